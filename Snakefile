@@ -1,0 +1,33 @@
+# Which notebook makes which artefact, for which experiment. Run through `igsed run params/x.yaml [name=value ...]`.
+# A marker's name holds the key of all that its notebook depends on (see igsed_core.stages): a change of the
+# threshold range gives the last stages new markers to make, a change of the SNR gives every stage one.
+import json
+import sys
+
+from igsed_core import config as parameters
+from igsed_core import stages
+
+VALUES = config["values"]
+MARKERS = stages.markers(parameters.from_values(json.load(open(VALUES)), source=VALUES))
+
+
+rule all:
+    input:
+        [str(path) for path in MARKERS.values()],
+
+
+for stage in stages.STAGES.values():
+
+    rule:
+        name:
+            stage.name
+        input:
+            ancient([str(MARKERS[upstream]) for upstream in stage.upstream]),
+        output:
+            str(MARKERS[stage.name]),
+        params:
+            stage=stage.name,
+        # One notebook at a time: each uses all cores itself.
+        threads: workflow.cores
+        shell:
+            "{sys.executable} -m igsed_core stage {params.stage} {VALUES}"

@@ -1,0 +1,132 @@
+"""Anything over time -> evaluation frames; ground truth -> evaluation frames.
+
+All intervals are half open, ``[start, stop)``, in seconds. Evaluation frame ``k`` covers
+``[k * frame_length, (k + 1) * frame_length)``.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+# Guards against 0.3 / 0.1 = 2.9999999999999996.
+_EPSILON = 1e-9
+
+
+def n_frames(duration: float, frame_length: float) -> int:
+    """Return how many frames cover a clip; the last one may be shorter."""
+    return int(np.ceil(duration / frame_length - _EPSILON))
+
+
+def coverage(
+    onsets: ArrayLike, offsets: ArrayLike, *, n_frames: int, frame_length: float, start: float = 0.0
+) -> NDArray[np.float64]:
+    """Share of each frame in which at least one event is active.
+
+    Parameters
+    ----------
+    onsets, offsets
+        Events in seconds, ``[shape=(n_events,)]``; events may overlap.
+    n_frames
+        Number of frames.
+    frame_length
+        Frame length in seconds.
+    start
+        Start of the first frame in seconds (encoders may centre it on time zero).
+
+    Returns
+    -------
+    np.ndarray [shape=(n_frames,)]
+        Values in [0, 1]; the union of overlapping events is counted once.
+    """
+    edges = start + frame_length * np.arange(n_frames + 1)
+    total = np.zeros(n_frames)
+    for onset, offset in _union(np.atleast_1d(onsets), np.atleast_1d(offsets)):
+        total += np.clip(np.minimum(offset, edges[1:]) - np.maximum(onset, edges[:-1]), 0.0, None)
+    return np.clip(total / frame_length, 0.0, 1.0)
+
+
+def activity(
+    onsets: ArrayLike,
+    offsets: ArrayLike,
+    *,
+    n_frames: int,
+    frame_length: float,
+    start: float = 0.0,
+    min_coverage: float = 0.0,
+) -> NDArray[np.bool_]:
+    """Active frames: those of which events cover more than ``min_coverage`` (0: any part).
+
+    An event shorter than a frame activates the frame it lies in when ``min_coverage`` is 0, and may
+    activate none otherwise.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_frames,), dtype=bool]
+    """
+    share = coverage(onsets, offsets, n_frames=n_frames, frame_length=frame_length, start=start)
+    return share > min_coverage + _EPSILON
+
+
+def average(
+    values: NDArray[np.floating], *, step: float, frame_length: float, n_frames: int, start: float = 0.0
+) -> NDArray[np.float64]:
+    """Average a piecewise constant function of time over evaluation frames.
+
+    Parameters
+    ----------
+    values
+        Value ``j`` holds on ``[start + j * step, start + (j + 1) * step)``;
+        ``[shape=(..., n_steps)]``. The first value also holds before, the last one after.
+    step
+        Length of a step in seconds (0.32 for framewise scores, 0.01 for attributions).
+    frame_length, n_frames
+        The evaluation frames.
+    start
+        Time at which the first step begins, in seconds.
+
+    Returns
+    -------
+    np.ndarray [shape=(..., n_frames)]
+        Exact means, weighted by the time that each step takes of a frame.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    n_steps = values.shape[-1]
+    # The integral of a step function is piecewise linear: interpolate it at the frames' edges.
+    knots = start + step * np.arange(n_steps + 1)
+    integral = np.concatenate([np.zeros((*values.shape[:-1], 1)), np.cumsum(values, axis=-1) * step], axis=-1)
+    edges = frame_length * np.arange(n_frames + 1)
+    position = (edges - start) / step
+    index = np.clip(np.floor(position + _EPSILON).astype(int), 0, n_steps - 1)
+    at_edges = integral[..., index] + values[..., index] * (edges - knots[index])
+    return np.diff(at_edges, axis=-1) / frame_length
+
+
+def window_mean(samples: NDArray[np.floating], length: int) -> NDArray[np.floating]:
+    """Mean over consecutive windows of ``length`` samples; a shorter last window is averaged as it is.
+
+    Parameters
+    ----------
+    samples
+        ``[shape=(..., n_samples)]``
+    length
+        Samples in a window.
+
+    Returns
+    -------
+    np.ndarray [shape=(..., ceil(n_samples / length))]
+    """
+    starts = np.arange(0, samples.shape[-1], length)
+    counts = np.diff(np.append(starts, samples.shape[-1]))
+    return np.add.reduceat(samples, starts, axis=-1) / counts
+
+
+def _union(onsets: NDArray[np.float64], offsets: NDArray[np.float64]) -> list[tuple[float, float]]:
+    """Merge overlapping intervals."""
+    merged: list[tuple[float, float]] = []
+    for onset, offset in sorted(zip(onsets, offsets, strict=True)):
+        if merged and onset <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], offset))
+        else:
+            merged.append((onset, offset))
+    return merged

@@ -1,0 +1,94 @@
+"""IoU, frame F1 and pointing game of masks and scores against ground truth (paper, section III-B)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def counts(
+    mask: NDArray[np.bool_], truth: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Count true positive, false positive and false negative frames along the last axis.
+
+    Parameters
+    ----------
+    mask, truth
+        Detected and active frames, ``[shape=(..., n_frames)]``, broadcast against each other.
+    """
+    tp = (mask & truth).sum(axis=-1)
+    return tp, mask.sum(axis=-1) - tp, truth.sum(axis=-1) - tp
+
+
+def iou(mask: NDArray[np.bool_], truth: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Intersection over union of detected and active frames (paper, eq. 3).
+
+    An empty mask against an active truth, or the reverse, gives 0; two empty masks agree and give 1.
+
+    Returns
+    -------
+    np.ndarray [shape=(...)]
+    """
+    tp, fp, fn = counts(mask, truth)
+    return _ratio(tp, tp + fp + fn)
+
+
+def f1(mask: NDArray[np.bool_], truth: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Frame-level F1, the harmonic mean of precision and recall (paper, eq. 4).
+
+    ``F1 = 2 TP / (2 TP + FP + FN) = 2 IoU / (1 + IoU)``; empty masks as in :func:`iou`.
+
+    Returns
+    -------
+    np.ndarray [shape=(...)]
+    """
+    tp, fp, fn = counts(mask, truth)
+    return _ratio(2 * tp, 2 * tp + fp + fn)
+
+
+def pointing_game(scores: NDArray[np.floating], truth: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Does the highest score fall on an active frame (paper, eq. 5)?
+
+    Where several frames share the highest score the result is the share of them that is active, the
+    expectation over a random choice among them: a constant score earns what chance earns.
+
+    Parameters
+    ----------
+    scores, truth
+        ``[shape=(..., n_frames)]``
+
+    Returns
+    -------
+    np.ndarray [shape=(...)]
+        Values in [0, 1].
+    """
+    highest = scores == scores.max(axis=-1, keepdims=True)
+    return (highest & truth).sum(axis=-1) / highest.sum(axis=-1)
+
+
+def precision_recall_f1(
+    detected: NDArray[np.bool_], present: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Clip-level precision, recall and F1 of each class (paper, Table I).
+
+    A class that is never detected has precision 0, one that is never present has recall 0.
+
+    Parameters
+    ----------
+    detected, present
+        ``[shape=(n_clips, n_classes)]``
+
+    Returns
+    -------
+    tuple of np.ndarray [shape=(n_classes,)]
+    """
+    tp, fp, fn = counts(detected.T, present.T)
+    with np.errstate(invalid="ignore"):
+        precision = np.where(tp + fp > 0, tp / np.maximum(tp + fp, 1), 0.0)
+        recall = np.where(tp + fn > 0, tp / np.maximum(tp + fn, 1), 0.0)
+        score = np.where(2 * tp + fp + fn > 0, 2 * tp / np.maximum(2 * tp + fp + fn, 1), 0.0)
+    return precision, recall, score
+
+
+def _ratio(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.float64]:
+    return np.where(whole > 0, part / np.maximum(whole, 1), 1.0)
