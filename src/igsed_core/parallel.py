@@ -1,0 +1,78 @@
+"""One function over many items, on several processes, with a progress bar."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from typing import TypeVar
+
+from igsed_core.errors import IgsedError
+from igsed_core.progress import bar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def n_processes(workers: int) -> int:
+    """Return the number of processes for the parameter ``workers``; 0 means one a usable core."""
+    if workers > 0:
+        return workers
+    if hasattr(os, "sched_getaffinity"):  # Linux: respects containers and SLURM
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def parallel_map(
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    *,
+    workers: int,
+    desc: str,
+    progress: bool = True,
+) -> list[Result]:
+    """Return ``[function(item) for item in items]``, computed by several processes.
+
+    Processes are spawned, never forked: a notebook's kernel has threads, which a fork may dead-lock. With one
+    process, or one item, everything runs in this process.
+
+    Parameters
+    ----------
+    function : callable
+        A function of a module (it is sent to other processes by name).
+    items : iterable
+        Its arguments, one by one.
+    workers : int
+        Number of processes; 0 means one a core.
+    desc : str
+        Words before the progress bar.
+    progress : bool
+        Whether to show a progress bar.
+
+    Raises
+    ------
+    IgsedError
+        If a process was killed. An error that ``function`` raises comes through as it is, and what was
+        not begun is not done.
+    """
+    items = list(items)
+    processes = min(n_processes(workers), len(items))
+    if processes <= 1:
+        return [function(item) for item in bar(items, desc, disable=not progress)]
+    pool = ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn"))
+    try:
+        futures = [pool.submit(function, item) for item in items]
+        with bar(desc=desc, total=len(items), disable=not progress) as steps:
+            for future in as_completed(futures):
+                future.result()
+                steps.update()
+        return [future.result() for future in futures]
+    except BrokenProcessPool as error:
+        raise IgsedError(
+            f"{desc}: a worker process died, most often for want of memory: run the same command again "
+            f"with fewer workers (now {processes}); what was finished is kept"
+        ) from error
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)

@@ -1,0 +1,67 @@
+"""Progress bars that reach the terminal, also from a notebook that papermill executes."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import warnings
+from collections.abc import Iterable
+from typing import Any, TextIO
+
+TERMINAL_VARIABLE = "IGSED_TERMINAL"
+
+
+def _terminal() -> TextIO:
+    """Open the stream of the process that started this one.
+
+    A Jupyter kernel replaces ``sys.stderr`` and file descriptor 2; ``fileno()`` of its replacement is a
+    copy of the descriptor that the kernel was started with.
+    """
+    for stream in (sys.stderr, sys.__stderr__):
+        try:
+            return os.fdopen(os.dup(stream.fileno()), "w")  # type: ignore[union-attr]
+        except (AttributeError, OSError, ValueError):
+            continue
+    return io.StringIO()
+
+
+def bar(
+    iterable: Iterable[Any] | None = None, desc: str = "", *, total: int | None = None, disable: bool = False
+) -> Any:
+    """Return a tqdm progress bar over ``iterable``, or one of ``total`` steps to update by hand.
+
+    With the environment variable ``IGSED_TERMINAL`` set, the bar goes to the terminal of the process that
+    started this one (papermill's), and leaves no trace in the notebook; else tqdm chooses.
+
+    Parameters
+    ----------
+    iterable : iterable, optional
+        What to go through.
+    desc : str
+        Words before the bar.
+    total : int, optional
+        Number of steps, where ``iterable`` does not say it.
+    disable : bool
+        No bar at all.
+    """
+    if not os.environ.get(TERMINAL_VARIABLE):
+        with warnings.catch_warnings():
+            # Without ipywidgets tqdm falls back to text, which is what we want there.
+            warnings.simplefilter("ignore")
+            from tqdm.auto import tqdm as automatic
+        return automatic(iterable, desc=desc, total=total, disable=disable)
+
+    from tqdm import tqdm
+
+    stream = _terminal()
+    return tqdm(
+        iterable,
+        desc=desc,
+        total=total,
+        disable=disable,
+        file=stream,
+        dynamic_ncols=stream.isatty(),
+        # Where there is no terminal (a log, CI) a line every 2 s is enough.
+        mininterval=0.1 if stream.isatty() else 2.0,
+    )

@@ -1,0 +1,137 @@
+"""Sound banks made from a folder of recordings: checked, mixed down, resampled once, cached."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import soundfile
+
+from igsed_core import audio
+from igsed_core.errors import IgsedError
+from igsed_core.parallel import parallel_map
+from igsed_core.soundbank import base
+
+# Scaper sets every level by loudness, so the peak is free. Below full scale, so that neither resampling
+# nor the 24-bit file clips, and far above Scaper's floor of -70 LUFS, below which its SNR would be wrong.
+PEAK = 10 ** (-1 / 20)
+SILENCE = 1e-5  # -100 dBFS
+
+
+@dataclass(frozen=True)
+class _Job:
+    source: Path
+    target: Path
+    sample_rate: int
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    duration: float = 0.0
+    sha256: str = ""
+    reason: str = ""  # why the file was skipped
+
+
+def _prepare_file(job: _Job) -> _Prepared:
+    """Write one prepared file, unless it is there; say why if it cannot be used."""
+    if not job.target.exists():
+        try:
+            samples = audio.read_mono(job.source, job.sample_rate)
+        except IgsedError:
+            return _Prepared(reason="unreadable")
+        if samples.size == 0:
+            return _Prepared(reason="empty")
+        if not np.isfinite(samples).all():
+            return _Prepared(reason="holds NaN or infinite samples")
+        peak = float(np.abs(samples).max())
+        if peak < SILENCE:
+            return _Prepared(reason="silent")
+        audio.write(job.target, samples * (PEAK / peak), job.sample_rate)
+    info = soundfile.info(job.target)
+    return _Prepared(info.frames / info.samplerate, base.digest(job.target))
+
+
+def fingerprint(path: Path, sample_rate: int) -> str:
+    """Return a key of a folder bank's content: relative paths, sizes and modification times.
+
+    Raises
+    ------
+    IgsedError
+        If the folder is not a bank.
+    """
+    key = hashlib.sha256(f"{sample_rate}".encode())
+    for file in base.list_files(path):
+        status = file.path.stat()
+        key.update(f"{file.path.relative_to(path)}|{status.st_size}|{status.st_mtime_ns}\n".encode())
+    return key.hexdigest()[:16]
+
+
+def prepare(path: Path, *, sample_rate: int, cache_dir: Path, workers: int) -> base.SoundBank:
+    """Prepare a folder bank: mono, one sample rate, peak -1 dBFS, 24-bit WAV in the cache.
+
+    A second call with the same files reads the cache; an interrupted call is taken up where it stopped.
+
+    Parameters
+    ----------
+    path : Path
+        Bank in the layout ``foreground/{train,eval}/<Class>/*`` and ``background/<label>/*``.
+    sample_rate : int
+        Rate of the prepared files, in Hz.
+    cache_dir : Path
+        Folder of prepared banks.
+    workers : int
+        Processes; 0 means one a core.
+
+    Raises
+    ------
+    IgsedError
+        If the folder is not a bank, or a class has no usable file left in a pool.
+
+    Warns
+    -----
+    UserWarning
+        Once, with the number and the names of the files that were skipped.
+    """
+    path = path.expanduser().resolve()
+    key = hashlib.sha256(f"{path}|{fingerprint(path, sample_rate)}".encode()).hexdigest()[:16]
+    root = cache_dir.resolve() / f"folder-{key}"
+    cached = base.load(root)
+    if cached is not None:
+        return cached
+    sources = base.list_files(path)
+    jobs = [_Job(file.path, root / file.prepared_path, sample_rate) for file in sources]
+    prepared = parallel_map(_prepare_file, jobs, workers=workers, desc="preparing the sound bank")
+    rows, skipped = [], []
+    for file, result in zip(sources, prepared, strict=True):
+        if result.reason:
+            skipped.append((str(file.path.relative_to(path)), result.reason))
+        else:
+            place = (file.prepared_path, file.role, file.pool, file.label)
+            rows.append((*place, result.duration, result.sha256))
+    try:
+        base.check_complete(
+            path, {(row[2], row[3]) for row in rows}, {f.label for f in sources if f.pool == "train"}
+        )
+    except IgsedError as error:
+        raise IgsedError(f"{error}. Skipped: {_listing(skipped)}") from None
+    if skipped:
+        warnings.warn(
+            f"sound bank {path}: {len(skipped)} of {len(sources)} audio files were skipped: "
+            f"{_listing(skipped)}",
+            stacklevel=2,
+        )
+    return base.write_index(
+        root,
+        pd.DataFrame(rows, columns=base.FILE_COLUMNS),
+        pd.DataFrame(skipped, columns=base.SKIPPED_COLUMNS),
+    )
+
+
+def _listing(skipped: list[tuple[str, str]], most: int = 10) -> str:
+    """Name the first files with their reasons."""
+    names = [f"{name} ({reason})" for name, reason in skipped[:most]]
+    return ", ".join(names) + (f" and {len(skipped) - most} more" if len(skipped) > most else "")
