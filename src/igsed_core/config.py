@@ -115,9 +115,7 @@ class Training(StageParams):
     probability_threshold: float = param(
         0.5, "a class is detected in a clip if its probability exceeds this", low=0.0, high=1.0
     )
-    device: str = param(
-        "auto", "'auto' takes CUDA where there is one", choices=("auto", "cpu", "cuda"), execution=True
-    )
+    device: str = param("auto", "'auto' takes CUDA where there is one", choices=("auto", "cpu", "cuda"), execution=True)
 
 
 @dataclass(frozen=True)
@@ -139,9 +137,7 @@ class IntegratedGradients(StageParams):
         ),
     )
     n_points: int = param(50, "points on the path from silence to the clip", low=1)
-    target: str = param(
-        "logit", "what is attributed (the paper does not say which)", choices=("logit", "probability")
-    )
+    target: str = param("logit", "what is attributed (the paper does not say which)", choices=("logit", "probability"))
     internal_batch: int = param(10, "path points in one forward pass: memory only", low=1, execution=True)
     ig_workers: int = param(0, "processes on a CPU; 0 means one a core", low=0, execution=True)
     ig_device: str = param(
@@ -155,9 +151,7 @@ class Baselines(StageParams):
 
     title: ClassVar[str] = "Baselines"
 
-    energy: str = param(
-        "amplitude", "the energy baseline's score of a window", choices=("amplitude", "power")
-    )
+    energy: str = param("amplitude", "the energy baseline's score of a window", choices=("amplitude", "power"))
 
 
 @dataclass(frozen=True)
@@ -355,9 +349,7 @@ def _check_bounds(f: dataclasses.Field[Any], value: Any) -> None:
     outside = (low is not None and value < low) or (high is not None and value > high)
     if outside or value != value:  # NaN compares unequal to itself
         bounds = " and ".join(
-            text
-            for text, bound in ((f"at least {low}", low), (f"at most {high}", high))
-            if bound is not None
+            text for text, bound in ((f"at least {low}", low), (f"at most {high}", high)) if bound is not None
         )
         raise IgsedError(f"parameter {f.name!r} is {value!r}, but must be {bounds or 'a number'}")
 
@@ -371,8 +363,6 @@ class _StrictLoader(yaml.SafeLoader):
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=deep)
             if key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"key {key!r} is given twice", key_node.start_mark
-                )
+                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} is given twice", key_node.start_mark)
             seen.add(key)
         return super().construct_mapping(node, deep=deep)

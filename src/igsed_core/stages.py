@@ -23,7 +23,7 @@ from igsed_core.paths import RunPaths, project_root
 PACKAGE = Path(__file__).resolve().parent
 KEY_LENGTH = 16
 # What pages show; a change there re-draws every page and recomputes nothing.
-DRAWING = ("figures.py", "tables.py", "players.py", "paper.py")
+DRAWING = ("figures.py", "tables.py", "players.py", "paper/*")
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ STAGES: dict[str, Stage] = {
             "data_synthesis",
             "01_data_synthesis",
             (),
-            ("soundbank/**/*.py", "soundscapes.py", "mixing.py", "audio.py"),
+            ("soundbank/**/*.py", "soundscapes.py", "soundscape_plan.py", "mixing.py", "audio.py"),
         ),
         Stage(
             "training",
@@ -149,7 +149,14 @@ def _outside(params: StageParams) -> Any:
     if isinstance(params, config.DataSynthesis):
         from igsed_core import soundbank
 
-        return soundbank.fingerprint(params.soundbank)
+        return soundbank.fingerprint(
+            params.soundbank,
+            seed=params.seed,
+            sample_rate=params.sample_rate,
+            n_train=params.bank_train_files,
+            n_eval=params.bank_eval_files,
+            n_background=params.bank_backgrounds,
+        )
     if isinstance(params, config.Training) and params.weights:
         path = Path(params.weights).expanduser()
         if path.is_file():

@@ -1,0 +1,41 @@
+"""Attribution: class score -> importance over time. The registry of engines that integrate gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from igsed_core.attribution.base import Attribution, Engine
+from igsed_core.errors import IgsedError
+
+
+def _captum(**options: Any) -> Engine:
+    from igsed_core.attribution.captum_ig import CaptumIntegratedGradients
+
+    return CaptumIntegratedGradients(**options)
+
+
+ENGINES: dict[str, Callable[..., Engine]] = {"captum": _captum}
+
+
+def create(name: str, **options: Any) -> Engine:
+    """Create an engine by name.
+
+    Parameters
+    ----------
+    name
+        One of :data:`ENGINES`.
+    **options
+        The engine's own: quadrature ``rule``, ``n_points``, ``target`` and ``internal_batch``.
+
+    Raises
+    ------
+    IgsedError
+        For an unknown name; the message lists the valid ones.
+    """
+    if name not in ENGINES:
+        raise IgsedError(f"parameter 'engine' is {name!r}: choose one of {', '.join(ENGINES)}")
+    return ENGINES[name](**options)
+
+
+__all__ = ["ENGINES", "Attribution", "Engine", "create"]

@@ -1,0 +1,57 @@
+"""What an attribution engine takes and gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from igsed_core.classifier import Classifier
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """Attribution of one clip's class scores to its samples.
+
+    Attributes
+    ----------
+    samples
+        Signed attribution of each sample, ``[shape=(n_classes, n_samples)]``.
+    score, baseline_score
+        The class score of the clip and of silence, ``[shape=(n_classes,)]``.
+    n_points
+        Points on the path that were evaluated.
+    """
+
+    samples: Tensor
+    score: Tensor
+    baseline_score: Tensor
+    n_points: int
+
+    @property
+    def completeness_error(self) -> Tensor:
+        """Relative completeness error, ``|sum(samples) - (F(x) - F(0))| / |F(x) - F(0)|``, a class.
+
+        Integrated Gradients is complete: its attributions sum to the change of the score along the path
+        :cite:`sundararajan2017axiomatic`; what is missing is the error of the quadrature.
+        """
+        change = self.score - self.baseline_score
+        return (self.samples.sum(dim=1) - change).abs() / change.abs().clamp_min(1e-12)
+
+
+class Engine(Protocol):
+    """Integrated Gradients from silence to the clip, for several classes of one clip."""
+
+    def __call__(self, classifier: Classifier, waveform: Tensor, classes: Sequence[int]) -> Attribution:
+        """Attribute the scores of ``classes`` to the samples of ``waveform`` ``(n_samples,)``."""
+        ...
+
+
+def score_function(classifier: Classifier, target: str) -> Callable[[Tensor], Tensor]:
+    """Return ``(batch, samples) -> (batch, n_classes)`` scores: logits, or probabilities."""
+    if target == "probability":
+        return lambda waveform: torch.sigmoid(classifier(waveform))
+    return classifier

@@ -1,0 +1,109 @@
+"""Scores over time that need no attribution: framewise detectors, random, energy (paper, section III)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from igsed_core import files, frames, soundscapes
+from igsed_core.features import FeatureFrames
+from igsed_core.heads import Head
+
+STEP = 0.01  # s, of random and energy scores
+
+
+@dataclass(frozen=True)
+class ScoresOverTime:
+    """A score for every clip, class and step of time.
+
+    Attributes
+    ----------
+    clips, classes
+        Names of the rows and of the second axis.
+    values
+        ``[shape=(n_clips, n_classes, n_steps)]``
+    step, start
+        Length of a step and start of the first one, in seconds.
+    """
+
+    clips: NDArray[np.str_]
+    classes: NDArray[np.str_]
+    values: NDArray[np.float32]
+    step: float
+    start: float = 0.0
+
+    def save(self, path: Path) -> None:
+        """Write the scores whole or not at all."""
+        files.write_arrays(
+            path,
+            clips=self.clips,
+            classes=self.classes,
+            values=self.values,
+            step=np.array(self.step),
+            start=np.array(self.start),
+        )
+
+    @classmethod
+    def load(cls, path: Path) -> ScoresOverTime:
+        """Read scores written by :meth:`save`."""
+        stored = files.read_arrays(path)
+        return cls(
+            stored["clips"],
+            stored["classes"],
+            stored["values"],
+            float(stored["step"]),
+            float(stored["start"]),
+        )
+
+
+def framewise(head: Head, features: FeatureFrames) -> ScoresOverTime:
+    """Probability of every class at every feature frame, ``p_t(c)`` of the paper's eq. 2."""
+    with torch.inference_mode():
+        probability = torch.sigmoid(head.frame_logits(torch.from_numpy(features.values)))
+    return ScoresOverTime(
+        features.clips,
+        np.array(head.classes),
+        probability.numpy().transpose(0, 2, 1),  # (n_clips, n_classes, n_frames)
+        features.frame_duration,
+        features.frame_start,
+    )
+
+
+def random_scores(clips: NDArray[np.str_], classes: tuple[str, ...], *, duration: float, seed: int) -> ScoresOverTime:
+    """Uniform scores, independent over clips, classes and time."""
+    rng = np.random.default_rng([seed, 0x7A4D])
+    n_steps = frames.n_frames(duration, STEP)
+    values = rng.random((len(clips), len(classes), n_steps), dtype=np.float32)
+    return ScoresOverTime(clips, np.array(classes), values, STEP)
+
+
+def energy(
+    root: Path, clips: pd.DataFrame, classes: tuple[str, ...], *, sample_rate: int, reading: str
+) -> ScoresOverTime:
+    """Signal amplitude over time, the same for every class.
+
+    Parameters
+    ----------
+    root
+        Folder of the soundscapes.
+    clips
+        Rows of ``clips.csv``.
+    classes
+        Class names.
+    sample_rate
+        Of the soundscapes, in Hz.
+    reading
+        ``amplitude`` (mean absolute sample) or ``power`` (mean squared sample).
+    """
+    rows = []
+    for i in range(len(clips)):
+        samples = soundscapes.read_clips(root, clips.iloc[[i]])[0]
+        loud = np.abs(samples) if reading == "amplitude" else samples.astype(np.float64) ** 2
+        rows.append(frames.window_mean(loud, round(STEP * sample_rate)))
+    values = np.repeat(np.stack(rows)[:, None].astype(np.float32), len(classes), axis=1)
+    return ScoresOverTime(clips["clip"].to_numpy(dtype=str), np.array(classes), values, STEP)

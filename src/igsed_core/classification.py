@@ -1,0 +1,104 @@
+"""What each head says of each clip, and how well (paper, section IV-A, Table I)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import torch
+
+from igsed_core import metrics
+from igsed_core.features import FeatureFrames, Targets
+from igsed_core.heads import Head
+
+
+def predict(
+    heads: dict[str, Head], features: FeatureFrames, targets: Targets, *, split: str, threshold: float
+) -> pd.DataFrame:
+    """Clip-level probabilities of every head for every (clip, class) pair.
+
+    Parameters
+    ----------
+    heads
+        Trained heads by name.
+    features, targets
+        Feature frames and labels of one split.
+    split
+        Name of the split.
+    threshold
+        A class is detected if its probability exceeds this.
+
+    Returns
+    -------
+    pd.DataFrame
+        ``split, method, clip, label, present, probability, detected``.
+    """
+    tables = []
+    x = torch.from_numpy(features.values)
+    for name, head in heads.items():
+        with torch.inference_mode():
+            probability = torch.sigmoid(head.clip_logits(x)).numpy()
+        n_clips, n_classes = probability.shape
+        tables.append(
+            pd.DataFrame(
+                {
+                    "split": split,
+                    "method": name,
+                    "clip": np.repeat(features.clips, n_classes),
+                    "label": np.tile(head.classes, n_clips),
+                    "present": targets.clip.ravel() > 0.5,
+                    "probability": probability.ravel(),
+                    "detected": probability.ravel() > threshold,
+                }
+            )
+        )
+    return pd.concat(tables, ignore_index=True)
+
+
+def report(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Precision, recall and F1 of each class and their macro averages, a row a figure.
+
+    Returns
+    -------
+    pd.DataFrame
+        ``split, method, class, metric, value, n``; ``n`` is the number of clips that hold the class
+        (for ``macro``: the number of classes that the split holds, over which it averages).
+    """
+    rows = []
+    for (split, method), group in predictions.groupby(["split", "method"], sort=False):
+        present = group.pivot_table(index="clip", columns="label", values="present", aggfunc="first")
+        detected = group.pivot_table(index="clip", columns="label", values="detected", aggfunc="first")
+        figures = metrics.precision_recall_f1(detected.to_numpy(dtype=bool), present.to_numpy(dtype=bool))
+        counts = present.sum()
+        for metric, values in zip(("precision", "recall", "f1"), figures, strict=True):
+            for label, value in zip(present.columns, values, strict=True):
+                rows.append((split, method, label, metric, value, int(counts[label])))
+            held = counts.to_numpy() > 0
+            rows.append((split, method, "macro", metric, values[held].mean(), int(held.sum())))
+    return pd.DataFrame(rows, columns=["split", "method", "class", "metric", "value", "n"])
+
+
+def detections(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Count, by class, the pairs that are evaluated in time and those that are not.
+
+    Returns
+    -------
+    pd.DataFrame
+        ``split, class, present, evaluated, missed, false``: pairs present; detected and present; present
+        but not detected; detected but not present. Rows of the clip-level head only.
+    """
+    clip_level = predictions[predictions["method"] == "clip_level"]
+    rows = []
+    for (split, label), group in clip_level.groupby(["split", "label"], sort=False):
+        present, detected = group["present"], group["detected"]
+        rows.append(
+            (
+                split,
+                label,
+                int(present.sum()),
+                int((present & detected).sum()),
+                int((present & ~detected).sum()),
+                int((~present & detected).sum()),
+            )
+        )
+    table = pd.DataFrame(rows, columns=["split", "class", "present", "evaluated", "missed", "false"])
+    return table.sort_values(["split", "class"], ignore_index=True)

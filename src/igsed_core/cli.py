@@ -1,0 +1,109 @@
+"""The command line: ``igsed run | book | stage | notebooks | parameters``, thin over the same functions."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from igsed_core import __version__, config, stages
+from igsed_core.errors import IgsedError
+from igsed_core.parallel import n_processes
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; return 0, or 1 after an error that was explained."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.command(options)
+    except IgsedError as error:
+        print(f"igsed: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("igsed: stopped; what was finished is kept, the same command goes on from there", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="igsed", description=__doc__)
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, function: object, text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text)
+        sub.set_defaults(command=function)
+        return sub
+
+    for name, function, text in (
+        ("run", _run, "run the stages that are missing or out of date, without the book"),
+        ("book", _book, "run the stages, then build the book"),
+        ("stage", _stage, "execute one stage's notebook, whether it is needed or not"),
+        ("notebooks", _notebooks, "write the notebooks with the given parameters, not executed"),
+    ):
+        sub = command(name, function, text)
+        if name == "stage":
+            sub.add_argument("stage", choices=list(stages.STAGES))
+        sub.add_argument("params", type=Path, help="parameter file, for instance params/embedded.yaml")
+        sub.add_argument("overrides", nargs="*", metavar="name=value", help="parameters to change")
+        if name in ("run", "book"):
+            sub.add_argument("--cores", type=int, default=0, help="cores to use; 0 means all")
+            sub.add_argument("--dry-run", action="store_true", help="say what would run, and stop")
+        if name == "notebooks":
+            sub.add_argument("--out", type=Path, required=True, help="folder to write them to")
+    command("parameters", _parameters, "list all parameters with their defaults and meanings")
+    return parser
+
+
+def _run(options: argparse.Namespace) -> None:
+    from igsed_core import notebook
+
+    experiment = notebook.run(
+        options.params, options.overrides, cores=n_processes(options.cores), dry_run=options.dry_run
+    )
+    if not options.dry_run:
+        from igsed_core.paths import RunPaths
+
+        print(f"results: {RunPaths(experiment.name).stage('results')}")
+
+
+def _book(options: argparse.Namespace) -> None:
+    from igsed_core import book, notebook
+
+    experiment = notebook.run(
+        options.params, options.overrides, cores=n_processes(options.cores), dry_run=options.dry_run
+    )
+    if not options.dry_run:
+        print(f"book: {book.build(experiment)}")
+
+
+def _stage(options: argparse.Namespace) -> None:
+    from igsed_core import notebook
+
+    experiment = config.load(options.params, options.overrides)
+    print(f"igsed: {options.stage} ...", file=sys.stderr)
+    notebook.execute(options.stage, experiment)
+
+
+def _notebooks(options: argparse.Namespace) -> None:
+    from igsed_core import notebook
+
+    experiment = config.load(options.params, options.overrides)
+    for stage in stages.STAGES.values():
+        target = options.out / f"{stage.notebook}.ipynb"
+        notebook.parameterise(stage, experiment.stages[stage.name], target, execute=False)
+        print(target)
+
+
+def _parameters(_: argparse.Namespace) -> None:
+    shown: set[str] = set()
+    for cls in config.STAGE_PARAMS.values():
+        mine = {n: f for n, f in config.parameter_fields(cls).items() if n not in shown}
+        shown.update(mine)
+        if mine:
+            print(f"# {cls.title}")
+        for name, f in mine.items():
+            unit = f" [{f.metadata['unit']}]" if f.metadata["unit"] else ""
+            choices = f" ({', '.join(f.metadata['choices'])})" if f.metadata["choices"] else ""
+            print(f"{name}: {f.default!r}  # {f.metadata['doc']}{choices}{unit}")

@@ -1,0 +1,22 @@
+"""Which device computes."""
+
+from __future__ import annotations
+
+import torch
+
+from igsed_core.errors import IgsedError
+
+
+def choose(name: str) -> torch.device:
+    """Return the device for ``auto``, ``cpu`` or ``cuda``; ``auto`` takes CUDA where there is one.
+
+    Raises
+    ------
+    IgsedError
+        If CUDA is asked for and there is none.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise IgsedError("parameter device is 'cuda', but no CUDA device is there: use 'auto' or 'cpu'")
+    return torch.device(name)

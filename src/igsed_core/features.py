@@ -1,0 +1,134 @@
+"""Feature frames of soundscapes, computed once by the frozen encoder and kept in parts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from igsed_core import files, frames, progress, soundscapes
+from igsed_core.encoders.base import Encoder
+
+CLIPS_A_PART = 64
+
+
+@dataclass(frozen=True)
+class FeatureFrames:
+    """Feature frames of the clips of one split.
+
+    Attributes
+    ----------
+    clips
+        Clip names, ``[shape=(n_clips,)]``.
+    values
+        ``[shape=(n_clips, n_frames, n_features), dtype=float32]``
+    frame_duration, frame_start
+        Length of a feature frame and start of the first one, in seconds.
+    """
+
+    clips: NDArray[np.str_]
+    values: NDArray[np.float32]
+    frame_duration: float
+    frame_start: float
+
+
+@dataclass(frozen=True)
+class Targets:
+    """Ground truth for training: clip-level ``(n_clips, n_classes)``, frame-level with time in the middle."""
+
+    clip: NDArray[np.float32]
+    frame: NDArray[np.float32]
+
+
+def extract(
+    encoder: Encoder,
+    root: Path,
+    clips: pd.DataFrame,
+    out_dir: Path,
+    *,
+    device: torch.device,
+    batch_size: int = 8,
+) -> FeatureFrames:
+    """Compute, or read back, the feature frames of one split.
+
+    Parameters
+    ----------
+    encoder
+        The frozen encoder.
+    root
+        Folder of the soundscapes.
+    clips
+        Rows of ``clips.csv`` of one split.
+    out_dir
+        Parts of 64 clips are kept here; parts that exist are not computed again.
+    device
+        Where to compute.
+    batch_size
+        Clips in one forward pass.
+    """
+    encoder = encoder.to(device)
+    values = []
+    starts = range(0, len(clips), CLIPS_A_PART)
+    for start in progress.bar(starts, desc=f"features of {clips['split'].iloc[0]}"):
+        part = clips.iloc[start : start + CLIPS_A_PART]
+
+        def compute(part: pd.DataFrame = part) -> dict[str, NDArray[np.float32]]:
+            return {"values": _forward(encoder, root, part, device, batch_size)}
+
+        values.append(files.cached_arrays(out_dir / f"part-{start:05d}.npz", compute)["values"])
+    return FeatureFrames(
+        clips["clip"].to_numpy(dtype=str), np.concatenate(values), encoder.frame_duration, encoder.frame_start
+    )
+
+
+def read(out_dir: Path, clips: pd.DataFrame, *, frame_duration: float, frame_start: float) -> FeatureFrames:
+    """Read the parts that :func:`extract` left."""
+    parts = [files.read_arrays(out_dir / f"part-{s:05d}.npz")["values"] for s in range(0, len(clips), CLIPS_A_PART)]
+    return FeatureFrames(clips["clip"].to_numpy(dtype=str), np.concatenate(parts), frame_duration, frame_start)
+
+
+def targets(features: FeatureFrames, events: pd.DataFrame, classes: tuple[str, ...]) -> Targets:
+    """Labels of the clips and of their feature frames; a frame is active if an event covers any of it.
+
+    Parameters
+    ----------
+    features
+        The frames to label.
+    events
+        Rows of ``events.csv``: clip, label, onset, offset (seconds).
+    classes
+        Class names, in the order of the outputs.
+    """
+    n_clips, n_frames, _ = features.values.shape
+    frame = np.zeros((n_clips, n_frames, len(classes)), dtype=np.float32)
+    clip = np.zeros((n_clips, len(classes)), dtype=np.float32)
+    row = {name: i for i, name in enumerate(features.clips)}
+    column = {name: i for i, name in enumerate(classes)}
+    events = events[events["clip"].isin(features.clips)]
+    for (name, label), group in events.groupby(["clip", "label"]):
+        i, c = row[str(name)], column[str(label)]
+        clip[i, c] = 1.0
+        frame[i, :, c] = frames.activity(
+            group["onset"],
+            group["offset"],
+            n_frames=n_frames,
+            frame_length=features.frame_duration,
+            start=features.frame_start,
+        )
+    return Targets(clip, frame)
+
+
+def _forward(
+    encoder: Encoder, root: Path, clips: pd.DataFrame, device: torch.device, batch_size: int
+) -> NDArray[np.float32]:
+    batches = []
+    for start in range(0, len(clips), batch_size):
+        names = clips.iloc[start : start + batch_size]
+        waveforms = soundscapes.read_clips(root, names)
+        with torch.inference_mode():
+            batches.append(encoder(torch.from_numpy(waveforms).to(device)).cpu().numpy())
+    return np.concatenate(batches)

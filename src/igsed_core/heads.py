@@ -1,0 +1,110 @@
+"""The three linear heads on frozen feature frames (paper, sections II-B and III-A)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from igsed_core import files
+from igsed_core.errors import IgsedError
+
+
+class Head(nn.Module):
+    """A linear layer from feature frames to classes, with one way to clip-level logits.
+
+    Parameters
+    ----------
+    n_features
+        Channels of a feature frame.
+    classes
+        Class names, in the order of the outputs.
+    """
+
+    supervision: str
+
+    def __init__(self, n_features: int, classes: Sequence[str]) -> None:
+        super().__init__()
+        self.classes = tuple(classes)
+        self.linear = nn.Linear(n_features, len(self.classes))
+
+    def clip_logits(self, features: Tensor) -> Tensor:
+        """Clip-level logits: ``(batch, time, n_features) -> (batch, n_classes)``."""
+        raise NotImplementedError
+
+    def frame_logits(self, features: Tensor) -> Tensor:
+        """Logits of each feature frame: ``(batch, time, n_features) -> (batch, time, n_classes)``."""
+        return self.linear(features)
+
+
+class ClipLevelHead(Head):
+    """Global max over time, then linear: never asked about time (paper, section II-B)."""
+
+    supervision = "clip"
+
+    def clip_logits(self, features: Tensor) -> Tensor:
+        """Pool each feature over time, then classify."""
+        return self.linear(features.amax(dim=1))  # (batch, n_features) -> (batch, n_classes)
+
+
+class FramewiseHead(Head):
+    """Linear at each feature frame, then max over time (paper, section III-A, eq. 2)."""
+
+    def clip_logits(self, features: Tensor) -> Tensor:
+        """Classify each feature frame, then pool the logits over time."""
+        return self.frame_logits(features).amax(dim=1)
+
+
+class WeakFramewiseHead(FramewiseHead):
+    """FW-WS: framewise, trained with clip-level labels."""
+
+    supervision = "clip"
+
+
+class StrongFramewiseHead(FramewiseHead):
+    """FW-SS: framewise, trained with frame-level labels."""
+
+    supervision = "frame"
+
+
+HEADS: dict[str, type[Head]] = {
+    "clip_level": ClipLevelHead,
+    "fw_ws": WeakFramewiseHead,
+    "fw_ss": StrongFramewiseHead,
+}
+
+
+def create(name: str, n_features: int, classes: Sequence[str], *, seed: int) -> Head:
+    """Create an untrained head; the same seed gives the same initial weights."""
+    factory: Callable[..., Head] = HEADS[name]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return factory(n_features, classes)
+
+
+def save(head: Head, name: str, path: Path) -> None:
+    """Write a head with its classes as safetensors."""
+    with files.atomic(path) as temporary:
+        save_file(head.state_dict(), str(temporary), metadata={"head": name, "classes": "\n".join(head.classes)})
+
+
+def load(path: Path) -> Head:
+    """Read a head written by :func:`save`, ready for inference.
+
+    Raises
+    ------
+    IgsedError
+        If the file does not exist.
+    """
+    if not path.exists():
+        raise IgsedError(f"head {path} is missing: run notebook 02_training first")
+    with safe_open(str(path), framework="pt") as stored:
+        metadata = stored.metadata()
+        state = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 (no mapping)
+    head = HEADS[metadata["head"]](state["linear.weight"].shape[1], metadata["classes"].split("\n"))
+    head.load_state_dict(state)
+    return head.eval().requires_grad_(False)

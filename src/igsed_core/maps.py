@@ -1,0 +1,157 @@
+"""Attribution maps of many clips: in parallel, resumable, kept at 10 ms."""
+
+from __future__ import annotations
+
+import functools
+import multiprocessing
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from igsed_core import attribution, encoders, files, frames, heads, soundscapes
+from igsed_core.classifier import Classifier
+from igsed_core.parallel import parallel_map
+
+STEP = 0.01  # s; fine enough for every later frame length, small enough to keep
+
+
+@dataclass(frozen=True)
+class Maps:
+    """Attribution over time of (clip, class) pairs, a row each.
+
+    Attributes
+    ----------
+    index
+        ``clip, label, split, score, baseline_score, completeness_error, n_points, seconds``;
+        seconds are those of the clip, shared equally by its classes.
+    absolute, signed
+        Mean over 10 ms of the absolute and of the signed attribution of the samples,
+        ``[shape=(n_maps, n_steps)]``.
+    """
+
+    index: pd.DataFrame
+    absolute: NDArray[np.float32]
+    signed: NDArray[np.float32]
+
+    def read_as(self, reading: str) -> NDArray[np.float32]:
+        """Return importance under a reading of the sign: ``absolute`` (the paper), ``positive`` or ``signed``.
+
+        The mean positive part is exactly ``(absolute + signed) / 2``, since both are means over the same
+        samples.
+        """
+        readings = {
+            "absolute": self.absolute,
+            "signed": self.signed,
+            "positive": (self.absolute + self.signed) / 2,
+        }
+        return readings[reading]
+
+
+@dataclass(frozen=True)
+class Explainer:
+    """All that a worker process needs to attribute clips; small enough to be sent to it."""
+
+    encoder: str
+    weights: str
+    head: Path
+    soundscapes: Path
+    engine: str
+    options: tuple[tuple[str, Any], ...]
+    device: str = "cpu"
+
+    def load(self) -> tuple[Classifier, attribution.Engine]:
+        """Load the classifier and create the engine."""
+        encoder = encoders.load(self.encoder, self.weights)
+        classifier = Classifier(encoder, heads.load(self.head)).to(self.device).eval()
+        return classifier, attribution.create(self.engine, **dict(self.options))
+
+
+def compute(explainer: Explainer, detected: pd.DataFrame, out_dir: Path, *, workers: int) -> Maps:
+    """Attribute every detected class of every clip; clips whose file exists are not computed again.
+
+    Parameters
+    ----------
+    explainer
+        Encoder, head, engine.
+    detected
+        ``split, clip, label`` of the (clip, class) pairs to explain.
+    out_dir
+        One file a clip is kept here.
+    workers
+        Processes on a CPU, each with one thread (0: one a core); a GPU is used from this process.
+    """
+    jobs = [
+        _Job(explainer, out_dir / f"{clip}.npz", str(split), str(clip), tuple(group["label"]))
+        for (split, clip), group in detected.groupby(["split", "clip"], sort=False)
+    ]
+    todo = [job for job in jobs if not job.path.exists()]
+    parallel_map(_explain, todo, workers=workers if explainer.device == "cpu" else 1, desc="attribution")
+    return read(out_dir, detected)
+
+
+def read(out_dir: Path, detected: pd.DataFrame) -> Maps:
+    """Read the maps that :func:`compute` left for ``detected``."""
+    indices, absolute, signed = [], [], []
+    for (split, clip), group in detected.groupby(["split", "clip"], sort=False):
+        stored = files.read_arrays(out_dir / f"{clip}.npz")
+        columns = {name: stored[name] for name in ("score", "baseline_score", "completeness_error", "seconds")}
+        indices.append(
+            pd.DataFrame(
+                {
+                    "split": split,
+                    "clip": clip,
+                    "label": list(group["label"]),
+                    "n_points": int(stored["n_points"]),
+                    **columns,
+                }
+            )
+        )
+        absolute.append(stored["absolute"])
+        signed.append(stored["signed"])
+    return Maps(pd.concat(indices, ignore_index=True), np.concatenate(absolute), np.concatenate(signed))
+
+
+@dataclass(frozen=True)
+class _Job:
+    explainer: Explainer
+    path: Path
+    split: str
+    clip: str
+    labels: tuple[str, ...]
+
+
+@functools.lru_cache(maxsize=1)
+def _loaded(explainer: Explainer) -> tuple[Classifier, attribution.Engine]:
+    """Load the classifier once a process."""
+    if multiprocessing.parent_process() is not None:
+        # Two processes of one thread each beat one process of two threads: the network is small.
+        torch.set_num_threads(1)
+    return explainer.load()
+
+
+def _explain(job: _Job) -> None:
+    classifier, engine = _loaded(job.explainer)
+    clips = pd.DataFrame({"split": [job.split], "clip": [job.clip]})
+    samples = soundscapes.read_clips(job.explainer.soundscapes, clips)[0]
+    waveform = torch.from_numpy(samples).to(job.explainer.device)
+    started = time.perf_counter()
+    result = engine(classifier, waveform, [classifier.head.classes.index(label) for label in job.labels])
+    attributed = result.samples.cpu().numpy()
+    seconds = (time.perf_counter() - started) / len(job.labels)
+    window = round(STEP * classifier.encoder.frontend.sample_rate)
+    files.write_arrays(
+        job.path,
+        absolute=frames.window_mean(np.abs(attributed), window).astype(np.float32),
+        signed=frames.window_mean(attributed, window).astype(np.float32),
+        score=result.score.cpu().numpy(),
+        baseline_score=result.baseline_score.cpu().numpy(),
+        completeness_error=result.completeness_error.cpu().numpy(),
+        n_points=np.array(result.n_points),
+        seconds=np.full(len(job.labels), seconds),
+    )

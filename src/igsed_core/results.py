@@ -1,0 +1,49 @@
+"""The tidy tables of an experiment, gathered from its stages (interfaces that others rely on)."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+
+from igsed_core import files
+
+# table -> (stage that makes it, what it holds)
+TABLES = {
+    "classification": ("training", "precision, recall, F1 of each head and class (Table I)"),
+    "instances": ("training", "pairs present, evaluated, missed and false"),
+    "detection": ("threshold_sensitivity", "each method at its own thresholds (Table II)"),
+    "per_class": ("threshold_sensitivity", "the same, a class (Table III)"),
+    "curves": ("threshold_sensitivity", "IoU and F1 at every threshold (Fig. 3)"),
+    "detection_at_ig_threshold": (
+        "threshold_sensitivity",
+        "every method at the thresholds chosen for Integrated Gradients",
+    ),
+}
+
+
+def label(table: pd.DataFrame, *, experiment: str, seed: int) -> pd.DataFrame:
+    """Put the columns ``experiment`` and ``seed`` before a tidy table."""
+    table = table.copy()
+    table.insert(0, "experiment", experiment)
+    table.insert(1, "seed", seed)
+    return table
+
+
+def gather(stage_dirs: dict[str, Path], out_dir: Path) -> dict[str, pd.DataFrame]:
+    """Copy every tidy table to ``out_dir`` and read it.
+
+    Parameters
+    ----------
+    stage_dirs
+        Stage name -> folder of its artefacts.
+    out_dir
+        ``runs/<experiment>/results``
+    """
+    tables = {}
+    for name, (stage, _) in TABLES.items():
+        with files.atomic(out_dir / f"{name}.csv") as temporary:
+            shutil.copyfile(stage_dirs[stage] / f"{name}.csv", temporary)
+        tables[name] = pd.read_csv(out_dir / f"{name}.csv")
+    return tables
