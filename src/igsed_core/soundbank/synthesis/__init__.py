@@ -1,0 +1,1 @@
+"""Physical and source-filter models of sounds, made with NumPy and SciPy alone."""
