@@ -35,6 +35,12 @@ def read(path: Path) -> tuple[np.ndarray, int]:
         raise IgsedError(f"{path} cannot be read as audio ({reason}): replace or remove it") from error
 
 
+def duration(path: Path) -> float:
+    """Length of an audio file in s, exact to the sample."""
+    info = soundfile.info(path)
+    return info.frames / info.samplerate
+
+
 def read_mono(path: Path, sample_rate: int) -> np.ndarray:
     """Read an audio file, mix its channels down (mean) and resample it.
 
@@ -79,8 +85,6 @@ def write(path: Path, samples: np.ndarray, sample_rate: int) -> None:
         If a sample lies outside [-1, 1] or is not a number: it would be clipped.
     """
     if samples.size and not np.abs(samples).max() <= 1.0:
-        raise IgsedError(
-            f"{path}: samples exceed full scale or are not numbers: lower the level before writing"
-        )
+        raise IgsedError(f"{path}: samples exceed full scale or are not numbers: lower the level before writing")
     with atomic(path) as temporary:
         soundfile.write(temporary, samples, sample_rate, subtype="PCM_24")

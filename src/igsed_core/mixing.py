@@ -109,9 +109,7 @@ def mix(plan: ClipPlan, spec: SoundscapeSpec, bank_root: Path, *, key: str = "")
     foreground = bank_root / "foreground" / plan.pool
     with _scaper() as scaper:
         try:
-            scene = scaper.Scaper(
-                spec.duration, str(foreground), str(bank_root / "background"), random_state=0
-            )
+            scene = scaper.Scaper(spec.duration, str(foreground), str(bank_root / "background"), random_state=0)
             scene.sr = spec.sample_rate
             scene.ref_db = spec.ref_db
             scene.add_background(
@@ -177,9 +175,7 @@ def read_annotation(text: str) -> Annotation:
         for entry in annotation["data"]
         if entry["value"]["role"] == "foreground"
     )
-    clip = ClipPlan(
-        ours["clip"], ours["pool"], background["source_file"], float(background["source_time"]), events
-    )
+    clip = ClipPlan(ours["clip"], ours["pool"], background["source_file"], float(background["source_time"]), events)
     return Annotation(clip, float(scapers["ref_db_change"]), ours["key"])
 
 
@@ -192,9 +188,7 @@ def _check(asked: ClipPlan, made: ClipPlan) -> None:
     def numbers(clip: ClipPlan) -> list[float]:
         return [clip.background_time, *(x for e in clip.events for x in (e.onset, e.duration, e.snr))]
 
-    if names(asked) != names(made) or not np.allclose(
-        numbers(asked), numbers(made), rtol=0.0, atol=TOLERANCE
-    ):
+    if names(asked) != names(made) or not np.allclose(numbers(asked), numbers(made), rtol=0.0, atol=TOLERANCE):
         raise IgsedError(
             f"soundscape {asked.clip}: Scaper made {made.events}, asked were {asked.events}. "
             "Was the prepared sound bank changed by hand? Delete its folder and run again"

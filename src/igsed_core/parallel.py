@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -23,6 +24,18 @@ def n_processes(workers: int) -> int:
     if hasattr(os, "sched_getaffinity"):  # Linux: respects containers and SLURM
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def _end_with_parent() -> None:
+    """Let a worker process end when its parent is killed; it would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+
+        def watch() -> None:
+            parent.join()
+            os._exit(1)
+
+        threading.Thread(target=watch, daemon=True).start()
 
 
 def parallel_map(
@@ -61,7 +74,7 @@ def parallel_map(
     processes = min(n_processes(workers), len(items))
     if processes <= 1:
         return [function(item) for item in bar(items, desc, disable=not progress)]
-    pool = ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn"))
+    pool = ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn"), initializer=_end_with_parent)
     try:
         futures = [pool.submit(function, item) for item in items]
         with bar(desc=desc, total=len(items), disable=not progress) as steps:

@@ -20,7 +20,7 @@ def _terminal() -> TextIO:
     """
     for stream in (sys.stderr, sys.__stderr__):
         try:
-            return os.fdopen(os.dup(stream.fileno()), "w")  # type: ignore[union-attr]
+            return open(stream.fileno(), "w", closefd=False)  # type: ignore[union-attr]
         except (AttributeError, OSError, ValueError):
             continue
     return io.StringIO()

@@ -46,9 +46,7 @@ class SoundscapeSpec:
                 "the first must be at least 1 and at most the second"
             )
         if self.snr_min > self.snr_max:
-            raise IgsedError(
-                f"parameter 'snr_min' ({self.snr_min}) exceeds 'snr_max' ({self.snr_max}): swap them"
-            )
+            raise IgsedError(f"parameter 'snr_min' ({self.snr_min}) exceeds 'snr_max' ({self.snr_max}): swap them")
 
 
 @dataclass(frozen=True)
@@ -138,9 +136,7 @@ def draw(bank: SoundBank, spec: SoundscapeSpec, *, pool: str, n: int, seed: int)
     return plans
 
 
-def _draw_event(
-    rng: np.random.Generator, by_class: dict[str, np.recarray], spec: SoundscapeSpec
-) -> PlannedEvent:
+def _draw_event(rng: np.random.Generator, by_class: dict[str, np.recarray], spec: SoundscapeSpec) -> PlannedEvent:
     labels = list(by_class)
     label = labels[rng.integers(len(labels))]
     file = by_class[label][rng.integers(len(by_class[label]))]

@@ -50,6 +50,15 @@ class SoundscapeSet:
     events: pd.DataFrame
     removed: pd.DataFrame
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Labels that occur, sorted."""
+        return tuple(sorted(self.events["label"].unique()))
+
+    def events_of(self, clip: str) -> pd.DataFrame:
+        """Return the events of one soundscape."""
+        return self.events[self.events["clip"] == clip]
+
 
 def assign_splits(plans: list[ClipPlan]) -> list[str]:
     """Return the split of every clip: pool train is for training, pool eval is halved.
@@ -145,9 +154,7 @@ def generate(
     UserWarning
         Once, if soundscapes had to be scaled to stay below full scale.
     """
-    drawn = draw(bank, spec, pool="train", n=n_train, seed=seed) + draw(
-        bank, spec, pool="eval", n=n_eval, seed=seed
-    )
+    drawn = draw(bank, spec, pool="train", n=n_train, seed=seed) + draw(bank, spec, pool="eval", n=n_eval, seed=seed)
     kept = [plan for plan in drawn if plan.polyphony <= spec.max_polyphony]
     splits = assign_splits(kept)
     for split in SPLITS:
@@ -261,8 +268,6 @@ def read_clips(root: Path, clips: pd.DataFrame) -> np.ndarray:
     for row, path in zip(samples, paths, strict=True):
         mono = audio.read(path)[0][:, 0]
         if mono.size != row.size:
-            raise IgsedError(
-                f"{path} has {mono.size} samples, {paths[0].name} has {row.size}: make them again"
-            )
+            raise IgsedError(f"{path} has {mono.size} samples, {paths[0].name} has {row.size}: make them again")
         row[:] = mono
     return samples

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 
 import pandas as pd
-import soundfile
 
+from igsed_core import audio
 from igsed_core.errors import IgsedError
 from igsed_core.soundbank import base, folder
 from igsed_core.soundbank.base import SoundBank
@@ -23,10 +22,15 @@ def _write_procedural(root: Path, **arguments: int) -> None:
     write_bank(root, **arguments)
 
 
-# Name -> (module that holds the generator, function that writes a bank in Scaper's layout).
-_GENERATORS: dict[str, tuple[str, Callable[..., None]]] = {
-    "procedural": ("igsed_core.soundbank.procedural", _write_procedural),
-}
+# Name -> function that writes a bank in Scaper's layout.
+_GENERATORS: dict[str, Callable[..., None]] = {"procedural": _write_procedural}
+
+
+def _generator_code() -> bytes:
+    """Code of the generators: that of this package without the part that reads banks."""
+    package = Path(__file__).parent
+    reading = {package / name for name in ("__init__.py", "base.py", "folder.py")}
+    return b"".join(path.read_bytes() for path in sorted(set(package.rglob("*.py")) - reading))
 
 
 def available() -> list[str]:
@@ -65,12 +69,8 @@ def fingerprint(
     """
     if name_or_path not in _GENERATORS:
         return folder.fingerprint(_check_path(name_or_path), sample_rate)
-    spec = find_spec(_GENERATORS[name_or_path][0])
-    if spec is None or spec.origin is None:
-        raise IgsedError(f"sound bank {name_or_path!r}: its module is missing: install the package again")
-    arguments = (seed, sample_rate, n_train, n_eval, n_background)
-    code = Path(spec.origin).read_bytes()
-    return hashlib.sha256(repr((name_or_path, arguments)).encode() + code).hexdigest()[:16]
+    arguments = (name_or_path, seed, sample_rate, n_train, n_eval, n_background)
+    return hashlib.sha256(repr(arguments).encode() + _generator_code()).hexdigest()[:16]
 
 
 def prepare(
@@ -117,16 +117,9 @@ def prepare(
     cached = base.load(root)
     if cached is not None:
         return cached
-    _GENERATORS[name_or_path][1](root, seed=seed, sample_rate=sample_rate, workers=workers, **sizes)
+    _GENERATORS[name_or_path](root, seed=seed, sample_rate=sample_rate, workers=workers, **sizes)
     rows = [
-        (
-            str(file.path.relative_to(root).as_posix()),
-            file.role,
-            file.pool,
-            file.label,
-            soundfile.info(file.path).frames / soundfile.info(file.path).samplerate,
-            base.digest(file.path),
-        )
+        (file.prepared_path, file.role, file.pool, file.label, audio.duration(file.path), base.digest(file.path))
         for file in base.list_files(root)
     ]
     return base.write_index(

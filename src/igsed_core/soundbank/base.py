@@ -6,8 +6,10 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
+from igsed_core import audio
 from igsed_core.audio import EXTENSIONS
 from igsed_core.errors import IgsedError
 from igsed_core.files import write_table
@@ -44,6 +46,14 @@ class SoundBank:
     def classes(self) -> tuple[str, ...]:
         """Foreground classes, sorted."""
         return tuple(sorted(self.files.loc[self.files["role"] == "foreground", "label"].unique()))
+
+    def examples(self, pool: str, n: int) -> dict[str, list[np.ndarray]]:
+        """Samples of the first ``n`` sounds of each class of a pool, each ``[shape=(samples,), float32]``."""
+        chosen = self.files[self.files["pool"] == pool].groupby("label").head(n)
+        return {
+            str(label): [audio.read(self.root / path)[0][:, 0] for path in group["path"]]
+            for label, group in chosen.groupby("label")
+        }
 
 
 @dataclass(frozen=True)
@@ -122,18 +132,14 @@ def check_complete(root: Path, present: set[tuple[str, str]], folders: set[str])
     """
     if not folders:
         raise IgsedError(f"sound bank {root} has no foreground class; expected {LAYOUT}")
-    missing = sorted(
-        f"foreground/{pool}/{name}" for pool in POOLS for name in folders if (pool, name) not in present
-    )
+    missing = sorted(f"foreground/{pool}/{name}" for pool in POOLS for name in folders if (pool, name) not in present)
     if missing:
         raise IgsedError(
             f"sound bank {root}: no usable wav, flac or ogg file in {', '.join(missing)}; every class "
             "needs one in both pools (train and eval): add files there, or remove the class from both"
         )
     if not any(pool == "background" for pool, _ in present):
-        raise IgsedError(
-            f"sound bank {root}: no usable wav, flac or ogg file in background/<label>/: add one"
-        )
+        raise IgsedError(f"sound bank {root}: no usable wav, flac or ogg file in background/<label>/: add one")
 
 
 def digest(path: Path) -> str:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import soundfile
 
 from igsed_core import audio
 from igsed_core.errors import IgsedError
@@ -51,8 +50,7 @@ def _prepare_file(job: _Job) -> _Prepared:
         if peak < SILENCE:
             return _Prepared(reason="silent")
         audio.write(job.target, samples * (PEAK / peak), job.sample_rate)
-    info = soundfile.info(job.target)
-    return _Prepared(info.frames / info.samplerate, base.digest(job.target))
+    return _Prepared(audio.duration(job.target), base.digest(job.target))
 
 
 def fingerprint(path: Path, sample_rate: int) -> str:
@@ -113,15 +111,12 @@ def prepare(path: Path, *, sample_rate: int, cache_dir: Path, workers: int) -> b
             place = (file.prepared_path, file.role, file.pool, file.label)
             rows.append((*place, result.duration, result.sha256))
     try:
-        base.check_complete(
-            path, {(row[2], row[3]) for row in rows}, {f.label for f in sources if f.pool == "train"}
-        )
+        base.check_complete(path, {(row[2], row[3]) for row in rows}, {f.label for f in sources if f.pool == "train"})
     except IgsedError as error:
         raise IgsedError(f"{error}. Skipped: {_listing(skipped)}") from None
     if skipped:
         warnings.warn(
-            f"sound bank {path}: {len(skipped)} of {len(sources)} audio files were skipped: "
-            f"{_listing(skipped)}",
+            f"sound bank {path}: {len(skipped)} of {len(sources)} audio files were skipped: {_listing(skipped)}",
             stacklevel=2,
         )
     return base.write_index(
