@@ -54,6 +54,16 @@ def predict(
     return pd.concat(tables, ignore_index=True)
 
 
+def predict_splits(
+    heads: dict[str, Head], data: dict[str, tuple[FeatureFrames, Targets]], *, threshold: float
+) -> pd.DataFrame:
+    """Return :func:`predict` over several splits, given by name."""
+    return pd.concat(
+        [predict(heads, *inputs, split=split, threshold=threshold) for split, inputs in data.items()],
+        ignore_index=True,
+    )
+
+
 def report(predictions: pd.DataFrame) -> pd.DataFrame:
     """Precision, recall and F1 of each class and their macro averages, a row a figure.
 
@@ -102,3 +112,34 @@ def detections(predictions: pd.DataFrame) -> pd.DataFrame:
         )
     table = pd.DataFrame(rows, columns=["split", "class", "present", "evaluated", "missed", "false"])
     return table.sort_values(["split", "class"], ignore_index=True)
+
+
+def detected_pairs(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Return ``split, clip, label, present, probability`` of the pairs that the clip-level head detects."""
+    rows = predictions[(predictions["method"] == "clip_level") & predictions["detected"]]
+    return rows[["split", "clip", "label", "present", "probability"]].reset_index(drop=True)
+
+
+def evaluated_pairs(predictions: pd.DataFrame, split: str) -> pd.DataFrame:
+    """Return ``split, clip, label`` of one split's instances: detected by the clip-level head and present."""
+    pairs = detected_pairs(predictions)
+    chosen = pairs[pairs["present"] & (pairs["split"] == split)]
+    return chosen[["split", "clip", "label"]].reset_index(drop=True)
+
+
+def example_clip(predictions: pd.DataFrame, split: str = "test") -> str:
+    """Return the first clip of a split among those with the most evaluated classes."""
+    counts = evaluated_pairs(predictions, split).groupby("clip", sort=False).size()
+    return str(counts.idxmax())
+
+
+def probabilities(predictions: pd.DataFrame, clip: str) -> dict[str, float]:
+    """Return the clip-level head's probability of every class in one clip."""
+    rows = predictions[(predictions["method"] == "clip_level") & (predictions["clip"] == clip)]
+    return dict(zip(rows["label"], rows["probability"], strict=True))
+
+
+def labels_of(predictions: pd.DataFrame, clip: str) -> list[str]:
+    """Return the classes that the clip-level head detects in one clip."""
+    pairs = detected_pairs(predictions)
+    return list(pairs.loc[pairs["clip"] == clip, "label"])

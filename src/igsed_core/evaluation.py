@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from igsed_core import bootstrap, frames, metrics, thresholds
+from igsed_core import bootstrap, classification, frames, metrics, thresholds
 from igsed_core.baselines import ScoresOverTime
 from igsed_core.errors import IgsedError
 from igsed_core.maps import STEP, Maps
@@ -39,6 +39,22 @@ class Instances:
     """
 
     index: pd.DataFrame
+    truth: NDArray[np.bool_]
+    scores: dict[str, NDArray[np.float64]]
+
+
+    def first_of(self, clip: str) -> Instance:
+        """Return the first instance of a clip."""
+        row = int(np.flatnonzero(self.index["clip"] == clip)[0])
+        by_method = {name: values[row] for name, values in self.scores.items() if name != ORACLE}
+        return Instance(str(self.index["label"].iloc[row]), self.truth[row], by_method)
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One (clip, class) pair: its class, active frames and each method's scores, ``[shape=(n_frames,)]``."""
+
+    label: str
     truth: NDArray[np.bool_]
     scores: dict[str, NDArray[np.float64]]
 
@@ -104,8 +120,7 @@ def instances(
     IgsedError
         If the split has no instance.
     """
-    rows = predictions[(predictions["method"] == "clip_level") & (predictions["split"] == split)]
-    index = rows.loc[rows["present"] & rows["detected"], ["split", "clip", "label"]].reset_index(drop=True)
+    index = classification.evaluated_pairs(predictions, split)
     if index.empty:
         raise IgsedError(
             f"the clip-level classifier detects no class in the {split} split, so there is nothing to locate: "
@@ -301,6 +316,24 @@ def per_class(
                 rows.append((split, method, label, "iou_std", threshold, v.std(), len(v), *[np.nan] * 3))
     columns = ["class" if name == "average" else name for name in DETECTION_COLUMNS]
     return pd.DataFrame(rows, columns=columns)
+
+
+def report(
+    measured: dict[str, Measured],
+    chosen: dict[str, dict[str, float]],
+    classes: tuple[str, ...],
+    *,
+    replicates: int,
+    seed: int,
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Return :func:`detection`, the same at IG's thresholds for every method, and :func:`per_class`, of all splits."""
+    at_ig = {method: chosen["ig"] for method in chosen}
+    options = {"replicates": replicates, "seed": seed}
+    return (
+        pd.concat([detection(m, chosen, **options) for m in measured.values()], ignore_index=True),
+        pd.concat([detection(m, at_ig, **options) for m in measured.values()], ignore_index=True),
+        pd.concat([per_class(m, chosen, classes, **options) for m in measured.values()], ignore_index=True),
+    )
 
 
 def _at(measured: Measured, chosen: dict[str, dict[str, float]]) -> list[tuple[str, str, float, NDArray[np.float64]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from igsed_core import files, frames, progress, soundscapes
 from igsed_core.encoders.base import Encoder
+from igsed_core.errors import IgsedError
 
 CLIPS_A_PART = 64
 
@@ -42,6 +44,22 @@ class Targets:
 
     clip: NDArray[np.float32]
     frame: NDArray[np.float32]
+
+
+def check_sample_rate(encoder: Encoder, sample_rate: int) -> None:
+    """Make sure that the soundscapes have the rate that the encoder was trained with.
+
+    Raises
+    ------
+    IgsedError
+        If they have not; the message names the parameter and its value.
+    """
+    wanted = encoder.frontend.sample_rate
+    if sample_rate != wanted:
+        raise IgsedError(
+            f"parameter 'sample_rate' is {sample_rate} Hz, but encoder {encoder.name!r} needs {wanted} Hz: "
+            f"set sample_rate={wanted}"
+        )
 
 
 def extract(
@@ -89,6 +107,17 @@ def read(out_dir: Path, clips: pd.DataFrame, *, frame_duration: float, frame_sta
     """Read the parts that :func:`extract` left."""
     parts = [files.read_arrays(out_dir / f"part-{s:05d}.npz")["values"] for s in range(0, len(clips), CLIPS_A_PART)]
     return FeatureFrames(clips["clip"].to_numpy(dtype=str), np.concatenate(parts), frame_duration, frame_start)
+
+
+def concatenate(parts: Iterable[FeatureFrames]) -> FeatureFrames:
+    """Join the feature frames of several splits; all come from the same encoder."""
+    parts = list(parts)
+    return FeatureFrames(
+        np.concatenate([p.clips for p in parts]),
+        np.concatenate([p.values for p in parts]),
+        parts[0].frame_duration,
+        parts[0].frame_start,
+    )
 
 
 def targets(features: FeatureFrames, events: pd.DataFrame, classes: tuple[str, ...]) -> Targets:

@@ -39,7 +39,7 @@ class Maps:
     absolute: NDArray[np.float32]
     signed: NDArray[np.float32]
 
-    def read_as(self, reading: str) -> NDArray[np.float32]:
+    def read_as(self, reading: str) -> NDArray[np.floating]:
         """Return importance under a reading of the sign: ``absolute`` (the paper), ``positive`` or ``signed``.
 
         The mean positive part is exactly ``(absolute + signed) / 2``, since both are means over the same
@@ -51,6 +51,11 @@ class Maps:
             "positive": (self.absolute + self.signed) / 2,
         }
         return readings[reading]
+
+    def of_clip(self, clip: str) -> dict[str, NDArray[np.float32]]:
+        """Return the absolute importance over time of each explained class of one clip."""
+        rows = np.flatnonzero(self.index["clip"] == clip)
+        return {str(self.index["label"].iloc[i]): self.absolute[i] for i in rows}
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import datetime
 import os
 import shutil
@@ -18,8 +19,6 @@ from igsed_core.errors import IgsedError
 from igsed_core.paths import RunPaths, project_root
 
 P = TypeVar("P", bound=StageParams)
-# Names that IPython itself puts into a notebook's namespace.
-_IPYTHON = {"In", "Out", "exit", "quit", "get_ipython", "open"}
 
 
 @dataclass
@@ -80,8 +79,9 @@ class StageRun:
 def begin(stage_name: str, namespace: Mapping[str, Any]) -> StageRun:
     """Check a notebook's parameters and open its stage.
 
-    Call it right after the ``parameters`` cell: every public name in the notebook must by then be a
-    parameter, so a name that papermill injected by mistake is found.
+    Parameters are the names that the cells before it set to plain constants, in cells that do nothing else:
+    the ``parameters`` cell and the one that papermill injects. papermill itself only warns of an unknown
+    name; here it is an error.
 
     Parameters
     ----------
@@ -97,11 +97,7 @@ def begin(stage_name: str, namespace: Mapping[str, Any]) -> StageRun:
         has not finished.
     """
     stage = stages.get(stage_name)
-    values = {
-        name: value
-        for name, value in namespace.items()
-        if not name.startswith("_") and name not in _IPYTHON and isinstance(value, bool | int | float | str)
-    }
+    values = {name: namespace[name] for name in _parameter_names(namespace)}
     params = config.build(stage.params, values, source=f"notebook {stage.notebook}")
     paths = RunPaths(params.experiment)
     upstream = {}
@@ -117,6 +113,30 @@ def begin(stage_name: str, namespace: Mapping[str, Any]) -> StageRun:
     run = StageRun(stage, params, paths, key, upstream)
     _open(run)
     return run
+
+
+def _parameter_names(namespace: Mapping[str, Any]) -> list[str]:
+    """Names set in cells that only set constants; a notebook run twice has other variables too."""
+    names: dict[str, None] = {}
+    for cell in namespace["In"]:
+        try:
+            statements = ast.parse(cell).body
+        except SyntaxError:  # a cell of shell or magic commands
+            continue
+        targets = [_constant_target(statement) for statement in statements]
+        if all(targets):
+            names.update(dict.fromkeys(str(target) for target in targets))
+    return list(names)
+
+
+def _constant_target(statement: ast.stmt) -> str | None:
+    if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+        try:
+            ast.literal_eval(statement.value)
+        except ValueError:
+            return None
+        return statement.targets[0].id
+    return None
 
 
 def _open(run: StageRun) -> None:

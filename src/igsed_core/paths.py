@@ -10,7 +10,7 @@ from igsed_core.errors import IgsedError
 
 
 def project_root() -> Path:
-    """Return the folder that holds ``_config.yml``, ``book/`` and the Snakefile.
+    """Return the folder that holds ``book/`` and the Snakefile.
 
     Looked for above this file (an editable install), then above the working directory.
 
@@ -21,7 +21,7 @@ def project_root() -> Path:
     """
     for start in (Path(__file__).resolve(), Path.cwd() / "x"):
         for folder in start.parents:
-            if (folder / "_config.yml").is_file() and (folder / "Snakefile").is_file():
+            if (folder / "book").is_dir() and (folder / "Snakefile").is_file():
                 return folder
     raise IgsedError("the project's folder was not found: work inside a clone of the repository")
 

@@ -82,6 +82,11 @@ def train(
     return Trained(head.eval().requires_grad_(False), history)
 
 
+def history(trained: dict[str, Trained]) -> pd.DataFrame:
+    """Return the learning curves of several heads in one table."""
+    return pd.concat([result.history for result in trained.values()], ignore_index=True)
+
+
 def _tensors(data: tuple[FeatureFrames, Targets], head: type[Head]) -> tuple[Tensor, Tensor]:
     features, targets = data
     labels = targets.frame if head.supervision == "frame" else targets.clip

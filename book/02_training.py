@@ -1,0 +1,120 @@
+# %% [markdown]
+# # Training
+#
+# **What is asked.** Which classifier is to be explained, and which detectors is the explanation to be compared with? All
+# stand on one frozen encoder that was trained to tag clips and never saw a time stamp. On its *feature frames* (averaged
+# over frequency) three linear heads are trained, as in the paper (sections II-B, III-A, III-C):
+#
+# - the **clip-level** head pools each feature over time (global max), then classifies: the classifier to be explained;
+# - **FW-WS** classifies each feature frame, then pools the logits over time; trained with clip-level labels;
+# - **FW-SS** has the same form, but is trained with the labels of each feature frame.
+
+# %% tags=["parameters"]
+experiment = "embedded"  # name of the experiment; its artefacts lie in runs/<experiment>
+seed = 2026  # seed of every random choice
+encoder = "embedded"  # name of the frozen encoder (registry igsed_core.encoders)
+weights = ""  # path of the encoder's checkpoint; empty: shipped with the package, or fetched
+learning_rate = 0.001  # Adam's learning rate
+batch_size = 16  # soundscapes in a training batch
+epochs = 100  # most epochs
+patience = 10  # epochs without a lower validation loss before training stops
+probability_threshold = 0.5  # a class is detected in a clip if its probability exceeds this
+device = "auto"  # 'auto' takes CUDA where there is one (auto, cpu, cuda)
+
+# %%
+from igsed_core import notebook
+
+run = notebook.begin("training", globals())
+
+# %%
+from igsed_core import classification, devices, features, figures, files, heads, results, soundscapes, tables
+from igsed_core import encoders as registry
+from igsed_core import training as trainer
+from igsed_core.config import DataSynthesis
+
+data = soundscapes.load(run.input("data_synthesis"))
+model = registry.load(run.params.encoder, run.params.weights)
+features.check_sample_rate(model, run.params_of(DataSynthesis).sample_rate)
+tables.show(tables.encoder_table(registry.describe(model)), caption="The frozen encoder")
+
+# %% [markdown]
+# ## Feature frames
+#
+# The encoder is frozen, so every soundscape passes through it once; the heads are then trained in seconds.
+
+# %%
+frames_of = {
+    split: features.extract(
+        model, data.root, rows, run.dir / "features" / split, device=devices.choose(run.params.device)
+    )
+    for split, rows in data.clips.groupby("split")
+}
+targets_of = {split: features.targets(x, data.events, data.classes) for split, x in frames_of.items()}
+
+# %% [markdown]
+# ## The three heads
+#
+# Adam and binary cross-entropy; training stops when the validation loss has not fallen for a while, and the weights of
+# the best epoch (the dot) are kept.
+
+# %%
+trained = {
+    name: trainer.train(
+        name,
+        (frames_of["train"], targets_of["train"]),
+        (frames_of["validation"], targets_of["validation"]),
+        data.classes,
+        learning_rate=run.params.learning_rate,
+        batch_size=run.params.batch_size,
+        epochs=run.params.epochs,
+        patience=run.params.patience,
+        seed=run.params.seed,
+    )
+    for name in heads.HEADS
+}
+for name, result in trained.items():
+    heads.save(result.head, name, run.dir / "heads" / f"{name}.safetensors")
+history = trainer.history(trained)
+files.write_table(run.dir / "history.csv", history)
+figures.loss_curves(history)
+
+# %% [markdown]
+# ## How well do they classify clips?
+#
+# A class is detected in a clip if its probability exceeds the threshold (0.5 in the paper). Table I of the paper holds
+# these figures for the clip-level head; ours stand beside it. They are a check of sanity: an explanation of a
+# classifier that recognises nothing would explain nothing.
+
+# %%
+predictions = classification.predict_splits(
+    {name: result.head for name, result in trained.items()},
+    {split: (frames_of[split], targets_of[split]) for split in ("validation", "test")},
+    threshold=run.params.probability_threshold,
+)
+report = results.label(classification.report(predictions), experiment=run.params.experiment, seed=run.params.seed)
+files.write_table(run.dir / "predictions.csv", predictions)
+files.write_table(run.dir / "classification.csv", report)
+tables.show(tables.table_1(report), caption="Classification on the test split, ours and the paper's (Table I)")
+
+# %% [markdown]
+# ## What can be located at all
+#
+# Only (clip, class) pairs that the clip-level classifier detects *and* that are present can be judged in time; they are
+# the *instances* of all later tables, the same for every method. What it misses, and what it detects where there is
+# nothing, is counted here and appears nowhere else, as in the paper.
+
+# %%
+instances = results.label(
+    classification.detections(predictions), experiment=run.params.experiment, seed=run.params.seed
+)
+files.write_table(run.dir / "instances.csv", instances)
+tables.show(tables.instances_table(instances), caption="Pairs present, evaluated, missed and false, by class (test)")
+
+# %%
+run.finish(
+    encoder=model.name,
+    weights_sha256=model.weights_sha256,
+    frame_duration=model.frame_duration,
+    frame_start=model.frame_start,
+    epochs={name: len(result.history) for name, result in trained.items()},
+)
