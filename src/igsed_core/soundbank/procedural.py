@@ -32,9 +32,9 @@ from igsed_core.soundbank.synthesis.noise import frying, running_water
 from igsed_core.soundbank.synthesis.regions import Region, region_named
 from igsed_core.soundbank.synthesis.voice import speech
 
-Generator = Callable[[np.random.Generator, Region, int], dsp.Signal]
+SoundModel = Callable[[np.random.Generator, Region, int], dsp.Signal]
 
-TARGETS: dict[str, Generator] = {
+TARGETS: dict[str, SoundModel] = {
     "Alarm_bell_ringing": alarm_bell_ringing,
     "Blender": blender,
     "Cat": cat,
@@ -46,7 +46,7 @@ TARGETS: dict[str, Generator] = {
     "Speech": speech,
     "Vacuum_cleaner": vacuum_cleaner,
 }
-GENERATORS: dict[str, Generator] = {**TARGETS, **IMPACTS, **TONES}
+GENERATORS: dict[str, SoundModel] = {**TARGETS, **IMPACTS, **TONES}
 CLASSES: tuple[str, ...] = tuple(sorted(TARGETS))
 
 MIN_DURATION, MAX_DURATION = 0.25, 4.2  # s

@@ -32,20 +32,20 @@ def unit_rms(x: Signal) -> Signal:
 
 
 def gains_at(frequencies: Signal, curve: Curve) -> Signal:
-    """Evaluate a spectral curve as linear gains at `frequencies` (Hz)."""
+    """Evaluate a spectral curve as linear gains at `frequencies` (Hz), through a fine table over log frequency."""
     hz, db = np.array(curve, dtype=float).T
-    decibels = np.interp(np.log(np.maximum(frequencies, 1.0)), np.log(hz), db)
-    return 10.0 ** (decibels / 20.0)
+    table_hz = np.geomspace(1.0, max(2.0, float(frequencies[-1])), 512)
+    table = 10.0 ** (np.interp(np.log(table_hz), np.log(hz), db) / 20.0)
+    return np.interp(frequencies, table_hz, table).astype(np.float32)
 
 
 def shaped_noise(rng: np.random.Generator, n: int, sample_rate: int, curve: Curve) -> Signal:
     """Gaussian noise, unit RMS, whose amplitude spectrum follows `curve`; drawn in the frequency domain."""
     size = next_fast_len(n, real=True)
-    frequencies = np.fft.rfftfreq(size, 1.0 / sample_rate)
-    parts = rng.standard_normal((2, frequencies.size))
-    spectrum = (parts[0] + 1j * parts[1]) * gains_at(frequencies, curve)
-    spectrum[0] = 0.0
-    return unit_rms(irfft(spectrum, size)[:n])
+    gains = gains_at(np.fft.rfftfreq(size, 1.0 / sample_rate), curve)
+    gains[0] = 0.0
+    parts = rng.standard_normal((gains.size, 2), dtype=np.float32) * gains[:, None]
+    return unit_rms(irfft(parts.view(np.complex64)[:, 0], size)[:n])
 
 
 def equalise(x: Signal, sample_rate: int, curve: Curve) -> Signal:
@@ -151,13 +151,16 @@ def grains(
     octaves = np.ceil(np.log2(decays))  # grains of like length together, lest the longest sets the work for all
     for octave in np.unique(octaves):
         mine = octaves == octave
-        onset, frequency, decay, gain, bend = (a[mine, None] for a in (onsets, frequencies, decays, gains, rise))
-        t = np.arange(samples(4.5 * 2.0**octave, sample_rate)) / sample_rate
+        onset, frequency, decay, gain, bend = (
+            a[mine, None].astype(np.float32) for a in (onsets, frequencies, decays, gains, rise)
+        )
+        steps = np.arange(samples(4.5 * 2.0**octave, sample_rate))
+        t = (steps / sample_rate).astype(np.float32)
         relative = t / decay  # (grains, samples)
-        waves = np.exp(-relative) * np.sin(2.0 * np.pi * frequency * t * (1.0 + 0.5 * bend * relative))
-        index = np.round(onset * sample_rate).astype(np.int64) + np.arange(t.size)
+        waves = gain * np.exp(-relative) * np.sin(2.0 * np.pi * frequency * t * (1.0 + 0.5 * bend * relative))
+        index = np.round(onset * sample_rate).astype(np.int64) + steps
         inside = (index >= 0) & (index < n)
-        out += np.bincount(index[inside], weights=(gain * waves)[inside], minlength=n)
+        out += np.bincount(index[inside], weights=waves[inside], minlength=n)
     return out
 
 
@@ -233,15 +236,16 @@ def formants(
     frames = np.lib.stride_tricks.sliding_window_view(padded, size)[::hop][:n_frames]
     frame_times = (np.arange(n_frames) * hop - size / 2) / sample_rate
     window = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(size) / size)
-    squared = np.fft.rfftfreq(size, 1.0 / sample_rate) ** 2
-    lift = 10.0 ** (gain_db / 10.0)
-    response = np.ones((n_frames, squared.size))
+    squared = (np.fft.rfftfreq(size, 1.0 / sample_rate) ** 2).astype(np.float32)
+    lift = np.float32(10.0 ** (gain_db / 10.0))
+    response = np.ones((n_frames, squared.size), dtype=np.float32)
     for column in np.asarray(centres, dtype=float).T:
-        centre = np.interp(frame_times, times, column)[:, None]
+        centre = np.interp(frame_times, times, column)[:, None].astype(np.float32)
         distance = (centre**2 - squared) ** 2
         width = (centre / q + 40.0) ** 2 * squared
         response *= (distance + lift * width + 1.0) / (distance + width + 1.0)
-    filtered = irfft(rfft(frames * window, axis=1) * np.sqrt(response), size, axis=1)
+    spectra = rfft((frames * window).astype(np.float32), axis=1)
+    filtered = irfft(spectra * np.sqrt(response), size, axis=1)
     out = np.zeros(padded.size)
     for part in range(4):  # frames of one residue do not overlap: a reshape adds them all at once
         block = filtered[part::4]
