@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -16,7 +17,7 @@ from igsed_core.soundbank.base import SoundBank
 __all__ = ["SoundBank", "available", "fingerprint", "prepare"]
 
 
-def _write_procedural(root: Path, **arguments: int) -> None:
+def _write_procedural(root: Path, **arguments: Any) -> None:
     from igsed_core.soundbank.procedural import write_bank
 
     write_bank(root, **arguments)
