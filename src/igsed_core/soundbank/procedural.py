@@ -7,20 +7,18 @@ and eval pools draw their identity parameters from disjoint regions (`synthesis.
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import zlib
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from igsed_core.errors import IgsedError
+from igsed_core.parallel import parallel_map
 from igsed_core.soundbank.synthesis import dsp
 from igsed_core.soundbank.synthesis.ambient import AMBIENTS
 from igsed_core.soundbank.synthesis.animals import cat, dog
@@ -256,14 +254,4 @@ def write_bank(
     folder.mkdir(parents=True, exist_ok=True)
     jobs += [_Job(folder / f"ambient_{i:04d}.wav", "", "", (seed, i), sample_rate) for i in range(n_background)]
     jobs = [job for job in jobs if not job.path.exists()]
-    workers = min(workers or os.cpu_count() or 1, len(jobs))
-    with tqdm(total=len(jobs), desc="sound bank", unit="file", disable=not progress) as bar:
-        if workers <= 1:
-            for job in jobs:
-                _render(job)
-                bar.update()
-            return
-        context = multiprocessing.get_context("spawn")  # the caller may hold threads, which a fork would break
-        with ProcessPoolExecutor(workers, mp_context=context) as executor:
-            for _ in executor.map(_render, jobs, chunksize=8):
-                bar.update()
+    parallel_map(_render, jobs, workers=workers, desc="making the sound bank", progress=progress)
