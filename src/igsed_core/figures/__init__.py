@@ -1,0 +1,25 @@
+"""What the reader sees: every function draws one Matplotlib figure and computes nothing but the drawing."""
+
+from __future__ import annotations
+
+from igsed_core.figures.diagram import block_diagram
+from igsed_core.figures.explanations import attributions, completeness, methods_on_clip, scores_over_time
+from igsed_core.figures.results import loss_curves, main_result, per_class, threshold_curves
+from igsed_core.figures.sounds import contact_sheet, soundscape, soundscape_statistics
+from igsed_core.figures.style import save
+
+__all__ = [
+    "attributions",
+    "block_diagram",
+    "completeness",
+    "contact_sheet",
+    "loss_curves",
+    "main_result",
+    "methods_on_clip",
+    "per_class",
+    "save",
+    "scores_over_time",
+    "soundscape",
+    "soundscape_statistics",
+    "threshold_curves",
+]

@@ -1,0 +1,29 @@
+"""Tidy results -> the tables that the reader sees, with the paper's value beside ours; nothing is measured here."""
+
+from __future__ import annotations
+
+from igsed_core.tables.display import show
+from igsed_core.tables.overview import (
+    bank_table,
+    completeness_table,
+    encoder_table,
+    parameters_table,
+    soundscapes_table,
+)
+from igsed_core.tables.prose import glue_results
+from igsed_core.tables.results import instances_table, table_1, table_2, table_3, thresholds_table
+
+__all__ = [
+    "bank_table",
+    "completeness_table",
+    "encoder_table",
+    "glue_results",
+    "instances_table",
+    "parameters_table",
+    "show",
+    "soundscapes_table",
+    "table_1",
+    "table_2",
+    "table_3",
+    "thresholds_table",
+]

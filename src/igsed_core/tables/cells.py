@@ -1,0 +1,43 @@
+"""How numbers look in a table, and how a table is put together."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import pandas as pd
+
+NONE = "–"
+OURS, PAPER = "this run", "paper"
+
+Cells = dict[tuple[str, str], object]
+
+
+def number(value: Any, digits: int = 2) -> str:
+    """Format a number; an en dash stands for one that there is not."""
+    return NONE if value is None or pd.isna(value) else f"{float(value):.{digits}f}"
+
+
+def with_interval(row: Mapping[str, Any] | None) -> str:
+    """Format ``value [ci_low, ci_high]`` of a tidy row."""
+    if row is None or pd.isna(row["value"]):
+        return NONE
+    if pd.isna(row["ci_low"]):
+        return number(row["value"])
+    return f"{number(row['value'])} [{number(row['ci_low'])}, {number(row['ci_high'])}]"
+
+
+def frame(rows: dict[str, Cells], first: str) -> pd.DataFrame:
+    """Turn row name -> (group, column) -> cell into a table whose first column holds the row names."""
+    table = pd.DataFrame.from_dict(rows, orient="index")
+    columns = [("", first), *next(iter(rows.values()))]
+    table.insert(0, "first", table.index)
+    return table.set_axis(pd.MultiIndex.from_tuples(columns), axis=1).reset_index(drop=True)
+
+
+def by_key(table: pd.DataFrame, key: tuple[str, ...], **where: str) -> dict[Hashable, dict[str, Any]]:
+    """Rows of a tidy table by key; only those with the given values."""
+    for column, value in where.items():
+        table = table[table[column] == value]
+    records = [{str(column): value for column, value in row.items()} for row in table.to_dict("records")]
+    return {tuple(row[k] for k in key): row for row in records}

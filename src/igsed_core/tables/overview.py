@@ -1,0 +1,124 @@
+"""Tables of what goes in: sound bank, soundscapes, encoder, maps, parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+import pandas as pd
+
+from igsed_core.config import StageParams
+from igsed_core.figures.style import class_name
+from igsed_core.soundscapes import SoundscapeSet
+from igsed_core.tables.cells import NONE, PAPER, number
+
+# Clips of each split in the paper (section II-A).
+_PAPER_CLIPS = {"train": 823, "validation": 96, "test": 97}
+
+
+def bank_table(files: pd.DataFrame, skipped: pd.DataFrame) -> pd.DataFrame:
+    """Files and lengths of each class and pool.
+
+    Parameters
+    ----------
+    files
+        ``role, pool, label, duration`` (s), a row a file.
+    skipped
+        A row a file of the source bank that was left out; counted in the last row.
+    """
+    rows = []
+    for (role, label), group in sorted(files.groupby(["role", "label"]), key=lambda item: item[0][0] == "background"):
+        counts = group["pool"].value_counts()
+        shortest, middle, longest = group["duration"].quantile([0, 0.5, 1])
+        rows.append(
+            {
+                "Class": class_name(str(label)) + (" (background)" if role == "background" else ""),
+                "train files": str(counts.get("train", NONE)),
+                "eval files": str(counts.get("eval", NONE)),
+                "common files": str(counts.get("background", NONE)),
+                "shortest (s)": number(shortest),
+                "median (s)": number(middle),
+                "longest (s)": number(longest),
+            }
+        )
+    table = pd.DataFrame(rows)
+    if len(skipped):
+        table.loc[len(table)] = [f"left out: {len(skipped)} files", *[NONE] * (table.shape[1] - 1)]
+    return table
+
+
+def soundscapes_table(soundscapes: SoundscapeSet) -> pd.DataFrame:
+    """Soundscapes and events of each split, and what the polyphony filter removed."""
+    clips, events = soundscapes.clips, soundscapes.events.merge(soundscapes.clips[["clip", "split"]], on="clip")
+    removed = soundscapes.removed["pool"].value_counts()
+    rows = []
+    for split, published in _PAPER_CLIPS.items():
+        mine = clips[clips["split"] == split]
+        rows.append(
+            {
+                "Split": split,
+                "soundscapes": len(mine),
+                f"soundscapes ({PAPER})": published,
+                "events": int((events["split"] == split).sum()),
+                "with overlap": int((mine["polyphony"] > 1).sum()),
+                "removed": str(removed.get("train", 0))
+                if split == "train"
+                else f"{removed.get('eval', 0)} (of validation and test)",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def encoder_table(description: Mapping[str, Any]) -> pd.DataFrame:
+    """List what an encoder is: from :func:`igsed_core.encoders.describe`."""
+    names = {
+        "name": "name",
+        "parameters": "parameters",
+        "gmac_10s": "multiply-adds for 10 s (1e9)",
+        "frame_duration": "feature frame (s)",
+        "n_features": "features",
+    }
+    rows = [(names.get(key, key), _plain(value)) for key, value in description.items()]
+    return pd.DataFrame(rows, columns=["encoder", "value"])
+
+
+def completeness_table(index: pd.DataFrame) -> pd.DataFrame:
+    """Completeness error and time of the maps of each class.
+
+    Parameters
+    ----------
+    index
+        ``label, completeness_error, n_points, seconds``, a row a map.
+    """
+    groups = [(class_name(str(label)), group) for label, group in index.groupby("label")]
+    rows = []
+    for label, group in [*groups, ("All classes", index)]:
+        middle, high = group["completeness_error"].abs().quantile([0.5, 0.9])
+        rows.append(
+            {
+                "Class": label,
+                "maps": len(group),
+                "median error": number(middle, 3),
+                "90th percentile": number(high, 3),
+                "points": f"{group['n_points'].mean():g}",
+                "seconds a map": number(group["seconds"].mean()),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def parameters_table(params: StageParams) -> pd.DataFrame:
+    """List a stage's parameters: value, default, unit, meaning."""
+    rows = []
+    for f in fields(params):
+        choices = f.metadata["choices"]
+        meaning = f.metadata["doc"] + (f"; one of {', '.join(choices)}" if choices else "")
+        rows.append((f.name, _plain(getattr(params, f.name)), _plain(f.default), f.metadata["unit"] or NONE, meaning))
+    return pd.DataFrame(rows, columns=["parameter", "value", "default", "unit", "meaning"])
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, int) and not isinstance(value, bool) and value > 9999:
+        return f"{value:,}"
+    return f"{value:.4g}" if isinstance(value, float) else str(value) or "(empty)"

@@ -1,0 +1,63 @@
+"""Numbers for the prose: every figure in the text of the book is glued here, none is typed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from igsed_core import paper
+from igsed_core.tables.cells import by_key, number, with_interval
+
+_METHODS = ("ig", "fw_ws", "fw_ss", "random", "energy")
+_METRICS = ("iou", "f1", "pointing_game")
+
+
+def glue_results(found: dict[str, pd.DataFrame], *, split: str = "test") -> None:
+    """Make the main results available to the pages' text.
+
+    Keys: ``<method>_<metric>`` (``value [low, high]``), ``paper_<method>_<metric>``, ``class_<method>_<metric>``
+    (mean over classes), ``ig_<metric>_to_<method>`` (``above``, ``below`` or ``level with``), ``n_instances``,
+    ``n_present``, ``n_classes``, ``ig_<metric>_threshold``.
+
+    Parameters
+    ----------
+    found
+        The tidy tables by name, from :func:`igsed_core.results.gather`.
+    split
+        Which rows to take.
+    """
+    from myst_nb import glue
+
+    for key, text in sentences(found, split=split).items():
+        glue(key, text, display=False)
+
+
+def sentences(found: dict[str, pd.DataFrame], *, split: str = "test") -> dict[str, str]:
+    """Return the words and numbers that :func:`glue_results` hands to the text, by key."""
+    ours = by_key(found["detection"], ("method", "metric"), split=split, average="instance")
+    by_class = by_key(found["detection"], ("method", "metric"), split=split, average="class")
+    published = paper.detection().set_index("method")
+    counted = found["instances"][found["instances"]["split"] == split]
+    texts = {
+        "n_instances": str(int(counted["evaluated"].sum())),
+        "n_present": str(int(counted["present"].sum())),
+        "n_classes": str(len(counted)),
+    }
+    for method in _METHODS:
+        for metric in _METRICS:
+            texts[f"{method}_{metric}"] = with_interval(ours[method, metric])
+            texts[f"class_{method}_{metric}"] = with_interval(by_class[method, metric])
+            texts[f"paper_{method}_{metric}"] = number(published.loc[method, metric])
+            if method != "ig":
+                texts[f"ig_{metric}_to_{method}"] = _compare(ours["ig", metric], ours[method, metric])
+    for metric in ("iou", "f1"):
+        texts[f"ig_{metric}_threshold"] = f"{ours['ig', metric]['threshold']:g}"
+    return texts
+
+
+def _compare(first: dict[str, Any], second: dict[str, Any]) -> str:
+    """Say where the first value stands to the second: level where the 95 % intervals overlap."""
+    if first["ci_low"] > second["ci_high"]:
+        return "above"
+    return "below" if first["ci_high"] < second["ci_low"] else "level with"

@@ -1,0 +1,169 @@
+"""Tables I-III and the thresholds, ours beside the paper's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from igsed_core import paper
+from igsed_core.figures.style import METRICS, class_name, name
+from igsed_core.tables.cells import NONE, OURS, PAPER, Cells, by_key, frame, number, with_interval
+
+_LEARNED = ("ig", "fw_ws", "fw_ss")
+_COMPARED = (*_LEARNED, "random", "energy")
+_MEAN = "Mean over classes"
+
+
+def table_1(classification: pd.DataFrame, *, split: str = "test", method: str = "clip_level") -> pd.DataFrame:
+    """Precision, recall and F1 of each class at clip level (paper, Table I).
+
+    Parameters
+    ----------
+    classification
+        ``split, method, class, metric, value, n``
+    split, method
+        Which rows to show.
+    """
+    ours = by_key(classification, ("class", "metric"), split=split, method=method)
+    labels = list(dict.fromkeys(classification["class"]))
+    published = paper.classification().set_index("class")
+    if _same_classes(labels, published.index):
+        published.loc["macro"] = published.mean()
+    rows = {}
+    for label in labels:
+        cells: Cells = {("", "clips"): NONE if label == "macro" else str(ours[label, "f1"]["n"])}
+        for metric, title in (("precision", "Precision"), ("recall", "Recall"), ("f1", "F1")):
+            cells[title, OURS] = number(ours[label, metric]["value"])
+            cells[title, PAPER] = number(published.loc[label, metric]) if label in published.index else NONE
+        rows[_MEAN if label == "macro" else class_name(label)] = cells
+    return frame(rows, "Class")
+
+
+def table_2(
+    detection: pd.DataFrame, at_ig: pd.DataFrame | None = None, *, split: str = "test", average: str = "instance"
+) -> pd.DataFrame:
+    """Temporal detection of each method (paper, Table II).
+
+    Parameters
+    ----------
+    detection
+        ``split, method, average, metric, value, ci_low, ci_high``; each method at its own thresholds.
+    at_ig
+        The same at the thresholds chosen for Integrated Gradients, shown in two more columns.
+    split, average
+        Which rows to show: ``average`` is ``instance`` or ``class``.
+    """
+    ours = by_key(detection, ("method", "metric"), split=split, average=average)
+    common = {} if at_ig is None else by_key(at_ig, ("method", "metric"), split=split, average=average)
+    published = paper.detection().set_index("method")
+    rows = {}
+    for method in _COMPARED:
+        cells: Cells = {}
+        for metric in ("iou", "f1", "iou_std", "pointing_game"):
+            row = ours.get((method, metric))
+            spread = metric == "iou_std" and row is not None
+            cells[METRICS[metric], OURS] = number(row["value"]) if spread and row else with_interval(row)
+            cells[METRICS[metric], PAPER] = number(published.loc[method, metric])
+        for metric in ("iou", "f1") if common else ():
+            cells["at IG's thresholds", METRICS[metric]] = with_interval(common.get((method, metric)))
+        rows[name(method)] = cells
+    return frame(rows, "Method")
+
+
+def table_3(
+    per_class: pd.DataFrame, detection: pd.DataFrame | None = None, *, split: str = "test", interval: bool = True
+) -> pd.DataFrame:
+    """IoU and F1 of each class (paper, Table III).
+
+    Parameters
+    ----------
+    per_class
+        ``split, method, class, metric, value, n, ci_low, ci_high``
+    detection
+        The table of all methods: its class averages make the last row.
+    split
+        Which rows to show.
+    interval
+        Show the 95 % intervals.
+    """
+    ours = by_key(per_class, ("class", "method", "metric"), split=split)
+    published = {tuple(row[:3]): row[3] for row in paper.per_class().itertuples(index=False)}
+    labels = list(dict.fromkeys(per_class["class"]))
+    rows = {}
+    for label in labels:
+        cells: Cells = {("", "n"): str(int(ours[label, "ig", "iou"]["n"]))}
+        for method in _LEARNED:
+            for metric in ("iou", "f1"):
+                title, row = _title(method, metric), ours.get((label, method, metric))
+                cells[title, OURS] = with_interval(row) if interval or row is None else number(row["value"])
+                cells[title, PAPER] = number(published.get((label, method, metric)))
+        rows[class_name(label)] = cells
+    if detection is not None:
+        means = by_key(detection, ("method", "metric"), split=split, average="class")
+        same = _same_classes(labels, {key[0] for key in published})
+        theirs = paper.per_class().groupby(["method", "metric"])["value"].mean()
+        cells = {("", "n"): NONE}
+        for method in _LEARNED:
+            for metric in ("iou", "f1"):
+                title, row = _title(method, metric), means.get((method, metric))
+                cells[title, OURS] = with_interval(row) if interval or row is None else number(row["value"])
+                cells[title, PAPER] = number(theirs.loc[(method, metric)]) if same else NONE
+        rows[_MEAN] = cells
+    return frame(rows, "Class")
+
+
+def instances_table(instances: pd.DataFrame, *, split: str = "test") -> pd.DataFrame:
+    """Count (clip, class) pairs that are evaluated in time, and those that the classifier missed or made up.
+
+    Parameters
+    ----------
+    instances
+        ``split, class, present, evaluated, missed, false``
+    split
+        Which rows to show.
+    """
+    rows = instances[instances["split"] == split].set_index("class")[["present", "evaluated", "missed", "false"]]
+    rows.index = pd.Index([class_name(str(label)) for label in rows.index], name="Class")
+    rows.loc["All classes"] = rows.sum()
+    return rows.reset_index()
+
+
+def thresholds_table(curves: pd.DataFrame, chosen: dict[str, dict[str, float]], *, split: str = "test") -> pd.DataFrame:
+    """Percentile thresholds: chosen on the validation set, best on the test set, and the paper's.
+
+    Parameters
+    ----------
+    curves
+        ``split, method, average, metric, threshold, value``
+    chosen
+        Method -> metric -> threshold chosen on the validation set.
+    split
+        Split whose highest point stands beside the paper's.
+    """
+    instance = curves[curves["average"] == "instance"]
+    peaks = instance.loc[instance.groupby(["split", "method", "metric"])["value"].idxmax()]
+    ours = by_key(peaks, ("method", "metric"), split=split)
+    published = by_key(paper.threshold_sensitivity(), ("method", "metric"))
+    rows = {}
+    for method in _COMPARED:
+        cells: Cells = {}
+        for metric in ("iou", "f1"):
+            title, key = METRICS[metric], (method, metric)
+            cells[title, "chosen"] = f"{chosen[method][metric]:g}"
+            cells[title, f"peak ({split})"] = f"{number(ours[key]['value'])} at {ours[key]['threshold']:g}"
+            theirs = published.get(key)
+            cells[title, "paper's peak"] = (
+                NONE if theirs is None else f"{number(theirs['peak_value'])} at {theirs['peak_percentile']:g}"
+            )
+        rows[name(method)] = cells
+    return frame(rows, "Method")
+
+
+def _title(method: str, metric: str) -> str:
+    return f"{'IG' if method == 'ig' else name(method)} {METRICS[metric]}"
+
+
+def _same_classes(ours: Iterable[str], published: Iterable[str]) -> bool:
+    """Whether a mean over our classes may stand beside a mean over the paper's."""
+    return set(ours) - {"macro"} == set(published)
