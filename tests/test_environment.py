@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import re
 import sys
 import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 import yaml
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
@@ -78,6 +81,15 @@ def test_every_requirement_is_pinned_within_its_bounds(pinned: dict[str, Require
         assert name in pinned, f"{name} is in pyproject.toml but not in constraints.txt"
         (pin,) = pinned[name].specifier
         assert requirement.specifier.contains(Version(pin.version)), f"{pinned[name]}: not {requirement}"
+
+
+def test_every_pin_installs_on_the_python_of_debian_12(pinned: dict[str, Requirement]) -> None:
+    for name, requirement in pinned.items():
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            package = metadata.metadata(name)
+            if requirement.specifier.contains(package["Version"]):
+                needs = SpecifierSet(package.get("Requires-Python", ""))
+                assert needs.contains("3.11.2"), f"{requirement} needs Python {needs}: pin an earlier version"
 
 
 def test_nothing_heavy_or_unwanted_is_pinned(pinned: dict[str, Requirement]) -> None:

@@ -82,7 +82,7 @@ def logged(command: Sequence[str | Path], total: int = 0) -> bool:
         fetched = 0
         for line in process.stdout:
             log.write(line)
-            if total and line.startswith(("Collecting ", "Requirement already satisfied")):
+            if total and line.startswith(("Collecting ", "Processing ", "Requirement already satisfied")):
                 fetched += 1
                 if fetched % 40 == 0:
                     say(f"  {fetched} of {total} packages at hand")
