@@ -24,7 +24,7 @@ CONDA_NAMES = {"pytorch": "torch", "pysoundfile": "soundfile", "soxr-python": "s
 IMPORT_NAMES = {"yaml": "pyyaml", "xdist": "pytest-xdist"}
 # In environment.yml beyond pyproject.toml: the machine's side, and what scaper needs, which goes in without
 # its dependencies (postBuild) so that soxbindings stays out.
-CONDA_ONLY = {"python", "pip", "make", "sox", "pyloudnorm"}
+CONDA_ONLY = {"python", "pip", "make", "sox"}
 
 
 def requirements(lines: list[str]) -> dict[str, Requirement]:
@@ -111,7 +111,7 @@ def test_postbuild_adds_scaper_without_its_dependencies() -> None:
     assert PROJECT["dependencies"][0].startswith("scaper")
 
 
-@pytest.mark.parametrize(("folder", "declared"), [("src", RUNTIME), ("tests", DECLARED), ("tools", {})])
+@pytest.mark.parametrize(("folder", "declared"), [("src", RUNTIME), ("tests", DECLARED), ("tools", DECLARED)])
 def test_imports_are_declared(folder: str, declared: dict[str, Requirement]) -> None:
     here = {path.stem for path in (ROOT / folder).iterdir()} | {"igsed_core"}
     for module, path in imported(folder).items():
@@ -119,6 +119,13 @@ def test_imports_are_declared(folder: str, declared: dict[str, Requirement]) -> 
             continue
         package = canonicalize_name(IMPORT_NAMES.get(module, module))
         assert package in declared, f"{path} imports {module}, which pyproject.toml does not declare"
+
+
+def test_the_set_up_runs_on_the_standard_library() -> None:
+    tree = ast.parse((ROOT / "tools" / "setup_env.py").read_text())
+    modules = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    modules |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert {module.split(".")[0] for module in modules} <= sys.stdlib_module_names
 
 
 def test_nothing_names_where_packages_come_from() -> None:
