@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import re
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -283,7 +284,10 @@ def load(path: str | Path, overrides: list[str] | tuple[str, ...] = ()) -> Exper
         if not sign:
             raise IgsedError(f"override {item!r}: write it as name=value, for instance snr_min=5")
         _reject_unknown({name: text}, known, f"override {item!r}")
-        values[name] = text if known[name].type == "str" else yaml.safe_load(text)
+        try:
+            values[name] = text if known[name].type == "str" else yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise IgsedError(f"override {item!r}: {text!r} is no number; write it as name=value") from None
     return from_values(values, source=f"parameter file {path}")
 
 
@@ -346,12 +350,12 @@ def _check_bounds(f: dataclasses.Field[Any], value: Any) -> None:
     low, high, choices = (f.metadata.get(k) for k in ("low", "high", "choices"))
     if choices and value not in choices:
         raise IgsedError(f"parameter {f.name!r} is {value!r}: choose one of {', '.join(choices)}")
-    outside = (low is not None and value < low) or (high is not None and value > high)
-    if outside or value != value:  # NaN compares unequal to itself
-        bounds = " and ".join(
-            text for text, bound in ((f"at least {low}", low), (f"at most {high}", high)) if bound is not None
-        )
-        raise IgsedError(f"parameter {f.name!r} is {value!r}, but must be {bounds or 'a number'}")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise IgsedError(f"parameter {f.name!r} is {value!r}, but must be a finite number")
+    if (low is not None and value < low) or (high is not None and value > high):
+        limits = ((f"at least {low}", low), (f"at most {high}", high))
+        bounds = " and ".join(text for text, bound in limits if bound is not None)
+        raise IgsedError(f"parameter {f.name!r} is {value!r}, but must be {bounds}")
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -359,10 +363,11 @@ class _StrictLoader(yaml.SafeLoader):
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """Build a mapping, refusing duplicate keys."""
+        mapping = super().construct_mapping(node, deep=deep)  # refuses keys that are no scalars
         seen = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=deep)
             if key in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"key {key!r} is given twice", key_node.start_mark)
             seen.add(key)
-        return super().construct_mapping(node, deep=deep)
+        return mapping

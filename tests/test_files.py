@@ -1,0 +1,147 @@
+"""Whole files or none, whatever interrupts the writer."""
+
+from __future__ import annotations
+
+import errno
+import multiprocessing
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from igsed_core import files
+from igsed_core.errors import IgsedError
+
+FULL = Path("/dev/full")  # Linux: every write fails for want of space
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(p.name for p in folder.iterdir())
+
+
+def test_written_whole_with_its_suffix(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "a.csv"
+    with files.atomic(path) as temporary:
+        assert temporary.parent == path.parent
+        assert temporary.suffix == ".csv"
+        temporary.write_text("x")
+        assert not path.exists()
+    assert names(path.parent) == ["a.csv"]
+    assert path.read_text() == "x"
+
+
+@pytest.mark.parametrize("interruption", [ValueError, KeyboardInterrupt, OSError])
+def test_a_crash_leaves_the_old_file_and_nothing_else(tmp_path: Path, interruption: type[BaseException]) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with pytest.raises(interruption), files.atomic(path) as temporary:
+        temporary.write_text("half of the n")
+        raise interruption
+    assert names(tmp_path) == ["a.txt"]
+    assert path.read_text() == "old"
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_full_disk_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    def replace(source: object, target: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "replace", replace)
+    path = tmp_path / "a.txt"
+    with pytest.raises(IgsedError, match=r"no space left on the disk for .*a\.txt: free some, then run the same"):
+        files.write_text(path, "x")
+    assert names(tmp_path) == []
+
+
+def test_other_errors_of_the_system_come_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def replace(source: object, target: object) -> None:
+        raise PermissionError(errno.EACCES, "no")
+
+    monkeypatch.setattr(os, "replace", replace)
+    with pytest.raises(PermissionError):
+        files.write_text(tmp_path / "a.txt", "x")
+    assert names(tmp_path) == []
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize(
+    ("name", "write"),
+    [
+        ("a.txt", lambda path: files.write_text(path, "x")),
+        ("a.json", lambda path: files.write_json(path, {"x": 1})),
+        ("a.csv", lambda path: files.write_table(path, pd.DataFrame({"x": [1]}))),
+        ("a.npz", lambda path: files.write_arrays(path, x=np.zeros(100_000))),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_every_writer_meets_a_full_disk(tmp_path: Path, name: str, write) -> None:  # type: ignore[no-untyped-def]
+    path = tmp_path / name
+    with files.atomic(path) as temporary:  # learn the temporary name, so that the next write goes to the full disk
+        temporary.write_text("old")
+    temporary.symlink_to(FULL)
+    with pytest.raises(IgsedError, match=f"no space left on the disk for .*{name}"):
+        write(path)
+    assert names(tmp_path) == [name]
+    assert path.read_text() == "old"
+
+
+def test_text_and_json_round_trip(tmp_path: Path) -> None:
+    files.write_text(tmp_path / "a.txt", "é\n")
+    assert (tmp_path / "a.txt").read_text(encoding="utf-8") == "é\n"
+    value = {"b": [1, 2.5, None], "a": "é"}
+    files.write_json(tmp_path / "a.json", value)
+    assert files.read_json(tmp_path / "a.json") == value
+
+
+def test_arrays_round_trip(tmp_path: Path) -> None:
+    arrays = {"x": np.arange(6.0).reshape(2, 3), "names": np.array(["a", "bc"]), "scalar": np.array(0.32)}
+    files.write_arrays(tmp_path / "a.npz", **arrays)
+    stored = files.read_arrays(tmp_path / "a.npz")
+    assert stored.keys() == arrays.keys()
+    for name, value in arrays.items():
+        np.testing.assert_array_equal(stored[name], value)
+        assert stored[name].dtype == value.dtype
+
+
+def test_table_round_trip(tmp_path: Path) -> None:
+    table = pd.DataFrame({"name": ["a", "b"], "x": [0.1, 1 / 3]})
+    files.write_table(tmp_path / "a.csv", table)
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "a.csv", float_precision="round_trip"), table)
+
+
+def test_cached_arrays_are_made_once(tmp_path: Path) -> None:
+    calls = []
+
+    def make() -> dict[str, np.ndarray]:
+        calls.append(1)
+        return {"x": np.arange(3)}
+
+    for _ in range(2):
+        np.testing.assert_array_equal(files.cached_arrays(tmp_path / "a.npz", make)["x"], np.arange(3))
+    assert len(calls) == 1
+
+
+def write_many(path: Path, letter: str) -> None:
+    for _ in range(50):
+        files.write_text(path, letter * 10_000)
+
+
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="fork keeps this test short")
+def test_parallel_writers_leave_one_whole_file(tmp_path: Path) -> None:
+    """Readers see the whole text of one writer or the other's, never a mixture, never a part."""
+    path = tmp_path / "a.txt"
+    files.write_text(path, "a" * 10_000)
+    context = multiprocessing.get_context("fork")
+    writers = [context.Process(target=write_many, args=(path, letter)) for letter in "bc"]
+    for writer in writers:
+        writer.start()
+    while any(writer.is_alive() for writer in writers):
+        text = path.read_text()
+        assert len(text) == 10_000
+        assert len(set(text)) == 1
+    for writer in writers:
+        writer.join()
+        assert writer.exitcode == 0
+    assert names(tmp_path) == ["a.txt"]
