@@ -191,7 +191,7 @@ def test_multiples_of_ten_milliseconds_are_frames(frame_length: float) -> None:
 
 @pytest.mark.parametrize("name", ["", "..", ".hidden", "a/b", "a b", "-x", "ä"])
 def test_experiment_names_a_folder(name: str) -> None:
-    with pytest.raises(IgsedError, match="parameter 'experiment' is .*letters, digits"):
+    with pytest.raises(IgsedError, match=r"parameter 'experiment' is .*letters, digits"):
         config.from_values({"experiment": name})
 
 
