@@ -23,7 +23,7 @@ from igsed_core.paths import RunPaths, project_root
 PACKAGE = Path(__file__).resolve().parent
 KEY_LENGTH = 16
 # What pages show; a change there re-draws every page and recomputes nothing.
-DRAWING = ("figures.py", "tables.py", "players.py", "paper/*")
+DRAWING = ("figures/**/*.py", "tables/**/*.py", "players.py", "paper/*")
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ STAGES: dict[str, Stage] = {
             "training",
             "02_training",
             ("data_synthesis",),
-            (*_ENCODERS, "training.py", "classification.py", "frames.py"),
+            (*_ENCODERS, "training.py", "classification.py", "frames.py", "metrics.py"),
         ),
         Stage(
             "integrated_gradients",
