@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -79,9 +80,8 @@ class StageRun:
 def begin(stage_name: str, namespace: Mapping[str, Any]) -> StageRun:
     """Check a notebook's parameters and open its stage.
 
-    Parameters are the names that the cells before it set to plain constants, in cells that do nothing else:
-    the ``parameters`` cell and the one that papermill injects. papermill itself only warns of an unknown
-    name; here it is an error.
+    Parameters are what the cells before it set: the ``parameters`` cell and the one that papermill injects.
+    papermill itself only warns of an unknown name; here it is an error.
 
     Parameters
     ----------
@@ -97,7 +97,8 @@ def begin(stage_name: str, namespace: Mapping[str, Any]) -> StageRun:
         has not finished.
     """
     stage = stages.get(stage_name)
-    values = {name: namespace[name] for name in _parameter_names(namespace)}
+    known = config.parameter_fields(stage.params)
+    values = {name: namespace[name] for name in sorted(_parameter_names(namespace, known.keys()))}
     params = config.build(stage.params, values, source=f"notebook {stage.notebook}")
     paths = RunPaths(params.experiment)
     upstream = {}
@@ -115,28 +116,42 @@ def begin(stage_name: str, namespace: Mapping[str, Any]) -> StageRun:
     return run
 
 
-def _parameter_names(namespace: Mapping[str, Any]) -> list[str]:
-    """Names set in cells that only set constants; a notebook run twice has other variables too."""
-    names: dict[str, None] = {}
-    for cell in namespace["In"]:
-        try:
-            statements = ast.parse(cell).body
-        except SyntaxError:  # a cell of shell or magic commands
+def _parameter_names(namespace: Mapping[str, Any], known: AbstractSet[str]) -> set[str]:
+    """Names that the cells of parameters set.
+
+    Known parameters count wherever a cell set them. Unknown names count in the cells of parameters right before
+    this one only: a notebook run twice in one kernel has set other variables, and mistakes since corrected.
+    """
+    *before, calling = namespace["In"]
+    while before and before[-1] == calling:  # run again on its own
+        before.pop()
+    cells = [_assigned(cell) for cell in before]
+    names = {name for assigned, _ in cells for name in assigned & known}
+    for assigned, only_constants in reversed(cells):
+        if not only_constants and not assigned & known:
+            break
+        names |= assigned
+    return names & namespace.keys()
+
+
+def _assigned(cell: str) -> tuple[set[str], bool]:
+    """Return the names that a cell assigns, and whether it does nothing but set them to constants."""
+    names: set[str] = set()
+    only_constants = True
+    try:
+        statements = ast.parse(cell).body
+    except SyntaxError:  # it cannot have run
+        return names, False
+    for statement in statements:
+        if not isinstance(statement, ast.Assign | ast.AnnAssign) or statement.value is None:
+            only_constants = False
             continue
-        targets = [_constant_target(statement) for statement in statements]
-        if all(targets):
-            names.update(dict.fromkeys(str(target) for target in targets))
-    return list(names)
-
-
-def _constant_target(statement: ast.stmt) -> str | None:
-    if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
-        try:
-            ast.literal_eval(statement.value)
-        except ValueError:
-            return None
-        return statement.targets[0].id
-    return None
+        targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+        names |= {target.id for target in targets if isinstance(target, ast.Name)}
+        # papermill writes NaN and infinity as float('nan') and float('inf').
+        used = {node.id for node in ast.walk(statement.value) if isinstance(node, ast.Name)}
+        only_constants &= used <= {"float"} and all(isinstance(target, ast.Name) for target in targets)
+    return names, only_constants
 
 
 def _open(run: StageRun) -> None:
