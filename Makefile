@@ -26,7 +26,9 @@ book: setup ## run the stages and build the book (PARAMS= a parameter file, ARGS
 	$(BIN)/igsed book $(PARAMS) $(ARGS)
 
 test: setup ## all tests
-	$(PYTEST) tests
+	$(PYTEST) -n 2 --dist loadgroup tests
+	$(BIN)/igsed notebooks params/smoke.yaml experiment=nbmake n_train=60 n_eval=24 --out .nbmake
+	$(PYTEST) --nbmake .nbmake
 
 lint: setup ## style, formatting, types
 	$(BIN)/ruff check .

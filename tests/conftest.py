@@ -1,0 +1,60 @@
+"""What several test files share: one small run of everything, and the book made from it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class SmokeRun:
+    """The smoke parameters, run to the rendered book by the command that README names."""
+
+    runs: Path
+    data: Path
+    output: str
+
+    @property
+    def root(self) -> Path:
+        """Folder of the experiment."""
+        return self.runs / "smoke"
+
+    @property
+    def html(self) -> Path:
+        """Folder of the rendered book."""
+        return self.root / "book" / "_build" / "html"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Environment in which a command sees this run."""
+        return {**os.environ, "IGSED_RUNS_DIR": str(self.runs), "IGSED_DATA_DIR": str(self.data)}
+
+    def igsed(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Call the command line on this run."""
+        command = [sys.executable, "-m", "igsed_core", *words]
+        return subprocess.run(
+            command, cwd=ROOT, env=self.environment, check=check, capture_output=True, text=True, timeout=900
+        )
+
+
+@pytest.fixture(scope="session")
+def smoke_run(tmp_path_factory: pytest.TempPathFactory) -> SmokeRun:
+    """Run `igsed book params/smoke.yaml` once for all tests that look at its outcome."""
+    folder = tmp_path_factory.mktemp("smoke")
+    run = SmokeRun(folder / "runs", folder / "data", "")
+    done = run.igsed("book", "params/smoke.yaml", check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return SmokeRun(run.runs, run.data, done.stdout + done.stderr)
+
+
+@pytest.fixture(scope="session")
+def smoke_book(smoke_run: SmokeRun) -> Path:
+    """Folder of the smoke run's rendered book."""
+    return smoke_run.html

@@ -1,0 +1,151 @@
+"""The main job on the smoke parameters: every stage by real papermill, Snakemake's choices, the tidy tables."""
+
+from __future__ import annotations
+
+import json
+
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+
+from igsed_core import config, stages
+
+pytestmark = pytest.mark.xdist_group("smoke")
+
+COLUMNS = ["experiment", "seed", "split", "method", "average", "metric", "threshold", "value", "n"]
+
+
+def planned(run, *overrides):
+    """Names of the stages that Snakemake would run."""
+    done = run.igsed("run", "params/smoke.yaml", *overrides, "--dry-run")
+    text = done.stdout + done.stderr
+    return {name for name in stages.STAGES if f"rule {name}:" in text}
+
+
+def test_every_notebook_was_executed_to_its_end(smoke_run):
+    for stage in stages.STAGES.values():
+        notebook = nbformat.read(smoke_run.root / "notebooks" / f"{stage.notebook}.ipynb", as_version=4)
+        code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+        assert all(cell.execution_count for cell in code)
+        assert not [o for cell in code for o in cell.outputs if o.output_type == "error"]
+
+
+def test_a_second_run_has_nothing_to_do(smoke_run):
+    assert planned(smoke_run) == set()
+
+
+def test_a_change_of_the_threshold_range_reruns_the_last_stages_only(smoke_run):
+    assert planned(smoke_run, "percentile_max=90") == {"threshold_sensitivity", "results"}
+
+
+def test_a_change_of_the_snr_reruns_everything(smoke_run):
+    assert planned(smoke_run, "snr_min=10") == set(stages.STAGES)
+
+
+def test_a_change_of_the_path_points_reruns_attribution_and_what_follows(smoke_run):
+    assert planned(smoke_run, "n_points=9") == {"integrated_gradients", "threshold_sensitivity", "results"}
+
+
+def test_execution_parameters_rerun_nothing(smoke_run):
+    assert planned(smoke_run, "workers=1", "internal_batch=2") == set()
+
+
+def test_detection_table_is_tidy_and_complete(smoke_run):
+    table = pd.read_csv(smoke_run.root / "results" / "detection.csv")
+    assert list(table.columns[: len(COLUMNS)]) == COLUMNS
+    key = ["split", "method", "average", "metric"]
+    assert not table.duplicated(key).any()
+    expected = pd.MultiIndex.from_product(
+        [
+            ["validation", "test"],
+            ["ig", "fw_ws", "fw_ss", "random", "energy"],
+            ["instance", "class"],
+            ["iou", "iou_std", "f1", "pointing_game"],
+        ]
+    )
+    assert set(map(tuple, table[key].to_numpy())) == set(expected)
+    assert table["value"].between(0, 1).all()
+    assert table.loc[table["metric"] == "pointing_game", "threshold"].isna().all()
+    assert (table.loc[table["metric"] != "pointing_game", "threshold"].between(1, 99)).all()
+
+
+def test_methods_share_their_instances(smoke_run):
+    table = pd.read_csv(smoke_run.root / "results" / "detection.csv")
+    assert (table.groupby(["split", "average"])["n"].nunique() == 1).all()
+    counts = pd.read_csv(smoke_run.root / "results" / "instances.csv")
+    evaluated = counts.groupby("split")["evaluated"].sum()
+    instance = table[table["average"] == "instance"].groupby("split")["n"].first()
+    assert evaluated.to_dict() == instance.to_dict()
+    assert (counts["present"] == counts["evaluated"] + counts["missed"]).all()
+
+
+def test_class_average_is_the_mean_of_the_class_table(smoke_run):
+    overall = pd.read_csv(smoke_run.root / "results" / "detection.csv")
+    by_class = pd.read_csv(smoke_run.root / "results" / "per_class.csv")
+    means = by_class.groupby(["split", "method", "metric"])["value"].mean()
+    rows = overall[(overall["average"] == "class") & (overall["metric"] != "iou_std")]
+    for row in rows.itertuples():
+        assert row.value == pytest.approx(means[row.split, row.method, row.metric])
+
+
+def test_ground_truth_of_a_clip_agrees_with_its_jams(smoke_run):
+    folder = smoke_run.root / "data_synthesis"
+    events = pd.read_csv(folder / "events.csv")
+    clips = pd.read_csv(folder / "clips.csv")
+    for clip, split in clips[["clip", "split"]].head(5).itertuples(index=False):
+        jams = json.loads((folder / split / f"{clip}.jams").read_text())
+        sounds = [
+            (o["value"]["label"], o["time"], o["time"] + o["duration"])
+            for o in jams["annotations"][0]["data"]
+            if o["value"]["role"] == "foreground"
+        ]
+        mine = events[events["clip"] == clip]
+        assert sorted(sounds) == sorted(mine[["label", "onset", "offset"]].itertuples(index=False, name=None))
+
+
+def test_attribution_is_kept_at_10_ms_and_records_its_error(smoke_run):
+    index = pd.read_csv(smoke_run.root / "integrated_gradients" / "maps.csv")
+    assert np.isfinite(index["completeness_error"]).all()
+    assert (index["n_points"] == config.load("params/smoke.yaml").values()["n_points"]).all()
+
+
+def test_the_record_of_a_stage_says_what_it_ran_with(smoke_run):
+    for name in stages.STAGES:
+        record = json.loads((smoke_run.root / name / "record.json").read_text())
+        assert record["seconds"] > 0
+        assert record["versions"]["torch"]
+        assert record["machine"]["cores"] >= 1
+        assert record["params"]["experiment"] == "smoke"
+
+
+def test_a_notebook_reexecutes_alone_with_another_parameter(smoke_run):
+    """`papermill -p`: the last stage but one, other thresholds; the next run puts things right."""
+    import subprocess
+    import sys
+
+    source = stages.get("threshold_sensitivity").source
+    target = smoke_run.runs / "alone.ipynb"
+    command = [sys.executable, "-m", "papermill", str(source), str(target)]
+    command += ["-p", "experiment", "smoke", "-p", "percentile_min", "40", "-p", "replicates", "50"]
+    subprocess.run(command, check=True, env=smoke_run.environment, capture_output=True, timeout=300)
+    curves = pd.read_csv(smoke_run.root / "threshold_sensitivity" / "curves.csv")
+    assert curves["threshold"].min() == 40
+    assert planned(smoke_run) == {"threshold_sensitivity", "results"}
+    smoke_run.igsed("run", "params/smoke.yaml")
+    curves = pd.read_csv(smoke_run.root / "threshold_sensitivity" / "curves.csv")
+    assert curves["threshold"].min() == 1
+
+
+def test_an_unknown_parameter_given_to_papermill_is_an_error(smoke_run):
+    import subprocess
+    import sys
+
+    source = stages.get("baselines").source
+    command = [sys.executable, "-m", "papermill", str(source), str(smoke_run.runs / "typo.ipynb")]
+    command += ["-p", "experiment", "smoke", "-p", "enrgy", "power"]
+    done = subprocess.run(command, check=False, env=smoke_run.environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode != 0
+    assert "unknown parameter 'enrgy'" in done.stderr
+    assert "Did you mean 'energy'?" in done.stderr
+    assert "Valid ones: experiment, seed, energy" in done.stderr
