@@ -2,13 +2,36 @@
 
 from __future__ import annotations
 
+import base64
 import functools
-import re
+import html
+import itertools
+import json
+from pathlib import Path
+from typing import Any
 
 import itables
 import pandas as pd
 from IPython.display import HTML, display
-from itables.javascript import generate_init_offline_itables_html
+
+# The table is in the page as it is; the script only adds behaviour to it. The JavaScript of itables (DataTables) is
+# loaded from memory, since a browser refuses to import a module from a file.
+_LIBRARY = """<script>
+if (!window.igsedTables) {
+  const text = (coded) => new TextDecoder().decode(Uint8Array.from(atob(coded), (c) => c.charCodeAt(0)));
+  const style = document.createElement("style");
+  style.textContent = text("%(css)s");
+  document.head.prepend(style);
+  const url = URL.createObjectURL(new Blob([text("%(js)s")], { type: "application/javascript" }));
+  window.igsedTables = import(url);
+}
+</script>"""
+_TABLE = """<div class="igsed-table-frame" id="%(id)s">%(table)s</div>
+<script type="module">
+const library = await window.igsedTables;
+if (library) new library.default("#%(id)s table", %(options)s);
+</script>"""
+_numbers = itertools.count(1)
 
 
 def show(table: pd.DataFrame, caption: str | None = None, *, paging: int = 0) -> None:
@@ -17,36 +40,35 @@ def show(table: pd.DataFrame, caption: str | None = None, *, paging: int = 0) ->
     Parameters
     ----------
     table
-        What to show, without its index.
+        What to show, without its index; a numeric column sorts as numbers, any other as text.
     caption
         Words under the table.
     paging
         Rows on a page, with a search field; 0 shows all rows.
     """
-    _embed_script()
-    layout: dict[str, str | None] = {"topStart": None, "topEnd": None, "bottomStart": None, "bottomEnd": None}
+    _embed_library()
+    display(HTML(_page_element(table, caption, paging, f"igsed-table-{next(_numbers)}")))
+
+
+def _page_element(table: pd.DataFrame, caption: str | None, paging: int, name: str) -> str:
+    plain = table.to_html(index=False, border=0, classes="display compact igsed-table", justify="left")
+    if caption:
+        start = plain.index(">") + 1
+        plain = f"{plain[:start]}<caption>{html.escape(caption)}</caption>{plain[start:]}"
+    options: dict[str, Any] = {"order": [], "paging": bool(paging), "autoWidth": False}
+    options["layout"] = {"topStart": None, "topEnd": None, "bottomStart": None, "bottomEnd": None}
     if paging:
-        layout |= {"topEnd": "search", "bottomStart": "info", "bottomEnd": "paging"}
-    body = itables.to_html_datatable(
-        table,
-        caption=caption,
-        connected=False,
-        showIndex=False,
-        paging=bool(paging),
-        pageLength=paging or max(len(table), 1),
-        layout=layout,
-        classes="display compact igsed-table",
-        style="width:100%;margin:auto;caption-side:bottom",
-        display_logo_when_loading=False,
-        maxBytes=0,
-        text_in_header_can_be_selected=False,
-    )
-    display(HTML(f'<div class="igsed-table-frame">{body}</div>'))
+        options["pageLength"] = paging
+        options["layout"] |= {"topEnd": "search", "bottomStart": "info", "bottomEnd": "paging"}
+    return _TABLE % {"id": name, "table": plain, "options": json.dumps(options)}
 
 
 @functools.cache
-def _embed_script() -> None:
-    """Put the script that sorts into the page, once a kernel: it weighs 1 MB."""
-    script = generate_init_offline_itables_html(itables.options.dt_bundle)
-    # Without JavaScript this part would say how to trust a notebook; the plain table needs no such word.
-    display(HTML(re.sub(r"<noscript>.*?</noscript>", "", script, flags=re.DOTALL)))
+def _embed_library() -> None:
+    """Put the library into the page, once a kernel: it weighs 1 MB."""
+    script = Path(itables.options.dt_bundle)
+    coded = {
+        "js": base64.b64encode(script.read_bytes()).decode(),
+        "css": base64.b64encode(script.with_suffix(".css").read_bytes()).decode(),
+    }
+    display(HTML(_LIBRARY % coded))

@@ -1,0 +1,165 @@
+"""The book: sources, executed notebooks and generated pages are staged, then built by Jupyter Book."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from igsed_core import book_pages, provenance, stages
+from igsed_core.config import Experiment
+from igsed_core.errors import IgsedError
+from igsed_core.files import write_text
+from igsed_core.paths import RunPaths, project_root
+from igsed_core.results import TABLES
+
+MAX_PAGE = 5_000_000  # bytes
+_PICTURE = "main_result.png"
+_KEY = ".key"
+
+
+def build(experiment: Experiment, *, link: bool = True) -> Path:
+    """Build the book of an experiment whose stages have run; a book that is up to date is left as it is.
+
+    Parameters
+    ----------
+    experiment
+        The experiment.
+    link
+        Let ``_build/html`` in the project's folder point to the book.
+
+    Returns
+    -------
+    Path
+        The book's first page, ``runs/<experiment>/book/_build/html/index.html``.
+
+    Raises
+    ------
+    IgsedError
+        If a stage has not run, a page is heavier than 5 MB, or Jupyter Book fails or warns; the message
+        names the log.
+    """
+    paths = RunPaths(experiment.name)
+    html = paths.book / "_build" / "html"
+    staging = paths.book.with_name(".book.tmp")
+    shutil.rmtree(staging, ignore_errors=True)
+    try:
+        stage(experiment, staging)
+        key = _digest(staging)
+        guard = paths.book / _KEY
+        if not (guard.exists() and guard.read_text() == key and (html / "index.html").exists()):
+            # A fresh folder each time: Sphinx reports the warnings of a page only when it reads it anew.
+            shutil.rmtree(paths.book, ignore_errors=True)
+            staging.rename(paths.book)
+            _run_jupyter_book(paths.book)
+            _drop_font_preloads(html)
+            _check_sizes(html)
+            write_text(guard, key)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    if link:
+        _link(project_root() / "_build" / "html", html)
+    return html / "index.html"
+
+
+def stage(experiment: Experiment, folder: Path) -> None:
+    """Put everything that Jupyter Book reads into ``folder``: the same input gives the same files.
+
+    Raises
+    ------
+    IgsedError
+        If an executed notebook or a table of results is missing.
+    """
+    root, paths = project_root(), RunPaths(experiment.name)
+    pages = folder / "book"
+    pages.mkdir(parents=True)
+    for name in ("_config.yml", "_toc.yml"):
+        shutil.copy(root / name, folder / name)
+    shutil.copytree(root / "_static", folder / "_static")
+    for source in sorted([*(root / "book").glob("*.md"), *(root / "book").glob("*.bib")]):
+        shutil.copy(source, pages / source.name)
+    results = paths.stage("results")
+    for name in TABLES:
+        _copy(results / f"{name}.csv", pages / "data" / f"{name}.csv")
+    _copy(results / _PICTURE, pages / _PICTURE)
+    for s in stages.STAGES.values():
+        notebook = paths.notebooks / f"{s.notebook}.ipynb"
+        _require(notebook)
+        extra = book_pages.downloads() if s.name == "results" else ""
+        write_text(pages / notebook.name, book_pages.page_of(notebook, extra))
+    records = [paths.record(name) for name in stages.STAGES]
+    for record in records:
+        _require(record)
+    write_text(pages / "_generated" / "parameters.md", book_pages.parameters(experiment))
+    write_text(pages / "_generated" / "provenance.md", book_pages.provenance(records))
+
+
+def _copy(source: Path, target: Path) -> None:
+    _require(source)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(source, target)
+
+
+def _require(path: Path) -> None:
+    if not path.is_file():
+        raise IgsedError(
+            f"the book needs {path}, which is missing: run `igsed book` with the experiment's parameter file"
+        )
+
+
+def _digest(folder: Path) -> str:
+    """Hash the staged files and the versions of what turns them into pages."""
+    digest = hashlib.sha256()
+    for package in ("jupyter-book", "sphinx", "sphinx-book-theme", "pydata-sphinx-theme", "myst-nb"):
+        digest.update(f"{package} {importlib.metadata.version(package)}\0".encode())
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _run_jupyter_book(folder: Path) -> None:
+    """Build with warnings as errors; silent if all is well."""
+    log = folder / "build.log"
+    main = "from jupyter_book.cli.main import main; main()"  # the module has no entry point for `python -m`
+    command = [provenance.python(), "-c", main, "build", str(folder), "-W", "-n", "--keep-going"]
+    with log.open("w", encoding="utf-8") as stream:
+        status = subprocess.run(command, stdout=stream, stderr=subprocess.STDOUT, check=False).returncode
+    if status:
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+        worst = [line for line in lines if "WARNING" in line or "ERROR" in line] or lines[-20:]
+        raise IgsedError("Jupyter Book did not build the book:\n" + "\n".join(worst[:20]) + f"\n(full log: {log})")
+
+
+def _drop_font_preloads(html: Path) -> None:
+    """Let the pages be clean when opened as files: browsers refuse the theme's font preloads there.
+
+    The fonts themselves are loaded by the style sheet, with or without the hint.
+    """
+    for page in html.rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        write_text(page, re.sub(r'<link rel="preload" as="font"[^>]*>\n?', "", text))
+
+
+def _check_sizes(html: Path) -> None:
+    for page in sorted(html.rglob("*.html")):
+        size = page.stat().st_size
+        if size > MAX_PAGE:
+            raise IgsedError(
+                f"page {page} weighs {size / 1e6:.1f} MB, more than {MAX_PAGE / 1e6:g} MB: "
+                "show fewer sounds or figures in its notebook"
+            )
+
+
+def _link(link: Path, target: Path) -> None:
+    """Let ``link`` point to ``target``, by a relative path, in one step."""
+    link.parent.mkdir(exist_ok=True)
+    if link.is_dir() and not link.is_symlink():
+        shutil.rmtree(link)  # left by a build in the source tree
+    temporary = link.with_name(f".{link.name}.{os.getpid()}")
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(os.path.relpath(target, link.parent))
+    os.replace(temporary, link)

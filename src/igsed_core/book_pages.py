@@ -1,0 +1,161 @@
+"""Pages that are written when the book is staged: parameters, provenance, downloads."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from igsed_core import config, files, stages
+from igsed_core.config import Experiment
+from igsed_core.results import TABLES
+
+_ASSIGNMENT = re.compile(r"^(\w+) = (.*)$", re.MULTILINE)
+
+
+def page_of(notebook: Path, extra: str = "") -> str:
+    """Return an executed notebook as the page shows it.
+
+    The ``parameters`` cell shows the values of the run, and the cell in which papermill injected them is
+    left out; ``extra`` (Markdown) is put at the end.
+    """
+    content = nbformat.read(notebook, as_version=4)
+    cells = {tag: cell for cell in content.cells for tag in cell.metadata.get("tags", [])}
+    if "injected-parameters" in cells:
+        injected = cells["injected-parameters"]
+        values = dict(_ASSIGNMENT.findall(injected.source))
+        cells["parameters"].source = _with_values(cells["parameters"].source, values)
+        content.cells.remove(injected)
+    if extra:
+        cell = nbformat.v4.new_markdown_cell(extra)
+        cell["id"] = "downloads"  # a random one would make every staging differ
+        content.cells.append(cell)
+    return nbformat.writes(content) + "\n"
+
+
+def _with_values(source: str, values: dict[str, str]) -> str:
+    """Put other values into lines ``name = value  # meaning``."""
+    lines = []
+    for line in source.splitlines():
+        found = re.match(r"(\w+) = (.*?)(  #.*)?$", line)
+        if found and found[1] in values:
+            line = f"{found[1]} = {values[found[1]]}{found[3] or ''}"
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def downloads() -> str:
+    """Links to the tidy tables, as Markdown."""
+    rows = [(f"{{download}}`{name}.csv <data/{name}.csv>`", text) for name, (_, text) in TABLES.items()]
+    return (
+        "## Download\n\nThe tidy tables behind this page; every row names its experiment, seed and split.\n\n"
+        + _table(("table", "holds"), rows)
+    )
+
+
+def parameters(experiment: Experiment) -> str:
+    """Every parameter with its value in this run, default, unit, bounds and meaning, as Markdown."""
+    parts, shown = [], set[str]()
+    for name, params in experiment.stages.items():
+        rows = []
+        for f in fields(params):
+            if f.name in shown:
+                continue
+            shown.add(f.name)
+            value, meta = getattr(params, f.name), f.metadata
+            changed = value != f.default
+            rows.append(
+                (
+                    f"`{f.name}`" + (" ◦" if meta["execution"] else ""),
+                    f"**{_code(value)}**" if changed else _code(value),
+                    _code(f.default),
+                    _range(meta),
+                    meta["unit"] or "–",
+                    meta["doc"],
+                )
+            )
+        if rows:
+            stage = stages.get(name)
+            parts.append(f"## {params.title}\n\nRead by {{doc}}`{stage.notebook}`.\n")
+            parts.append(_table(("parameter", "this run", "default", "allowed", "unit", "meaning"), rows))
+    return "\n".join(parts)
+
+
+def provenance(records: Sequence[Path]) -> str:
+    """What the stages recorded of themselves, as Markdown."""
+    entries = [files.read_json(record) for record in records]
+    last = entries[-1]
+    parts = ["## Stages\n"]
+    parts.append(
+        _table(
+            ("stage", "took", "finished", "key", "commit"),
+            [
+                (
+                    f"{{doc}}`{config.STAGE_PARAMS[e['stage']].title} <{stages.get(e['stage']).notebook}>`",
+                    _duration(e["seconds"]),
+                    e["finished"].replace("T", " ").replace("+00:00", " UTC"),
+                    f"`{e['key']}`",
+                    _commit(e["commit"]),
+                )
+                for e in entries
+            ],
+        )
+    )
+    parts.append(
+        "\nA stage's key is the hash of its parameters, its code and the keys of the stages before it: the same key "
+        "means the same numbers. `+changes` marks a commit with changes that were not committed.\n"
+    )
+    counts = [
+        (config.STAGE_PARAMS[e["stage"]].title, name, _value(v)) for e in entries for name, v in e["figures"].items()
+    ]
+    if counts:
+        parts += ["## Figures of the run\n", _table(("stage", "figure", "value"), counts)]
+    parts += [
+        "\n## Machine\n",
+        _table(("", "machine"), [(k.replace("_", " "), str(v)) for k, v in last["machine"].items()]),
+    ]
+    parts += ["\n## Versions\n", _table(("package", "version"), list(last["versions"].items()))]
+    return "\n".join(parts)
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Lay out a Markdown table."""
+    lines = [head, ["---"] * len(head), *([cell.replace("|", r"\|") for cell in row] for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def _code(value: object) -> str:
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    return f"`{text}`" if text else "(empty)"
+
+
+def _range(meta: Any) -> str:
+    if meta["choices"]:
+        return ", ".join(f"`{choice}`" for choice in meta["choices"])
+    low, high = meta["low"], meta["high"]
+    if low is None and high is None:
+        return "–"
+    if high is None:
+        return f"≥ {low:g}"
+    return f"≤ {high:g}" if low is None else f"{low:g} … {high:g}"
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 120 else f"{seconds / 60:.1f} min"
+
+
+def _commit(text: str) -> str:
+    head, sign, note = text.partition("+")
+    return f"`{head[:10]}{sign}{note}`"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{k}: {_value(v)}" for k, v in value.items())
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return f"`{value}`" if isinstance(value, str) else str(value)
