@@ -7,8 +7,13 @@ import pandas as pd
 import torch
 
 from igsed_core import metrics
+from igsed_core.errors import IgsedError
 from igsed_core.features import FeatureFrames, Targets
 from igsed_core.heads import Head
+
+_NOTHING_TO_LOCATE = (
+    "so there is nothing to locate: train on more soundscapes ('n_train'), or lower 'probability_threshold'"
+)
 
 
 def predict(
@@ -115,15 +120,33 @@ def detections(predictions: pd.DataFrame) -> pd.DataFrame:
 
 
 def detected_pairs(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Return ``split, clip, label, present, probability`` of the pairs that the clip-level head detects."""
+    """Return ``split, clip, label, present, probability`` of the pairs that the clip-level head detects.
+
+    Raises
+    ------
+    IgsedError
+        If there is none.
+    """
     rows = predictions[(predictions["method"] == "clip_level") & predictions["detected"]]
+    if rows.empty:
+        raise IgsedError(f"the clip-level classifier detects no class in any clip, {_NOTHING_TO_LOCATE}")
     return rows[["split", "clip", "label", "present", "probability"]].reset_index(drop=True)
 
 
 def evaluated_pairs(predictions: pd.DataFrame, split: str) -> pd.DataFrame:
-    """Return ``split, clip, label`` of one split's instances: detected by the clip-level head and present."""
+    """Return ``split, clip, label`` of one split's instances: detected by the clip-level head and present.
+
+    Raises
+    ------
+    IgsedError
+        If the split has none.
+    """
     pairs = detected_pairs(predictions)
     chosen = pairs[pairs["present"] & (pairs["split"] == split)]
+    if chosen.empty:
+        raise IgsedError(
+            f"the clip-level classifier detects no class that is present in the {split} split, {_NOTHING_TO_LOCATE}"
+        )
     return chosen[["split", "clip", "label"]].reset_index(drop=True)
 
 

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from igsed_core import bootstrap, classification, frames, metrics, thresholds
 from igsed_core.baselines import ScoresOverTime
-from igsed_core.errors import IgsedError
 from igsed_core.maps import STEP, Maps
 
 METHODS = ("ig", "fw_ws", "fw_ss", "random", "energy")
@@ -41,7 +40,6 @@ class Instances:
     index: pd.DataFrame
     truth: NDArray[np.bool_]
     scores: dict[str, NDArray[np.float64]]
-
 
     def first_of(self, clip: str) -> Instance:
         """Return the first instance of a clip."""
@@ -121,11 +119,6 @@ def instances(
         If the split has no instance.
     """
     index = classification.evaluated_pairs(predictions, split)
-    if index.empty:
-        raise IgsedError(
-            f"the clip-level classifier detects no class in the {split} split, so there is nothing to locate: "
-            "train on more soundscapes ('n_train'), or lower 'probability_threshold'"
-        )
     n = frames.n_frames(duration, frame_length)
     by_pair = dict(iter(events.groupby(["clip", "label"])))
     pairs = list(zip(index["clip"], index["label"], strict=True))

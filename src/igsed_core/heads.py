@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialise
 from torch import Tensor, nn
 
 from igsed_core import files
@@ -88,8 +88,9 @@ def create(name: str, n_features: int, classes: Sequence[str], *, seed: int) -> 
 
 def save(head: Head, name: str, path: Path) -> None:
     """Write a head with its classes as safetensors."""
+    metadata = {"head": name, "classes": "\n".join(head.classes)}
     with files.atomic(path) as temporary:
-        save_file(head.state_dict(), str(temporary), metadata={"head": name, "classes": "\n".join(head.classes)})
+        temporary.write_bytes(serialise(head.state_dict(), metadata=metadata))
 
 
 def load(path: Path) -> Head:

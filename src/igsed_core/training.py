@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from dataclasses import dataclass
 
 import pandas as pd
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from igsed_core import heads
+from igsed_core.errors import IgsedError
 from igsed_core.features import FeatureFrames, Targets
 from igsed_core.heads import Head
 
@@ -52,6 +54,11 @@ def train(
         Paper, section III-C: 1e-3, 16, 100, 10.
     seed
         Initial weights and order of the batches.
+
+    Raises
+    ------
+    IgsedError
+        If training diverges.
     """
     x, y = _tensors(data, heads.HEADS[name])
     x_validation, y_validation = _tensors(validation, heads.HEADS[name])
@@ -70,6 +77,10 @@ def train(
             total += float(loss.detach()) * len(batch)
         with torch.inference_mode():
             validation_loss = float(_loss(head, x_validation, y_validation))
+        if not math.isfinite(validation_loss):
+            raise IgsedError(
+                f"head {name!r}: the validation loss is {validation_loss} after epoch {epoch}: lower 'learning_rate'"
+            )
         rows.append((name, epoch, total / len(x), validation_loss))
         waited += 1
         if validation_loss < best:

@@ -1,0 +1,288 @@
+"""Evaluation: three clips and two classes by hand, then the rules of the house."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+
+from igsed_core import bootstrap, evaluation, frames, metrics, thresholds
+from igsed_core.baselines import ScoresOverTime
+from igsed_core.errors import IgsedError
+from igsed_core.maps import Maps
+
+DETECTION = ["split", "method", "average", "metric", "threshold", "value", "n", "std", "ci_low", "ci_high"]
+OTHERS = ("fw_ws", "fw_ss", "random", "energy")
+# Ten frames of 0.1 s. Instances in the order of the classifier's predictions: (clip, label, active frames).
+HAND = [("a", "Bell", [0, 1]), ("a", "Hum", [4, 5, 6, 7]), ("b", "Bell", [9]), ("c", "Bell", [2, 3])]
+
+
+def by_hand(chosen: list[list[int]], split: str = "test") -> evaluation.Instances:
+    """HAND, with 1 as every method's score in the frames given for each instance, 0 elsewhere."""
+    truth, scores = np.zeros((4, 10), dtype=bool), np.zeros((4, 10))
+    for i, (_, _, active) in enumerate(HAND):
+        truth[i, active] = True
+        scores[i, chosen[i]] = 1
+    index = pd.DataFrame([(split, clip, label) for clip, label, _ in HAND], columns=["split", "clip", "label"])
+    return evaluation.Instances(index, truth, {m: scores for m in (*evaluation.METHODS, "oracle")})
+
+
+def random_instances(seed: int, split: str = "test", n_clips: int = 6) -> evaluation.Instances:
+    rng = np.random.default_rng(seed)
+    rows = [(split, f"{split}{i}", label) for i in range(n_clips) for label in ("Bell", "Hum") if rng.random() < 0.7]
+    rows.append((split, f"{split}0", "Whistle"))
+    truth = rng.random((len(rows), 20)) < 0.3
+    scores = {m: rng.random(truth.shape) + 0.5 * truth for m in (*evaluation.METHODS, "oracle")}
+    return evaluation.Instances(pd.DataFrame(rows, columns=["split", "clip", "label"]), truth, scores)
+
+
+def cell(table: pd.DataFrame, **wanted: Any) -> pd.Series:
+    rows = table[np.logical_and.reduce([table[name] == value for name, value in wanted.items()])]
+    assert len(rows) == 1
+    return rows.iloc[0]
+
+
+def test_a_table_by_hand() -> None:
+    """The frames with score 1 are above the 50th percentile, which is 0."""
+    data = by_hand([[0, 1], [4, 5], [8], [3, 4]])
+    measured = evaluation.measure(data, np.array([50.0]))
+    table = evaluation.detection(measured, chosen(50.0), replicates=50, seed=0)
+    iou = np.array([1, 2 / 4, 0, 1 / 3])
+    f1 = np.array([1, 4 / 6, 0, 2 / 4])
+    pointing = np.array([1, 1, 0, 1 / 2])
+    bell = [0, 2, 3]
+    for metric, values in (("iou", iou), ("f1", f1), ("pointing_game", pointing)):
+        over_instances = cell(table, method="ig", average="instance", metric=metric)
+        assert over_instances["value"] == pytest.approx(values.mean())
+        assert over_instances["std"] == pytest.approx(values.std())
+        assert over_instances["n"] == 4
+        over_classes = cell(table, method="ig", average="class", metric=metric)
+        by_class = [values[bell].mean(), values[1]]
+        assert over_classes["value"] == pytest.approx(np.mean(by_class))
+        assert over_classes["std"] == pytest.approx(np.std(by_class))
+        assert over_classes["n"] == 2
+    assert cell(table, method="ig", average="instance", metric="iou_std")["value"] == pytest.approx(iou.std())
+    assert cell(table, method="ig", average="instance", metric="iou")["value"] == pytest.approx(11 / 24)
+    assert cell(table, method="ig", average="class", metric="iou")["value"] == pytest.approx((4 / 9 + 1 / 2) / 2)
+
+
+def chosen(threshold: float) -> dict[str, dict[str, float]]:
+    return {m: {"iou": threshold, "f1": threshold} for m in (*evaluation.METHODS, "oracle")}
+
+
+def test_intervals_are_those_of_a_bootstrap_over_clips() -> None:
+    data = by_hand([[0, 1], [4, 5], [8], [3, 4]])
+    table = evaluation.detection(evaluation.measure(data, np.array([50.0])), chosen(50.0), replicates=200, seed=7)
+    iou, clip_of, class_of = np.array([1, 1 / 2, 0, 1 / 3]), np.array([0, 0, 1, 2]), np.array([0, 1, 0, 0])
+    weights = bootstrap.clip_weights(3, replicates=200, seed=7)
+    for average, means in (
+        ("instance", bootstrap.instance_means(iou, clip_of, weights)),
+        ("class", bootstrap.class_means(iou, clip_of, class_of, weights)),
+    ):
+        row = cell(table, method="fw_ws", average=average, metric="iou")
+        assert (row["ci_low"], row["ci_high"]) == pytest.approx(bootstrap.interval(means))
+        assert row["ci_low"] <= row["value"] <= row["ci_high"]
+    # the spread over instances has an interval too: the spread of each replicate's instances
+    spreads = []
+    for row_of_weights in weights:
+        drawn = np.repeat(iou, row_of_weights[clip_of].astype(int))
+        spreads.append(drawn.std())
+    row = cell(table, method="ig", average="instance", metric="iou_std")
+    assert (row["ci_low"], row["ci_high"]) == pytest.approx(bootstrap.interval(np.array(spreads)), abs=1e-7)
+
+
+def test_by_class_by_hand() -> None:
+    data = by_hand([[0, 1], [4, 5], [8], [3, 4]])
+    measured = evaluation.measure(data, np.array([50.0]))
+    table = evaluation.per_class(measured, chosen(50.0), ("Bell", "Hum", "Whistle"), replicates=50, seed=0)
+    assert list(table.columns) == [c if c != "average" else "class" for c in DETECTION]
+    bell = cell(table, method="ig", metric="iou", **{"class": "Bell"})
+    assert (bell["value"], bell["n"]) == (pytest.approx(4 / 9), 3)
+    assert cell(table, method="ig", metric="iou_std", **{"class": "Bell"})["value"] == pytest.approx(
+        np.std([1, 0, 1 / 3])
+    )
+    hum = cell(table, method="ig", metric="f1", **{"class": "Hum"})
+    assert (hum["value"], hum["n"], hum["std"]) == (pytest.approx(2 / 3), 1, 0)
+    whistle = cell(table, method="ig", metric="iou", **{"class": "Whistle"})
+    assert whistle["n"] == 0
+    assert whistle[["value", "std", "ci_low", "ci_high"]].isna().all()
+
+
+def test_columns_and_rows_of_the_tables() -> None:
+    measured = {
+        s: evaluation.measure(random_instances(i, s), np.arange(1.0, 100)) for i, s in enumerate(("validation", "test"))
+    }
+    best = evaluation.optimal_thresholds(measured["validation"])
+    own, at_ig, by_class = evaluation.report(measured, best, ("Bell", "Hum", "Whistle"), replicates=20, seed=0)
+    curves = pd.concat([evaluation.curves(m) for m in measured.values()])
+    assert list(own.columns) == list(at_ig.columns) == DETECTION
+    assert list(curves.columns) == DETECTION[:-3]
+    for table in (own, at_ig):
+        assert set(table["split"]) == {"validation", "test"}
+        assert set(table["method"]) == set(evaluation.METHODS)
+        assert set(table["average"]) == {"instance", "class"}
+        assert set(table["metric"]) == {"iou", "iou_std", "f1", "pointing_game"}
+        assert len(table) == len(table.drop_duplicates(DETECTION[:4])) == 2 * 5 * 2 * 4
+        assert table.loc[table["metric"] == "pointing_game", "threshold"].isna().all()
+        assert table["value"].between(0, 1).all()
+    assert set(by_class["class"]) == {"Bell", "Hum", "Whistle"}
+    assert set(curves["method"]) == {*evaluation.METHODS, "oracle"}
+    assert set(curves["metric"]) == {"iou", "f1"}
+    assert len(curves) == 2 * 6 * 2 * 2 * 99
+    for method in evaluation.METHODS:
+        for metric in ("iou", "f1"):
+            where = {"split": "test", "method": method, "average": "class", "metric": metric}
+            assert cell(own, **where)["threshold"] == best[method][metric]
+            assert cell(at_ig, **where)["threshold"] == best["ig"][metric]
+            on_curve = cell(curves, threshold=best[method][metric], **where)
+            assert cell(own, **where)["value"] == pytest.approx(on_curve["value"])
+            assert cell(own, **where)["n"] == on_curve["n"] == 3
+
+
+def test_thresholds_come_from_validation_alone() -> None:
+    grid = np.arange(1.0, 100)
+    validation = evaluation.measure(random_instances(0, "validation"), grid)
+    best = evaluation.optimal_thresholds(validation)
+    for seed in (1, 2):
+        measured = {"validation": validation, "test": evaluation.measure(random_instances(seed), grid)}
+        table = evaluation.report(measured, best, ("Bell",), replicates=10, seed=0)[0]
+        found = table[(table["metric"] == "iou") & (table["average"] == "instance")]
+        for split in ("validation", "test"):
+            rows = found[found["split"] == split]
+            assert dict(zip(rows["method"], rows["threshold"], strict=True)) == {
+                m: best[m]["iou"] for m in evaluation.METHODS
+            }
+
+
+def test_the_best_threshold_is_the_lowest_of_equals_over_instances() -> None:
+    data = random_instances(3, "validation")
+    grid = np.array([10.0, 50.0, 90.0])
+    measured = evaluation.measure(data, grid)
+    measured.values["ig"]["iou"] = np.array([[0.1, 0.5], [0.5, 0.1], [0.2, 0.2]])
+    assert evaluation.optimal_thresholds(measured)["ig"]["iou"] == 10.0
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**31))
+def test_measures_are_those_of_single_instances(seed: int) -> None:
+    data = random_instances(seed)
+    grid = np.array([20.0, 80.0])
+    measured = evaluation.measure(data, grid)
+    for method, scores in data.scores.items():
+        for i in range(len(data.index)):
+            for t, tau in enumerate(grid):
+                mask = thresholds.percentile(scores[i], tau)
+                assert measured.values[method]["iou"][t, i] == metrics.iou(mask, data.truth[i])
+                assert measured.values[method]["f1"][t, i] == metrics.f1(mask, data.truth[i])
+            assert measured.values[method]["pointing_game"][0, i] == metrics.pointing_game(scores[i], data.truth[i])
+
+
+def test_class_average_weighs_classes_alike() -> None:
+    values = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.5]])
+    labels = np.array(["Bell", "Hum", "Hum"])
+    assert_allclose(evaluation.class_average(values, labels), [1 / 2, 3 / 8])
+    assert_allclose(values.mean(axis=1), [1 / 3, 1 / 2])
+
+
+# --- from predictions, events and scores to instances --------------------------------------------------------
+
+
+@pytest.fixture
+def inputs() -> dict[str, Any]:
+    """Clip a holds Bell twice and Hum, clip b holds Hum; the classifier misses Hum in a and hears Bell in b."""
+    rows = [
+        ("test", "clip_level", "a", "Bell", True, True),
+        ("test", "clip_level", "a", "Hum", True, False),
+        ("test", "clip_level", "b", "Bell", False, True),
+        ("test", "clip_level", "b", "Hum", True, True),
+        ("test", "fw_ws", "a", "Hum", True, True),
+        ("validation", "clip_level", "v", "Bell", False, True),
+    ]
+    predictions = pd.DataFrame(rows, columns=["split", "method", "clip", "label", "present", "detected"])
+    predictions["probability"] = 0.5
+    events = pd.DataFrame(
+        [("a", "Bell", 0.0, 0.15), ("a", "Hum", 0.5, 0.9), ("a", "Bell", 0.8, 1.0), ("b", "Hum", 0.35, 0.4)],
+        columns=["clip", "label", "onset", "offset"],
+    )
+    rng = np.random.default_rng(0)
+    index = pd.DataFrame(
+        [("test", "b", "Hum"), ("test", "a", "Bell"), ("test", "b", "Bell")], columns=["split", "clip", "label"]
+    )
+    signed = rng.standard_normal((3, 100)).astype(np.float32)
+    maps = Maps(index, np.abs(signed) + 0.1, signed)
+    clips, classes = np.array(["b", "a"]), np.array(["Hum", "Bell"])  # another order than that of the instances
+    scores = {
+        name: ScoresOverTime(clips, classes, rng.random((2, 2, 4)).astype(np.float32), 0.32, -0.16) for name in OTHERS
+    }
+    return {"predictions": predictions, "events": events, "maps": maps, "scores": scores}
+
+
+OPTIONS: dict[str, Any] = {
+    "split": "test",
+    "duration": 1.0,
+    "frame_length": 0.1,
+    "min_coverage": 0.0,
+    "reading": "absolute",
+    "seed": 0,
+}
+
+
+def test_instances_are_detected_and_present(inputs: dict[str, Any]) -> None:
+    data = evaluation.instances(**inputs, **OPTIONS)
+    assert list(zip(data.index["clip"], data.index["label"], strict=True)) == [("a", "Bell"), ("b", "Hum")]
+    assert_array_equal(np.flatnonzero(data.truth[0]), [0, 1, 8, 9])
+    assert_array_equal(np.flatnonzero(data.truth[1]), [3])
+    assert data.scores.keys() == {*evaluation.METHODS, "oracle"}
+    assert all(scores.shape == (2, 10) for scores in data.scores.values())
+
+
+@pytest.mark.parametrize("reading", ["absolute", "positive", "signed"])
+def test_scores_are_those_of_clip_and_class(inputs: dict[str, Any], reading: str) -> None:
+    data = evaluation.instances(**inputs, **{**OPTIONS, "reading": reading})
+    rows = [1, 0]  # of the maps: (a, Bell), (b, Hum)
+    fine = inputs["maps"].read_as(reading)[rows]
+    assert_allclose(data.scores["ig"], fine.reshape(2, 10, 10).mean(axis=2), atol=1e-6)
+    for name in OTHERS:
+        values = inputs["scores"][name].values
+        for i, (clip, label) in enumerate([(1, 1), (0, 0)]):
+            wanted = frames.average(values[clip, label], step=0.32, start=-0.16, frame_length=0.1, n_frames=10)
+            assert_allclose(data.scores[name][i], wanted)
+
+
+def test_min_coverage_and_frame_length(inputs: dict[str, Any]) -> None:
+    data = evaluation.instances(**inputs, **{**OPTIONS, "min_coverage": 0.6})
+    assert_array_equal(np.flatnonzero(data.truth[0]), [0, 8, 9])
+    assert not data.truth[1].any()
+    data = evaluation.instances(**inputs, **{**OPTIONS, "frame_length": 0.2})
+    assert_array_equal(np.flatnonzero(data.truth[0]), [0, 4])
+    assert data.scores["ig"].shape == (2, 5)
+
+
+def test_the_oracle_ranks_every_active_frame_first(inputs: dict[str, Any]) -> None:
+    data = evaluation.instances(**inputs, **OPTIONS)
+    oracle = data.scores["oracle"]
+    for i in range(2):
+        assert oracle[i][data.truth[i]].min() > oracle[i][~data.truth[i]].max()
+        assert len(np.unique(oracle[i])) == 10
+
+
+def test_the_first_instance_of_a_clip(inputs: dict[str, Any]) -> None:
+    data = evaluation.instances(**inputs, **OPTIONS)
+    first = data.first_of("b")
+    assert first.label == "Hum"
+    assert_array_equal(first.truth, data.truth[1])
+    assert first.scores.keys() == set(evaluation.METHODS)
+    assert_array_equal(first.scores["energy"], data.scores["energy"][1])
+
+
+def test_nothing_to_evaluate(inputs: dict[str, Any]) -> None:
+    with pytest.raises(
+        IgsedError,
+        match=r"detects no class that is present in the validation split.*'n_train'.*'probability_threshold'",
+    ):
+        evaluation.instances(**inputs, **{**OPTIONS, "split": "validation"})

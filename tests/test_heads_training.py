@@ -1,0 +1,197 @@
+"""The three heads in closed form, and how they are trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_array_equal
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from igsed_core import files, heads, training
+from igsed_core.errors import IgsedError
+from igsed_core.features import FeatureFrames, Targets
+
+CLASSES = ("Bell", "Hum")
+SETTINGS = {"learning_rate": 0.05, "batch_size": 8, "epochs": 60, "patience": 10, "seed": 0}
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def toy(seed: int, n_clips: int = 40, n_frames: int = 6) -> tuple[FeatureFrames, Targets]:
+    """Feature c of a frame is high while class c is active: every head can learn it."""
+    rng = np.random.default_rng(seed)
+    active = rng.random((n_clips, n_frames, 2)) < 0.2
+    values = (3.0 * active + 0.2 * rng.standard_normal(active.shape)).astype(np.float32)
+    names = np.array([f"clip{i}" for i in range(n_clips)])
+    return FeatureFrames(names, values, 0.32, 0.0), Targets(active.any(axis=1).astype("f4"), active.astype("f4"))
+
+
+def random_features(*shape: int) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(0))
+
+
+def test_clip_level_pools_features_then_classifies() -> None:
+    head = heads.create("clip_level", 4, CLASSES, seed=0)
+    features = random_features(3, 5, 4)
+    weight, bias = head.linear.weight.detach().numpy(), head.linear.bias.detach().numpy()
+    for i in range(3):
+        pooled = [max(float(features[i, t, c]) for t in range(5)) for c in range(4)]
+        np.testing.assert_allclose(head.clip_logits(features)[i].detach(), weight @ pooled + bias, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["fw_ws", "fw_ss"])
+def test_framewise_classifies_then_pools_logits(name: str) -> None:
+    head = heads.create(name, 4, CLASSES, seed=0)
+    features = random_features(3, 5, 4)
+    weight, bias = head.linear.weight.detach().numpy(), head.linear.bias.detach().numpy()
+    for i in range(3):
+        logits = np.array([weight @ features[i, t].numpy() + bias for t in range(5)])
+        np.testing.assert_allclose(head.frame_logits(features)[i].detach(), logits, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(head.clip_logits(features)[i].detach(), logits.max(axis=0), rtol=1e-4, atol=1e-6)
+
+
+def test_on_a_single_frame_all_heads_agree() -> None:
+    features = random_features(3, 1, 4)
+    logits = [heads.create(name, 4, CLASSES, seed=5).clip_logits(features) for name in heads.HEADS]
+    assert torch.equal(logits[0], logits[1])
+    assert torch.equal(logits[0], logits[2])
+
+
+@pytest.mark.parametrize("name", heads.HEADS)
+def test_order_of_frames_does_not_matter_to_clip_logits(name: str) -> None:
+    head, features = heads.create(name, 4, CLASSES, seed=0), random_features(3, 5, 4)
+    assert torch.equal(head.clip_logits(features), head.clip_logits(features.flip(1)))
+
+
+def test_initial_weights_depend_on_the_seed_alone() -> None:
+    torch.manual_seed(1)
+    one = heads.create("clip_level", 4, CLASSES, seed=3)
+    state = torch.get_rng_state()
+    two = heads.create("clip_level", 4, CLASSES, seed=3)
+    assert torch.equal(torch.get_rng_state(), state)  # the global state is left alone
+    assert torch.equal(one.linear.weight, two.linear.weight)
+    assert not torch.equal(one.linear.weight, heads.create("clip_level", 4, CLASSES, seed=4).linear.weight)
+
+
+@pytest.mark.parametrize("name", heads.HEADS)
+def test_save_and_load(tmp_path: Path, name: str) -> None:
+    head, features = heads.create(name, 4, ("Électric shaver", "Dog"), seed=0), random_features(2, 5, 4)
+    heads.save(head, name, tmp_path / "heads" / "x.safetensors")
+    loaded = heads.load(tmp_path / "heads" / "x.safetensors")
+    assert type(loaded) is heads.HEADS[name]
+    assert loaded.classes == head.classes
+    assert torch.equal(loaded.clip_logits(features), head.clip_logits(features))
+    assert not loaded.training
+    assert not any(p.requires_grad for p in loaded.parameters())
+    assert [p.name for p in (tmp_path / "heads").iterdir()] == ["x.safetensors"]
+
+
+def test_missing_head_names_the_notebook(tmp_path: Path) -> None:
+    with pytest.raises(IgsedError, match=r"x\.safetensors is missing: run notebook 02_training first"):
+        heads.load(tmp_path / "x.safetensors")
+
+
+def test_full_disk_while_a_head_is_saved(tmp_path: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    path = tmp_path / "x.safetensors"
+    with files.atomic(path) as temporary:
+        temporary.write_text("old")
+    temporary.symlink_to("/dev/full")
+    with pytest.raises(IgsedError, match=r"no space left on the disk for .*x\.safetensors"):
+        heads.save(heads.create("clip_level", 4, CLASSES, seed=0), "clip_level", path)
+
+
+@pytest.mark.parametrize("name", heads.HEADS)
+def test_separable_data_are_learned(name: str) -> None:
+    trained = training.train(name, toy(0), toy(1), CLASSES, **SETTINGS)
+    features, targets = toy(2)
+    x = torch.from_numpy(features.values)
+    assert_array_equal(trained.head.clip_logits(x) > 0, targets.clip > 0.5)
+    if name == "fw_ss":
+        assert_array_equal(trained.head.frame_logits(x) > 0, targets.frame > 0.5)
+
+
+def test_strong_supervision_sees_frames_and_weak_supervision_does_not() -> None:
+    """With frame labels in another place only the strongly supervised head changes."""
+    features, targets = toy(0)
+    moved = Targets(targets.clip, np.roll(targets.frame, 1, axis=1))
+    for name in heads.HEADS:
+        weights = [
+            training.train(name, (features, labels), toy(1), CLASSES, **{**SETTINGS, "epochs": 2}).head.linear.weight
+            for labels in (targets, moved)
+        ]
+        assert torch.equal(*weights) == (name != "fw_ss")
+
+
+@pytest.mark.parametrize("name", heads.HEADS)
+def test_history_is_that_of_the_loss(name: str) -> None:
+    """The kept epoch has the lowest validation loss, and the head that is returned is the one of that epoch."""
+    trained = training.train(name, toy(0), toy(1), CLASSES, **{**SETTINGS, "learning_rate": 1.0, "patience": 4})
+    history = trained.history
+    assert list(history.columns) == ["head", "epoch", "training_loss", "validation_loss", "kept"]
+    assert list(history["epoch"]) == list(range(1, len(history) + 1))
+    assert history["kept"].sum() == 1
+    kept = history[history["kept"]].iloc[0]
+    assert kept["validation_loss"] == history["validation_loss"].min()
+    features, targets = toy(1)
+    x = torch.from_numpy(features.values)
+    logits, labels = (
+        (trained.head.frame_logits(x), targets.frame)
+        if name == "fw_ss"
+        else (trained.head.clip_logits(x), targets.clip)
+    )
+    loss = binary_cross_entropy_with_logits(logits, torch.from_numpy(labels))
+    assert float(loss) == pytest.approx(kept["validation_loss"], rel=1e-5)
+
+
+def test_training_stops_after_patience_epochs_without_a_lower_loss() -> None:
+    """Validation labels are the opposite of the training labels: the loss rises from the first epoch on."""
+    features, targets = toy(0)
+    opposite = Targets(1 - targets.clip, 1 - targets.frame)
+    options = {**SETTINGS, "learning_rate": 0.5, "patience": 3}
+    trained = training.train("clip_level", (features, targets), (features, opposite), CLASSES, **options)
+    best = int(trained.history["validation_loss"].idxmin()) + 1
+    assert len(trained.history) == best + 3 < SETTINGS["epochs"]
+
+
+def test_epochs_bound_training() -> None:
+    trained = training.train("clip_level", toy(0), toy(1), CLASSES, **{**SETTINGS, "epochs": 2, "patience": 50})
+    assert len(trained.history) == 2
+
+
+def test_the_same_seed_gives_the_same_head() -> None:
+    def weights(seed: int) -> torch.Tensor:
+        torch.manual_seed(seed + 100)  # the global state plays no part
+        options = {**SETTINGS, "epochs": 3, "seed": seed}
+        return training.train("fw_ws", toy(0), toy(1), CLASSES, **options).head.linear.weight
+
+    assert torch.equal(weights(0), weights(0))
+    assert not torch.equal(weights(0), weights(1))
+
+
+def test_a_head_that_is_returned_is_ready_for_inference() -> None:
+    head = training.train("clip_level", toy(0), toy(1), CLASSES, **{**SETTINGS, "epochs": 1}).head
+    assert not head.training
+    assert not any(p.requires_grad for p in head.parameters())
+
+
+def test_histories_of_several_heads_in_one_table() -> None:
+    options = {**SETTINGS, "epochs": 2}
+    trained = {name: training.train(name, toy(0), toy(1), CLASSES, **options) for name in heads.HEADS}
+    table = training.history(trained)
+    assert list(table["head"]) == [name for name in heads.HEADS for _ in range(2)]
+
+
+def test_a_training_that_diverges_is_explained() -> None:
+    features, targets = toy(0)
+    with pytest.raises(IgsedError, match=r"head 'clip_level'.*validation loss.*lower 'learning_rate'"):
+        training.train(
+            "clip_level", (features, targets), toy(1), CLASSES, **{**SETTINGS, "learning_rate": 1e37, "epochs": 5}
+        )
