@@ -22,15 +22,10 @@ _PICTURE = "main_result.png"
 _KEY = ".key"
 
 
-def build(experiment: Experiment, *, link: bool = True) -> Path:
+def build(experiment: Experiment) -> Path:
     """Build the book of an experiment whose stages have run; a book that is up to date is left as it is.
 
-    Parameters
-    ----------
-    experiment
-        The experiment.
-    link
-        Let ``_build/html`` in the project's folder point to the book.
+    ``_build/html`` in the project's folder then points to it, unless the runs are kept outside the project.
 
     Returns
     -------
@@ -61,7 +56,7 @@ def build(experiment: Experiment, *, link: bool = True) -> Path:
             write_text(guard, key)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-    if link:
+    if html.is_relative_to(project_root()):
         _link(project_root() / "_build" / "html", html)
     return html / "index.html"
 

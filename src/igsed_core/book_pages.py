@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
@@ -75,7 +76,7 @@ def parameters(experiment: Experiment) -> str:
                     _code(f.default),
                     _range(meta),
                     meta["unit"] or "–",
-                    meta["doc"],
+                    html.escape(meta["doc"], quote=False),
                 )
             )
         if rows:
@@ -141,7 +142,7 @@ def _range(meta: Any) -> str:
         return "–"
     if high is None:
         return f"≥ {low:g}"
-    return f"≤ {high:g}" if low is None else f"{low:g} … {high:g}"
+    return f"≤ {high:g}" if low is None else f"{low:g} to {high:g}"
 
 
 def _duration(seconds: float) -> str:

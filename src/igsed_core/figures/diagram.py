@@ -11,6 +11,7 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from igsed_core.figures import style
 from igsed_core.figures.style import drawing
 
+_WIDTH, _FULL_HEIGHT = 9.0, 4.75
 _BOX, _GAP = 1.02, 0.26  # inches: width of a box, room for an arrow
 _HEIGHT = 0.78
 _TOP, _MIDDLE, _BOTTOM = 3.95, 2.5, 1.0  # centres of the three rows
@@ -22,9 +23,9 @@ _EXPLAINED = ("#FDEEE4", style.COLOURS["ig"])
 @drawing
 def block_diagram() -> Figure:
     """Clip-level classifier (middle), its explanation (below), framewise detectors (above, dashed)."""
-    fig = plt.figure(figsize=(style.WIDTH, 4.75))
+    fig = plt.figure(figsize=(_WIDTH, _FULL_HEIGHT))
     ax = fig.add_axes((0, 0, 1, 1))
-    ax.set(xlim=(0, style.WIDTH), ylim=(0.0, 4.75))
+    ax.set(xlim=(0, _WIDTH), ylim=(0, _FULL_HEIGHT))
     ax.axis("off")
     _classifier(ax)
     _explanation(ax)

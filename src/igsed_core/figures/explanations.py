@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from igsed_core.baselines import ScoresOverTime
@@ -127,24 +127,18 @@ def completeness(index: pd.DataFrame) -> Figure:
     bins = np.logspace(low - 0.05, high + 0.05, 25)
     histogram.hist(errors, bins=bins.tolist(), color=style.COLOURS["ig"], alpha=0.8)
     histogram.axvline(median, color=style.INK, lw=1.5)
-    histogram.text(
-        *(median, 1.0, f" median {median:.2g}"), transform=histogram.get_xaxis_transform(), va="bottom", ha="center"
-    )
+    histogram.set_title(f"All maps, median {median:.2g}")
+    histogram.yaxis.set_major_locator(MaxNLocator(5, integer=True))
     histogram.set(xscale="log", xlabel="relative completeness error", ylabel="maps")
-    values = pd.DataFrame({"label": index["label"], "error": errors})
-    sns.boxplot(
-        data=values,
-        y="label",
-        x="error",
-        order=labels,
-        color="#F6C9A8",
-        linecolor=style.COLOURS["ig"],
-        fliersize=2,
-        width=0.6,
-        log_scale=True,
-        ax=by_class,
-    )
-    by_class.set(xlabel="relative completeness error", ylabel="")
+    for y, label in enumerate(labels):
+        low5, low25, middle, high75, high95 = errors[index["label"] == label].quantile([0.05, 0.25, 0.5, 0.75, 0.95])
+        common = {"color": style.COLOURS["ig"], "solid_capstyle": "round"}
+        by_class.plot([low5, high95], [y, y], lw=1.5, **common)
+        by_class.plot([low25, high75], [y, y], lw=6, alpha=0.45, **common)
+        by_class.plot(middle, y, "o", ms=7, **common)
+    by_class.set(xscale="log", xlabel="relative completeness error", ylim=(len(labels) - 0.5, -0.5))
+    by_class.set_title("Median, quartiles, 5 % to 95 %")
+    by_class.grid(axis="y", visible=False)
     by_class.set_yticks(range(len(labels)), [style.class_name(label) for label in labels])
     return fig
 

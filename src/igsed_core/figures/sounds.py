@@ -13,6 +13,7 @@ import soxr
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, MultipleLocator
 from numpy.typing import NDArray
 
 from igsed_core.figures import style
@@ -96,6 +97,7 @@ def contact_sheet(
         axes_row[0].set_ylabel(style.class_name(label), rotation=0, ha="right", va="center")
         for i, ax in enumerate(axes_row):
             ax.set(xlim=(0, max_seconds), yticks=[])
+            ax.xaxis.set_major_locator(MultipleLocator(2.0))
             ax.grid(False)
             ax.tick_params(labelbottom=False, length=0)
             if i < len(row):
@@ -136,12 +138,10 @@ def soundscape(samples: NDArray[np.floating], sample_rate: int, events: pd.DataF
         rows = events[events["label"] == label]
         spans = list(zip(rows["onset"], rows["offset"] - rows["onset"], strict=True))
         truth.broken_barh(spans, (i - 0.38, 0.76), color=colours[label])
-        for axis in (wave, image):
-            for onset, length in spans:
-                axis.axvspan(onset, onset + length, color=colours[label], alpha=0.22 if axis is wave else 0, lw=0)
-                if axis is image:
-                    for edge in (onset, onset + length):
-                        axis.axvline(edge, color="white", lw=1.0, ls=(0, (3, 3)), alpha=0.8)
+        for onset, length in spans:
+            wave.axvspan(onset, onset + length, color=colours[label], alpha=0.35, lw=0, zorder=0)
+            for edge in (onset, onset + length):
+                image.axvline(edge, color="white", lw=1.0, ls=(0, (3, 3)), alpha=0.8)
     truth.set_yticks(range(len(labels)), [style.class_name(label) for label in labels])
     truth.set(ylim=(len(labels) - 0.4, -0.6), xlabel="time (s)", xlim=(0, len(samples) / sample_rate))
     truth.grid(axis="y", visible=False)
@@ -191,7 +191,7 @@ def soundscape_statistics(clips: pd.DataFrame, events: pd.DataFrame, removed: pd
     for position, values, title, unit in (
         (grid[0, 1], events["onset"], "Onsets", "time (s)"),
         (grid[0, 2], events["offset"] - events["onset"], "Durations", "duration (s)"),
-        (grid[1, 1], events["snr"], "Event-to-background ratio", "SNR (dB)"),
+        (grid[1, 1], events["snr"], "Event level", "above background (dB)"),
     ):
         ax = fig.add_subplot(position)
         sns.histplot(
@@ -207,6 +207,7 @@ def soundscape_statistics(clips: pd.DataFrame, events: pd.DataFrame, removed: pd
             ax=ax,
         )
         ax.set(title=title, xlabel=unit, ylabel="events")
+        ax.yaxis.set_major_locator(MaxNLocator(5, integer=True))
         ax.grid(axis="x", visible=False)
     _number_of_events(fig.add_subplot(grid[1, 2]), clips, removed, splits)
     handles, names = by_class.get_legend_handles_labels()

@@ -16,7 +16,7 @@ from igsed_core import files
 
 P = ParamSpec("P")
 
-WIDTH = 9.0  # inches; at 150 dpi wider than the page's column, so always sharp
+WIDTH = 8.2  # inches; at 150 dpi wider than the page's column, so always sharp
 
 # Okabe and Ito's colours, which people with colour-blindness tell apart; the two framewise detectors are kin.
 COLOURS = {

@@ -7,7 +7,6 @@ from igsed_core.tables.overview import (
     bank_table,
     completeness_table,
     encoder_table,
-    parameters_table,
     soundscapes_table,
 )
 from igsed_core.tables.prose import glue_results
@@ -19,7 +18,6 @@ __all__ = [
     "encoder_table",
     "glue_results",
     "instances_table",
-    "parameters_table",
     "show",
     "soundscapes_table",
     "table_1",

@@ -24,7 +24,8 @@ def with_interval(row: Mapping[str, Any] | None) -> str:
         return NONE
     if pd.isna(row["ci_low"]):
         return number(row["value"])
-    return f"{number(row['value'])} [{number(row['ci_low'])}, {number(row['ci_high'])}]"
+    # The space within the brackets does not break: in a narrow column the interval goes to a line of its own.
+    return f"{number(row['value'])} [{number(row['ci_low'])},\N{NO-BREAK SPACE}{number(row['ci_high'])}]"
 
 
 def frame(rows: dict[str, Cells], first: str) -> pd.DataFrame:

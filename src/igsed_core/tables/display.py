@@ -42,7 +42,7 @@ def show(table: pd.DataFrame, caption: str | None = None, *, paging: int = 0) ->
     table
         What to show, without its index; a numeric column sorts as numbers, any other as text.
     caption
-        Words under the table.
+        Words over the table.
     paging
         Rows on a page, with a search field; 0 shows all rows.
     """
@@ -55,7 +55,9 @@ def _page_element(table: pd.DataFrame, caption: str | None, paging: int, name: s
     if caption:
         start = plain.index(">") + 1
         plain = f"{plain[:start]}<caption>{html.escape(caption)}</caption>{plain[start:]}"
+    # The last header row sorts; those above it name groups of columns.
     options: dict[str, Any] = {"order": [], "paging": bool(paging), "autoWidth": False}
+    options["titleRow"] = table.columns.nlevels - 1
     options["layout"] = {"topStart": None, "topEnd": None, "bottomStart": None, "bottomEnd": None}
     if paging:
         options["pageLength"] = paging

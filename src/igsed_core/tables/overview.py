@@ -1,20 +1,19 @@
-"""Tables of what goes in: sound bank, soundscapes, encoder, maps, parameters."""
+"""Tables of what goes in: sound bank, soundscapes, encoder, maps."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any
 
 import pandas as pd
 
-from igsed_core.config import StageParams
 from igsed_core.figures.style import class_name
 from igsed_core.soundscapes import SoundscapeSet
 from igsed_core.tables.cells import NONE, PAPER, number
 
-# Clips of each split in the paper (section II-A).
+# Clips of each split in the paper, and clips removed from each pool (section II-A).
 _PAPER_CLIPS = {"train": 823, "validation": 96, "test": 97}
+_PAPER_REMOVED = {"train": 1000 - 823, "eval": 250 - 193}
 
 
 def bank_table(files: pd.DataFrame, skipped: pd.DataFrame) -> pd.DataFrame:
@@ -49,25 +48,17 @@ def bank_table(files: pd.DataFrame, skipped: pd.DataFrame) -> pd.DataFrame:
 
 
 def soundscapes_table(soundscapes: SoundscapeSet) -> pd.DataFrame:
-    """Soundscapes and events of each split, and what the polyphony filter removed."""
+    """Soundscapes and events of each split, and what the polyphony filter removed, beside the paper's."""
     clips, events = soundscapes.clips, soundscapes.events.merge(soundscapes.clips[["clip", "split"]], on="clip")
-    removed = soundscapes.removed["pool"].value_counts()
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for split, published in _PAPER_CLIPS.items():
         mine = clips[clips["split"] == split]
-        rows.append(
-            {
-                "Split": split,
-                "soundscapes": len(mine),
-                f"soundscapes ({PAPER})": published,
-                "events": int((events["split"] == split).sum()),
-                "with overlap": int((mine["polyphony"] > 1).sum()),
-                "removed": str(removed.get("train", 0))
-                if split == "train"
-                else f"{removed.get('eval', 0)} (of validation and test)",
-            }
-        )
-    return pd.DataFrame(rows)
+        n_events, overlapping = (events["split"] == split).sum(), (mine["polyphony"] > 1).sum()
+        rows.append((split, str(len(mine)), str(published), str(n_events), str(overlapping)))
+    removed = soundscapes.removed["pool"].value_counts()
+    for pool, published in _PAPER_REMOVED.items():
+        rows.append((f"removed from pool {pool}", str(removed.get(pool, 0)), str(published), NONE, NONE))
+    return pd.DataFrame(rows, columns=["Split", "soundscapes", PAPER, "events", "with overlap"])
 
 
 def encoder_table(description: Mapping[str, Any]) -> pd.DataFrame:
@@ -106,16 +97,6 @@ def completeness_table(index: pd.DataFrame) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
-
-
-def parameters_table(params: StageParams) -> pd.DataFrame:
-    """List a stage's parameters: value, default, unit, meaning."""
-    rows = []
-    for f in fields(params):
-        choices = f.metadata["choices"]
-        meaning = f.metadata["doc"] + (f"; one of {', '.join(choices)}" if choices else "")
-        rows.append((f.name, _plain(getattr(params, f.name)), _plain(f.default), f.metadata["unit"] or NONE, meaning))
-    return pd.DataFrame(rows, columns=["parameter", "value", "default", "unit", "meaning"])
 
 
 def _plain(value: object) -> str:
