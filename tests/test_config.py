@@ -176,6 +176,10 @@ def test_floats_must_be_finite(name: str, value: float) -> None:
         ({"snr_min": 9.0, "snr_max": 3.0}, r"'snr_min' \(9\.0\) exceeds 'snr_max' \(3\.0\): swap them"),
         ({"events_min": 4}, r"'events_min' \(4\) exceeds 'events_max' \(3\): swap them"),
         ({"percentile_min": 99.5}, r"'percentile_min' \(99\.5\) exceeds 'percentile_max' \(99\.0\): swap them"),
+        (
+            {"n_points": 1, "rule": "riemann_left"},
+            r"'n_points' is 1, but must be at least 2 for rule 'riemann_left'",
+        ),
         ({"frame_length": 0.125}, r"'frame_length' is 0\.125 s: use a multiple of 0\.01 s"),
     ],
 )
@@ -200,7 +204,7 @@ def test_experiment_names_a_folder(name: str) -> None:
         {},
         optional={
             "seed": st.integers(0, 2**31),
-            "n_points": st.integers(1, 1000),
+            "n_points": st.integers(2, 1000),
             "snr_min": st.floats(-60, 15),
             "min_coverage": st.floats(0, 0.999),
             "rule": st.sampled_from(config.parameter_fields()["rule"].metadata["choices"]),

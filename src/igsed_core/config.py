@@ -145,6 +145,13 @@ class IntegratedGradients(StageParams):
         "auto", "'auto' takes CUDA where there is one", choices=("auto", "cpu", "cuda"), execution=True
     )
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require(
+            self.rule == "gausslegendre" or self.n_points > 1,
+            f"parameter 'n_points' is {self.n_points}, but must be at least 2 for rule {self.rule!r}",
+        )
+
 
 @dataclass(frozen=True)
 class Baselines(StageParams):

@@ -45,7 +45,7 @@ class Maps:
         The mean positive part is exactly ``(absolute + signed) / 2``, since both are means over the same
         samples.
         """
-        readings = {
+        readings: dict[str, NDArray[np.floating]] = {
             "absolute": self.absolute,
             "signed": self.signed,
             "positive": (self.absolute + self.signed) / 2,
@@ -96,6 +96,7 @@ def compute(explainer: Explainer, detected: pd.DataFrame, out_dir: Path, *, work
         for (split, clip), group in detected.groupby(["split", "clip"], sort=False)
     ]
     todo = [job for job in jobs if not job.path.exists()]
+    _loaded.cache_clear()  # a head of the same name may have been trained again
     parallel_map(_explain, todo, workers=workers if explainer.device == "cpu" else 1, desc="attribution")
     return read(out_dir, detected)
 

@@ -1,0 +1,123 @@
+"""Maps of many clips: the same however they are computed, and computed once."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+
+from igsed_core import attribution, audio, frames, heads, maps, soundscapes
+from igsed_core.classifier import Classifier
+from igsed_core.errors import IgsedError
+from tiny_classifier import CLASSES, RATE, TinyEncoder, TinyExplainer, tiny_head
+
+OPTIONS = (("rule", "gausslegendre"), ("n_points", 6), ("target", "logit"), ("internal_batch", 4))
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def explainer(tmp_path: Path) -> TinyExplainer:
+    rng = np.random.default_rng(0)
+    for split, clip in (("validation", "v0"), ("test", "t0"), ("test", "t1")):
+        samples = 0.3 * rng.uniform(-1, 1, 500) * np.repeat(rng.random(5), 100)
+        audio.write(tmp_path / "soundscapes" / split / f"{clip}.flac", samples, RATE)
+    head = tmp_path / "clip_level.safetensors"
+    heads.save(tiny_head(), "clip_level", head)
+    return TinyExplainer("tiny", "", head, tmp_path / "soundscapes", "captum", OPTIONS)
+
+
+DETECTED = pd.DataFrame(
+    [("validation", "v0", "Hum"), ("test", "t0", "Hum"), ("test", "t0", "Bell"), ("test", "t1", "Bell")],
+    columns=["split", "clip", "label"],
+)
+
+
+def same(one: maps.Maps, other: maps.Maps) -> None:
+    assert_array_equal(one.absolute, other.absolute)
+    assert_array_equal(one.signed, other.signed)
+    pd.testing.assert_frame_equal(one.index.drop(columns="seconds"), other.index.drop(columns="seconds"))
+
+
+def test_a_map_is_the_attribution_at_ten_milliseconds(explainer: TinyExplainer, tmp_path: Path) -> None:
+    found = maps.compute(explainer, DETECTED, tmp_path / "maps", workers=1)
+    assert found.absolute.shape == found.signed.shape == (4, 50)
+    pd.testing.assert_frame_equal(found.index[["split", "clip", "label"]], DETECTED)
+    classifier = Classifier(TinyEncoder(), tiny_head())  # type: ignore[arg-type]
+    engine = attribution.create("captum", **dict(OPTIONS))
+    for i, (split, clip, label) in enumerate(DETECTED.itertuples(index=False)):
+        rows = pd.DataFrame({"split": [split], "clip": [clip]})
+        x = torch.from_numpy(soundscapes.read_clips(explainer.soundscapes, rows)[0])
+        wanted = engine(classifier, x, [CLASSES.index(label)])
+        windows = wanted.samples[0].reshape(50, 10)
+        assert_allclose(found.absolute[i], windows.abs().mean(dim=1), rtol=1e-5, atol=1e-9)
+        assert_allclose(found.signed[i], windows.mean(dim=1), rtol=1e-5, atol=1e-9)
+        row = found.index.iloc[i]
+        assert row["score"] == pytest.approx(float(wanted.score), rel=1e-5)
+        assert row["baseline_score"] == pytest.approx(float(wanted.baseline_score), rel=1e-5)
+        assert row["completeness_error"] == pytest.approx(float(wanted.completeness_error), abs=1e-5)
+        assert row["n_points"] == 6
+        assert row["seconds"] > 0
+
+
+def test_two_workers_give_the_maps_of_one(explainer: TinyExplainer, tmp_path: Path) -> None:
+    one = maps.compute(explainer, DETECTED, tmp_path / "one", workers=1)
+    two = maps.compute(explainer, DETECTED, tmp_path / "two", workers=2)
+    same(one, two)
+    assert sorted(p.name for p in (tmp_path / "two").iterdir()) == ["t0.npz", "t1.npz", "v0.npz"]
+
+
+def test_maps_that_exist_are_not_computed_again(explainer: TinyExplainer, tmp_path: Path) -> None:
+    out = tmp_path / "maps"
+    first = maps.compute(explainer, DETECTED, out, workers=1)
+    (out / "t0.npz").unlink()  # as if it had been stopped there
+    before = {p.name: p.stat().st_mtime_ns for p in out.iterdir()}
+    second = maps.compute(explainer, DETECTED, out, workers=1)
+    after = {p.name: p.stat().st_mtime_ns for p in out.iterdir()}
+    assert {name: after[name] for name in before} == before
+    assert after.keys() == {"v0.npz", "t0.npz", "t1.npz"}
+    same(first, second)
+    same(first, maps.read(out, DETECTED))
+
+
+def test_a_head_that_was_trained_again_is_loaded_again(explainer: TinyExplainer, tmp_path: Path) -> None:
+    """A kernel lives on while another notebook writes new heads to the same place."""
+    first = maps.compute(explainer, DETECTED, tmp_path / "one", workers=1)
+    heads.save(tiny_head(seed=1), "clip_level", explainer.head)
+    second = maps.compute(explainer, DETECTED, tmp_path / "two", workers=1)
+    assert (first.index["score"] != second.index["score"]).all()
+
+
+def test_maps_of_one_clip(explainer: TinyExplainer, tmp_path: Path) -> None:
+    found = maps.compute(explainer, DETECTED, tmp_path / "maps", workers=1)
+    of_clip = found.of_clip("t0")
+    assert list(of_clip) == ["Hum", "Bell"]
+    assert_array_equal(of_clip["Bell"], found.absolute[2])
+
+
+def test_a_missing_head_is_named(explainer: TinyExplainer, tmp_path: Path) -> None:
+    without = dataclasses.replace(explainer, head=tmp_path / "no.safetensors")
+    with pytest.raises(IgsedError, match=r"no\.safetensors is missing: run notebook 02_training first"):
+        maps.compute(without, DETECTED, tmp_path / "maps", workers=1)
+    assert not list((tmp_path / "maps").glob("*"))
+
+
+@given(st.lists(st.floats(-10, 10), min_size=1, max_size=40), st.integers(1, 12))
+def test_readings_of_the_sign(samples: list[float], window: int) -> None:
+    """The mean positive part of a window follows from its absolute and its signed mean."""
+    x = np.array(samples)
+    absolute, signed = (frames.window_mean(values, window)[None] for values in (np.abs(x), x))
+    found = maps.Maps(pd.DataFrame(), absolute, signed)
+    assert_array_equal(found.read_as("absolute"), absolute)
+    assert_array_equal(found.read_as("signed"), signed)
+    assert_allclose(found.read_as("positive")[0], frames.window_mean(np.maximum(x, 0), window), atol=1e-9)
