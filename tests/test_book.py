@@ -267,10 +267,11 @@ class TestInTheBrowser:
             return [float(t) for t in table.locator(f"tbody {column}").all_inner_texts()]
 
         before = values()
-        heading.click()
-        assert values() == sorted(before) != before
-        heading.click()
-        assert values() == sorted(before, reverse=True)
+        for direction, expected in (("ascending", sorted(before)), ("descending", sorted(before, reverse=True))):
+            assert expected != before
+            heading.click()
+            table.locator(f"thead th[aria-sort={direction}]").wait_for()
+            assert values() == expected
         tab.close()
 
     def test_without_javascript_tables_and_figures_are_still_there(self, browser, smoke_book):

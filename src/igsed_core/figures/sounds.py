@@ -228,5 +228,5 @@ def _number_of_events(ax: Axes, clips: pd.DataFrame, removed: pd.DataFrame, spli
     there = [i for i, n in enumerate(counts) if n]  # a bar of no height would leave its outline
     ax.bar(there, counts.iloc[there], bottom=bottom[there], width=0.72, **hatched)
     ax.set_xticks(range(len(numbers)), [str(n) for n in numbers])
-    ax.set(title="Events in a soundscape", xlabel="events", ylabel="soundscapes")
+    ax.set(title="Events in a clip", xlabel="events", ylabel="soundscapes")
     ax.grid(axis="x", visible=False)
