@@ -163,8 +163,8 @@ def test_the_best_threshold_is_the_lowest_of_equals_over_instances() -> None:
     data = random_instances(3, "validation")
     grid = np.array([10.0, 50.0, 90.0])
     measured = evaluation.measure(data, grid)
-    measured.values["ig"]["iou"] = np.array([[0.1, 0.5], [0.5, 0.1], [0.2, 0.2]])
-    assert evaluation.optimal_thresholds(measured)["ig"]["iou"] == 10.0
+    measured.values["ig"]["iou"] = np.array([[0.0, 0.9], [0.5, 0.5], [0.6, 0.4]])
+    assert evaluation.optimal_thresholds(measured)["ig"]["iou"] == 50.0
 
 
 @settings(max_examples=20, deadline=None)
