@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import datetime
 import os
 import shutil
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ from igsed_core import config, files, provenance, stages
 from igsed_core.config import Experiment, StageParams
 from igsed_core.errors import IgsedError
 from igsed_core.paths import RunPaths, project_root
+from igsed_core.progress import TERMINAL_VARIABLE
 
 P = TypeVar("P", bound=StageParams)
 
@@ -182,7 +184,7 @@ def parameterise(stage: stages.Stage, params: StageParams, target: Path, *, exec
     from papermill.exceptions import PapermillExecutionError
 
     target.parent.mkdir(parents=True, exist_ok=True)
-    with _terminal():
+    with _kernel_environment():
         try:
             papermill.execute_notebook(
                 str(stage.source),
@@ -203,18 +205,20 @@ def parameterise(stage: stages.Stage, params: StageParams, target: Path, *, exec
             raise IgsedError(f"notebook {stage.notebook} failed: {cause}\n(see {target})") from None
 
 
-class _terminal:
-    """Progress bars of the kernel go to this terminal, not into the page."""
+# What a kernel inherits: progress bars go to this terminal and not into the page, and idle threads sleep
+# instead of spinning (on a shared machine spinning makes two busy threads slower than one).
+_KERNEL_ENVIRONMENT = {TERMINAL_VARIABLE: "1", "OMP_WAIT_POLICY": "PASSIVE"}
 
-    def __enter__(self) -> None:
-        self.before = os.environ.get("IGSED_TERMINAL")
-        os.environ["IGSED_TERMINAL"] = "1"
 
-    def __exit__(self, *_: object) -> None:
-        if self.before is None:
-            os.environ.pop("IGSED_TERMINAL", None)
-        else:
-            os.environ["IGSED_TERMINAL"] = self.before
+@contextlib.contextmanager
+def _kernel_environment() -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ.update({**_KERNEL_ENVIRONMENT, **{k: before[k] for k in _KERNEL_ENVIRONMENT if k in before}})
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def execute(stage_name: str, experiment: Experiment) -> Path:
