@@ -73,7 +73,8 @@ def test_the_link_is_relative_and_replaces_what_was_there(tmp_path):
     [("# Page\n\nFine.", False), ("# Page\n\n{doc}`nowhere`", True), ("# Page\n\n{cite:p}`no`", True)],
 )
 def test_a_warning_fails_the_build_and_names_the_log(tmp_path, text, fails):
-    (tmp_path / "_config.yml").write_text((ROOT / "_config.yml").read_text())
+    shutil.copy(ROOT / "_config.yml", tmp_path)
+    shutil.copytree(ROOT / "_static", tmp_path / "_static")
     (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: page\n")
     (tmp_path / "book").mkdir()
     (tmp_path / "book" / "references.bib").write_text("")

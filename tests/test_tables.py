@@ -75,7 +75,9 @@ def test_instances_add_up():
 
 def test_thresholds_name_the_chosen_the_best_and_the_papers():
     chosen = {m: {"iou": 41.0, "f1": 43.0} for m in result_tables.METHODS}
-    table = tables.thresholds_table(result_tables.curves(), chosen)
+    other = result_tables.curves().assign(split="validation", value=lambda table: 1 - table["value"])
+    both = pd.concat([other, result_tables.curves()])  # as in the notebook: row labels repeat
+    table = tables.thresholds_table(both, chosen)
     assert tuple(row_of(table, "FW-WS")["IoU"]) == ("41", "0.50 at 50", "0.54 at 43")
     assert tuple(row_of(table, "Energy")["F1"]) == ("43", "0.40 at 50", "–")
 

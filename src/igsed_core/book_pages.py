@@ -111,14 +111,14 @@ def provenance(records: Sequence[Path]) -> str:
         "means the same numbers. `+changes` marks a commit with changes that were not committed.\n"
     )
     counts = [
-        (config.STAGE_PARAMS[e["stage"]].title, name, _value(v)) for e in entries for name, v in e["figures"].items()
+        (config.STAGE_PARAMS[e["stage"]].title, name.replace("_", " "), _value(value))
+        for e in entries
+        for name, value in e["figures"].items()
     ]
     if counts:
         parts += ["## Figures of the run\n", _table(("stage", "figure", "value"), counts)]
-    parts += [
-        "\n## Machine\n",
-        _table(("", "machine"), [(k.replace("_", " "), str(v)) for k, v in last["machine"].items()]),
-    ]
+    machine = [(name.replace("_", " "), str(value)) for name, value in last["machine"].items()]
+    parts += ["\n## Machine\n", _table(("part", "of this machine"), machine)]
     parts += ["\n## Versions\n", _table(("package", "version"), list(last["versions"].items()))]
     return "\n".join(parts)
 

@@ -17,7 +17,14 @@ _LINES = {"iou": "-", "f1": (0, (5, 2))}
 _WEIGHTS = {"random": 1.3, "energy": 1.3, "oracle": 1.6}
 _COMPARED = ("ig", "fw_ws", "fw_ss", "random", "energy")
 _LEARNED = ("ig", "fw_ws", "fw_ss")
-_PAPER_MARK = {"marker": "D", "markerfacecolor": "white", "markersize": 6.5, "ls": "none", "zorder": 4}
+_PAPER_MARK = {
+    "marker": "D",
+    "markerfacecolor": "white",
+    "markersize": 6.5,
+    "ls": "none",
+    "zorder": 4,
+    "clip_on": False,
+}
 
 
 def _paper_handle(text: str = "paper") -> Line2D:
@@ -62,7 +69,7 @@ def threshold_curves(
     split, average
         Which curves to draw. The paper's peaks stand beside as hollow diamonds.
     """
-    chosen = curves[(curves["split"] == split) & (curves["average"] == average)]
+    chosen = curves[(curves["split"] == split) & (curves["average"] == average)].reset_index(drop=True)
     if peaks is None:
         peaks = chosen.loc[chosen.groupby(["method", "metric"])["value"].idxmax()]
     methods = [m for m in style.METHODS if m in set(chosen["method"])]
@@ -127,7 +134,7 @@ def main_result(
             colour = style.COLOURS[method]
             row = mine.loc[method]
             ax.plot([row["ci_low"], row["ci_high"]], [y, y], color=colour, lw=4, alpha=0.45, solid_capstyle="round")
-            ax.plot(row["value"], y, "o", color=colour, ms=10, zorder=5)
+            ax.plot(row["value"], y, "o", color=colour, ms=10, zorder=5, clip_on=False)
             ax.annotate(
                 *(f"{row['value']:.2f}", (row["value"], y)),
                 xytext=(0, 8),
@@ -204,4 +211,4 @@ def _one_class(ax: Axes, position: int, values: pd.DataFrame) -> None:
         row, colour = values.loc[method], style.COLOURS[method]
         y = position + offset
         ax.plot([row["ci_low"], row["ci_high"]], [y, y], color=colour, lw=3, alpha=0.4, solid_capstyle="round")
-        ax.plot(row["value"], y, "o", color=colour, ms=6.5, zorder=5)
+        ax.plot(row["value"], y, "o", color=colour, ms=6.5, zorder=5, clip_on=False)

@@ -141,7 +141,8 @@ def thresholds_table(curves: pd.DataFrame, chosen: dict[str, dict[str, float]], 
     split
         Split whose highest point stands beside the paper's.
     """
-    instance = curves[curves["average"] == "instance"]
+    # Tables of two splits put together have each row label twice.
+    instance = curves[curves["average"] == "instance"].reset_index(drop=True)
     peaks = instance.loc[instance.groupby(["split", "method", "metric"])["value"].idxmax()]
     ours = by_key(peaks, ("method", "metric"), split=split)
     published = by_key(paper.threshold_sensitivity(), ("method", "metric"))
