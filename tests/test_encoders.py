@@ -179,11 +179,11 @@ def test_describe_counts_one_convolution_by_hand() -> None:
 
 # --- registry and files of weights
 def test_unknown_encoder_lists_the_known() -> None:
-    with pytest.raises(IgsedError, match=r"'vggish'.*embedded, mn04_as"):
+    with pytest.raises(IgsedError, match=r"'vggish'.*cnn14, embedded, mn04_as"):
         encoders.load("vggish")
 
 
-@pytest.mark.parametrize("name", encoders.available())
+@pytest.mark.parametrize("name", ["embedded", "mn04_as"])
 def test_other_windows_are_refused(name: str, untrained_checkpoint: Path) -> None:
     weights = str(untrained_checkpoint) if name == "mn04_as" else ""
     assert encoders.load(name, weights=weights, window="hann").name == name
@@ -196,7 +196,7 @@ def test_bad_files_are_named(name: str, tmp_path: Path) -> None:
     absent, text, other = tmp_path / "absent", tmp_path / "text", tmp_path / "other"
     text.write_text("not weights at all " * 40)
     state = {"fc.weight": torch.zeros(3, 2)}
-    if name == "mn04_as":
+    if name != "embedded":
         torch.save(state, other)
     else:
         safetensors.torch.save_file(state, other)

@@ -8,13 +8,14 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from igsed_core.encoders import embedded, mobilenet
+from igsed_core.encoders import cnn14, embedded, mobilenet
 from igsed_core.encoders.base import Encoder
 from igsed_core.errors import IgsedError
 
 __all__ = ["REGISTRY", "Encoder", "available", "describe", "load"]
 
 REGISTRY: dict[str, Callable[[str, str], Encoder]] = {
+    cnn14.NAME: cnn14.load,
     embedded.NAME: embedded.load,
     mobilenet.NAME: mobilenet.load,
 }
