@@ -33,10 +33,8 @@ run = notebook.begin("integrated_gradients", globals())
 from igsed_core import classification, devices, figures, files, maps, players, soundscapes, tables
 from igsed_core.config import DataSynthesis, Training
 
-import pandas as pd
-
 data = soundscapes.load(run.input("data_synthesis"))
-predictions = pd.read_csv(run.input("training") / "predictions.csv")
+predictions = files.read_table(run.input("training") / "predictions.csv")
 detected = classification.detected_pairs(predictions)
 explainer = maps.Explainer(
     encoder=run.params_of(Training).encoder,

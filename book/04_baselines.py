@@ -17,14 +17,12 @@ from igsed_core import notebook
 run = notebook.begin("baselines", globals())
 
 # %%
-import pandas as pd
-
 from igsed_core import baselines as scores
-from igsed_core import classification, features, figures, heads, soundscapes
+from igsed_core import classification, features, figures, files, heads, soundscapes
 from igsed_core.config import DataSynthesis
 
 data = soundscapes.load(run.input("data_synthesis"))
-predictions = pd.read_csv(run.input("training") / "predictions.csv")
+predictions = files.read_table(run.input("training") / "predictions.csv")
 held_out = data.clips[data.clips["split"] != "train"]
 grid = run.upstream["training"]["figures"]
 

@@ -29,7 +29,7 @@ from igsed_core.baselines import ScoresOverTime
 from igsed_core.config import DataSynthesis
 
 data = soundscapes.load(run.input("data_synthesis"))
-predictions = pd.read_csv(run.input("training") / "predictions.csv")
+predictions = files.read_table(run.input("training") / "predictions.csv")
 attributions = maps.read(run.input("integrated_gradients") / "maps", classification.detected_pairs(predictions))
 over_time = {
     name: ScoresOverTime.load(run.input("baselines") / f"{name}.npz") for name in evaluation.METHODS if name != "ig"
@@ -59,9 +59,7 @@ instances = {
     for split in ("validation", "test")
 }
 example = instances["test"].first_of(classification.example_clip(predictions))
-figures.methods_on_clip(
-    example.truth, example.scores, frame_length=run.params.frame_length, label=example.label
-)
+figures.methods_on_clip(example.truth, example.scores, frame_length=run.params.frame_length, label=example.label)
 
 # %% [markdown]
 # ## From frames to metrics
@@ -69,9 +67,7 @@ figures.methods_on_clip(
 # IoU and frame F1 of every instance at every percentile, on the validation and on the test split.
 
 # %%
-grid = thresholds.percentile_grid(
-    run.params.percentile_min, run.params.percentile_max, run.params.percentile_step
-)
+grid = thresholds.percentile_grid(run.params.percentile_min, run.params.percentile_max, run.params.percentile_step)
 measured = {split: evaluation.measure(data_of, grid) for split, data_of in instances.items()}
 identity = {"experiment": run.params.experiment, "seed": run.params.seed}
 curves = results.label(pd.concat(evaluation.curves(m) for m in measured.values()), **identity)

@@ -14,7 +14,7 @@ from igsed_core import notebook
 run = notebook.begin("results", globals())
 
 # %%
-from igsed_core import figures, files, paper, results, tables
+from igsed_core import figures, paper, results, tables
 
 found = results.gather({name: run.input(name) for name in run.upstream}, run.dir)
 

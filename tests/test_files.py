@@ -145,3 +145,9 @@ def test_parallel_writers_leave_one_whole_file(tmp_path: Path) -> None:
         writer.join()
         assert writer.exitcode == 0
     assert names(tmp_path) == ["a.txt"]
+
+
+def test_names_in_a_table_stay_text(tmp_path):
+    table = pd.DataFrame({"clip": ["001", "002"], "label": ["1", "None"], "value": [0.1, float("nan")]})
+    files.write_table(tmp_path / "t.csv", table)
+    pd.testing.assert_frame_equal(files.read_table(tmp_path / "t.csv"), table)

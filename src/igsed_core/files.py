@@ -64,6 +64,16 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
         table.to_csv(temporary, index=False)
 
 
+TEXT_COLUMNS = ("clip", "label", "class", "split", "method", "average", "metric", "experiment", "source_file")
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read a CSV table; names stay text even where a class is called ``1`` or ``None``."""
+    header = pd.read_csv(path, nrows=0).columns
+    text = {name: str for name in header if name in TEXT_COLUMNS}
+    return pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""], float_precision="round_trip")
+
+
 def write_arrays(path: Path, **arrays: np.ndarray) -> None:
     """Write named arrays as ``.npz``, whole or not at all."""
     with atomic(path) as temporary, temporary.open("wb") as stream:

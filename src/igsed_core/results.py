@@ -45,5 +45,5 @@ def gather(stage_dirs: dict[str, Path], out_dir: Path) -> dict[str, pd.DataFrame
     for name, (stage, _) in TABLES.items():
         with files.atomic(out_dir / f"{name}.csv") as temporary:
             shutil.copyfile(stage_dirs[stage] / f"{name}.csv", temporary)
-        tables[name] = pd.read_csv(out_dir / f"{name}.csv")
+        tables[name] = files.read_table(out_dir / f"{name}.csv")
     return tables
