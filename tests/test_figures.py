@@ -68,10 +68,7 @@ def every_figure():
         "completeness": figures.completeness(index),
         "methods_on_clip": figures.methods_on_clip(truth, scores, frame_length=0.1, label="Cat"),
         "scores_over_time": figures.scores_over_time({"fw_ws": over_time}, "a", ["Cat"], EVENTS),
-        "threshold_curves": figures.threshold_curves(
-            pd.concat([result_tables.curves().assign(split="validation", value=0.5), result_tables.curves()]),
-            split="test",
-        ),
+        "threshold_curves": figures.threshold_curves(pd.concat([elsewhere, result_tables.curves()]), split="test"),
         "main_result": figures.main_result(result_tables.detection(), paper.detection()),
         "per_class": figures.per_class(result_tables.per_class(), paper.per_class()),
     }
