@@ -15,7 +15,13 @@ def _captum(**options: Any) -> Engine:
     return CaptumIntegratedGradients(**options)
 
 
-ENGINES: dict[str, Callable[..., Engine]] = {"captum": _captum}
+def _mel_path(**options: Any) -> Engine:
+    from igsed_core.attribution.decibel import MelPathIntegratedGradients
+
+    return MelPathIntegratedGradients(**options)
+
+
+ENGINES: dict[str, Callable[..., Engine]] = {"captum": _captum, "mel_path": _mel_path}
 
 
 def create(name: str, **options: Any) -> Engine:

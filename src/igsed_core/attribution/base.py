@@ -24,12 +24,23 @@ class Attribution:
         The class score of the clip and of silence, ``[shape=(n_classes,)]``.
     n_points
         Points on the path that were evaluated.
+    points
+        The same for each class, where that can differ, ``[shape=(n_classes,)]``.
+    frames
+        Signed attribution of each frame of the front end, ``[shape=(n_classes, n_frames)]``; sums to the
+        same as ``samples``.
+    time_frequency
+        Signed attribution of each mel bin, ``[shape=(n_classes, n_frames, n_mels)]``; sums over bins to
+        ``frames``.
     """
 
     samples: Tensor
     score: Tensor
     baseline_score: Tensor
     n_points: int
+    points: Tensor | None = None
+    frames: Tensor | None = None
+    time_frequency: Tensor | None = None
 
     @property
     def completeness_error(self) -> Tensor:

@@ -1,0 +1,199 @@
+"""Engine `mel_path`: the same Integrated Gradients as Captum's, on the mel map and by any rule.
+
+The front end runs once a clip, each forward pass serves all classes, several clips share a batch.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from igsed_core.attribution import adaptive, mel_path, rules
+from igsed_core.attribution.base import Attribution
+from igsed_core.attribution.mel_path import Task
+from igsed_core.attribution.reduced import PRECISIONS, MelScore, UnsupportedEncoder
+from igsed_core.classifier import Classifier
+from igsed_core.errors import IgsedError
+
+TARGETS = ("logit", "probability")
+
+
+class MelPathIntegratedGradients:
+    """Integrated Gradients with silence as the baseline, integrated over the mel map.
+
+    Parameters
+    ----------
+    rule
+        One of :data:`igsed_core.attribution.rules.NAMES`.
+    n_points
+        Points on the path; with ``db_adaptive`` the most that a clip may take.
+    target
+        ``logit`` or ``probability``.
+    batch
+        Mel maps in one forward pass, of one clip or several; it bounds memory and changes nothing else.
+    tolerance
+        Relative completeness error at which ``db_adaptive`` stops.
+    floor
+        Level re the clip, in dB, at which the decibel rules begin; 0: where the log-mel map departs from
+        that of silence.
+    precision
+        ``float32`` (the classifier's own), or ``bfloat16`` for the network where the processor has it.
+    fallback
+        Leave encoders without the needed form to Captum: by the same rule where it is one of Captum's, else
+        by its 50 points of Gauss-Legendre.
+
+    Raises
+    ------
+    IgsedError
+        For an unknown name or a value out of range.
+    """
+
+    def __init__(
+        self,
+        *,
+        rule: str = rules.ADAPTIVE,
+        n_points: int = 32,
+        target: str = "logit",
+        batch: int = 8,
+        tolerance: float = 0.05,
+        floor: float = 0.0,
+        precision: str = "float32",
+        fallback: bool = False,
+    ) -> None:
+        for name, value, choices in (
+            ("rule", rule, rules.NAMES),
+            ("target", target, TARGETS),
+            ("precision", precision, PRECISIONS),
+        ):
+            if value not in choices:
+                raise IgsedError(f"parameter {name!r} is {value!r}: choose one of {', '.join(choices)}")
+        if batch < 1:
+            raise IgsedError(f"parameter 'batch' is {batch}: use at least 1")
+        if floor > 0:
+            raise IgsedError(f"parameter 'floor' is {floor} dB: use a negative level, or 0 for automatic")
+        if rule != rules.ADAPTIVE:
+            rules.points(rule, n_points, -1.0)
+        elif n_points < 1:
+            raise IgsedError(f"parameter 'n_points' is {n_points}: rule {rule!r} needs at least 1")
+        self.rule = rule
+        self.n_points = n_points
+        self.target = target
+        self.batch = batch
+        self.tolerance = tolerance
+        self.floor = floor
+        self.precision = precision
+        self.fallback = fallback
+        self._models: weakref.WeakKeyDictionary[Classifier, tuple[object, MelScore | None]] = (
+            weakref.WeakKeyDictionary()
+        )
+
+    def __call__(self, classifier: Classifier, waveform: Tensor, classes: Sequence[int]) -> Attribution:
+        """Attribute the scores of ``classes`` to the samples of ``waveform`` ``(n_samples,)``.
+
+        Raises
+        ------
+        IgsedError
+            If the encoder is no front end of mel power and element-wise compression, then a network, and
+            ``fallback`` is not set; if the processor has no bfloat16 and it is asked for.
+        """
+        return self.many(classifier, waveform[None], [classes])[0]
+
+    def many(self, classifier: Classifier, waveforms: Tensor, classes: Sequence[Sequence[int]]) -> list[Attribution]:
+        """Attribute several clips of one length together.
+
+        Parameters
+        ----------
+        classifier
+            What is explained.
+        waveforms
+            ``[shape=(n_clips, n_samples)]``
+        classes
+            Outputs to explain, a list a clip; none may be empty.
+
+        Raises
+        ------
+        IgsedError
+            As in calling the engine.
+        """
+        model = self._model(classifier, waveforms[0])
+        if model is None:
+            return [self._captum(classifier, clip, wanted) for clip, wanted in zip(waveforms, classes, strict=True)]
+        return [
+            attribution
+            for start in range(0, len(waveforms), self.batch)
+            for attribution in self._together(
+                model, waveforms[start : start + self.batch], classes[start : start + self.batch]
+            )
+        ]
+
+    def _together(self, model: MelScore, waveforms: Tensor, classes: Sequence[Sequence[int]]) -> list[Attribution]:
+        waveforms = waveforms.detach().requires_grad_()
+        to_waveform = model.encoder.frontend.power(waveforms)  # (n_clips, frames, mels)
+        power = to_waveform.detach()
+        task = Task(power, [[int(c) for c in wanted] for wanted in classes])
+        silence = model.silence(power)  # (n_outputs,)
+        if self.rule == rules.ADAPTIVE:
+            integral, score, used = adaptive.integrate(
+                model,
+                task,
+                [self._floor_of(model, one) for one in power],
+                silence,
+                n_points=self.n_points,
+                tolerance=self.tolerance,
+                batch=self.batch,
+            )
+        else:
+            floors = [self._floor_of(model, one) if self.rule in rules.DECIBEL else 0.0 for one in power]
+            points = [rules.points(self.rule, self.n_points, lowest) for lowest in floors]
+            gains, weights = (np.stack(values) for values in zip(*points, strict=True))
+            integral = mel_path.integrate(model, task, gains, weights, batch=self.batch)
+            score = mel_path.scores(model, power, batch=self.batch)
+            used = torch.full((len(power), task.n_slots), self.n_points)
+        samples = mel_path.to_samples(waveforms, to_waveform, integral)  # (n_clips, n_slots, n_samples)
+        time_frequency = 2 * power[:, None] * integral  # (n_clips, n_slots, frames, mels)
+        return [
+            Attribution(
+                samples=samples[clip, : len(wanted)],
+                score=score[clip, wanted],
+                baseline_score=silence[wanted],
+                n_points=int(used[clip].max()),
+                points=used[clip, : len(wanted)],
+                frames=time_frequency[clip, : len(wanted)].sum(dim=-1),
+                time_frequency=time_frequency[clip, : len(wanted)],
+            )
+            for clip, wanted in enumerate(task.classes)
+        ]
+
+    def _floor_of(self, model: MelScore, power: Tensor) -> float:
+        return self.floor or mel_path.floor(model, power)
+
+    def _model(self, classifier: Classifier, waveform: Tensor) -> MelScore | None:
+        """Return the classifier's copy for the path, made when it is first seen and after it has changed."""
+        # In-place changes, such as training steps, raise a tensor's version.
+        state = (waveform.device, waveform.dtype, sum(p._version for p in classifier.parameters()))
+        known = self._models.get(classifier)
+        if known is None or known[0] != state:
+            known = (state, self._checked_model(classifier, waveform))
+            self._models[classifier] = known
+        return known[1]
+
+    def _checked_model(self, classifier: Classifier, waveform: Tensor) -> MelScore | None:
+        try:
+            model = MelScore(classifier, target=self.target, precision=self.precision)
+            model.check(classifier, waveform)
+        except UnsupportedEncoder:
+            if not self.fallback:
+                raise
+            return None
+        return model
+
+    def _captum(self, classifier: Classifier, waveform: Tensor, classes: Sequence[int]) -> Attribution:
+        from igsed_core.attribution.captum_ig import CaptumIntegratedGradients
+
+        rule, n_points = (self.rule, self.n_points) if self.rule in rules.STRAIGHT else ("gausslegendre", 50)
+        engine = CaptumIntegratedGradients(rule=rule, n_points=n_points, target=self.target, internal_batch=self.batch)
+        return engine(classifier, waveform, classes)

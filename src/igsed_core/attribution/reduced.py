@@ -1,0 +1,170 @@
+"""The classifier from mel power on, as a lean copy: what every point on the path goes through."""
+
+from __future__ import annotations
+
+import copy
+from collections import Counter
+
+import torch
+from torch import Tensor, fx, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from igsed_core.attribution.base import score_function
+from igsed_core.classifier import Classifier
+from igsed_core.encoders.base import Encoder
+from igsed_core.errors import IgsedError
+from igsed_core.frontend import FrontEnd
+
+PRECISIONS = ("float32", "bfloat16")
+_REMEDY = "use engine=captum, which needs nothing but a gradient"
+
+
+class UnsupportedEncoder(IgsedError):
+    """The encoder's score is not a function of mel power that is quadratic in the waveform."""
+
+
+class MelScore(nn.Module):
+    """Mel power -> class scores.
+
+    Parameters
+    ----------
+    classifier
+        Encoder and head; both are copied as they are now, with batch normalisation folded.
+    target
+        ``logit`` or ``probability``.
+    precision
+        ``float32``: as the classifier is. ``bfloat16``: the network alone, between log-mel and features.
+
+    Raises
+    ------
+    UnsupportedEncoder
+        If the encoder has no front end of the needed form.
+    IgsedError
+        If the processor has no bfloat16 and it is asked for.
+    """
+
+    def __init__(self, classifier: Classifier, *, target: str = "logit", precision: str = "float32") -> None:
+        super().__init__()
+        encoder = classifier.encoder
+        if not isinstance(encoder, Encoder) or not isinstance(encoder.frontend, FrontEnd):
+            raise UnsupportedEncoder(
+                f"encoder {getattr(encoder, 'name', type(encoder).__name__)!r} has no front end of mel power and "
+                f"element-wise compression, which the path over mel power needs: {_REMEDY}"
+            )
+        self.encoder = copy.deepcopy(encoder)
+        self.encoder.network = fold_batch_norm(encoder.network)
+        self.head = copy.deepcopy(classifier.head)
+        self._silence: dict[torch.Size, Tensor] = {}
+        self.target = target
+        self.dtype = None
+        if precision == "bfloat16":
+            _require_bfloat16(next(self.head.parameters()).device)
+            self.dtype = torch.bfloat16
+            self.encoder.network.to(torch.bfloat16)
+
+    def forward(self, power: Tensor) -> Tensor:
+        """Scores: ``(batch, frames, mels) -> (batch, n_classes)``."""
+        log_mel = self.encoder.frontend.compress(power)
+        features = self.encoder.feature_map(log_mel.to(self.dtype or log_mel.dtype))  # (batch, channels, freq, time)
+        logits = self.head.clip_logits(features.to(power.dtype).mean(dim=2).transpose(1, 2))
+        return torch.sigmoid(logits) if self.target == "probability" else logits
+
+    def silence(self, power: Tensor) -> Tensor:
+        """Scores of silence as long as the clips of ``power``: ``[shape=(n_outputs,)]``."""
+        shape = power.shape[1:]
+        if shape not in self._silence:
+            with torch.no_grad():
+                self._silence[shape] = self(torch.zeros_like(power[:1]))[0]
+        return self._silence[shape]
+
+    def check(self, classifier: Classifier, waveform: Tensor) -> None:
+        """See on one clip that the two identities hold on which the path over mel power rests.
+
+        Parameters
+        ----------
+        classifier
+            What this copy was made from.
+        waveform
+            ``(n_samples,)``
+
+        Raises
+        ------
+        UnsupportedEncoder
+            If mel power is not quadratic in the waveform, the compression not element-wise, or the copy's
+            scores are not the classifier's.
+        """
+        frontend = self.encoder.frontend
+        with torch.no_grad():
+            power = frontend.power(waveform[None])
+            quadratic = _close(frontend.power(0.5 * waveform[None]), 0.25 * power, 1e-3)
+            turned = frontend.compress(power.flip(1, 2)).flip(1, 2)
+            if not quadratic or not _close(turned, frontend.compress(power), 1e-3):
+                raise UnsupportedEncoder(
+                    f"the front end of encoder {self.encoder.name!r} is no quadratic map and element-wise "
+                    f"compression, which the path over mel power needs: {_REMEDY}"
+                )
+            expected = score_function(classifier, self.target)(waveform[None])
+            # The reduced precision of bfloat16 passes, another network does not.
+            if not _close(self(power), expected, 0.1 if self.dtype else 1e-3):
+                raise UnsupportedEncoder(
+                    f"encoder {self.encoder.name!r} does not score a clip by its front end and feature map "
+                    f"alone, which the path over mel power needs: {_REMEDY}"
+                )
+
+
+def fold_batch_norm(network: nn.Module) -> nn.Module:
+    """Copy a network with each batch normalisation that follows a convolution folded into it.
+
+    ReLUs after a convolution work in place, since its gradient does not need its output. A network whose
+    forward pass cannot be traced is copied as it is.
+
+    Parameters
+    ----------
+    network
+        In evaluation mode.
+    """
+    network = copy.deepcopy(network).eval()
+    try:
+        traced = fx.symbolic_trace(network)
+    except fx.proxy.TraceError:
+        return network
+    calls = Counter(node.target for node in traced.graph.nodes if node.op == "call_module")
+    for node in list(traced.graph.nodes):
+        before = node.args[0] if node.args else None
+        if not isinstance(before, fx.Node) or len(before.users) > 1 or calls[before.target] > 1:
+            continue
+        convolution, after = _module(traced, before), _module(traced, node)
+        if not isinstance(convolution, nn.Conv2d):
+            continue
+        if isinstance(after, nn.BatchNorm2d):
+            traced.set_submodule(str(before.target), fuse_conv_bn_eval(convolution, after))
+            node.replace_all_uses_with(before)
+            traced.graph.erase_node(node)
+        elif isinstance(after, nn.ReLU):
+            with traced.graph.inserting_after(node):
+                relu = traced.graph.call_function(nn.functional.relu, (before,), {"inplace": True})
+            node.replace_all_uses_with(relu)
+            traced.graph.erase_node(node)
+    traced.delete_all_unused_submodules()
+    traced.recompile()
+    return traced.requires_grad_(False)
+
+
+def _module(traced: fx.GraphModule, node: fx.Node) -> nn.Module | None:
+    return traced.get_submodule(str(node.target)) if node.op == "call_module" else None
+
+
+def _close(a: Tensor, b: Tensor, tolerance: float) -> bool:
+    return bool((a - b).abs().max() <= tolerance * b.abs().max())
+
+
+def _require_bfloat16(device: torch.device) -> None:
+    if device.type == "cuda":
+        there = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        there = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    if not there:
+        raise IgsedError(
+            "parameter 'precision' is 'bfloat16', for which this processor has no instructions "
+            "(AVX512-BF16, AMX, or a recent GPU): use 'float32'"
+        )
