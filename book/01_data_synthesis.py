@@ -105,7 +105,7 @@ figures.soundscape_statistics(soundscapes.clips, soundscapes.events, soundscapes
 # %% [markdown]
 # ## Three soundscapes to see and hear
 #
-# The first three of the test split. The bars over the spectrogram are the ground truth.
+# The first three of the test split. The bars below the spectrogram are the ground truth.
 
 # %%
 from IPython.display import display
