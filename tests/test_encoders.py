@@ -86,7 +86,7 @@ def test_mn04_as_agrees_with_the_authors(
 
 @needs_shared
 def test_public_checkpoint_has_its_checksum(mn04_as: MobileNetEncoder) -> None:
-    assert mn04_as.weights_sha256 == assets.REGISTRY["mn04_as"].sha256
+    assert f"sha256:{mn04_as.weights_sha256}" == assets.REGISTRY["mn04_as"].checksum
 
 
 # --- what every encoder promises

@@ -17,7 +17,7 @@ ALL = set(stages.STAGES)
 AFTER_TRAINING = ALL - {"data_synthesis"}
 # Modules that change no result: how things are run, written, shown on the way.
 INFRASTRUCTURE = {
-    *("assets", "config", "errors", "files", "parallel", "paths", "progress", "stages"),
+    *("assets", "fetching", "config", "errors", "files", "parallel", "paths", "progress", "stages"),
     *("_torchaudio",),  # a door to a library
 }
 OUTSIDE = ("soundbank", "weights")  # paths: below

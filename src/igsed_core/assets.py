@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import functools
+import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
 import pooch
-import requests
 
+from igsed_core import download
+from igsed_core.download import Download, FetchError
 from igsed_core.errors import IgsedError
+from igsed_core.files import read_json, write_json
 from igsed_core.paths import data_dir
 
-_TIMEOUT = 60.0  # seconds without an answer
+MIRROR_VARIABLE = "IGSED_MIRROR"
+ZENODO = "https://zenodo.org"
+pooch.get_logger().setLevel("WARNING")  # what happens is shown by progress bars, and errors are raised
 
 
 @dataclass(frozen=True)
@@ -23,27 +31,107 @@ class Asset:
     url : str
         Where it lies.
     file_name : str
-        Its name in the cache folder.
-    sha256 : str
-        Checksum of its content.
+        Its name in the cache folder, and in a mirror.
+    checksum : str
+        ``sha256:...`` or ``md5:...``; empty where none is published. Then it is taken from the Zenodo record when the
+        file is first fetched, written beside the file, and held to ever after.
     parameter : str
         What a user writes to take a file of their own instead.
+    size : int
+        Bytes; 0 if not known before the record is asked.
+    licence : str
+        Its licence.
+    record : int
+        Number of the Zenodo record that holds it; 0 if none does.
     """
 
     url: str
     file_name: str
-    sha256: str
+    checksum: str
     parameter: str
+    size: int = 0
+    licence: str = ""
+    record: int = 0
 
+
+def _zenodo(record: int, file_name: str, checksum: str, parameter: str, *, size: int, licence: str) -> Asset:
+    url = f"{ZENODO}/records/{record}/files/{quote(file_name)}?download=1"
+    return Asset(url, file_name, checksum, parameter, size, licence, record)
+
+
+_SINS_LICENCE = "free for non-commercial use (SINS)"
+_SINS_AUDIO = 23  # archives
 
 REGISTRY: dict[str, Asset] = {
-    "mn04_as": Asset(
-        url="https://github.com/fschmid56/EfficientAT/releases/download/v0.0.1/mn04_as_mAP_432.pt",
-        file_name="mn04_as_mAP_432.pt",
-        sha256="899a8c6217063f6941793102a2780b3dd788ab11fce468d9cf5f0577c453321c",
-        parameter="weights=PATH",
+    "cnn14": _zenodo(
+        3987831,
+        "Cnn14_mAP=0.431.pth",
+        "md5:541141fa2ee191a88f24a3219fff024e",
+        "weights=PATH",
+        size=327_428_481,
+        licence="CC BY 4.0",
     ),
+    "mn04_as": Asset(
+        "https://github.com/fschmid56/EfficientAT/releases/download/v0.0.1/mn04_as_mAP_432.pt",
+        "mn04_as_mAP_432.pt",
+        "sha256:899a8c6217063f6941793102a2780b3dd788ab11fce468d9cf5f0577c453321c",
+        "weights=PATH",
+        size=4_066_513,
+        licence="MIT",
+    ),
+    "desed": _zenodo(
+        6026841,
+        "DESED_synth_soundbank.tar.gz",
+        "",
+        "soundbank=PATH",
+        size=0,
+        licence="CC BY 4.0, per-file licences inside",
+    ),
+    "desed_validation": _zenodo(6026841, "soundbank_validation.tsv", "", "soundbank=PATH", size=0, licence="CC BY 4.0"),
+    "sins_meta": _zenodo(
+        1247102,
+        "DCASE2018-task5-dev.meta.zip",
+        "md5:8fd269986c168db5562e7509e6dc033a",
+        "background_source=PATH",
+        size=984_000,
+        licence=_SINS_LICENCE,
+    ),
+} | {
+    f"sins_{i}": _zenodo(
+        1247102, f"DCASE2018-task5-dev.audio.{i}.zip", "", "background_source=PATH", size=0, licence=_SINS_LICENCE
+    )
+    for i in range(1, _SINS_AUDIO + 1)
 }
+
+# What a user asks for -> files. Those of a group are unpacked into data_dir()/<group>.
+GROUPS: dict[str, tuple[str, ...]] = {
+    "cnn14": ("cnn14",),
+    "mn04_as": ("mn04_as",),
+    "desed": ("desed", "desed_validation"),
+    "backgrounds": ("sins_meta", *(f"sins_{i}" for i in range(1, _SINS_AUDIO + 1))),
+}
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of a file before it is used: checksum, size (0: unknown), licence."""
+
+    checksum: str
+    size: int
+    licence: str
+
+
+def get(name: str) -> Asset:
+    """Return a remote file by name.
+
+    Raises
+    ------
+    IgsedError
+        If the name is unknown.
+    """
+    if name not in REGISTRY:
+        raise IgsedError(f"asset {name!r} is unknown; choose one of: {', '.join(sorted(REGISTRY))}")
+    return REGISTRY[name]
 
 
 def fetch(name: str) -> Path:
@@ -57,35 +145,146 @@ def fetch(name: str) -> Path:
     Raises
     ------
     IgsedError
-        If the name is unknown, the download fails, or the content has another checksum.
+        If the name is unknown, the download fails, the disk is full, or the content has another checksum.
     """
-    if name not in REGISTRY:
-        raise IgsedError(f"asset {name!r} is unknown; choose one of: {', '.join(sorted(REGISTRY))}")
-    asset = REGISTRY[name]
-    folder = data_dir()
-    path = folder / asset.file_name
+    asset = get(name)
+    path = data_dir() / asset.file_name
     if path.is_file():
-        if (found := pooch.file_hash(str(path))) != asset.sha256:
-            raise IgsedError(
-                f"{path}: its SHA-256 is {found}, expected {asset.sha256}; delete the file to fetch it "
-                f"again, or give it as {asset.parameter} if it is meant to differ"
-            )
+        _require_whole(asset, path)
         return path
-    by_hand = f"put {asset.file_name} into {folder} by hand, or give {asset.parameter}"
     try:
-        pooch.retrieve(
-            asset.url,
-            known_hash=f"sha256:{asset.sha256}",
-            fname=asset.file_name,
-            path=folder,
-            downloader=pooch.HTTPDownloader(timeout=_TIMEOUT),
-        )
-    except ValueError as error:
+        known = lookup(asset)
+        _retrieve(asset, known)
+    except FetchError as error:
         raise IgsedError(
-            f"{asset.url}: what was sent is not {asset.file_name} (SHA-256 {asset.sha256}); try again, {by_hand}"
-        ) from error
-    except (requests.RequestException, OSError) as error:
-        raise IgsedError(
-            f"{asset.file_name} could not be fetched from {asset.url} ({type(error).__name__}: {error}); {by_hand}"
+            f"{asset.file_name} could not be fetched from {source(asset)} ({error}): check the network or the proxy "
+            f"(HTTPS_PROXY), name a mirror (--mirror or {MIRROR_VARIABLE}), put the file into {data_dir()} by hand, or "
+            f"give {asset.parameter}"
         ) from error
     return path
+
+
+def _retrieve(asset: Asset, known: Known) -> None:
+    folder = data_dir()
+    downloader = Download(folder / f"{asset.file_name}.part", known.size)
+
+    def attempt() -> None:
+        pooch.retrieve(
+            source(asset), known_hash=known.checksum, fname=asset.file_name, path=folder, downloader=downloader
+        )
+
+    try:
+        try:
+            attempt()
+        except ValueError:
+            if not downloader.resumed:
+                raise
+            attempt()  # an older partial file may be to blame: once more from the beginning
+    except ValueError as error:
+        raise IgsedError(
+            f"{source(asset)}: what was sent is not {asset.file_name} ({_spelled(known.checksum)}): try again, name "
+            f"another mirror (--mirror or {MIRROR_VARIABLE}), put the file into {folder} by hand, or give "
+            f"{asset.parameter}"
+        ) from error
+
+
+def source(asset: Asset) -> str:
+    """Address that a file is fetched from: its own, or in the mirror that ``IGSED_MIRROR`` names."""
+    mirror = os.environ.get(MIRROR_VARIABLE, "")
+    return f"{mirror.rstrip('/')}/{quote(asset.file_name)}" if mirror else asset.url
+
+
+def lookup(asset: Asset, *, remember: bool = True) -> Known:
+    """What is known of a file: from the code, from an earlier use, or else from the record's own metadata.
+
+    What the record says is written beside the file, so that later downloads are held to it. A mirror has that note
+    beside the file as well: the cache folder of another machine, served over HTTP, is a mirror.
+
+    Parameters
+    ----------
+    asset : Asset
+        The file.
+    remember : bool
+        Whether to write what the record says; without it nothing is written.
+
+    Raises
+    ------
+    FetchError
+        If the record cannot be read or does not hold the file.
+    """
+    if asset.checksum:
+        return Known(asset.checksum, asset.size, asset.licence)
+    note = _note(asset)
+    asked = None if note.is_file() else _ask(asset)
+    if asked and remember:
+        write_json(note, asked)
+    try:
+        found = asked or read_json(note)
+        return Known(str(found["checksum"]), int(found["size"]), asset.licence)
+    except (ValueError, KeyError, TypeError) as error:
+        raise IgsedError(f"{note} is damaged: delete it, and the checksum is looked up again") from error
+
+
+def _note(asset: Asset) -> Path:
+    return data_dir() / f"{asset.file_name}.checksum.json"
+
+
+def _ask(asset: Asset) -> dict[str, Any]:
+    if os.environ.get(MIRROR_VARIABLE):
+        answer = download.get_json(f"{source(asset)}.checksum.json")
+        entries = [answer] if isinstance(answer, dict) else []
+    else:
+        answer = _record(f"{ZENODO}/api/records/{asset.record}")
+        files = answer.get("files", []) if isinstance(answer, dict) else []
+        entries = [entry for entry in files if entry.get("key") == asset.file_name]
+    for entry in entries:
+        checksum, size = str(entry.get("checksum", "")), int(entry.get("size", 0))
+        if checksum.partition(":")[0] in ("md5", "sha256"):
+            return {"file": asset.file_name, "checksum": checksum, "size": size, "record": asset.record}
+    raise FetchError(f"record {asset.record} names no checksum of {asset.file_name}")
+
+
+@functools.cache
+def _record(url: str) -> Any:
+    return download.get_json(url)
+
+
+def _require_whole(asset: Asset, path: Path) -> None:
+    state = verify(asset, path)
+    if state.startswith("differs"):
+        raise IgsedError(
+            f"{path}: {state.removeprefix('differs: ')}; delete the file to fetch it again, or give it as "
+            f"{asset.parameter} if it is meant to differ"
+        )
+
+
+def verify(asset: Asset, path: Path) -> str:
+    """Hold a file in the cache to its checksum.
+
+    A file put there by hand whose checksum neither the code, nor a note, nor the record can tell is trusted: its MD5 is
+    noted, and later copies are held to that.
+
+    Returns
+    -------
+    str
+        "absent", "whole", "noted: ..." or "differs: ..."; the words after it say what.
+    """
+    if not path.is_file():
+        return "absent"
+    try:
+        algorithm, _, wanted = lookup(asset).checksum.partition(":")
+    except FetchError:
+        checksum = f"md5:{pooch.file_hash(str(path), alg='md5')}"
+        entry = {"file": asset.file_name, "checksum": checksum, "size": path.stat().st_size, "record": asset.record}
+        write_json(_note(asset), {**entry, "by_hand": True})
+        return f"noted: {_spelled(checksum)}, trusted from now on; compare it with {ZENODO}/records/{asset.record}"
+    found = pooch.file_hash(str(path), alg=algorithm)
+    if found != wanted:
+        return f"differs: its {_spelled(f'{algorithm}:{found}')}, expected {wanted}"
+    return "whole"
+
+
+def _spelled(checksum: str) -> str:
+    """Return ``sha256:0a`` as "SHA-256 is 0a"."""
+    algorithm, _, digest = checksum.partition(":")
+    return f"{ {'sha256': 'SHA-256', 'md5': 'MD5'}[algorithm] } is {digest}"

@@ -1,13 +1,14 @@
-"""The command line: ``igsed run | book | stage | notebooks | parameters``, thin over the same functions."""
+"""The command line: ``igsed run | book | stage | notebooks | parameters | fetch``, thin over the same functions."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from igsed_core import __version__, config, stages
+from igsed_core import __version__, assets, config, fetching, stages
 from igsed_core.errors import IgsedError
 from igsed_core.parallel import n_processes
 
@@ -63,6 +64,11 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("--dry-run", action="store_true", help="say what would run, and stop")
         if name == "notebooks":
             sub.add_argument("--out", type=Path, required=True, help="folder to write them to")
+    sub = command("fetch", _fetch, "fetch public weights and sounds now; a run fetches what it needs by itself")
+    sub.add_argument("names", nargs="*", metavar="NAME", help=f"what to fetch: {', '.join(fetching.NAMES)}")
+    sub.add_argument("--dry-run", action="store_true", help="say sizes, licences, from where and to where, and stop")
+    sub.add_argument("--verify", action="store_true", help="hold the files that are there to their checksums, and stop")
+    sub.add_argument("--mirror", metavar="URL", help="take the files from here (also: variable IGSED_MIRROR)")
     command("parameters", _parameters, "list all parameters with their defaults and meanings")
     return parser
 
@@ -105,6 +111,24 @@ def _notebooks(options: argparse.Namespace) -> None:
         target = options.out / f"{stage.notebook}.ipynb"
         notebook.parameterise(stage, experiment.stages[stage.name], target, execute=False)
         print(target)
+
+
+def _fetch(options: argparse.Namespace) -> None:
+    unknown = sorted(set(options.names) - set(fetching.NAMES))
+    if unknown:
+        raise IgsedError(f"nothing to fetch is called {unknown[0]!r}: choose from {', '.join(fetching.NAMES)}")
+    if options.mirror:
+        os.environ[assets.MIRROR_VARIABLE] = options.mirror
+    names = fetching.groups(options.names or [fetching.EVERYTHING])
+    if options.verify:
+        print(fetching.verify(names))
+    elif options.dry_run:
+        print(fetching.describe(names))
+    elif not options.names:
+        raise IgsedError(f"say what to fetch: {', '.join(fetching.NAMES)}; `igsed fetch --dry-run` says how large")
+    else:
+        for name in names:
+            print(f"{name}: {fetching.fetch(name)}")
 
 
 def _parameters(_: argparse.Namespace) -> None:

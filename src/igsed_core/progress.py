@@ -27,7 +27,12 @@ def _terminal() -> TextIO:
 
 
 def bar(
-    iterable: Iterable[Any] | None = None, desc: str = "", *, total: int | None = None, disable: bool = False
+    iterable: Iterable[Any] | None = None,
+    desc: str = "",
+    *,
+    total: int | None = None,
+    disable: bool = False,
+    unit: str = "it",
 ) -> Any:
     """Return a tqdm progress bar over ``iterable``, or one of ``total`` steps to update by hand.
 
@@ -44,13 +49,16 @@ def bar(
         Number of steps, where ``iterable`` does not say it.
     disable : bool
         No bar at all.
+    unit : str
+        What is counted; of bytes ("B") thousands and millions are shown.
     """
+    counted: dict[str, Any] = {"unit": unit, "unit_scale": unit == "B"}
     if not os.environ.get(TERMINAL_VARIABLE):
         with warnings.catch_warnings():
             # Without ipywidgets tqdm falls back to text, which is what we want there.
             warnings.simplefilter("ignore")
             from tqdm.auto import tqdm as automatic
-        return automatic(iterable, desc=desc, total=total, disable=disable)
+        return automatic(iterable, desc=desc, total=total, disable=disable, **counted)
 
     from tqdm import tqdm
 
@@ -64,4 +72,5 @@ def bar(
         dynamic_ncols=stream.isatty(),
         # Where there is no terminal (a log, CI) a line every 2 s is enough.
         mininterval=0.1 if stream.isatty() else 2.0,
+        **counted,
     )

@@ -80,8 +80,9 @@ class Cnn14(nn.Module):
         The authors call `bn0` on a map of the shape (batch, mels, frames, 1). There torch 2.13 on a CPU gives a wrong
         gradient, at other frames, whenever the map and the gradient that comes back differ in their memory layout.
         """
-        scale = self.bn0.weight * torch.rsqrt(self.bn0.running_var + self.bn0.eps)
-        return (log_mel - self.bn0.running_mean) * scale + self.bn0.bias
+        mean, variance = self.bn0.running_mean, self.bn0.running_var
+        assert mean is not None and variance is not None  # for the type checker
+        return (log_mel - mean) * (self.bn0.weight * torch.rsqrt(variance + self.bn0.eps)) + self.bn0.bias
 
 
 class Cnn14Encoder(Encoder):
@@ -183,7 +184,8 @@ def _read_frontend(stored: dict[str, Tensor | None], path: Path) -> PannsLogMel:
         if not isinstance(tensor, Tensor) or tuple(tensor.shape) != shape:
             found = tuple(tensor.shape) if isinstance(tensor, Tensor) else "nothing"
             raise IgsedError(
-                f"{path}: does not fit encoder {NAME!r}: {name} should be of the shape {shape}, found {found}; {_REMEDY}"
+                f"{path}: does not fit encoder {NAME!r}: {name} should be of the shape {shape}, "
+                f"found {found}; {_REMEDY}"
             )
     real, imaginary, mel = (stored[name].double().squeeze(1) for name in shapes)  # type: ignore[union-attr]
     for window in WINDOWS:

@@ -1,0 +1,121 @@
+"""Archives of sounds, unpacked with distrust: into the target only, audio files only, whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import gzip
+import os
+import shutil
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from igsed_core import progress
+from igsed_core.audio import EXTENSIONS
+from igsed_core.errors import IgsedError
+
+_MAGIC = (b"RIFF", b"fLaC", b"OggS")
+_BLOCK = 1 << 20
+
+
+def unpack(
+    archive: Path, target: Path, *, keep: Callable[[PurePosixPath], bool] = lambda _: True, at_least: int = 1
+) -> int:
+    """Unpack the audio files of a tar or zip archive.
+
+    Other files, among them the ``._*`` that macOS adds, are left out; so is what has the name of an audio file
+    and not its first bytes. ``target`` appears only when everything is unpacked.
+
+    Parameters
+    ----------
+    archive : Path
+        A ``.tar.gz`` or ``.zip`` file.
+    target : Path
+        Folder to make; it must not exist.
+    keep : callable, optional
+        Says of a path in the archive whether it is wanted.
+    at_least : int
+        Files that must be found.
+
+    Returns
+    -------
+    int
+        Number of files unpacked.
+
+    Raises
+    ------
+    IgsedError
+        If a path leads outside the target, an entry is a link or a device, the archive is damaged or holds too
+        few audio files that are wanted, or the disk is full. Nothing is left then.
+    """
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    count = 0
+    try:
+        for path, stream in progress.bar(_entries(archive), desc=f"unpacking {archive.name}", unit=" files"):
+            if not _is_wanted(path) or not keep(path):
+                continue
+            with stream() as source:
+                head = source.read(4)
+                if head not in _MAGIC:
+                    continue
+                place = temporary / path
+                place.parent.mkdir(parents=True, exist_ok=True)
+                with place.open("wb") as file:
+                    file.write(head)
+                    shutil.copyfileobj(source, file, _BLOCK)
+            count += 1
+        if count < at_least:
+            raise IgsedError(f"{archive} holds {count} audio files that are wanted: is it the right archive?")
+        temporary.mkdir(parents=True, exist_ok=True)
+        temporary.rename(target)
+    except (tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError) as error:
+        first, *_ = str(error).splitlines() or ["unreadable"]
+        raise IgsedError(f"{archive} is damaged ({first}): delete it and fetch it again") from error
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise IgsedError(
+                f"no space left on the disk to unpack {archive} into {target.parent}: free some, or set IGSED_DATA_DIR "
+                "to another folder, then run the same command again; what was unpacked so far is removed"
+            ) from error
+        raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return count
+
+
+def _is_wanted(path: PurePosixPath) -> bool:
+    hidden = any(part.startswith(".") for part in path.parts)
+    return path.suffix.lower() in EXTENSIONS and not hidden
+
+
+def _entries(archive: Path) -> Iterator[tuple[PurePosixPath, Callable[[], IO[bytes]]]]:
+    """Files of an archive: where they belong, and how to read them; only the current one can be read."""
+    if archive.suffix == ".zip":
+        with zipfile.ZipFile(archive) as zipped:
+            for info in zipped.infolist():
+                link = (info.external_attr >> 16) & 0o170000 == 0o120000
+                path = _checked(info.filename, archive, plain=not link)
+                if not info.is_dir():
+                    yield path, lambda info=info: zipped.open(info)  # type: ignore[misc]
+        return
+    with tarfile.open(archive, "r:*") as tarred:
+        for member in tarred:
+            path = _checked(member.name, archive, plain=member.isfile() or member.isdir())
+            if member.isfile():
+                yield path, lambda member=member: tarred.extractfile(member)  # type: ignore[misc]
+
+
+def _checked(name: str, archive: Path, *, plain: bool) -> PurePosixPath:
+    path = PurePosixPath(name.replace("\\", "/"))
+    outside = path.is_absolute() or ".." in path.parts or ":" in (path.parts[0] if path.parts else "")
+    if outside or not plain:
+        reason = "leads outside the folder it is unpacked into" if outside else "is a link or a device"
+        raise IgsedError(
+            f"{archive}: its entry {name!r} {reason}; nothing was unpacked. This is not the published archive: "
+            "delete it, and fetch it again from another place"
+        )
+    return path

@@ -1,0 +1,168 @@
+"""What `igsed fetch` does: files fetched, unpacked, verified, or only told of."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from igsed_core import archives, assets
+from igsed_core.assets import GROUPS, REGISTRY
+from igsed_core.download import FetchError
+from igsed_core.errors import IgsedError
+from igsed_core.paths import data_dir
+
+EVERYTHING = "all"
+NAMES = (*GROUPS, EVERYTHING)
+
+
+def groups(names: Sequence[str]) -> list[str]:
+    """Return the groups that names stand for, in the order of `assets.GROUPS`."""
+    return [name for name in GROUPS if EVERYTHING in names or name in names]
+
+
+def fetch(group: str) -> Path:
+    """Fetch a group of files and unpack what is packed; what is there already is left as it is.
+
+    Returns
+    -------
+    Path
+        The file of weights, or the folder of sounds.
+
+    Raises
+    ------
+    IgsedError
+        As `assets.fetch` and `archives.unpack` do.
+    """
+    if group == "desed":
+        return desed()
+    if group == "backgrounds":
+        return sins()
+    return [assets.fetch(name) for name in GROUPS[group]][-1]
+
+
+def desed() -> Path:
+    """Folder of the DESED sound bank, as its archive has it, with the official validation list beside it."""
+    validation_list()
+    folder = data_dir() / "desed"
+    if not folder.is_dir():
+        archives.unpack(assets.fetch("desed"), folder)
+    return folder
+
+
+def validation_list() -> Path:
+    """Return DESED's list of the training files that are meant for validation."""
+    return assets.fetch("desed_validation")
+
+
+def sins() -> Path:
+    """Folder of the SINS recordings of class "other", the backgrounds of DESED's training soundscapes.
+
+    One archive at a time is fetched, unpacked and deleted: the disk never holds more than one.
+    """
+    folder = data_dir() / "sins"
+    names = GROUPS["backgrounds"][1:]
+    missing = [name for name in names if not (folder / name).is_dir()]
+    if missing:
+        wanted = _sins_others(assets.fetch("sins_meta"))
+        for name in missing:
+            archive = assets.fetch(name)
+            archives.unpack(archive, folder / name, keep=lambda path: path.name in wanted, at_least=0)
+            archive.unlink()
+    return folder
+
+
+def _sins_others(archive: Path) -> set[str]:
+    """Names of the files of class "other" (someone at home, none of the other eight activities)."""
+    try:
+        with zipfile.ZipFile(archive) as zipped:
+            (member,) = [name for name in zipped.namelist() if Path(name).name == "meta.txt"]
+            lines = zipped.read(member).decode().splitlines()
+    except (zipfile.BadZipFile, ValueError) as error:
+        raise IgsedError(f"{archive} is damaged or holds no meta.txt: delete it and fetch it again") from error
+    rows = [line.split("\t") for line in lines]
+    return {Path(row[0]).name for row in rows if len(row) > 1 and row[1] == "other"}
+
+
+def _unpacked(name: str) -> bool:
+    folder = {"desed": data_dir() / "desed"}.get(name, data_dir() / "sins" / name)
+    return folder.is_dir()
+
+
+def state(name: str, *, check: bool) -> str:
+    """Say in a few words how a file stands; with ``check`` its checksum is computed."""
+    asset = REGISTRY[name]
+    path = data_dir() / asset.file_name
+    if not path.is_file():
+        part = path.with_name(f"{path.name}.part")
+        begun = f"begun, {size_text(part.stat().st_size)}" if part.is_file() else "absent"
+        return "unpacked, archive not kept" if _unpacked(name) else begun
+    try:
+        found = assets.verify(asset, path) if check else "there"
+    except FetchError as error:
+        return f"not verified: {error}"
+    return found + (", unpacked" if _unpacked(name) else "")
+
+
+def describe(names: Sequence[str]) -> str:
+    """Say what would be fetched: size, licence, from where, to where, and what is there already."""
+    lines, total, unreachable = [], 0, ""
+    for group in names:
+        lines.append(f"{group} -> {data_dir()}")
+        for name in GROUPS[group]:
+            asset = REGISTRY[name]
+            size = asset.size
+            if not (size or unreachable):
+                try:
+                    size = assets.lookup(asset, remember=False).size
+                except FetchError as error:
+                    unreachable = str(error)
+            total += size
+            shown = size_text(size) if size else "size unknown"
+            lines += [
+                f"  {asset.file_name}: {shown}, {asset.licence}, {state(name, check=False)}",
+                f"    from {assets.source(asset)}",
+            ]
+    lines.append(f"together {size_text(total)}" + (" and what is unknown" if unreachable else ""))
+    if unreachable:
+        lines.append(f"the record that knows the sizes did not answer ({unreachable})")
+    return "\n".join(lines)
+
+
+def verify(names: Sequence[str]) -> str:
+    """Hold every file of some groups to its checksum.
+
+    Returns
+    -------
+    str
+        A line a file.
+
+    Raises
+    ------
+    IgsedError
+        If one is absent or differs; the message holds all lines.
+    """
+    states = {name: state(name, check=True) for group in names for name in GROUPS[group]}
+    lines = [f"{REGISTRY[name].file_name}: {text}" for name, text in states.items()]
+    bad = [name for name, text in states.items() if text.startswith(("absent", "begun", "differs", "not verified"))]
+    if bad:
+        raise IgsedError(
+            "\n".join([f"{len(bad)} of {len(lines)} files in {data_dir()} are not whole", *lines, _remedy(bad)])
+        )
+    return "\n".join(lines)
+
+
+def _remedy(bad: Sequence[str]) -> str:
+    asked = [group for group, names in GROUPS.items() if set(names) & set(bad)]
+    return (
+        f"delete those that differ, then run `igsed fetch {' '.join(asked)}`, or put the files there by hand: the "
+        "dry run (--dry-run) names their addresses"
+    )
+
+
+def size_text(size: int) -> str:
+    """Bytes as a person says them."""
+    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if size >= factor:
+            return f"{size / factor:.3g} {unit}"
+    return f"{size} bytes"
