@@ -10,10 +10,11 @@
 # %% tags=["parameters"]
 experiment = "embedded"  # name of the experiment; its artefacts lie in runs/<experiment>
 seed = 2026  # seed of every random choice
-soundbank = "procedural"  # 'procedural', or the path of a folder bank
+soundbank = "procedural"  # 'procedural', 'desed' (fetched), or the path of a folder bank
 bank_train_files = 60  # procedural bank: files a class in the train pool
 bank_eval_files = 25  # procedural bank: files a class in the eval pool
 bank_backgrounds = 20  # procedural bank: background files
+background_source = "desed"  # bank desed: 'desed' (its own), 'sins' (fetched), or the path of a folder
 duration = 10.0  # length of a soundscape [s]
 sample_rate = 32000  # sample rate of bank and soundscapes [Hz]
 ref_db = -55.0  # level of the background [LUFS]
@@ -54,6 +55,7 @@ bank = prepare(
     n_train=run.params.bank_train_files,
     n_eval=run.params.bank_eval_files,
     n_background=run.params.bank_backgrounds,
+    background_source=run.params.background_source,
 )
 tables.show(tables.bank_table(bank.files, bank.skipped), caption="Files and lengths of the sound bank")
 

@@ -14,6 +14,7 @@ experiment = "embedded"  # name of the experiment; its artefacts lie in runs/<ex
 seed = 2026  # seed of every random choice
 encoder = "embedded"  # name of the frozen encoder (registry igsed_core.encoders)
 weights = ""  # path of the encoder's checkpoint; empty: shipped with the package, or fetched
+window = "auto"  # analysis window of the encoder's front end: 'auto' takes that of the checkpoint, another must agree with it (auto, hann, hamming)
 learning_rate = 0.001  # Adam's learning rate
 batch_size = 16  # soundscapes in a training batch
 epochs = 100  # most epochs
@@ -33,7 +34,7 @@ from igsed_core import training as trainer
 from igsed_core.config import DataSynthesis
 
 data = soundscapes.load(run.input("data_synthesis"))
-model = registry.load(run.params.encoder, run.params.weights)
+model = registry.load(run.params.encoder, run.params.weights, run.params.window)
 features.check_sample_rate(model, run.params_of(DataSynthesis).sample_rate)
 tables.show(tables.encoder_table(registry.describe(model)), caption="The frozen encoder")
 

@@ -120,7 +120,7 @@ def remove_tree(path: Path) -> None:
 
 def test_incomplete_banks(bank_dir: Path, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
-    with pytest.raises(IgsedError, match=r"'nowhere'.*one of procedural or the path of a folder with foreground/"):
+    with pytest.raises(IgsedError, match=r"'nowhere'.*one of desed, procedural or the path of a folder with foreground/"):
         prepare("nowhere", cache)
     (tmp_path / "hollow").mkdir()
     with pytest.raises(IgsedError, match=r"foreground/train is missing; expected foreground/train/<Class>"):
@@ -189,7 +189,7 @@ def test_generated_bank_is_made_once_an_argument_set(monkeypatch: pytest.MonkeyP
         write_bank(root, per_pool=arguments["n_train"])
 
     monkeypatch.setitem(soundbank._GENERATORS, "tiny", write)
-    assert soundbank.available() == ["procedural", "tiny"]
+    assert soundbank.available() == ["desed", "procedural", "tiny"]
     common = {"seed": 3, "sample_rate": RATE, "cache_dir": tmp_path, "workers": 1}
     bank = soundbank.prepare("tiny", **common, n_train=1)
     again = soundbank.prepare("tiny", **common, n_train=1)

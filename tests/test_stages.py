@@ -25,6 +25,7 @@ OTHER = {
     "bank_train_files": 3,
     "bank_eval_files": 3,
     "bank_backgrounds": 3,
+    "background_source": "sins",
     "duration": 5.0,
     "sample_rate": 16000,
     "ref_db": -50.0,
@@ -37,6 +38,7 @@ OTHER = {
     "n_eval": 10,
     "workers": 1,
     "encoder": "mn04_as",
+    "window": "hann",
     "learning_rate": 0.01,
     "batch_size": 8,
     "epochs": 3,
@@ -203,7 +205,7 @@ def test_a_folder_bank_outside_is_part_of_the_key(tmp_path: Path) -> None:
 
 
 def test_a_bank_that_is_not_there() -> None:
-    with pytest.raises(IgsedError, match=r"'no/such/bank'.*'soundbank' is one of procedural"):
+    with pytest.raises(IgsedError, match=r"'no/such/bank'.*'soundbank' is one of desed, procedural"):
         keys(soundbank="no/such/bank")
 
 

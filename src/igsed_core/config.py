@@ -73,10 +73,11 @@ class DataSynthesis(StageParams):
 
     title: ClassVar[str] = "Data synthesis"
 
-    soundbank: str = param("procedural", "'procedural', or the path of a folder bank")
+    soundbank: str = param("procedural", "'procedural', 'desed' (fetched), or the path of a folder bank")
     bank_train_files: int = param(60, "procedural bank: files a class in the train pool", low=1)
     bank_eval_files: int = param(25, "procedural bank: files a class in the eval pool", low=1)
     bank_backgrounds: int = param(20, "procedural bank: background files", low=1)
+    background_source: str = param("desed", "bank desed: 'desed' (its own), 'sins' (fetched), or the path of a folder")
     duration: float = param(10.0, "length of a soundscape", unit="s", low=1.0, high=600.0)
     sample_rate: int = param(32000, "sample rate of bank and soundscapes", unit="Hz", low=8000)
     ref_db: float = param(-55.0, "level of the background", unit="LUFS", low=-100.0, high=0.0)
@@ -109,6 +110,11 @@ class Training(StageParams):
 
     encoder: str = param("embedded", "name of the frozen encoder (registry igsed_core.encoders)")
     weights: str = param("", "path of the encoder's checkpoint; empty: shipped with the package, or fetched")
+    window: str = param(
+        "auto",
+        "analysis window of the encoder's front end: 'auto' takes that of the checkpoint, another must agree with it",
+        choices=("auto", "hann", "hamming"),
+    )
     learning_rate: float = param(1e-3, "Adam's learning rate", low=0.0)
     batch_size: int = param(16, "soundscapes in a training batch", low=1)
     epochs: int = param(100, "most epochs", low=1)

@@ -156,6 +156,7 @@ def _outside(params: StageParams) -> Any:
             n_train=params.bank_train_files,
             n_eval=params.bank_eval_files,
             n_background=params.bank_backgrounds,
+            background_source=params.background_source,
         )
     if isinstance(params, config.Training) and params.weights:
         path = Path(params.weights).expanduser()

@@ -36,7 +36,7 @@ def load(name: str, weights: str = "", window: str = "") -> Encoder:
     weights : str
         Path of a file of weights; empty for the encoder's own.
     window : str
-        Analysis window of the front end; empty for the one that the weights were trained with.
+        Analysis window of the front end; empty or "auto" for the one that the weights were trained with.
 
     Raises
     ------
@@ -51,7 +51,7 @@ def load(name: str, weights: str = "", window: str = "") -> Encoder:
     """
     if name not in REGISTRY:
         raise IgsedError(f"encoder = {name!r} is unknown; choose one of: {', '.join(available())}")
-    return REGISTRY[name](weights, window)
+    return REGISTRY[name](weights, "" if window == "auto" else window)
 
 
 def describe(encoder: Encoder) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Sound banks: isolated sounds in two pools and common backgrounds, from a generator or from a folder."""
+"""Sound banks: isolated sounds in two pools and common backgrounds, generated, fetched or from a folder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pandas as pd
 
 from igsed_core import audio
 from igsed_core.errors import IgsedError
-from igsed_core.soundbank import base, folder
+from igsed_core.soundbank import base, desed, folder
 from igsed_core.soundbank.base import SoundBank
 
 __all__ = ["SoundBank", "available", "fingerprint", "prepare"]
@@ -30,13 +30,21 @@ _GENERATORS: dict[str, Callable[..., None]] = {"procedural": _write_procedural}
 def _generator_code() -> bytes:
     """Code of the generators: that of this package without the part that reads banks."""
     package = Path(__file__).parent
-    reading = {package / name for name in ("__init__.py", "base.py", "folder.py")}
+    reading = {package / name for name in ("__init__.py", "base.py", "desed.py", "folder.py")}
     return b"".join(path.read_bytes() for path in sorted(set(package.rglob("*.py")) - reading))
 
 
 def available() -> list[str]:
-    """Names of the banks that are generated; any other name is the path of a folder bank."""
-    return sorted(_GENERATORS)
+    """Names of the banks that are generated or fetched; any other name is the path of a folder bank."""
+    return sorted([*_GENERATORS, desed.NAME])
+
+
+def _desed_folder(name: str) -> tuple[bool, Path | None]:
+    """Whether a bank is DESED's, and the folder that it lies in; None for the published one."""
+    if name == desed.NAME:
+        return True, None
+    path = Path(name).expanduser()
+    return (True, path.resolve()) if desed.find_root(path) else (False, None)
 
 
 def _check_path(name: str) -> Path:
@@ -57,11 +65,12 @@ def fingerprint(
     n_train: int = 60,
     n_eval: int = 25,
     n_background: int = 20,
+    background_source: str = desed.OWN,
 ) -> str:
     """Return a cheap key that changes when the bank's content does.
 
     For a generated bank: of its arguments and the generator's code. For a folder: of the names, sizes and
-    modification times of its files.
+    modification times of its files. For a fetched bank: of its name.
 
     Raises
     ------
@@ -69,6 +78,9 @@ def fingerprint(
         If there is no such bank.
     """
     if name_or_path not in _GENERATORS:
+        is_desed, place = _desed_folder(name_or_path)
+        if is_desed:
+            return desed.fingerprint(place, sample_rate, background_source)
         return folder.fingerprint(_check_path(name_or_path), sample_rate)
     arguments = (name_or_path, seed, sample_rate, n_train, n_eval, n_background)
     return hashlib.sha256(repr(arguments).encode() + _generator_code()).hexdigest()[:16]
@@ -84,13 +96,14 @@ def prepare(
     n_train: int = 60,
     n_eval: int = 25,
     n_background: int = 20,
+    background_source: str = desed.OWN,
 ) -> SoundBank:
     """Return a bank ready for Scaper, from the cache if it was prepared before.
 
     Parameters
     ----------
     name_or_path : str
-        A generated bank (see :func:`available`), or the path of a folder bank.
+        A generated or fetched bank (see :func:`available`), or the path of a folder: a bank, or DESED's layout.
     seed : int
         Seed of a generated bank.
     sample_rate : int
@@ -103,6 +116,8 @@ def prepare(
         Files a class in the pools of a generated bank.
     n_background : int
         Background files of a generated bank.
+    background_source : str
+        Backgrounds of the bank "desed": "desed" (its own), "sins" (fetched) or the path of a folder.
 
     Raises
     ------
@@ -110,10 +125,19 @@ def prepare(
         If there is no such bank or it lacks something; the message says what.
     """
     if name_or_path not in _GENERATORS:
+        is_desed, place = _desed_folder(name_or_path)
+        if is_desed:
+            return desed.prepare(
+                place,
+                sample_rate=sample_rate,
+                cache_dir=cache_dir,
+                workers=workers,
+                background_source=background_source,
+            )
         path = _check_path(name_or_path)
         return folder.prepare(path, sample_rate=sample_rate, cache_dir=cache_dir, workers=workers)
     sizes = {"n_train": n_train, "n_eval": n_eval, "n_background": n_background}
-    key = fingerprint(name_or_path, seed=seed, sample_rate=sample_rate, **sizes)
+    key = fingerprint(name_or_path, seed=seed, sample_rate=sample_rate, background_source=background_source, **sizes)
     root = cache_dir.resolve() / f"{name_or_path}-{key}"
     cached = base.load(root)
     if cached is not None:

@@ -58,18 +58,22 @@ class SoundBank:
 
 @dataclass(frozen=True)
 class BankFile:
-    """One audio file of a bank: its place in the layout, and in the file system."""
+    """One audio file of a bank: its place in the layout, and in the file system.
+
+    ``stem`` names the prepared file where the file's own name would not do.
+    """
 
     path: Path
     role: str
     pool: str
     label: str
+    stem: str = ""
 
     @property
     def prepared_path(self) -> str:
         """Path of the prepared file relative to the prepared bank's root."""
         parts = ["foreground", self.pool] if self.role == "foreground" else ["background"]
-        return "/".join([*parts, self.label, f"{self.path.stem}.wav"])
+        return "/".join([*parts, self.label, f"{self.stem or self.path.stem}.wav"])
 
 
 def list_files(root: Path) -> list[BankFile]:

@@ -101,17 +101,60 @@ def prepare(path: Path, *, sample_rate: int, cache_dir: Path, workers: int) -> b
     if cached is not None:
         return cached
     sources = base.list_files(path)
-    jobs = [_Job(file.path, root / file.prepared_path, sample_rate) for file in sources]
+    classes = {file.label for file in sources if file.pool == "train"}
+    return prepare_files(path, sources, {}, target=root, sample_rate=sample_rate, workers=workers, classes=classes)
+
+
+def prepare_files(
+    path: Path,
+    sources: list[base.BankFile],
+    left_out: dict[Path, str],
+    *,
+    target: Path,
+    sample_rate: int,
+    workers: int,
+    classes: set[str],
+) -> base.SoundBank:
+    """Prepare the files of a bank of any layout.
+
+    Parameters
+    ----------
+    path : Path
+        Folder that holds them all or, for the message and the index, most of them.
+    sources : list of BankFile
+        What to prepare.
+    left_out : dict
+        Path -> reason of files that were left out before.
+    target : Path
+        Folder of the prepared bank.
+    sample_rate : int
+        Rate of the prepared files, in Hz.
+    workers : int
+        Processes; 0 means one a core.
+    classes : set of str
+        Classes that need a usable file in both pools.
+
+    Raises
+    ------
+    IgsedError
+        If a class has none.
+
+    Warns
+    -----
+    UserWarning
+        Once, with the number and the names of the files that could not be used.
+    """
+    jobs = [_Job(file.path, target / file.prepared_path, sample_rate) for file in sources]
     prepared = parallel_map(_prepare_file, jobs, workers=workers, desc="preparing the sound bank")
     rows, skipped = [], []
     for file, result in zip(sources, prepared, strict=True):
         if result.reason:
-            skipped.append((str(file.path.relative_to(path)), result.reason))
+            skipped.append((_relative(file.path, path), result.reason))
         else:
             place = (file.prepared_path, file.role, file.pool, file.label)
             rows.append((*place, result.duration, result.sha256))
     try:
-        base.check_complete(path, {(row[2], row[3]) for row in rows}, {f.label for f in sources if f.pool == "train"})
+        base.check_complete(path, {(row[2], row[3]) for row in rows}, classes)
     except IgsedError as error:
         raise IgsedError(f"{error}. Skipped: {_listing(skipped)}") from None
     if skipped:
@@ -119,11 +162,16 @@ def prepare(path: Path, *, sample_rate: int, cache_dir: Path, workers: int) -> b
             f"sound bank {path}: {len(skipped)} of {len(sources)} audio files were skipped: {_listing(skipped)}",
             stacklevel=2,
         )
+    skipped += [(_relative(file, path), reason) for file, reason in left_out.items()]
     return base.write_index(
-        root,
+        target,
         pd.DataFrame(rows, columns=base.FILE_COLUMNS),
         pd.DataFrame(skipped, columns=base.SKIPPED_COLUMNS),
     )
+
+
+def _relative(path: Path, root: Path) -> str:
+    return str(path.relative_to(root) if path.is_relative_to(root) else path)
 
 
 def _listing(skipped: list[tuple[str, str]], most: int = 10) -> str:

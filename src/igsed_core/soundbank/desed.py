@@ -1,0 +1,261 @@
+"""The DESED sound bank: its own layout, read into the two pools of ten classes.
+
+Turpault et al.: Sound event detection in domestic environments with weakly labeled data and soundscape synthesis,
+DCASE 2019. The sounds come from Freesound; a file is named ``<Freesound id>_<segment>.wav``.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import re
+import warnings
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import soundfile
+
+from igsed_core.audio import EXTENSIONS
+from igsed_core.errors import IgsedError
+from igsed_core.soundbank import base, folder
+from igsed_core.soundbank.base import BankFile
+
+NAME = "desed"
+CLASSES = (
+    *("Alarm_bell_ringing", "Blender", "Cat", "Dishes", "Dog"),
+    *("Electric_shaver_toothbrush", "Frying", "Running_water", "Speech", "Vacuum_cleaner"),
+)
+# Foreground files as its authors count them (README of their repository; one other source says 1006 for train).
+PUBLISHED = {"train": 1009, "eval": 314}
+OWN, SINS = "desed", "sins"
+VALIDATION_LIST = "soundbank_validation.tsv"
+LONGEST = 10.0  # s; DESED's soundscapes are no longer
+LAYOUT = "audio/train/soundbank/foreground/<Class>[_nOn][_nOff]/*.wav and the same in audio/eval"
+_SUFFIXES = re.compile(r"(_nOn|_nOff)+$")  # the file lacks the onset or the offset of its sound
+_EVAL_SHARE = 0.25  # of the recordings, where the bank has neither an eval part nor a list
+_VERSION = 1  # raised when the reading changes
+
+
+def find_root(path: Path) -> Path | None:
+    """Return the folder that holds ``train/soundbank/foreground``, at most two levels down, or None."""
+    for pattern in ("", "*/", "*/*/"):
+        for found in sorted(path.glob(f"{pattern}train/soundbank/foreground")):
+            return found.parents[2]
+    return None
+
+
+def freesound_id(file: BankFile) -> str:
+    """Return the number of the recording that a sound was cut from."""
+    return file.path.stem.partition("_")[0]
+
+
+def _audio_files(path: Path) -> list[Path]:
+    return sorted(
+        file
+        for file in path.rglob("*")
+        if file.suffix.lower() in EXTENSIONS and not any(part.startswith(".") for part in file.relative_to(path).parts)
+    )
+
+
+def _foreground(root: Path, part: str, pool: str) -> list[BankFile]:
+    """Files of one part of the bank; the suffixes of its class folders are folded into the class."""
+    found = []
+    for path in sorted((root / part / "soundbank" / "foreground").glob("*")):
+        label = _SUFFIXES.sub("", path.name)
+        if path.is_dir() and label in CLASSES:
+            found += [BankFile(file, "foreground", pool, label) for file in _audio_files(path)]
+    return found
+
+
+def _backgrounds(root: Path, source: str) -> list[BankFile]:
+    """Background files of the bank itself, of SINS, or of a folder."""
+    if source == OWN:
+        places = sorted(root.glob("*/soundbank/background/*/"))
+        files = [(place.name, file) for place in places for file in _audio_files(place)]
+        remedy = f"set background_source={SINS} or to the path of a folder of recordings"
+    elif source == SINS:
+        from igsed_core import fetching
+
+        files = [(SINS, file) for file in _audio_files(fetching.sins())]
+        remedy = "delete the folder sins in the cache and fetch it again"
+    else:
+        place = Path(source).expanduser()
+        if not place.is_dir():
+            raise IgsedError(
+                f"parameter 'background_source' is {source!r}: no such folder; give one, or {OWN} (the bank's own "
+                f"backgrounds) or {SINS} (fetched: large, non-commercial)"
+            )
+        files = [(place.resolve().name, file) for file in _audio_files(place)]
+        remedy = "put wav, flac or ogg files there"
+    if not files:
+        raise IgsedError(f"background_source={source}: no background file was found; {remedy}")
+    return [BankFile(file, "background", "background", label) for label, file in files]
+
+
+def _read_list(path: Path) -> set[str]:
+    """Names of the files that the official list gives to validation."""
+    with path.open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream, delimiter="\t"))
+    if not rows or "filepath" not in rows[0]:
+        raise IgsedError(f"{path}: expected a table with the column 'filepath': delete it and fetch it again")
+    return {Path(row["filepath"]).name for row in rows if "/foreground/" in row["filepath"]}
+
+
+def list_files(root: Path, validation: Path | None, background_source: str) -> tuple[list[BankFile], dict[Path, str]]:
+    """Assign every file of the bank to a pool.
+
+    Pool eval is the bank's eval part. Where there is none it is what the official list gives to validation, and
+    without a list a quarter of the recordings of each class. Otherwise the listed files are left out. A recording
+    that is in pool eval is in no other, whatever its segment.
+
+    Parameters
+    ----------
+    root : Path
+        Folder with ``train/soundbank`` and, mostly, ``eval/soundbank``.
+    validation : Path or None
+        The official list.
+    background_source : str
+        "desed", "sins" or a folder.
+
+    Returns
+    -------
+    files : list of BankFile
+        What may be used.
+    left_out : dict
+        Path -> reason.
+
+    Raises
+    ------
+    IgsedError
+        If a class or the backgrounds are missing.
+    """
+    train, evaluation = _foreground(root, "train", "train"), _foreground(root, "eval", "eval")
+    listed = _read_list(validation) if validation else set()
+    left_out: dict[Path, str] = {}
+    if evaluation:
+        left_out |= {f.path: "official validation list" for f in train if f.path.name in listed}
+    else:
+        chosen = listed or _drawn_recordings(train)
+        evaluation = [
+            replace(f, pool="eval") for f in train if (f.path.name in chosen if listed else freesound_id(f) in chosen)
+        ]
+        left_out |= {f.path: "" for f in evaluation}
+    held_out = {freesound_id(f) for f in evaluation}
+    for f in train:
+        if f.path not in left_out and freesound_id(f) in held_out:
+            left_out[f.path] = "its recording is in pool eval"
+    kept = [*(f for f in train if f.path not in left_out), *evaluation]
+    for f in kept:
+        if _too_long(f.path):
+            left_out[f.path] = f"longer than {LONGEST:g} s"
+    reasons = {path: reason for path, reason in left_out.items() if reason}
+    files = [f for f in kept if f.path not in reasons] + _backgrounds(root, background_source)
+    base.check_complete(root, {(f.pool, f.label) for f in files}, set(CLASSES))
+    return _with_own_names(files), reasons
+
+
+def _drawn_recordings(train: list[BankFile]) -> set[str]:
+    """Draw a quarter of the recordings of each class, by the hash of their number: the same on every machine."""
+    chosen: set[str] = set()
+    for label in CLASSES:
+        ids = {freesound_id(f) for f in train if f.label == label}
+        ranked = sorted(ids, key=lambda number: hashlib.sha256(number.encode()).hexdigest())
+        chosen.update(ranked[: max(1, round(_EVAL_SHARE * len(ranked)))])
+    return chosen
+
+
+def _too_long(path: Path) -> bool:
+    try:
+        info = soundfile.info(path)
+    except soundfile.LibsndfileError:
+        return False  # unreadable: found out and named when it is prepared
+    return info.frames > LONGEST * info.samplerate
+
+
+def _with_own_names(files: list[BankFile]) -> list[BankFile]:
+    """Give files of one class that have the same name, from folders that were folded, names of their own."""
+    counts = Counter(f.prepared_path for f in files)
+    return [replace(f, stem=f"{f.path.stem}_{f.path.parent.name}") if counts[f.prepared_path] > 1 else f for f in files]
+
+
+def counts(root: Path) -> dict[str, Counter[str]]:
+    """Count the foreground files of each class in the parts train and eval, as they lie there."""
+    return {part: Counter(f.label for f in _foreground(root, part, part)) for part in PUBLISHED}
+
+
+def report(root: Path) -> str:
+    """Say how many files there are of each class, and how many were published."""
+    found = counts(root)
+    lines = [f"{label}: {found['train'][label]} train, {found['eval'][label]} eval" for label in CLASSES]
+    for part, published in PUBLISHED.items():
+        lines.append(f"part {part}: {found[part].total()} foreground files, published {published}")
+    return "\n".join(lines)
+
+
+def fingerprint(path: Path | None, sample_rate: int, background_source: str) -> str:
+    """Key of the bank's content: of the published one by its name, of a folder by its files.
+
+    Cheap, and the same before and after the bank is fetched.
+    """
+    key = hashlib.sha256(f"{NAME} {_VERSION} {sample_rate} {background_source}".encode())
+    places = [path] if path else []
+    if background_source not in (OWN, SINS):
+        places.append(Path(background_source).expanduser())
+    for place in places:
+        for file in [*_audio_files(place), *sorted(place.rglob(VALIDATION_LIST))]:
+            status = file.stat()
+            key.update(f"{file.relative_to(place)}|{status.st_size}|{status.st_mtime_ns}\n".encode())
+    return key.hexdigest()[:16]
+
+
+def prepare(
+    path: Path | None, *, sample_rate: int, cache_dir: Path, workers: int, background_source: str
+) -> base.SoundBank:
+    """Prepare the DESED bank: fetched and unpacked, or from a folder in its layout.
+
+    Parameters
+    ----------
+    path : Path or None
+        Folder in DESED's layout; None for the published bank, fetched on first use.
+    sample_rate : int
+        Rate of the prepared files, in Hz.
+    cache_dir : Path
+        Folder of prepared banks.
+    workers : int
+        Processes; 0 means one a core.
+    background_source : str
+        "desed" (the bank's own), "sins" (fetched) or the path of a folder of recordings.
+
+    Raises
+    ------
+    IgsedError
+        If it cannot be fetched, or a class or the backgrounds are missing.
+
+    Warns
+    -----
+    UserWarning
+        If the published bank does not hold as many files as its authors counted, and for files that were skipped.
+    """
+    target = cache_dir.resolve() / f"{NAME}-{fingerprint(path, sample_rate, background_source)}"
+    cached = base.load(target)
+    if cached is not None:
+        return cached
+    validation: Path | None
+    if path is None:
+        from igsed_core import fetching
+
+        place, validation = fetching.desed(), fetching.validation_list()
+    else:
+        place = path
+        validation = next(iter(sorted(path.rglob(VALIDATION_LIST))), None)
+    root = find_root(place)
+    if root is None:
+        raise IgsedError(f"sound bank {place}: expected {LAYOUT}; delete the folder and fetch it again")
+    found = counts(root)
+    if path is None and any(found[part].total() != published for part, published in PUBLISHED.items()):
+        warnings.warn(f"DESED: the numbers of files are not those published\n{report(root)}", stacklevel=2)
+    files, left_out = list_files(root, validation, background_source)
+    return folder.prepare_files(
+        root, files, left_out, target=target, sample_rate=sample_rate, workers=workers, classes=set(CLASSES)
+    )
