@@ -67,7 +67,9 @@ def test_parts_that_exist_are_not_computed_again(tmp_path: Path, monkeypatch: py
 
     encoder = Counting()
     second = features.extract(encoder, tmp_path, clips, tmp_path / "out", device=CPU)
-    assert encoder.seen == 2
+    assert encoder.seen == 2 + 2  # one clip, twice, to say how long it will take; and the two that were missing
+    features.extract(encoder, tmp_path, clips, tmp_path / "out", device=CPU)
+    assert encoder.seen == 4
     assert_array_equal(first.values, second.values)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,15 +90,22 @@ def extract(
         Clips in one forward pass.
     """
     encoder = encoder.to(device)
-    values = []
     starts = range(0, len(clips), CLIPS_A_PART)
-    for start in progress.bar(starts, desc=f"features of {clips['split'].iloc[0]}"):
-        part = clips.iloc[start : start + CLIPS_A_PART]
+    parts = {out_dir / f"part-{s:05d}.npz": clips.iloc[s : s + CLIPS_A_PART] for s in starts}
+    missing = sum(len(part) for path, part in parts.items() if not path.exists())
+    what = f"features of {clips['split'].iloc[0]}"
+    if missing:
+        progress.expect(what, missing, _seconds_a_clip(encoder, root, clips, device), item="clip")
+    values = []
+    with progress.bar(desc=what, total=len(clips), unit=" clips") as steps:
+        for path, part in parts.items():
 
-        def compute(part: pd.DataFrame = part) -> dict[str, NDArray[np.float32]]:
-            return {"values": _forward(encoder, root, part, device, batch_size)}
+            def compute(part: pd.DataFrame = part) -> dict[str, NDArray[np.float32]]:
+                return {"values": _forward(encoder, root, part, device, batch_size, steps.update)}
 
-        values.append(files.cached_arrays(out_dir / f"part-{start:05d}.npz", compute)["values"])
+            if path.exists():
+                steps.update(len(part))
+            values.append(files.cached_arrays(path, compute)["values"])
     return FeatureFrames(
         clips["clip"].to_numpy(dtype=str), np.concatenate(values), encoder.frame_duration, encoder.frame_start
     )
@@ -151,13 +159,28 @@ def targets(features: FeatureFrames, events: pd.DataFrame, classes: tuple[str, .
     return Targets(clip, frame)
 
 
+def _seconds_a_clip(encoder: Encoder, root: Path, clips: pd.DataFrame, device: torch.device) -> float:
+    """Time one clip, after one that warms up."""
+    for _ in range(2):
+        started = time.perf_counter()
+        _forward(encoder, root, clips.iloc[:1], device, 1, lambda _: None)
+    return time.perf_counter() - started
+
+
 def _forward(
-    encoder: Encoder, root: Path, clips: pd.DataFrame, device: torch.device, batch_size: int
+    encoder: Encoder,
+    root: Path,
+    clips: pd.DataFrame,
+    device: torch.device,
+    batch_size: int,
+    done: Callable[[int], object],
 ) -> NDArray[np.float32]:
+    """Feature frames of some clips; ``done`` hears of each batch's clips. Batches bound the memory."""
     batches = []
     for start in range(0, len(clips), batch_size):
         names = clips.iloc[start : start + batch_size]
         waveforms = soundscapes.read_clips(root, names)
         with torch.inference_mode():
             batches.append(encoder(torch.from_numpy(waveforms).to(device)).cpu().numpy())
+        done(len(names))
     return np.concatenate(batches)

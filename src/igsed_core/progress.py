@@ -74,3 +74,24 @@ def bar(
         mininterval=0.1 if stream.isatty() else 2.0,
         **counted,
     )
+
+
+def expect(what: str, items: int, seconds: float, *, item: str) -> None:
+    """Say on the terminal how long something will take, before it starts, if that is a minute or more.
+
+    Parameters
+    ----------
+    what : str
+        What is about to be done.
+    items : int
+        How many there are to do.
+    seconds : float
+        What one of them took in a trial.
+    item : str
+        What one of them is called, in the singular.
+    """
+    if (total := items * seconds) < 60:
+        return
+    told = f"{total / 60:.0f} minutes" if total < 7200 else f"{total / 3600:.1f} hours"
+    stream = _terminal() if os.environ.get(TERMINAL_VARIABLE) else sys.stderr
+    print(f"{what}: {items} {item}s, about {told} ({seconds:.2g} s for one)", file=stream, flush=True)

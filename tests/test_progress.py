@@ -1,0 +1,33 @@
+"""How long it will take, said before it starts."""
+
+from __future__ import annotations
+
+import pytest
+
+from igsed_core import progress
+
+
+@pytest.mark.parametrize(
+    ("items", "seconds", "told"),
+    [
+        (100, 0.5, ""),
+        (1016, 0.8, "features: 1016 clips, about 14 minutes (0.8 s for one)\n"),
+        (10_000, 2.0, "features: 10000 clips, about 5.6 hours (2 s for one)\n"),
+    ],
+)
+def test_long_things_are_announced(
+    items: int, seconds: float, told: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(progress.TERMINAL_VARIABLE, raising=False)
+    progress.expect("features", items, seconds, item="clip")
+    assert capsys.readouterr().err == told
+
+
+def test_bars_count_bytes_in_thousands(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(progress.TERMINAL_VARIABLE, raising=False)
+    with progress.bar(desc="file", total=2_000_000, unit="B") as steps:
+        steps.update(2_000_000)
+    with progress.bar(desc="features", total=2000, unit=" clips") as steps:
+        steps.update(2000)
+    told = capsys.readouterr().err
+    assert "2.00M/2.00M" in told and "2000/2000" in told
