@@ -14,7 +14,8 @@ from igsed_core import notebook
 run = notebook.begin("results", globals())
 
 # %%
-from igsed_core import figures, paper, results, tables
+from igsed_core import classification, figures, files, maps, paper, results, soundscapes, tables
+from igsed_core.config import DataSynthesis
 
 found = results.gather({name: run.input(name) for name in run.upstream}, run.dir)
 
@@ -71,8 +72,23 @@ figures.per_class(found["per_class"], paper.per_class())
 # %% [markdown]
 # ## Figure 2: attributions of a polyphonic clip
 #
-# See {doc}`03_integrated_gradients`.
-#
+# The clip of {doc}`03_integrated_gradients`, where it can be heard.
+
+# %%
+predictions = files.read_table(run.input("training") / "predictions.csv")
+attributions = maps.read(run.input("integrated_gradients") / "maps", classification.detected_pairs(predictions))
+example = soundscapes.load(run.input("data_synthesis")).select(classification.example_clip(predictions))
+figures.attributions(
+    example.read()[0],
+    run.params_of(DataSynthesis).sample_rate,
+    example.events,
+    attributions.of_clip(example.clips["clip"].item()),
+    step=maps.STEP,
+    t_max=run.params_of(DataSynthesis).duration,
+    probabilities=classification.probabilities(predictions, example.clips["clip"].item()),
+)
+
+# %% [markdown]
 # ## Figure 3: threshold sensitivity
 
 # %%

@@ -55,6 +55,15 @@ class SoundscapeSet:
         """Labels that occur, sorted."""
         return tuple(sorted(self.events["label"].unique()))
 
+    def select(self, clip: str) -> SoundscapeSet:
+        """Return the set that holds one soundscape only."""
+        chosen = self.clips[self.clips["clip"] == clip]
+        return SoundscapeSet(self.root, chosen, self.events_of(clip), self.removed)
+
+    def read(self) -> np.ndarray:
+        """Read the audio, ``[shape=(clips, samples), float32]``."""
+        return read_clips(self.root, self.clips)
+
     def events_of(self, clip: str) -> pd.DataFrame:
         """Return the events of one soundscape."""
         return self.events[self.events["clip"] == clip]
