@@ -41,6 +41,6 @@ def percentile(scores: NDArray[np.floating], tau: ArrayLike) -> NDArray[np.bool_
 RULES: dict[str, Rule] = {"percentile": percentile}
 
 
-def percentile_grid(low: float, high: float, step: float) -> NDArray[np.float64]:
+def percentile_grid(low: float, high: float, step: float) -> NDArray[np.floating]:
     """Return the thresholds from ``low`` to ``high`` inclusive."""
     return low + step * np.arange(int(np.floor((high - low) / step + 1e-9)) + 1)
