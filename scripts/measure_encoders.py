@@ -1,0 +1,196 @@
+"""Measure the encoders and the effect of the analysis window; write the two tables that book/encoders.md shows.
+
+    python scripts/measure_encoders.py [--mn04-as PATH]
+
+CNN14 is measured with random weights: its time and memory do not depend on them. Every encoder is measured in a
+process of its own, so that the memory is its own. Times are those of the processor, on one thread, so that other
+work on the machine does not count; of several runs the fastest is kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import multiprocessing
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from igsed_core import encoders, provenance
+from igsed_core.encoders import cnn14
+from igsed_core.encoders.base import Encoder
+from igsed_core.files import write_text
+from igsed_core.frontend import PannsLogMel
+from igsed_core.soundbank.procedural import CLASSES, synthesize, synthesize_background
+
+BOOK = Path(__file__).resolve().parents[1] / "book"
+SECONDS, RATE = 10, 32_000
+# What their authors publish: mean average precision on AudioSet, licence of the weights.
+PUBLISHED = {"cnn14": ("0.431", "CC BY 4.0"), "embedded": ("–", "MIT"), "mn04_as": ("0.432", "MIT")}
+
+
+def load(name: str, weights: str) -> Encoder:
+    """Return an encoder; CNN14 with random weights."""
+    if name != "cnn14":
+        return encoders.load(name, weights if name == "mn04_as" else "")
+    network = cnn14.Cnn14()
+    return cnn14.Cnn14Encoder(
+        name, PannsLogMel(), network, n_features=2048, frame_duration=0.32, frame_start=0.0, weights_sha256=""
+    )
+
+
+def memory_gb(field: str) -> float:
+    """Memory of this process in GB: VmRSS now, or VmHWM, the most since it was reset (Linux)."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    (line,) = [line for line in lines if line.startswith(field)]
+    return int(line.split()[1]) * 1024 / 1e9
+
+
+def fastest(function: Any, runs: int) -> float:
+    """Processor seconds of the fastest of several runs."""
+    times = []
+    for _ in range(runs):
+        started = time.process_time()
+        function()
+        times.append(time.process_time() - started)
+    return min(times)
+
+
+def measure(job: tuple[str, str]) -> dict[str, Any]:
+    """Size, time and memory of one encoder, for one clip."""
+    name, weights = job
+    torch.set_num_threads(1)
+    encoder = load(name, weights)
+    x = 0.1 * torch.randn(1, SECONDS * RATE, generator=torch.Generator().manual_seed(0))
+    Path("/proc/self/clear_refs").write_text("5")  # resets VmHWM
+    before = memory_gb("VmRSS")
+
+    def forward() -> None:
+        with torch.inference_mode():
+            encoder(x)
+
+    def gradient() -> None:
+        leaf = x.clone().requires_grad_(True)
+        torch.autograd.grad(encoder(leaf).amax(dim=1).sum(), leaf)
+
+    runs = 3 if name == "cnn14" else 10
+    seconds = fastest(forward, runs)
+    memory = memory_gb("VmHWM") - before
+    both = fastest(gradient, runs)
+    return {
+        **encoders.describe(encoder),
+        "forward": seconds,
+        "forward_memory": memory,
+        "gradient": both,
+        "gradient_memory": memory_gb("VmHWM") - before,
+    }
+
+
+def hamming(encoder: Encoder) -> Encoder:
+    """Return the same encoder behind a Hamming window of the same length and place."""
+    changed = copy.deepcopy(encoder)
+    if isinstance(changed.frontend, PannsLogMel):
+        window = PannsLogMel("hamming").window
+    else:
+        margin = (changed.frontend.n_fft - 800) // 2  # EfficientAT: 800 samples, symmetric
+        window = torch.nn.functional.pad(torch.hamming_window(800, periodic=False), (margin, margin))
+    changed.frontend.window.copy_(window)
+    return changed
+
+
+def clips() -> Tensor:
+    """Twenty clips: a sound of each class, twice, at a random place over a weak background."""
+    rng = np.random.default_rng([0, 0])
+    rows = []
+    for i, kind in enumerate([*CLASSES, *CLASSES]):
+        x = 0.05 * synthesize_background(seed=[0, i], duration=SECONDS, sample_rate=RATE)
+        sound = synthesize(kind, seed=[0, i], region="eval", sample_rate=RATE)
+        start = rng.integers(x.size - sound.size)
+        x[start : start + sound.size] += 0.3 * sound
+        rows.append(x)
+    return torch.from_numpy(np.stack(rows))
+
+
+def window_effect(name: str, weights: str, x: Tensor) -> dict[str, float]:
+    """How much changes when a network that was trained with Hann hears through Hamming."""
+    encoder = load(name, weights)
+    other = hamming(encoder)
+    with torch.inference_mode():
+        level = [10 * torch.log10(e.frontend.power(x).clamp(min=1e-10)) for e in (encoder, other)]
+        # A Hamming window passes more power; the constant factor is part of the mismatch.
+        difference = (level[1] - level[0])[level[0] > -60]
+        features = [e(x) for e in (encoder, other)]
+        clip = [f.amax(dim=1) for f in features]
+    return {
+        "level": float(difference.median()),
+        "spread": float((difference - difference.median()).abs().median()),
+        "frames": float((features[1] - features[0]).norm() / features[0].norm()),
+        "clips": float((clip[1] - clip[0]).norm() / clip[0].norm()),
+        "between": float(torch.pdist(clip[0]).median() / clip[0].norm(dim=1).median()),
+    }
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    """Lay out a Markdown table."""
+    return "\n".join("| " + " | ".join(line) + " |" for line in [head, ["---"] * len(head), *rows]) + "\n"
+
+
+def main() -> None:
+    """Measure and write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--mn04-as", default="", metavar="PATH", help="its checkpoint; empty: fetched")
+    weights = parser.parse_args().mn04_as
+    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
+        measured = pool.map(measure, [(name, weights) for name in encoders.available()], chunksize=1)
+    print(json.dumps(measured, indent=1))
+    rows = [
+        [
+            f"`{m['name']}`",
+            f"{m['parameters'] / 1e6:.3g} M",
+            f"{m['gmac_10s']:.3g}",
+            PUBLISHED[m["name"]][0],
+            f"{1 / m['frame_duration']:.3g}",
+            str(m["n_features"]),
+            PUBLISHED[m["name"]][1],
+            f"{m['forward']:.2g}",
+            f"{m['gradient']:.2g}",
+            f"{m['gradient_memory']:.2g}",
+        ]
+        for m in measured
+    ]
+    head = ["encoder", "parameters", "GMAC", "AudioSet mAP", "frames a second", "features", "licence of the weights"]
+    head += ["forward (s)", "forward and gradient (s)", "memory of it (GB)"]
+    machine = provenance.machine()
+    words = (
+        f"Clips of {SECONDS} s, one at a time, seconds of one core, torch {torch.__version__}, {machine['processor']}."
+    )
+    write_text(BOOK / "encoders_table.md", table(head, rows) + f"\n{words}\n")
+
+    torch.set_num_threads(1)
+    x = clips()
+    effects = {name: window_effect(name, weights, x) for name in ("embedded", "mn04_as")}
+    print(json.dumps(effects, indent=1))
+    rows = [
+        [
+            f"`{name}`",
+            f"{e['level']:.2f}",
+            f"{e['spread']:.2f}",
+            f"{100 * e['frames']:.1f} %",
+            f"{100 * e['clips']:.1f} %",
+            f"{100 * e['between']:.0f} %",
+        ]
+        for name, e in effects.items()
+    ]
+    head = ["encoder", "level (dB)", "spread about it (dB)", "change of feature frames", "of pooled features"]
+    write_text(BOOK / "window_table.md", table([*head, "distance between two clips"], rows))
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("KMP_BLOCKTIME", "0")
+    main()
