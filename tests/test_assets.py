@@ -140,7 +140,7 @@ def test_a_bad_partial_file_is_thrown_away(
         (503, r"HTTP 503 Service Unavailable; tried 6 times"),
         (429, r"HTTP 429 Too Many Requests; tried 6 times"),
         ("unreachable", r"no connection; tried 6 times"),
-        ("garbage", r"what was sent is not net\.pt \(SHA-256 is [0-9a-f]{64}\)"),
+        ("garbage", r"what was sent is not net\.pt, whose SHA-256 is [0-9a-f]{64}:"),
     ],
 )
 def test_a_failed_download_says_what_to_do(
@@ -231,7 +231,7 @@ def test_the_record_is_trusted_once(record: Path, server: Server, folder: Path) 
     assert assets.fetch("net") == path  # held to the note, not to the record
     (server.root / "net.pt").write_bytes(CONTENT[::-1])
     path.unlink()
-    with pytest.raises(IgsedError, match=rf"not net\.pt \(MD5 is {MD5[4:]}\)"):
+    with pytest.raises(IgsedError, match=rf"not net\.pt, whose MD5 is {MD5[4:]}:"):
         assets.fetch("net")
 
 

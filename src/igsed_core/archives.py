@@ -74,7 +74,7 @@ def unpack(
         temporary.rename(target)
     except (tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError) as error:
         first, *_ = str(error).splitlines() or ["unreadable"]
-        raise IgsedError(f"{archive} is damaged ({first}): delete it and fetch it again") from error
+        raise IgsedError(f"{archive} is damaged ({first.rstrip(':')}): delete it and fetch it again") from error
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise IgsedError(

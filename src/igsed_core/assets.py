@@ -182,8 +182,8 @@ def _retrieve(asset: Asset, known: Known) -> None:
             attempt()  # an older partial file may be to blame: once more from the beginning
     except ValueError as error:
         raise IgsedError(
-            f"{source(asset)}: what was sent is not {asset.file_name} ({_spelled(known.checksum)}): try again, name "
-            f"another mirror (--mirror or {MIRROR_VARIABLE}), put the file into {folder} by hand, or give "
+            f"{source(asset)}: what was sent is not {asset.file_name}, whose {_spelled(known.checksum)}: try again, "
+            f"name another mirror (--mirror or {MIRROR_VARIABLE}), put the file into {folder} by hand, or give "
             f"{asset.parameter}"
         ) from error
 
