@@ -10,8 +10,10 @@
 # \mathrm{IG}_i(x) = (x_i - x'_i) \int_0^1 \frac{\partial F\big(x' + \alpha (x - x')\big)}{\partial x_i}\, d\alpha .
 # ```
 #
-# As in the paper (section II-C) the integral is approximated by Captum {cite:p}`kokhlikyan2020captum`, for each class whose
-# probability exceeds the threshold. The *absolute* values, averaged over windows, are the importance over time.
+# The paper (section II-C) takes Captum's approximation of the integral {cite:p}`kokhlikyan2020captum`, a weighted sum over
+# points on the path. The default here is the same sum of the same points, computed on the mel map, several times faster;
+# {doc}`07_engine` shows both side by side, and other rules. Every class whose probability exceeds the threshold is
+# explained. The *absolute* values, averaged over windows, are the importance over time.
 
 # %% tags=["parameters"]
 experiment = "embedded"  # name of the experiment; its artefacts lie in runs/<experiment>
@@ -32,7 +34,7 @@ from igsed_core import notebook
 run = notebook.begin("integrated_gradients", globals())
 
 # %%
-from igsed_core import classification, devices, figures, files, maps, players, soundscapes, tables
+from igsed_core import attribution, classification, devices, figures, files, maps, players, soundscapes, tables
 from igsed_core.config import DataSynthesis, Training
 
 data = soundscapes.load(run.input("data_synthesis"))
@@ -44,12 +46,7 @@ explainer = maps.Explainer(
     head=run.input("training") / "heads" / "clip_level.safetensors",
     soundscapes=data.root,
     engine=run.params.engine,
-    options=(
-        ("rule", run.params.rule),
-        ("n_points", run.params.n_points),
-        ("target", run.params.target),
-        ("internal_batch", run.params.internal_batch),
-    ),
+    options=tuple(attribution.options(run.params).items()),
     device=str(devices.choose(run.params.ig_device)),
 )
 attributions = maps.compute(explainer, detected, run.dir / "maps", workers=run.params.ig_workers)
@@ -93,7 +90,7 @@ tables.show(tables.completeness_table(attributions.index), caption="Completeness
 # %% [markdown]
 # A log-mel network hears $\alpha x$ as $x$ at a level $20 \log_{10} \alpha$ decibels lower, so that nearly all of the
 # score's change happens at small $\alpha$, where points spread evenly over $\alpha$ hardly land. A large completeness
-# error is a sign of that.
+# error is a sign of that. {doc}`07_engine` shows what other rules make of it, and what it matters to detections.
 
 # %%
 run.finish(maps=len(attributions.index), seconds_of_maps=float(attributions.index["seconds"].sum()))

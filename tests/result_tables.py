@@ -69,3 +69,22 @@ def instances() -> pd.DataFrame:
             "false": [0, 4, 1],
         }
     )
+
+
+def engine_study() -> pd.DataFrame:
+    """Two clips; each rule's error falls as one over its points, and Captum takes six times as long."""
+    rows = []
+    for clip, scale in (("a", 1.0), ("b", 3.0)):
+        for rule, counts in (
+            ("reference", (200,)),
+            ("gausslegendre", (4, 50)),
+            ("db_midpoint", (4, 16)),
+            ("db_gauss", (8,)),
+            ("db_adaptive", (64,)),
+        ):
+            for n in counts:
+                used = 20 if rule == "db_adaptive" else n
+                rows.append((clip, "mel_path", rule, n, used, scale / n, 1 - 0.1 / n, 0.5, 1.0, np.nan, 0.01 * used))
+        rows.append((clip, "captum", "gausslegendre", 50, 50, scale / 50, 0.998, 0.5, 1.0, 1e-5 * scale, 3.0))
+    columns = ["clip", "engine", "rule", "n_points", "points", "completeness_error", "cosine", "iou"]
+    return pd.DataFrame(rows, columns=[*columns, "pointing_game", "difference", "seconds"])

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.testing import assert_close
 
-from igsed_core import attribution
-from igsed_core.attribution import Attribution
+from igsed_core import attribution, config
+from igsed_core.attribution import Attribution, rules
 from igsed_core.classifier import Classifier
 from igsed_core.errors import IgsedError
 from tiny_classifier import Function, TinyEncoder, tiny_head
@@ -183,3 +183,20 @@ def test_unknown_engine() -> None:
         attribution.create("guess")
     for name in attribution.ENGINES:
         assert name in str(error.value)
+
+
+@pytest.mark.parametrize("engine", attribution.ENGINES)
+def test_the_parameters_of_the_stage_reach_the_engine(engine: str) -> None:
+    params = config.IntegratedGradients(
+        engine=engine, rule="riemann_middle", n_points=7, target="probability", internal_batch=3, tolerance=0.2
+    )
+    made: Any = attribution.create(engine, **attribution.options(params))
+    assert (made.rule, made.n_points, made.target) == ("riemann_middle", 7, "probability")
+    assert (made.internal_batch if engine == "captum" else made.batch) == 3
+    assert engine == "captum" or (made.tolerance, made.precision) == (0.2, "float32")
+
+
+def test_the_parameters_offer_every_engine_and_rule() -> None:
+    fields = config.parameter_fields(config.IntegratedGradients)
+    assert set(fields["engine"].metadata["choices"]) == set(attribution.ENGINES)
+    assert set(fields["rule"].metadata["choices"]) == set(rules.NAMES)

@@ -156,4 +156,4 @@ def test_dry_run_names_what_would_run(tmp_path: Path) -> None:
         markers[name].write_text("{}")
     done = subprocess.run([*words, "percentile_max=95"], capture_output=True, text=True, check=False)
     planned = {name for name in stages.STAGES if f"rule {name}:" in done.stdout + done.stderr}
-    assert planned == {"integrated_gradients", "threshold_sensitivity", "results"}
+    assert planned == {"integrated_gradients", "threshold_sensitivity", "results", "engine"}

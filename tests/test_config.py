@@ -180,6 +180,11 @@ def test_floats_must_be_finite(name: str, value: float) -> None:
             {"n_points": 1, "rule": "riemann_left"},
             r"'n_points' is 1, but must be at least 2 for rule 'riemann_left'",
         ),
+        (
+            {"engine": "captum", "rule": "db_gauss"},
+            r"'rule' is 'db_gauss', which engine 'captum' .*use engine=mel_path",
+        ),
+        ({"engine": "captum", "precision": "bfloat16"}, r"'precision' is 'bfloat16', .*use engine=mel_path"),
         ({"frame_length": 0.125}, r"'frame_length' is 0\.125 s: use a multiple of 0\.01 s"),
     ],
 )

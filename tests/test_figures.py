@@ -53,6 +53,8 @@ def every_figure():
     )
     elsewhere = result_tables.curves().assign(split="validation", value=0.5)
     index = pd.DataFrame({"label": ["Cat", "Cat", "Dog"], "completeness_error": [0.0, 0.1, 1.0]})
+    gains = np.linspace(0, 1, 11)
+    path = pd.DataFrame({"gain": gains, "level": 20 * np.log10(np.maximum(gains, 1e-9)), "score": gains**2})
     truth = np.arange(20) < 5
     scores = {name: np.linspace(1, 0, 20) * scale for name, scale in (("ig", 1e-9), ("energy", 100.0), ("random", 0.0))}
     over_time = ScoresOverTime(np.array(["a"]), np.array(["Cat"]), np.ones((1, 1, 31), np.float32), 0.32, -0.16)
@@ -70,6 +72,9 @@ def every_figure():
         "scores_over_time": figures.scores_over_time({"fw_ws": over_time}, "a", ["Cat"], EVENTS),
         "threshold_curves": figures.threshold_curves(pd.concat([elsewhere, result_tables.curves()]), split="test"),
         "main_result": figures.main_result(result_tables.detection(), paper.detection()),
+        "score_along_path": figures.score_along_path(path, {"db_midpoint": np.array([0.05, 0.5, 1.0])}),
+        "completeness_by_points": figures.completeness_by_points(result_tables.engine_study()),
+        "localisation_by_points": figures.localisation_by_points(result_tables.engine_study()),
         "per_class": figures.per_class(result_tables.per_class(), paper.per_class()),
     }
 
@@ -176,3 +181,23 @@ def test_a_class_without_instances_has_the_papers_value_only(every_figure):
 def test_the_kept_epoch_is_marked(every_figure):
     (ax,) = every_figure["loss_curves"].axes
     assert [(x, y) for x, y, _ in points(ax, "o")] == [(2.0, 1.0)]
+
+
+def flat(marks):
+    return [value for x, y, _ in marks for value in (x, y)]
+
+
+def test_the_score_is_drawn_over_gain_and_level_with_the_points_that_are_heard(every_figure):
+    over_gain, over_level = every_figure["score_along_path"].axes
+    assert flat(points(over_gain, "s")) == pytest.approx([0.05, 0.005, 0.5, 0.25, 1.0, 1.0])
+    # 0.05 lies below the lowest level that is drawn.
+    assert flat(points(over_level, "s")) == pytest.approx([20 * np.log10(0.5), 0.25, 0.0, 1.0])
+
+
+def test_rules_stand_at_the_points_that_they_took(every_figure):
+    (ax,) = every_figure["completeness_by_points"].axes
+    assert flat(points(ax, "s")) == pytest.approx([4.0, 0.5, 16.0, 0.125])  # medians
+    assert flat(points(ax, "D")) == pytest.approx([20.0, 2 / 64])
+    assert ax.get_xscale() == ax.get_yscale() == "log"
+    cosine = every_figure["localisation_by_points"].axes[0]
+    assert flat(points(cosine, "o")) == pytest.approx([4.0, 0.975, 50.0, 0.998])

@@ -121,3 +121,18 @@ def test_readings_of_the_sign(samples: list[float], window: int) -> None:
     assert_array_equal(found.read_as("absolute"), absolute)
     assert_array_equal(found.read_as("signed"), signed)
     assert_allclose(found.read_as("positive")[0], frames.window_mean(np.maximum(x, 0), window), atol=1e-9)
+
+
+def test_points_are_those_of_each_map(
+    explainer: TinyExplainer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The adaptive rule spends more on one class of a clip than on another."""
+
+    def adaptive(classifier: Classifier, waveform: torch.Tensor, classes: list[int]) -> attribution.Attribution:
+        found = attribution.create("captum", **dict(OPTIONS))(classifier, waveform, classes)
+        return dataclasses.replace(found, n_points=9, points=torch.tensor([7, 9])[: len(classes)])
+
+    monkeypatch.setitem(attribution.ENGINES, "adaptive", lambda: adaptive)
+    chosen = dataclasses.replace(explainer, engine="adaptive", options=())
+    found = maps.compute(chosen, DETECTED, tmp_path / "maps", workers=1)
+    assert list(found.index["n_points"]) == [7, 7, 9, 7]

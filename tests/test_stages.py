@@ -14,6 +14,7 @@ from igsed_core import config, stages
 from igsed_core.errors import IgsedError
 
 ALL = set(stages.STAGES)
+LAST = ("results", "engine")
 AFTER_TRAINING = ALL - {"data_synthesis"}
 # Modules that change no result: how things are run, written, shown on the way.
 INFRASTRUCTURE = {
@@ -45,9 +46,14 @@ OTHER = {
     "patience": 3,
     "probability_threshold": 0.4,
     "device": "cpu",
-    "engine": "fast",
+    "engine": "captum",
     "rule": "riemann_left",
     "n_points": 20,
+    "tolerance": 0.1,
+    "precision": "bfloat16",
+    "engine_clips": 2,
+    "captum_clips": 2,
+    "reference_points": 20,
     "target": "probability",
     "internal_batch": 1,
     "ig_workers": 1,
@@ -83,9 +89,10 @@ def keys(**values: Any) -> dict[str, tuple[str, str]]:
 @pytest.mark.parametrize(
     ("values", "stale"),
     [
-        ({"percentile_max": 95.0}, {"threshold_sensitivity", "results"}),
-        ({"n_points": 20}, {"integrated_gradients", "threshold_sensitivity", "results"}),
-        ({"energy": "power"}, {"baselines", "threshold_sensitivity", "results"}),
+        ({"percentile_max": 95.0}, {"threshold_sensitivity", *LAST}),
+        ({"n_points": 20}, {"integrated_gradients", "threshold_sensitivity", *LAST}),
+        ({"engine_clips": 3}, {"engine"}),
+        ({"energy": "power"}, {"baselines", "threshold_sensitivity", *LAST}),
         ({"epochs": 3}, AFTER_TRAINING),
         ({"snr_min": 5.0}, ALL),
         ({"seed": 1}, ALL),
@@ -115,10 +122,11 @@ def test_each_parameter_makes_its_stage_and_those_after_it_stale(name: str) -> N
         ("figures/style.py", set()),
         ("tables/cells.py", set()),
         ("players.py", set()),
-        ("thresholds.py", {"threshold_sensitivity", "results"}),
+        ("thresholds.py", {"threshold_sensitivity", *LAST}),
         ("metrics.py", AFTER_TRAINING),  # Table I is computed with the training
-        ("attribution/captum_ig.py", {"integrated_gradients", "threshold_sensitivity", "results"}),
-        ("baselines.py", {"baselines", "threshold_sensitivity", "results"}),
+        ("attribution/captum_ig.py", {"integrated_gradients", "threshold_sensitivity", *LAST}),
+        ("engine_study.py", {"engine"}),
+        ("baselines.py", {"baselines", "threshold_sensitivity", *LAST}),
         ("training.py", AFTER_TRAINING),
         ("encoders/base.py", AFTER_TRAINING),
         ("mixing.py", ALL),
@@ -237,8 +245,8 @@ def test_markers_are_named_after_page_keys(tmp_path: Path, monkeypatch: pytest.M
 
 def test_the_graph() -> None:
     assert stages.downstream("data_synthesis") == list(stages.STAGES)[1:]
-    assert stages.downstream("baselines") == ["threshold_sensitivity", "results"]
-    assert stages.downstream("results") == []
+    assert stages.downstream("baselines") == ["threshold_sensitivity", *LAST]
+    assert stages.downstream("results") == stages.downstream("engine") == []
     order = list(stages.STAGES)
     for stage in stages.STAGES.values():
         assert stage.source.is_file()

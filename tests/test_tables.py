@@ -150,3 +150,20 @@ def test_the_library_is_embedded_once_and_the_table_is_there_without_it(shown):
 def test_a_cell_cannot_break_the_page(shown):
     tables.show(pd.DataFrame({"a": ["<script>alert(1)</script>"]}))
     assert "<script>alert" not in shown[-1]
+
+
+def test_rules_table_has_a_row_for_each_rule_and_number_of_points():
+    table = tables.rules_table(result_tables.engine_study())
+    assert list(table["points"]) == ["200", "4", "50", "4", "16", "8", "20"]
+    assert table["Rule"].iloc[0].startswith("reference")
+    coarse = table.iloc[1]
+    assert (coarse["median error"], coarse["90th percentile"], coarse["cosine"]) == ("0.500", "0.700", "0.9750")
+
+
+def test_engines_table_compares_like_with_like():
+    captum, ours = (row for _, row in tables.engines_table(result_tables.engine_study()).iterrows())
+    assert captum["points"] == ours["points"] == "50"
+    assert (captum["median seconds a map"], ours["median seconds a map"]) == ("3.00", "0.50")
+    assert ours["times as fast (median)"] == "6.0"
+    assert ours["largest relative difference"] == "3.0e-05"
+    assert captum["median completeness error"] == ours["median completeness error"] == "0.040"

@@ -18,6 +18,7 @@ from igsed_core import attribution, encoders, files, frames, heads, soundscapes
 from igsed_core.classifier import Classifier
 from igsed_core.parallel import parallel_map
 
+_OF_A_MAP = ("score", "baseline_score", "completeness_error", "n_points", "seconds")
 STEP = 0.01  # s; fine enough for every later frame length, small enough to keep
 
 
@@ -106,14 +107,13 @@ def read(out_dir: Path, detected: pd.DataFrame) -> Maps:
     indices, absolute, signed = [], [], []
     for (split, clip), group in detected.groupby(["split", "clip"], sort=False):
         stored = files.read_arrays(out_dir / f"{clip}.npz")
-        columns = {name: stored[name] for name in ("score", "baseline_score", "completeness_error", "seconds")}
+        columns = {name: stored[name] for name in _OF_A_MAP}
         indices.append(
             pd.DataFrame(
                 {
                     "split": split,
                     "clip": clip,
                     "label": list(group["label"]),
-                    "n_points": int(stored["n_points"]),
                     **columns,
                 }
             )
@@ -158,6 +158,6 @@ def _explain(job: _Job) -> None:
         score=result.score.cpu().numpy(),
         baseline_score=result.baseline_score.cpu().numpy(),
         completeness_error=result.completeness_error.cpu().numpy(),
-        n_points=np.array(result.n_points),
+        n_points=np.full(len(job.labels), result.n_points) if result.points is None else result.points.cpu().numpy(),
         seconds=np.full(len(job.labels), seconds),
     )

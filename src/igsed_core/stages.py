@@ -87,6 +87,12 @@ STAGES: dict[str, Stage] = {
             ("data_synthesis", "training", "integrated_gradients", "baselines", "threshold_sensitivity"),
             ("results.py",),
         ),
+        Stage(
+            "engine",
+            "07_engine",
+            ("data_synthesis", "training", "integrated_gradients", "baselines", "threshold_sensitivity"),
+            ("engine_study.py",),
+        ),
     )
 }
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from igsed_core.attribution.base import Attribution, Engine
+from igsed_core.config import IntegratedGradients
 from igsed_core.errors import IgsedError
 
 
@@ -32,7 +33,7 @@ def create(name: str, **options: Any) -> Engine:
     name
         One of :data:`ENGINES`.
     **options
-        The engine's own: quadrature ``rule``, ``n_points``, ``target`` and ``internal_batch``.
+        The engine's own, such as those that :func:`options` returns.
 
     Raises
     ------
@@ -44,4 +45,23 @@ def create(name: str, **options: Any) -> Engine:
     return ENGINES[name](**options)
 
 
-__all__ = ["ENGINES", "Attribution", "Engine", "create"]
+def options(params: IntegratedGradients) -> dict[str, Any]:
+    """Return the options of the chosen engine, from the parameters of the stage.
+
+    Parameters
+    ----------
+    params
+        ``internal_batch`` bounds the memory of either engine.
+    """
+    common = {"rule": params.rule, "n_points": params.n_points, "target": params.target}
+    if params.engine == "captum":
+        return {**common, "internal_batch": params.internal_batch}
+    return {
+        **common,
+        "batch": params.internal_batch,
+        "tolerance": params.tolerance,
+        "precision": params.precision,
+    }
+
+
+__all__ = ["ENGINES", "Attribution", "Engine", "create", "options"]

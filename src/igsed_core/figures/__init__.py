@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from igsed_core.figures.diagram import block_diagram
+from igsed_core.figures.engine import completeness_by_points, localisation_by_points, score_along_path
 from igsed_core.figures.explanations import attributions, completeness, methods_on_clip, scores_over_time
 from igsed_core.figures.results import loss_curves, main_result, per_class, threshold_curves
 from igsed_core.figures.sounds import contact_sheet, soundscape, soundscape_statistics
@@ -12,12 +13,15 @@ __all__ = [
     "attributions",
     "block_diagram",
     "completeness",
+    "completeness_by_points",
     "contact_sheet",
+    "localisation_by_points",
     "loss_curves",
     "main_result",
     "methods_on_clip",
     "per_class",
     "save",
+    "score_along_path",
     "scores_over_time",
     "soundscape",
     "soundscape_statistics",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from igsed_core.tables.display import show
+from igsed_core.tables.engine import engines_table, rules_table
 from igsed_core.tables.overview import (
     bank_table,
     completeness_table,
@@ -16,8 +17,10 @@ __all__ = [
     "bank_table",
     "completeness_table",
     "encoder_table",
+    "engines_table",
     "glue_results",
     "instances_table",
+    "rules_table",
     "show",
     "soundscapes_table",
     "table_1",

@@ -1,0 +1,189 @@
+# %% [markdown]
+# # How the integral is computed
+#
+# **What is asked.** An attribution is an integral, and every computed map is only as good as its quadrature. How many
+# points does it take until a map is the map, which rule places them best, and what does the rest of this book owe to
+# its choice? The paper takes Captum's defaults; nothing on this page is from the paper.
+
+# %% tags=["parameters"]
+experiment = "embedded"  # name of the experiment; its artefacts lie in runs/<experiment>
+seed = 2026  # seed of every random choice
+engine_clips = 20  # test soundscapes on which rules are compared
+captum_clips = 4  # those of them that Captum explains, too
+reference_points = 200  # points of the reference, evenly spread over decibels
+
+# %%
+from igsed_core import notebook
+
+run = notebook.begin("engine", globals())
+
+# %%
+from igsed_core import (
+    classification,
+    devices,
+    engine_study,
+    evaluation,
+    figures,
+    files,
+    maps,
+    results,
+    soundscapes,
+    tables,
+)
+from igsed_core.attribution import rules
+from igsed_core.config import DataSynthesis, IntegratedGradients, ThresholdSensitivity, Training
+
+data = soundscapes.load(run.input("data_synthesis"))
+predictions = files.read_table(run.input("training") / "predictions.csv")
+chosen, evaluated = run.params_of(IntegratedGradients), run.params_of(ThresholdSensitivity)
+instances = evaluation.instances(
+    predictions,
+    data.events,
+    maps.read(run.input("integrated_gradients") / "maps", classification.detected_pairs(predictions)),
+    {},
+    split="test",
+    duration=run.params_of(DataSynthesis).duration,
+    frame_length=evaluated.frame_length,
+    min_coverage=evaluated.min_coverage,
+    reading=evaluated.reading,
+    seed=run.params.seed,
+)
+explainer = maps.Explainer(
+    encoder=run.params_of(Training).encoder,
+    weights=run.params_of(Training).weights,
+    head=run.input("training") / "heads" / "clip_level.safetensors",
+    soundscapes=data.root,
+    engine="mel_path",
+    options=(),
+    device=str(devices.choose(chosen.ig_device)),
+)
+
+# %% [markdown]
+# ## Why points miss the change
+#
+# The encoder does not see samples. It sees a log-mel map, $L = \varphi(m(x))$: the mel power $m$, then a compression
+# $\varphi$, element by element, which is a logarithm with a floor. To such a network the clip at gain $\alpha$ is the
+# clip at a level $s = 20 \log_{10} \alpha$ decibels lower. What a listener would call half way to silence, some tens of
+# decibels down, is at the very beginning of the straight path. Left the class score over the gain, as the integral of
+# {doc}`03_integrated_gradients` has it; right the same score over the level. The dotted line is silence.
+
+# %%
+example = instances.index.iloc[0]
+path = engine_study.along_path(explainer, "test", example["clip"], example["label"], target=chosen.target)
+files.write_table(run.dir / "path.csv", path)
+figures.score_along_path(
+    path,
+    {
+        "gausslegendre": rules.points("gausslegendre", 50, 0.0)[0],
+        "db_midpoint": rules.points("db_midpoint", 16, float(engine_study.LEVELS[0]))[0],
+    },
+)
+
+# %% [markdown]
+# Evenly spread over the gain, most points stand where the score hardly changes any more, and few where it rises. Evenly
+# spread over the level they meet the whole of the rise.
+
+# %% [markdown]
+# ## The derivation
+#
+# **The front end is quadratic.** Filter, short-time Fourier transform $S$ and mel filters $M$ make $m(x) = M\,|S x|^2$, so
+# that $m(\alpha x) = \alpha^2\, m(x)$: the front end runs *once*, and every point of the path is a multiple of one mel map.
+#
+# **One way back.** Write the score as a function of mel power, $F(x) = G(m(x))$, and let
+# $h(\alpha) = \partial G / \partial m$ at $\alpha^2 m(x)$. By the chain rule the gradient at $\alpha x$ is
+# $J(\alpha x)^\top h(\alpha)$, and the Jacobian $J$ of a quadratic map is linear, $J(\alpha x) = \alpha\, J(x)$. It comes
+# out of the integral:
+#
+# ```{math}
+# :label: ig-mel
+# \mathrm{IG}(x) = x \odot J(x)^\top v , \qquad v = \int_0^1 \alpha\, h(\alpha)\, \mathrm{d}\alpha .
+# ```
+#
+# The network runs forward and backward on the mel map for each point; the way back to the waveform is one
+# vector-Jacobian product, however many points there are. This is {math:numref}`ig`, not an approximation of it: with the
+# same rule and points it is Captum's attribution up to rounding.
+#
+# **Frames without samples.** For a quadratic map Euler's theorem says $J(x)\,x = 2\, m(x)$. Hence
+#
+# ```{math}
+# :label: ig-frames
+# \sum_i \mathrm{IG}_i(x) = 2 \sum_{t,f} m_{t,f}\, v_{t,f} ,
+# ```
+#
+# and $R_t = 2 \sum_f m_{t,f}\, v_{t,f}$ is an exact share of the score for each frame of 10 ms, $2\, m \odot v$ one for each
+# mel bin.
+#
+# **Decibels.** With $\alpha = 10^{s/20}$ and $\mathrm{d}\alpha = \tfrac{\ln 10}{20}\, \alpha\, \mathrm{d}s$
+#
+# ```{math}
+# :label: ig-decibel
+# v = \frac{\ln 10}{20} \int_{-\infty}^0 \alpha^2\, h\, \mathrm{d}s .
+# ```
+#
+# Below a level at which nearly every bin lies under the floor of $\varphi$ the score is that of silence, so the rules begin
+# there. The adaptive rule goes on halving the steps on which the score changes by more than its slopes explain, until the
+# completeness error is below the parameter `tolerance`.
+
+# %% [markdown]
+# ## Completeness against points
+#
+# One class of each of the first test soundscapes (`engine_clips`), explained by every rule. The completeness error can
+# be known without a reference. Lines are medians, bands reach from the lower to the upper quartile.
+
+# %%
+detection = files.read_table(run.input("threshold_sensitivity") / "detection.csv")
+operating = detection.query("split == 'test' and method == 'ig' and average == 'instance' and metric == 'iou'")
+settings = engine_study.Settings(
+    reference_points=run.params.reference_points,
+    percentile=float(operating["threshold"].iloc[0]),
+    reading=evaluated.reading,
+    frame_length=evaluated.frame_length,
+    target=chosen.target,
+    batch=chosen.internal_batch,
+    tolerance=chosen.tolerance,
+)
+study = engine_study.compare(
+    explainer,
+    instances,
+    settings,
+    run.dir / "clips",
+    n_clips=run.params.engine_clips,
+    n_captum=run.params.captum_clips,
+    workers=chosen.ig_workers,
+)
+study = results.label(study, experiment=run.params.experiment, seed=run.params.seed)
+files.write_table(run.dir / "engine_study.csv", study)
+figures.completeness_by_points(study)
+
+# %% [markdown]
+# A small completeness error does not prove a map: errors of opposite sign cancel in the sum. So each 10 ms map is also
+# compared with a reference of many points (`reference_points`), over decibels as well.
+
+# %% [markdown]
+# ## Localisation against points
+#
+# Does it matter for what this book measures? The cosine says how close a map is to the reference; IoU (at the percentile
+# chosen for IG in {doc}`05_threshold_sensitivity`) and the pointing game say whether detections change. Means over the
+# same instances; the dashed line is the reference.
+
+# %%
+figures.localisation_by_points(study)
+
+# %%
+tables.show(tables.rules_table(study), caption="Rules and points: means over the clips, time as the median")
+
+# %% [markdown]
+# Where the lines for IoU and pointing game are level, the answer of this book does not hang on the quadrature, whatever
+# the completeness error; where they are not, it does.
+
+# %% [markdown]
+# ## Captum and the mel map
+#
+# The same rule with the same points by both engines, on the same clips, one after the other in the same process. The
+# difference is the largest over all samples, relative to the largest attribution.
+
+# %%
+tables.show(tables.engines_table(study), caption="Captum's engine and this project's")
+
+# %%
+run.finish(maps=len(study), seconds_of_maps=float(study["seconds"].sum()))
