@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections import Counter
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 import desed_archive
 from failing_server import serve
-from igsed_core import assets, download, fetching, soundbank
+from igsed_core import assets, cli, download, fetching, soundbank
 from igsed_core.errors import IgsedError
 from igsed_core.soundbank import desed
 from igsed_core.soundbank.base import BankFile
@@ -169,9 +170,13 @@ def test_the_published_bank_is_fetched_once(mirror, tmp_path: Path) -> None:
     assert "whole, unpacked" in fetching.verify(["desed"])
 
 
-def test_sins_keeps_the_files_of_class_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import zipfile
+def test_the_command_counts_what_it_fetched(mirror, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["fetch", "desed"]) == 0
+    told = capsys.readouterr().out
+    assert "Speech: 8 train, 8 eval" in told and "part eval: 80 foreground files, published 314" in told
 
+
+def test_sins_keeps_the_files_of_class_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     served = tmp_path / "served"
     served.mkdir()
     sound = tmp_path / "s.wav"

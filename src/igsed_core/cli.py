@@ -114,6 +114,8 @@ def _notebooks(options: argparse.Namespace) -> None:
 
 
 def _fetch(options: argparse.Namespace) -> None:
+    from igsed_core.soundbank import desed
+
     unknown = sorted(set(options.names) - set(fetching.NAMES))
     if unknown:
         raise IgsedError(f"nothing to fetch is called {unknown[0]!r}: choose from {', '.join(fetching.NAMES)}")
@@ -128,7 +130,10 @@ def _fetch(options: argparse.Namespace) -> None:
         raise IgsedError(f"say what to fetch: {', '.join(fetching.NAMES)}; `igsed fetch --dry-run` says how large")
     else:
         for name in names:
-            print(f"{name}: {fetching.fetch(name)}")
+            path = fetching.fetch(name)
+            print(f"{name}: {path}")
+            if name == desed.NAME and (root := desed.find_root(path)):
+                print(desed.report(root))
 
 
 def _parameters(_: argparse.Namespace) -> None:
