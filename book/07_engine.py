@@ -156,8 +156,10 @@ files.write_table(run.dir / "engine_study.csv", study)
 figures.completeness_by_points(study)
 
 # %% [markdown]
-# A small completeness error does not prove a map: errors of opposite sign cancel in the sum. So each 10 ms map is also
-# compared with a reference of many points (`reference_points`), over decibels as well.
+# What the score changes below the level at which the decibel rules begin stays out of their sum, however many points they
+# have. Nor does a small completeness error prove a map: errors of opposite sign cancel in the sum. So each 10 ms map is
+# also compared with a reference of many points (`reference_points`), over decibels as well, but from a level so low that
+# nothing is left out.
 
 # %% [markdown]
 # ## Localisation against points
