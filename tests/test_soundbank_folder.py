@@ -120,7 +120,9 @@ def remove_tree(path: Path) -> None:
 
 def test_incomplete_banks(bank_dir: Path, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
-    with pytest.raises(IgsedError, match=r"'nowhere'.*one of desed, procedural or the path of a folder with foreground/"):
+    with pytest.raises(
+        IgsedError, match=r"'nowhere'.*one of desed, procedural or the path of a folder with foreground/"
+    ):
         prepare("nowhere", cache)
     (tmp_path / "hollow").mkdir()
     with pytest.raises(IgsedError, match=r"foreground/train is missing; expected foreground/train/<Class>"):
