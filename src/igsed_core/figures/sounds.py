@@ -8,7 +8,6 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 import soxr
 import torch
 from matplotlib.axes import Axes
@@ -173,6 +172,8 @@ def soundscape_statistics(clips: pd.DataFrame, events: pd.DataFrame, removed: pd
     removed
         ``n_events, polyphony`` of the soundscapes that the polyphony filter left out.
     """
+    import seaborn as sns  # here, since it takes two seconds and few pages need it
+
     events = events.merge(clips[["clip", "split"]], on="clip")
     labels = sorted(events["label"].unique())
     splits = [split for split in style.SPLITS if (clips["split"] == split).any()]

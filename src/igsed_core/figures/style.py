@@ -9,7 +9,6 @@ from typing import Any, ParamSpec
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
-import seaborn as sns
 from matplotlib.figure import Figure
 
 from igsed_core import files
@@ -78,7 +77,7 @@ def drawing(function: Callable[P, Figure]) -> Callable[P, Figure]:
 
     @functools.wraps(function)
     def styled(*args: P.args, **kwargs: P.kwargs) -> Figure:
-        with sns.axes_style("whitegrid"), mpl.rc_context(_RC):
+        with plt.style.context("seaborn-v0_8-whitegrid"), mpl.rc_context(_RC):
             figure = function(*args, **kwargs)
         plt.close(figure)
         return figure
@@ -98,6 +97,8 @@ def class_name(label: str) -> str:
 
 def class_colours(labels: list[str]) -> dict[str, tuple[float, float, float]]:
     """A colour for each class, in the order given."""
+    import seaborn as sns  # here, since it takes two seconds and few pages need it
+
     palette = sns.color_palette("colorblind", max(len(labels), 1))
     return dict(zip(labels, palette, strict=False))
 
