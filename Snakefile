@@ -27,7 +27,7 @@ for stage in stages.STAGES.values():
             str(MARKERS[stage.name]),
         params:
             stage=stage.name,
-        # One notebook at a time: each uses all cores itself.
-        threads: workflow.cores
+        # A stage that computes much uses all cores itself; beside it there is room for a light one.
+        threads: 1 if stage.light else max(1, workflow.cores - 1)
         shell:
             "{sys.executable} -m igsed_core stage {params.stage} {VALUES}"

@@ -28,12 +28,16 @@ DRAWING = ("figures/**/*.py", "tables/**/*.py", "players.py", "paper/*")
 
 @dataclass(frozen=True)
 class Stage:
-    """One node of the graph: a notebook, the stages it reads from, the modules that compute it."""
+    """One node of the graph: a notebook, the stages it reads from, the modules that compute it.
+
+    A light stage computes little and may run beside another.
+    """
 
     name: str
     notebook: str
     upstream: tuple[str, ...]
     modules: tuple[str, ...]
+    light: bool = False
 
     @property
     def params(self) -> type[StageParams]:
@@ -74,6 +78,7 @@ STAGES: dict[str, Stage] = {
             "04_baselines",
             ("data_synthesis", "training"),
             ("baselines.py", "heads.py", "audio.py"),
+            light=True,
         ),
         Stage(
             "threshold_sensitivity",
@@ -86,6 +91,7 @@ STAGES: dict[str, Stage] = {
             "06_results",
             ("data_synthesis", "training", "integrated_gradients", "baselines", "threshold_sensitivity"),
             ("results.py",),
+            light=True,
         ),
         Stage(
             "engine",
