@@ -40,7 +40,7 @@ serve: setup ## show the book that was built, on http://localhost:PORT (8000)
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
 
 bench: setup ## speed and memory, side by side with Captum
-	$(BIN)/python -m benchmarks
+	$(BIN)/python benchmarks/engine.py speed $(ARGS)
 
 clean: ## remove results, the book and caches; .venv stays
 	rm -rf runs _build build .pytest_cache .mypy_cache .ruff_cache .hypothesis .snakemake .nbmake
