@@ -8,6 +8,8 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 BIN := .venv/bin
 PYTEST := $(BIN)/pytest
+# These run the pipeline from end to end and use all cores themselves.
+WHOLE_RUNS := $(addprefix tests/,test_smoke_run.py test_book.py test_paper_run.py)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup book test lint serve bench clean distclean
@@ -26,7 +28,8 @@ book: setup ## run the stages and build the book (PARAMS= a parameter file, ARGS
 	$(BIN)/igsed book $(PARAMS) $(ARGS)
 
 test: setup ## all tests
-	$(PYTEST) -n 2 --dist loadgroup tests
+	$(PYTEST) -n 2 --dist loadfile tests $(addprefix --ignore=,$(WHOLE_RUNS))
+	$(PYTEST) $(WHOLE_RUNS)
 	$(BIN)/igsed notebooks params/smoke.yaml experiment=nbmake n_train=60 n_eval=24 --out .nbmake
 	$(PYTEST) --nbmake .nbmake
 

@@ -21,7 +21,6 @@ from igsed_core.errors import IgsedError
 ROOT = Path(__file__).resolve().parents[1]
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: pages are not opened")
-smoke = pytest.mark.xdist_group("smoke")
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text())
 PAGES = [TOC["root"], *(chapter["file"] for part in TOC["parts"] for chapter in part["chapters"])]
 
@@ -87,7 +86,6 @@ def test_a_warning_fails_the_build_and_names_the_log(tmp_path, text, fails):
         book._run_jupyter_book(tmp_path)
 
 
-@smoke
 def test_a_second_build_leaves_the_book_as_it_is(smoke_run):
     index = smoke_run.html / "book" / "intro.html"
     before = index.stat().st_mtime_ns
@@ -95,14 +93,12 @@ def test_a_second_build_leaves_the_book_as_it_is(smoke_run):
     assert index.stat().st_mtime_ns == before
 
 
-@smoke
 def test_every_chapter_became_a_page_of_modest_size(smoke_book):
     for page in PAGES:
         assert 5_000 < (smoke_book / f"{page}.html").stat().st_size < book.MAX_PAGE
     assert "book/intro.html" in (smoke_book / "index.html").read_text()
 
 
-@smoke
 def test_numbers_in_the_text_come_from_the_run(smoke_book):
     text = (smoke_book / "book" / "intro.html").read_text()
     glued = re.findall(r'<span class="pasted-text">(.*?)</span>', text)
@@ -110,7 +106,6 @@ def test_numbers_in_the_text_come_from_the_run(smoke_book):
     assert all(re.fullmatch(r"above|below|level with|[\d.]+( \[[\d.]+,.[\d.]+\])?", g) for g in glued), glued
 
 
-@smoke
 def test_every_link_within_the_book_leads_somewhere(smoke_book):
     broken = []
     for page in (smoke_book / "book").glob("*.html"):
@@ -123,7 +118,6 @@ def test_every_link_within_the_book_leads_somewhere(smoke_book):
     assert broken == []
 
 
-@smoke
 def test_the_tables_can_be_downloaded(smoke_book):
     text = (smoke_book / "book" / "06_results.html").read_text()
     for name in book.TABLES:
@@ -223,7 +217,6 @@ def seen(request, browser, smoke_book, server):
     return result
 
 
-@smoke
 @needs_browser
 class TestInTheBrowser:
     def test_the_console_is_clean(self, seen):
