@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # What a package is called on conda-forge, and in an import, where that is not its own name.
 CONDA_NAMES = {"pytorch": "torch", "pysoundfile": "soundfile", "soxr-python": "soxr"}
-IMPORT_NAMES = {"yaml": "pyyaml", "xdist": "pytest-xdist", "pil": "pillow"}
+IMPORT_NAMES = {"yaml": "pyyaml", "xdist": "pytest-xdist", "PIL": "pillow"}
 # In environment.yml beyond pyproject.toml: the machine's side, and what scaper needs, which goes in without
 # its dependencies (postBuild) so that soxbindings stays out.
 CONDA_ONLY = {"python", "pip", "make", "sox"}
