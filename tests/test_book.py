@@ -88,6 +88,7 @@ def test_a_warning_fails_the_build_and_names_the_log(tmp_path, text, fails):
 
 def test_a_second_build_leaves_the_book_as_it_is(smoke_run):
     index = smoke_run.html / "book" / "intro.html"
+    smoke_run.igsed("book", "params/smoke.yaml")  # other tests may have executed a notebook again
     before = index.stat().st_mtime_ns
     smoke_run.igsed("book", "params/smoke.yaml")
     assert index.stat().st_mtime_ns == before
