@@ -88,7 +88,7 @@ def contact_sheet(
     height = 0.72 * len(sounds) + 0.5
     fig, axes = plt.subplots(len(sounds), n_columns, figsize=(style.WIDTH, height), squeeze=False)
     # By hand: a constrained layout takes many seconds for as many axes.
-    fig.subplots_adjust(left=0.3, right=0.99, top=1 - 0.05 / height, bottom=0.55 / height, wspace=0.2, hspace=0.12)
+    fig.subplots_adjust(left=0.22, right=0.99, top=1 - 0.05 / height, bottom=0.55 / height, wspace=0.08, hspace=0.12)
     for axes_row, (label, row) in zip(axes, sounds.items(), strict=True):
         axes_row[0].set_ylabel(style.class_name(label), rotation=0, ha="right", va="center")
         for i, ax in enumerate(axes_row):
