@@ -12,7 +12,7 @@
 #
 # The paper (section II-C) takes Captum's approximation of the integral {cite:p}`kokhlikyan2020captum`, a weighted sum over
 # points on the path. The default here is the same sum of the same points, computed on the mel map, several times faster;
-# {doc}`07_engine` shows both side by side, and other rules. Every class whose probability exceeds the threshold is
+# {doc}`11_engine` shows both side by side, and other rules. Every class whose probability exceeds the threshold is
 # explained. The *absolute* values, averaged over windows, are the importance over time.
 
 # %% tags=["parameters"]
@@ -90,7 +90,7 @@ tables.show(tables.completeness_table(attributions.index), caption="Completeness
 # %% [markdown]
 # A log-mel network hears $\alpha x$ as $x$ at a level $20 \log_{10} \alpha$ decibels lower, so that nearly all of the
 # score's change happens at small $\alpha$, where points spread evenly over $\alpha$ hardly land. A large completeness
-# error is a sign of that. {doc}`07_engine` shows what other rules make of it, and what it matters to detections.
+# error is a sign of that. {doc}`11_engine` shows what other rules make of it, and what it matters to detections.
 
 # %%
 run.finish(maps=len(attributions.index), seconds_of_maps=float(attributions.index["seconds"].sum()))

@@ -77,15 +77,15 @@ def stage(experiment: Experiment, folder: Path) -> None:
     shutil.copytree(root / "_static", folder / "_static")
     for source in sorted([*(root / "book").glob("*.md"), *(root / "book").glob("*.bib")]):
         shutil.copy(source, pages / source.name)
-    results = paths.stage("results")
-    for name in TABLES:
-        _copy(results / f"{name}.csv", pages / "data" / f"{name}.csv")
-    _copy(results / _PICTURE, pages / _PICTURE)
+    for name, (maker, _) in TABLES.items():
+        _copy(paths.stage(maker) / f"{name}.csv", pages / "data" / f"{name}.csv")
+    _copy(paths.stage("results") / _PICTURE, pages / _PICTURE)
     for s in stages.STAGES.values():
         notebook = paths.notebooks / f"{s.notebook}.ipynb"
         _require(notebook)
-        extra = book_pages.downloads() if s.name == "results" else ""
-        write_text(pages / notebook.name, book_pages.page_of(notebook, extra))
+        # The results page offers every table, another page those that its own stage makes.
+        tables = [t for t, (maker, _) in TABLES.items() if s.name in ("results", maker)]
+        write_text(pages / notebook.name, book_pages.page_of(notebook, book_pages.downloads(tables)))
     records = [paths.record(name) for name in stages.STAGES]
     for record in records:
         _require(record)

@@ -49,9 +49,11 @@ def _with_values(source: str, values: dict[str, str]) -> str:
     return "\n".join(lines)
 
 
-def downloads() -> str:
-    """Links to the tidy tables, as Markdown."""
-    rows = [(f"{{download}}`{name}.csv <data/{name}.csv>`", text) for name, (_, text) in TABLES.items()]
+def downloads(names: Sequence[str]) -> str:
+    """Links to some of the tidy tables, as Markdown; nothing where there are none."""
+    rows = [(f"{{download}}`{name}.csv <data/{name}.csv>`", TABLES[name][1]) for name in names]
+    if not rows:
+        return ""
     return (
         "## Download\n\nThe tidy tables behind this page; every row names its experiment, seed and split.\n\n"
         + _table(("table", "holds"), rows)

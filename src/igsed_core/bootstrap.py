@@ -43,6 +43,26 @@ def instance_means(
         return drawn @ values / drawn.sum(axis=1)
 
 
+def weighted_means(values: NDArray[np.float64], drawn: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Means of many series of values at once, by how often each value was drawn.
+
+    Parameters
+    ----------
+    values
+        ``[shape=(n_values, n_series)]``; NaN counts as absent.
+    drawn
+        ``[shape=(replicates, n_values)]``
+
+    Returns
+    -------
+    np.ndarray [shape=(replicates, n_series)]
+        NaN where a replicate holds no value.
+    """
+    there = ~np.isnan(values)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return (drawn @ np.where(there, values, 0.0)) / (drawn @ there.astype(float))
+
+
 def class_means(
     values: NDArray[np.float64],
     clip_of: NDArray[np.int64],
@@ -65,3 +85,26 @@ def interval(replicates: NDArray[np.float64], level: float = 0.95) -> tuple[floa
     tail = 50 * (1 - level)
     low, high = np.nanpercentile(replicates, [tail, 100 - tail])
     return float(low), float(high)
+
+
+def intervals(replicates: NDArray[np.float64], level: float = 0.95) -> NDArray[np.float64]:
+    """Percentile intervals of many series at once.
+
+    Parameters
+    ----------
+    replicates
+        ``[shape=(replicates, n_series)]``; NaN is left out, a series of nothing else has no interval.
+    level
+        Coverage.
+
+    Returns
+    -------
+    np.ndarray [shape=(2, n_series)]
+        Lower and upper ends.
+    """
+    tail = 50 * (1 - level)
+    result = np.full((2, replicates.shape[1]), np.nan)
+    there = ~np.isnan(replicates).all(axis=0)
+    if there.any():
+        result[:, there] = np.nanpercentile(replicates[:, there], [tail, 100 - tail], axis=0)
+    return result

@@ -9,7 +9,7 @@ import pandas as pd
 
 from igsed_core import files
 
-# table -> (stage that makes it, what it holds)
+# table -> (stage that makes it and keeps it as <table>.csv, what it holds); the book offers each for download
 TABLES = {
     "classification": ("training", "precision, recall, F1 of each head and class (Table I)"),
     "instances": ("training", "pairs present, evaluated, missed and false"),
@@ -32,7 +32,7 @@ def label(table: pd.DataFrame, *, experiment: str, seed: int) -> pd.DataFrame:
 
 
 def gather(stage_dirs: dict[str, Path], out_dir: Path) -> dict[str, pd.DataFrame]:
-    """Copy every tidy table to ``out_dir`` and read it.
+    """Copy the tidy tables of some stages to ``out_dir`` and read them.
 
     Parameters
     ----------
@@ -43,6 +43,8 @@ def gather(stage_dirs: dict[str, Path], out_dir: Path) -> dict[str, pd.DataFrame
     """
     tables = {}
     for name, (stage, _) in TABLES.items():
+        if stage not in stage_dirs:
+            continue
         with files.atomic(out_dir / f"{name}.csv") as temporary:
             shutil.copyfile(stage_dirs[stage] / f"{name}.csv", temporary)
         tables[name] = files.read_table(out_dir / f"{name}.csv")

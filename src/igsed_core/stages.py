@@ -95,7 +95,7 @@ STAGES: dict[str, Stage] = {
         ),
         Stage(
             "engine",
-            "07_engine",
+            "11_engine",
             ("data_synthesis", "training", "integrated_gradients", "baselines", "threshold_sensitivity"),
             ("engine_study.py",),
         ),

@@ -1,0 +1,235 @@
+"""Values of instances -> tidy rows with bootstrap intervals: the one form that every result table has.
+
+Whatever is measured (a method at a threshold, a rule, a condition) is a series: one value for each (clip, class)
+instance. All series of a table are resampled together, by the same draws of clips, so that differences between
+them are paired.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from igsed_core import bootstrap
+from igsed_core.errors import IgsedError
+
+ALL = "all"  # in the column `class`: over all classes
+INSTANCE, CLASS = "instance", "class"  # in the column `average`: what the mean is over
+KEY_COLUMNS = ["split", "method", "rule", "metric", "class", "average", "threshold"]
+COLUMNS = [*KEY_COLUMNS, "value", "n", "std", "ci_low", "ci_high"]
+DIFFERENCE_COLUMNS = [
+    *("split", "method", "rule", "other_method", "other_rule", "metric", "class", "average"),
+    *("value", "n", "ci_low", "ci_high"),
+]
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """One metric of one method under one rule, for every instance.
+
+    Attributes
+    ----------
+    method, rule, metric
+        Names, as they stand in the table.
+    values
+        ``[shape=(n_instances,)]``; NaN where the metric has no value (an onset error where nothing was detected).
+    threshold
+        The rule's parameter, where it has one.
+    """
+
+    method: str
+    rule: str
+    metric: str
+    values: NDArray[np.float64]
+    threshold: float = float("nan")
+
+
+@dataclass(frozen=True)
+class _Resampled:
+    """Means of all series in the sample (row 0) and in each bootstrap replicate."""
+
+    instance: NDArray[np.float64]  # (1 + replicates, n_series)
+    by_class: NDArray[np.float64]  # (n_classes, 1 + replicates, n_series)
+
+    @property
+    def of_classes(self) -> NDArray[np.float64]:
+        """Mean over the classes that have a value: ``(1 + replicates, n_series)``."""
+        there = ~np.isnan(self.by_class)
+        with np.errstate(invalid="ignore"):
+            return np.nansum(self.by_class, axis=0) / there.sum(axis=0)
+
+
+def summarise(
+    index: pd.DataFrame,
+    series: Sequence[Series],
+    *,
+    replicates: int,
+    seed: int,
+    classes: Sequence[str] = (),
+    spread_of: Sequence[str] = (),
+) -> pd.DataFrame:
+    """Average every series over instances, over classes and, if wanted, within each class.
+
+    Parameters
+    ----------
+    index
+        ``split, clip, label``, a row an instance, all of one split.
+    series
+        What was measured on these instances.
+    replicates, seed
+        Of the bootstrap over clips.
+    classes
+        Adds a row for each of these classes (average ``instance``); one without an instance has ``n`` 0.
+    spread_of
+        Metrics whose standard deviation over instances is a result too: rows of the metric ``<name>_std``.
+
+    Returns
+    -------
+    pd.DataFrame
+        ``split, method, rule, metric, class, average, threshold, value, n, std, ci_low, ci_high``. ``n`` and
+        ``std`` (population) are of what is averaged; the 95 % interval is the percentile interval over replicates.
+    """
+    if not series:
+        return pd.DataFrame(columns=COLUMNS)
+    values, labels, names = _values(index, series)
+    means = _resample(index, values, labels, names, replicates=replicates, seed=seed)
+    split = str(index["split"].iloc[0])
+    rows: list[tuple[object, ...]] = []
+    per_class = means.by_class[:, 0]  # (n_classes, n_series)
+    intervals = {
+        INSTANCE: bootstrap.intervals(means.instance[1:]),
+        CLASS: bootstrap.intervals(means.of_classes[1:]),
+        **{name: bootstrap.intervals(means.by_class[i, 1:]) for i, name in enumerate(names)},
+    }
+    spreads = _spreads(index, series, spread_of, means, replicates=replicates, seed=seed)
+    for i, one in enumerate(series):
+        mine = values[~np.isnan(values[:, i]), i]
+        there = per_class[~np.isnan(per_class[:, i]), i]
+        key = (split, one.method, one.rule, one.metric)
+        for average, over in ((INSTANCE, mine), (CLASS, there)):
+            low, high = intervals[average][:, i]
+            rows.append((*key, ALL, average, one.threshold, _mean(over), len(over), _std(over), low, high))
+        if i in spreads:
+            low, high = spreads[i]
+            of_metric = (split, one.method, one.rule, f"{one.metric}_std")
+            rows.append((*of_metric, ALL, INSTANCE, one.threshold, _std(mine), len(mine), np.nan, low, high))
+        for label in classes:
+            own = values[labels == label, i]
+            own = own[~np.isnan(own)]
+            low, high = intervals[label][:, i] if label in intervals else (np.nan, np.nan)
+            rows.append((*key, label, INSTANCE, one.threshold, _mean(own), len(own), _std(own), low, high))
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def differences(
+    index: pd.DataFrame,
+    series: Sequence[Series],
+    pairs: Iterable[tuple[tuple[str, str], tuple[str, str]]],
+    *,
+    replicates: int,
+    seed: int,
+) -> pd.DataFrame:
+    """Paired differences of means between (method, rule) pairs, for every metric that both have.
+
+    Parameters
+    ----------
+    index, series, replicates, seed
+        As in :func:`summarise`; the draws are the same.
+    pairs
+        ``((method, rule), (other method, other rule))``.
+
+    Returns
+    -------
+    pd.DataFrame
+        ``split, method, rule, other_method, other_rule, metric, class, average, value, n, ci_low, ci_high``;
+        ``value`` is the first's mean less the other's.
+
+    Raises
+    ------
+    IgsedError
+        If a pair names a series that there is not.
+    """
+    values, labels, names = _values(index, series)
+    means = _resample(index, values, labels, names, replicates=replicates, seed=seed)
+    split = str(index["split"].iloc[0])
+    column = {(one.method, one.rule, one.metric): i for i, one in enumerate(series)}
+    known = {(one.method, one.rule) for one in series}
+    rows: list[tuple[object, ...]] = []
+    for first, other in pairs:
+        for wanted in (first, other):
+            if wanted not in known:
+                raise IgsedError(f"no series of method {wanted[0]!r} under rule {wanted[1]!r} to compare")
+        metrics = dict.fromkeys(one.metric for one in series if (one.method, one.rule) == first)
+        for metric in metrics:
+            if (*other, metric) not in column:
+                continue
+            a, b = column[(*first, metric)], column[(*other, metric)]
+            for average, of, n in (
+                (INSTANCE, means.instance, len(index)),
+                (CLASS, means.of_classes, len(names)),
+            ):
+                apart = of[:, a] - of[:, b]
+                low, high = bootstrap.interval(apart[1:])
+                rows.append((split, *first, *other, metric, ALL, average, apart[0], n, low, high))
+    return pd.DataFrame(rows, columns=DIFFERENCE_COLUMNS)
+
+
+def _values(index: pd.DataFrame, series: Sequence[Series]) -> tuple[NDArray[np.float64], NDArray[np.str_], list[str]]:
+    """All series side by side ``(n_instances, n_series)``, the label of each instance, the names of the classes."""
+    for one in series:
+        if one.values.shape != (len(index),):
+            raise IgsedError(
+                f"series {one.method}/{one.rule}/{one.metric} has the shape {one.values.shape} "
+                f"for {len(index)} instances"
+            )
+    labels = index["label"].to_numpy(dtype=str)
+    return np.stack([one.values for one in series], axis=1).astype(float), labels, sorted(set(labels.tolist()))
+
+
+def _resample(
+    index: pd.DataFrame,
+    values: NDArray[np.float64],
+    labels: NDArray[np.str_],
+    names: list[str],
+    *,
+    replicates: int,
+    seed: int,
+) -> _Resampled:
+    clips, clip_of = np.unique(index["clip"].to_numpy(dtype=str), return_inverse=True)
+    weights = bootstrap.clip_weights(len(clips), replicates=replicates, seed=seed)
+    weights = np.concatenate([np.ones((1, len(clips))), weights])  # the sample itself first
+    return _Resampled(
+        bootstrap.weighted_means(values, weights[:, clip_of]),
+        np.stack([bootstrap.weighted_means(values[labels == c], weights[:, clip_of[labels == c]]) for c in names]),
+    )
+
+
+def _spreads(
+    index: pd.DataFrame,
+    series: Sequence[Series],
+    spread_of: Sequence[str],
+    means: _Resampled,
+    *,
+    replicates: int,
+    seed: int,
+) -> dict[int, tuple[float, float]]:
+    """Intervals of the standard deviation over instances, by number of the series."""
+    wanted = [i for i, one in enumerate(series) if one.metric in spread_of]
+    if not wanted:
+        return {}
+    values, labels, names = _values(index, [series[i] for i in wanted])
+    squares = _resample(index, values**2, labels, names, replicates=replicates, seed=seed)
+    variance = np.clip(squares.instance - means.instance[:, wanted] ** 2, 0, None)
+    return {i: bootstrap.interval(np.sqrt(variance[1:, j])) for j, i in enumerate(wanted)}
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    return float(values.mean()) if values.size else float("nan")
+
+
+def _std(values: NDArray[np.float64]) -> float:
+    return float(values.std()) if values.size else float("nan")
