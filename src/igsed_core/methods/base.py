@@ -1,0 +1,58 @@
+"""What a method that tells when a class sounds takes and gives: (classifier, waveforms, classes) -> importance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from igsed_core.classifier import Classifier
+
+
+@dataclass(frozen=True, eq=False)
+class Importance:
+    """Importance over time of the explained classes of one clip.
+
+    Attributes
+    ----------
+    signed
+        Value ``j`` holds on ``[start + j * step, start + (j + 1) * step)``; positive where the step speaks for
+        the class, ``[shape=(n_classes, n_steps)]``.
+    absolute
+        Mean absolute attribution of what lies in a step (samples, mel bins); ``abs(signed)`` for a method that
+        knows nothing finer, ``[shape=(n_classes, n_steps)]``.
+    step, start
+        Seconds.
+    """
+
+    signed: NDArray[np.float32]
+    absolute: NDArray[np.float32]
+    step: float
+    start: float = 0.0
+
+
+class Method(Protocol):
+    """One method, with its options set: several clips of one length, some classes of each."""
+
+    def __call__(self, classifier: Classifier, waveforms: Tensor, classes: Sequence[Sequence[int]]) -> list[Importance]:
+        """Tell for every clip when its classes sound.
+
+        Parameters
+        ----------
+        classifier
+            What is explained: encoder and clip-level head.
+        waveforms
+            ``[shape=(n_clips, n_samples)]``
+        classes
+            Outputs of the classifier to explain, a list a clip.
+
+        Returns
+        -------
+        list of Importance
+            One a clip, its rows in the order of ``classes``.
+        """
+        ...
