@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from igsed_core.classifier import Classifier
+
+FAMILIES = ("gradient", "path", "propagation", "activation", "perturbation", "own")
+READINGS = ("absolute", "signed", "positive")
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +37,18 @@ class Importance:
     step: float
     start: float = 0.0
 
+    def read_as(self, reading: str) -> NDArray[np.float32]:
+        """Return importance under a reading of the sign: one of :data:`READINGS`, ``[shape=(n_classes, n_steps)]``.
+
+        As in :meth:`igsed_core.maps.Maps.read_as`.
+        """
+        readings: dict[str, NDArray[np.float32]] = {
+            "absolute": self.absolute,
+            "signed": self.signed,
+            "positive": (self.absolute + self.signed) / 2,
+        }
+        return readings[reading]
+
 
 class Method(Protocol):
     """One method, with its options set: several clips of one length, some classes of each."""
@@ -56,3 +71,25 @@ class Method(Protocol):
             One a clip, its rows in the order of ``classes``.
         """
         ...
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of the registry.
+
+    Attributes
+    ----------
+    factory
+        Makes the method with its default options.
+    title
+        Its name for a reader.
+    family
+        One of :data:`FAMILIES`.
+    reading
+        How the sign is read when the method is compared with others: what its source does.
+    """
+
+    factory: Callable[[], Method]
+    title: str
+    family: str
+    reading: str = "absolute"

@@ -1,0 +1,39 @@
+"""Grad-CAM (Selvaraju et al. 2017) and Layer-CAM (Jiang et al. 2021) on the encoder's feature map."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from igsed_core.classifier import Classifier
+from igsed_core.methods import mel
+from igsed_core.methods.base import Importance
+
+
+class GradCam:
+    """Feature map weighted by the gradient, its positive part, averaged over frequency.
+
+    Parameters
+    ----------
+    layer
+        Weigh each element by its own positive gradient (Layer-CAM), not each channel by the mean of its gradient.
+        Behind global max pooling only each feature's highest frame has a gradient, so that Layer-CAM sees nothing else.
+    """
+
+    def __init__(self, *, layer: bool = False) -> None:
+        self.layer = layer
+
+    def __call__(self, classifier: Classifier, waveforms: Tensor, classes: Sequence[Sequence[int]]) -> list[Importance]:
+        """Tell for every clip when its classes sound (see :class:`igsed_core.methods.base.Method`)."""
+        model, encoder = mel.folded(classifier), classifier.encoder
+        features = mel.feature_map(model, mel.log_mel(model, waveforms)).detach().requires_grad_()
+        found = []
+        gradients = mel.gradients(mel.score_features(model, features), features, classes)
+        for activation, gradient in zip(features.detach(), gradients, strict=True):
+            # both (n_classes, channels, freq, time), or activation without the classes
+            weight = gradient.relu() if self.layer else gradient.mean(dim=(2, 3), keepdim=True)
+            combined = (weight * activation).sum(dim=1).relu().mean(dim=1)  # (n_classes, time)
+            values = combined.cpu().numpy()
+            found.append(Importance(values, values, encoder.frame_duration, encoder.frame_start))
+        return found

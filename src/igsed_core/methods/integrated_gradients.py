@@ -1,0 +1,34 @@
+"""Integrated Gradients (Sundararajan et al. 2017) by this project's engines, as a method of the registry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor
+
+from igsed_core import attribution
+from igsed_core.classifier import Classifier
+from igsed_core.methods import mel
+from igsed_core.methods.base import Importance
+
+
+class IntegratedGradients:
+    """Attribution of the samples by one of :data:`igsed_core.attribution.ENGINES`, averaged over 10 ms.
+
+    Parameters
+    ----------
+    engine
+        Name of the engine.
+    **options
+        The engine's own.
+    """
+
+    def __init__(self, engine: str = "captum", **options: Any) -> None:
+        self.engine = attribution.create(engine, **options)
+
+    def __call__(self, classifier: Classifier, waveforms: Tensor, classes: Sequence[Sequence[int]]) -> list[Importance]:
+        """Tell for every clip when its classes sound (see :class:`igsed_core.methods.base.Method`)."""
+        rate = classifier.encoder.frontend.sample_rate
+        found = [self.engine(classifier, clip, wanted) for clip, wanted in zip(waveforms, classes, strict=True)]
+        return [mel.of_samples(one.samples, rate) for one in found]

@@ -1,0 +1,37 @@
+"""Saliency: the size of the gradient of the class score (Simonyan et al. 2014)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from igsed_core.classifier import Classifier
+from igsed_core.methods import mel
+from igsed_core.methods.base import Importance
+
+
+class Saliency:
+    """Gradient with respect to the log-mel map, or to the waveform.
+
+    The gradient of a logarithm is large where there is little: on the waveform quiet stretches stand out.
+
+    Parameters
+    ----------
+    of
+        ``log_mel`` or ``waveform``.
+    """
+
+    def __init__(self, *, of: str = "log_mel") -> None:
+        self.of = of
+
+    def __call__(self, classifier: Classifier, waveforms: Tensor, classes: Sequence[Sequence[int]]) -> list[Importance]:
+        """Tell for every clip when its classes sound (see :class:`igsed_core.methods.base.Method`)."""
+        model = mel.folded(classifier)
+        frontend = model.encoder.frontend
+        if self.of == "waveform":
+            inputs = waveforms.detach().clone().requires_grad_()
+            found = mel.gradients(mel.score(model, frontend(inputs)), inputs, classes)
+            return [mel.of_samples(one, frontend.sample_rate) for one in found]
+        inputs = mel.log_mel(model, waveforms).requires_grad_()
+        return [mel.of_map(one, frontend) for one in mel.gradients(mel.score(model, inputs), inputs, classes)]
