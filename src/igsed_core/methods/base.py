@@ -37,12 +37,12 @@ class Importance:
     step: float
     start: float = 0.0
 
-    def read_as(self, reading: str) -> NDArray[np.float32]:
+    def read_as(self, reading: str) -> NDArray[np.floating]:
         """Return importance under a reading of the sign: one of :data:`READINGS`, ``[shape=(n_classes, n_steps)]``.
 
         As in :meth:`igsed_core.maps.Maps.read_as`.
         """
-        readings: dict[str, NDArray[np.float32]] = {
+        readings: dict[str, NDArray[np.floating]] = {
             "absolute": self.absolute,
             "signed": self.signed,
             "positive": (self.absolute + self.signed) / 2,
