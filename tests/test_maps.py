@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from igsed_core import attribution, audio, frames, heads, maps, soundscapes
+from igsed_core import attribution, audio, frames, heads, maps, progress, soundscapes
 from igsed_core.classifier import Classifier
 from igsed_core.errors import IgsedError
 from tiny_classifier import CLASSES, RATE, TinyEncoder, TinyExplainer, tiny_head
@@ -136,3 +136,21 @@ def test_points_are_those_of_each_map(
     chosen = dataclasses.replace(explainer, engine="adaptive", options=())
     found = maps.compute(chosen, DETECTED, tmp_path / "maps", workers=1)
     assert list(found.index["n_points"]) == [7, 7, 9, 7]
+
+
+@pytest.mark.parametrize(
+    ("workers", "told"), [(1, "3 minutes (60 s for one)"), (2, "2 minutes (60 s for one, 2 at a time)")]
+)
+def test_the_time_is_told_before(
+    workers: int, told: str, explainer: TinyExplainer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    """One batch of 4 of the 6 points of the first map in 30 s: 45 s a map, four maps of three clips."""
+    monkeypatch.delenv(progress.TERMINAL_VARIABLE, raising=False)
+    tried = []
+    monkeypatch.setattr(progress, "seconds_of", lambda trial: tried.append(trial()) or 30.0)
+    maps.compute(explainer, DETECTED, tmp_path / "maps", workers=workers)
+    assert f"attribution: 3 clips, about {told}\n" in capsys.readouterr().err
+    assert tried[0].shape == (1, 500)  # the trial explains the first clip's classes
+    assert torch.get_num_threads() == 1
+    maps.compute(explainer, DETECTED, tmp_path / "maps", workers=workers)
+    assert len(tried) == 1  # nothing left to do

@@ -23,6 +23,20 @@ def test_long_things_are_announced(
     assert capsys.readouterr().err == told
 
 
+def test_what_is_done_at_a_time_takes_less(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(progress.TERMINAL_VARIABLE, raising=False)
+    progress.expect("maps", 100, 6.0, item="clip", at_once=2)
+    assert capsys.readouterr().err == "maps: 100 clips, about 5 minutes (6 s for one, 2 at a time)\n"
+
+
+def test_a_trial_is_timed_after_one_that_warms_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0.0, 100.0, 107.0])
+    monkeypatch.setattr(progress.time, "perf_counter", lambda: next(clock))
+    calls: list[int] = []
+    assert progress.seconds_of(lambda: calls.append(0)) == 7.0
+    assert len(calls) == 2
+
+
 def test_bars_count_bytes_in_thousands(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(progress.TERMINAL_VARIABLE, raising=False)
     with progress.bar(desc="file", total=2_000_000, unit="B") as steps:

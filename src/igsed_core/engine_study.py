@@ -14,14 +14,14 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from igsed_core import files, frames, metrics, soundscapes, thresholds
+from igsed_core import files, frames, metrics, progress, thresholds
 from igsed_core.attribution.base import Attribution, Engine, score_function
 from igsed_core.attribution.captum_ig import CaptumIntegratedGradients
 from igsed_core.attribution.decibel import MelPathIntegratedGradients
 from igsed_core.classifier import Classifier
 from igsed_core.evaluation import Instances
-from igsed_core.maps import STEP, Explainer, Maps
-from igsed_core.parallel import parallel_map
+from igsed_core.maps import STEP, Explainer, Maps, seconds_a_point
+from igsed_core.parallel import n_processes, parallel_map
 
 REFERENCE = "reference"
 REFERENCE_RULE = "db_midpoint"
@@ -122,7 +122,13 @@ def compare(
     ]
     todo = [job for job in jobs if not job.path.exists()]
     _loaded.cache_clear()  # a head of the same name may have been trained again
-    parallel_map(_study, todo, workers=workers if explainer.device == "cpu" else 1, desc="rules and engines")
+    workers = workers if explainer.device == "cpu" else 1
+    if len(todo) > 1:
+        one, at_once = todo[0], min(n_processes(workers), len(todo))
+        points = sum(n_points for *_, n_points in _runs(settings)) + CAPTUM[1] * sum(j.captum for j in todo) / len(todo)
+        seconds = points * seconds_a_point(explainer, one.split, one.clip, [one.label], at_once=at_once)
+        progress.expect("rules and engines", len(todo), seconds, item="clip", at_once=at_once)
+    parallel_map(_study, todo, workers=workers, desc="rules and engines")
     return pd.concat([files.read_table(job.path) for job in jobs], ignore_index=True)
 
 
@@ -135,7 +141,7 @@ def along_path(explainer: Explainer, split: str, clip: str, label: str, *, targe
         ``clip, label, level`` (dB re the clip), ``gain``, ``score``; the first row is silence.
     """
     classifier = explainer.load()[0]
-    waveform = _waveform(explainer, split, clip)
+    waveform = explainer.waveform(split, clip)
     gains = np.concatenate([[0.0], 10 ** (LEVELS / 20)])
     score = score_function(classifier, target)
     output = classifier.head.classes.index(label)
@@ -165,11 +171,6 @@ def _loaded(explainer: Explainer, target: str, batch: int) -> tuple[Classifier, 
     return explainer.load()[0], MelPathIntegratedGradients(target=target, batch=batch)
 
 
-def _waveform(explainer: Explainer, split: str, clip: str) -> torch.Tensor:
-    rows = pd.DataFrame({"split": [split], "clip": [clip]})
-    return torch.from_numpy(soundscapes.read_clips(explainer.soundscapes, rows)[0]).to(explainer.device)
-
-
 def _timed(engine: Engine, classifier: Classifier, waveform: torch.Tensor, output: int) -> tuple[Attribution, float]:
     started = time.perf_counter()
     result = engine(classifier, waveform, [output])
@@ -190,7 +191,7 @@ def _runs(settings: Settings) -> Iterator[tuple[str, str, int]]:
 def _study(job: _Job) -> None:
     settings = job.settings
     classifier, engine = _loaded(job.explainer, settings.target, settings.batch)
-    waveform = _waveform(job.explainer, job.split, job.clip)
+    waveform = job.explainer.waveform(job.split, job.clip)
     output = classifier.head.classes.index(job.label)
     engine.tolerance = settings.tolerance
     engine.rule, engine.n_points = "gausslegendre", 2

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,7 +94,8 @@ def extract(
     missing = sum(len(part) for path, part in parts.items() if not path.exists())
     what = f"features of {clips['split'].iloc[0]}"
     if missing:
-        progress.expect(what, missing, _seconds_a_clip(encoder, root, clips, device), item="clip")
+        seconds = progress.seconds_of(lambda: _forward(encoder, root, clips.iloc[:1], device, 1, lambda _: None))
+        progress.expect(what, missing, seconds, item="clip")
     values = []
     with progress.bar(desc=what, total=len(clips), unit=" clips") as steps:
         for path, part in parts.items():
@@ -157,14 +157,6 @@ def targets(features: FeatureFrames, events: pd.DataFrame, classes: tuple[str, .
             start=features.frame_start,
         )
     return Targets(clip, frame)
-
-
-def _seconds_a_clip(encoder: Encoder, root: Path, clips: pd.DataFrame, device: torch.device) -> float:
-    """Time one clip, after one that warms up."""
-    for _ in range(2):
-        started = time.perf_counter()
-        _forward(encoder, root, clips.iloc[:1], device, 1, lambda _: None)
-    return time.perf_counter() - started
 
 
 def _forward(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import multiprocessing
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +16,9 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from igsed_core import attribution, encoders, files, frames, heads, soundscapes
+from igsed_core import attribution, encoders, files, frames, heads, progress, soundscapes
 from igsed_core.classifier import Classifier
-from igsed_core.parallel import parallel_map
+from igsed_core.parallel import n_processes, parallel_map
 
 _OF_A_MAP = ("score", "baseline_score", "completeness_error", "n_points", "seconds")
 STEP = 0.01  # s; fine enough for every later frame length, small enough to keep
@@ -77,6 +79,11 @@ class Explainer:
         classifier = Classifier(encoder, heads.load(self.head)).to(self.device).eval()
         return classifier, attribution.create(self.engine, **dict(self.options))
 
+    def waveform(self, split: str, clip: str) -> torch.Tensor:
+        """Read a soundscape, ``[shape=(n_samples,)]``."""
+        rows = pd.DataFrame({"split": [split], "clip": [clip]})
+        return torch.from_numpy(soundscapes.read_clips(self.soundscapes, rows)[0]).to(self.device)
+
 
 def compute(explainer: Explainer, detected: pd.DataFrame, out_dir: Path, *, workers: int) -> Maps:
     """Attribute every detected class of every clip; clips whose file exists are not computed again.
@@ -98,8 +105,43 @@ def compute(explainer: Explainer, detected: pd.DataFrame, out_dir: Path, *, work
     ]
     todo = [job for job in jobs if not job.path.exists()]
     _loaded.cache_clear()  # a head of the same name may have been trained again
-    parallel_map(_explain, todo, workers=workers if explainer.device == "cpu" else 1, desc="attribution")
+    workers = workers if explainer.device == "cpu" else 1
+    if len(todo) > 1:
+        first, at_once = todo[0], min(n_processes(workers), len(todo))
+        # Time grows with points and classes; a clip has as many classes as another, on average.
+        seconds = seconds_a_point(explainer, first.split, first.clip, first.labels, at_once=at_once)
+        seconds *= dict(explainer.options).get("n_points", 1) / len(first.labels) * len(detected) / len(jobs)
+        progress.expect("attribution", len(todo), seconds, item="clip", at_once=at_once)
+    parallel_map(_explain, todo, workers=workers, desc="attribution")
     return read(out_dir, detected)
+
+
+def seconds_a_point(explainer: Explainer, split: str, clip: str, labels: Sequence[str], *, at_once: int) -> float:
+    """Time of one point of the path, by a trial of one batch of them.
+
+    Parameters
+    ----------
+    explainer
+        Whose engine is tried; one whose options name no ``n_points`` is timed whole.
+    split, clip, labels
+        What is explained.
+    at_once
+        Processes that will share the cores; with more than one each has one thread.
+    """
+    options = dict(explainer.options)
+    few = 1
+    if "n_points" in options:
+        batch = options.get("internal_batch", options.get("batch", 1))
+        few = options["n_points"] = min(options["n_points"], max(2, batch))  # some rules have no single point
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1 if at_once > 1 else threads)
+    try:
+        classifier, engine = dataclasses.replace(explainer, options=tuple(options.items())).load()
+        waveform = explainer.waveform(split, clip)
+        outputs = [classifier.head.classes.index(label) for label in labels]
+        return progress.seconds_of(lambda: engine(classifier, waveform, outputs).samples.cpu()) / few
+    finally:
+        torch.set_num_threads(threads)
 
 
 def read(out_dir: Path, detected: pd.DataFrame) -> Maps:
@@ -143,9 +185,7 @@ def _loaded(explainer: Explainer) -> tuple[Classifier, attribution.Engine]:
 
 def _explain(job: _Job) -> None:
     classifier, engine = _loaded(job.explainer)
-    clips = pd.DataFrame({"split": [job.split], "clip": [job.clip]})
-    samples = soundscapes.read_clips(job.explainer.soundscapes, clips)[0]
-    waveform = torch.from_numpy(samples).to(job.explainer.device)
+    waveform = job.explainer.waveform(job.split, job.clip)
     started = time.perf_counter()
     result = engine(classifier, waveform, [classifier.head.classes.index(label) for label in job.labels])
     attributed = result.samples.cpu().numpy()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import os
 import sys
+import time
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, TextIO
 
 TERMINAL_VARIABLE = "IGSED_TERMINAL"
@@ -76,7 +77,15 @@ def bar(
     )
 
 
-def expect(what: str, items: int, seconds: float, *, item: str) -> None:
+def seconds_of(trial: Callable[[], object]) -> float:
+    """Time a trial, after one that warms up."""
+    for _ in range(2):
+        started = time.perf_counter()
+        trial()
+    return time.perf_counter() - started
+
+
+def expect(what: str, items: int, seconds: float, *, item: str, at_once: int = 1) -> None:
     """Say on the terminal how long something will take, before it starts, if that is a minute or more.
 
     Parameters
@@ -89,9 +98,17 @@ def expect(what: str, items: int, seconds: float, *, item: str) -> None:
         What one of them took in a trial.
     item : str
         What one of them is called, in the singular.
+    at_once : int
+        How many are worked on at a time.
     """
-    if (total := items * seconds) < 60:
+    if (total := items * seconds / at_once) < 60:
         return
     told = f"{total / 60:.0f} minutes" if total < 7200 else f"{total / 3600:.1f} hours"
+    together = f", {at_once} at a time" if at_once > 1 else ""
+    tell(f"{what}: {items} {item}s, about {told} ({seconds:.2g} s for one{together})")
+
+
+def tell(words: str) -> None:
+    """Print a line where the progress bars go."""
     stream = _terminal() if os.environ.get(TERMINAL_VARIABLE) else sys.stderr
-    print(f"{what}: {items} {item}s, about {told} ({seconds:.2g} s for one)", file=stream, flush=True)
+    print(words, file=stream, flush=True)
