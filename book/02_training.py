@@ -92,7 +92,11 @@ predictions = classification.predict_splits(
     {split: (frames_of[split], targets_of[split]) for split in ("validation", "test")},
     threshold=run.params.probability_threshold,
 )
-report = results.label(classification.report(predictions), experiment=run.params.experiment, seed=run.params.seed)
+report = results.label(
+    classification.report(predictions, threshold=run.params.probability_threshold, seed=run.params.seed),
+    experiment=run.params.experiment,
+    seed=run.params.seed,
+)
 files.write_table(run.dir / "predictions.csv", predictions)
 files.write_table(run.dir / "classification.csv", report)
 tables.show(tables.table_1(report), caption="Classification on the test split, ours and the paper's (Table I)")

@@ -22,8 +22,6 @@ from igsed_core import notebook
 run = notebook.begin("threshold_sensitivity", globals())
 
 # %%
-import pandas as pd
-
 from igsed_core import classification, evaluation, figures, files, maps, results, soundscapes, tables, thresholds
 from igsed_core.baselines import ScoresOverTime
 from igsed_core.config import DataSynthesis
@@ -70,7 +68,8 @@ figures.methods_on_clip(example.truth, example.scores, frame_length=run.params.f
 grid = thresholds.percentile_grid(run.params.percentile_min, run.params.percentile_max, run.params.percentile_step)
 measured = {split: evaluation.measure(data_of, grid) for split, data_of in instances.items()}
 identity = {"experiment": run.params.experiment, "seed": run.params.seed}
-curves = results.label(pd.concat(evaluation.curves(m) for m in measured.values()), **identity)
+bootstrapped = {"replicates": run.params.replicates, "seed": run.params.seed}
+curves = results.label(evaluation.curves(measured, **bootstrapped), **identity)
 files.write_table(run.dir / "curves.csv", curves)
 figures.threshold_curves(curves, split="test")
 
@@ -90,16 +89,13 @@ chosen = evaluation.optimal_thresholds(measured["validation"])
 tables.show(tables.thresholds_table(curves, chosen), caption="Chosen thresholds, and the paper's (section IV-D)")
 
 # %%
-at_own, at_ig, by_class = (
-    results.label(table, **identity)
-    for table in evaluation.report(
-        measured, chosen, data.classes, replicates=run.params.replicates, seed=run.params.seed
-    )
-)
-files.write_table(run.dir / "detection.csv", at_own)
+report = evaluation.report(measured, chosen, data.classes, **bootstrapped)
+detection, at_ig = results.label(report.detection, **identity), results.label(report.at_ig, **identity)
+files.write_table(run.dir / "detection.csv", detection)
 files.write_table(run.dir / "detection_at_ig_threshold.csv", at_ig)
-files.write_table(run.dir / "per_class.csv", by_class)
-tables.show(tables.table_2(at_own, at_ig), caption="Temporal detection on the test split (Table II)")
+files.write_table(run.dir / "per_class.csv", results.label(report.per_class, **identity))
+files.write_table(run.dir / "differences.csv", results.label(report.differences, **identity))
+tables.show(tables.table_2(detection, at_ig), caption="Temporal detection on the test split (Table II)")
 
 # %%
 run.finish(instances={split: len(data_of.index) for split, data_of in instances.items()})

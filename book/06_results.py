@@ -61,6 +61,15 @@ tables.show(
 )
 
 # %% [markdown]
+# ### How far apart are the methods?
+#
+# Differences are paired: every bootstrap replicate draws the same clips for both methods, so that what makes a clip easy
+# or hard for all of them cancels. An interval that holds zero decides nothing.
+
+# %%
+tables.show(tables.differences_table(found["differences"]), caption="IG less each other method, mean over instances")
+
+# %% [markdown]
 # ## Table III: temporal detection by class
 
 # %%

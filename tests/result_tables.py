@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pandas as pd
+
+from igsed_core.summaries import COLUMNS, DIFFERENCE_COLUMNS
 
 METHODS = ("ig", "fw_ws", "fw_ss", "random", "energy")
 CLASSES = ("Blender", "Cat", "Kettle")  # the paper has no Kettle
 VALUE = {"ig": 0.4, "fw_ws": 0.5, "fw_ss": 0.6, "random": 0.2, "energy": 0.3}
 SHIFT = {"iou": 0.0, "f1": 0.1, "pointing_game": 0.2}
-COLUMNS = ["split", "method", "average", "metric", "threshold", "value", "n", "std", "ci_low", "ci_high"]
+
+
+def _row(method, metric, label, average, threshold, value, n, half_width):
+    ends = (value - half_width, value + half_width)
+    return ("test", method, "percentile", metric, label, average, threshold, value, n, 0.2, *ends)
 
 
 def detection(half_width: float = 0.04) -> pd.DataFrame:
@@ -17,11 +25,21 @@ def detection(half_width: float = 0.04) -> pd.DataFrame:
     for method in METHODS:
         for average in ("instance", "class"):
             for metric, shift in SHIFT.items():
-                v = VALUE[method] + shift
                 threshold = np.nan if metric == "pointing_game" else 60.0
-                rows.append(("test", method, average, metric, threshold, v, 30, 0.2, v - half_width, v + half_width))
-            rows.append(("test", method, average, "iou_std", 60.0, 0.2, 30, np.nan, 0.15, 0.25))
+                rows.append(_row(method, metric, "all", average, threshold, VALUE[method] + shift, 30, half_width))
+        rows.append(_row(method, "iou_std", "all", "instance", 60.0, 0.2, 30, 0.05))
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def differences(half_width: float = 0.04) -> pd.DataFrame:
+    rows = []
+    for one, other in itertools.combinations(METHODS, 2):
+        for average in ("instance", "class"):
+            for metric in SHIFT:
+                value = VALUE[one] - VALUE[other]
+                ends = (value - half_width, value + half_width)
+                rows.append(("test", one, "percentile", other, "percentile", metric, "all", average, value, 30, *ends))
+    return pd.DataFrame(rows, columns=DIFFERENCE_COLUMNS)
 
 
 def per_class() -> pd.DataFrame:
@@ -32,30 +50,29 @@ def per_class() -> pd.DataFrame:
             for metric, shift in SHIFT.items():
                 there = label != "Kettle"
                 v = VALUE[method] + shift if there else np.nan
-                rows.append(("test", method, label, metric, 60.0, v, 15 * there, 0.2, v - 0.05, v + 0.05))
-    return pd.DataFrame(rows, columns=["class" if c == "average" else c for c in COLUMNS])
+                rows.append(_row(method, metric, label, "instance", 60.0, v, 15 * there, 0.05))
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def curves() -> pd.DataFrame:
     """Parabolas with their peaks at the 50th percentile."""
-    tau = np.arange(1.0, 100.0)
-    tables = []
+    rows = []
     for method in (*METHODS, "oracle"):
         for average in ("instance", "class"):
             for metric in ("iou", "f1"):
-                value = VALUE.get(method, 0.8) + SHIFT[metric] - ((tau - 50) / 200) ** 2
-                frame = pd.DataFrame({"threshold": tau, "value": value, "n": 30})
-                tables.append(frame.assign(split="test", method=method, average=average, metric=metric))
-    return pd.concat(tables, ignore_index=True)
+                for tau in np.arange(1.0, 100.0):
+                    value = VALUE.get(method, 0.8) + SHIFT[metric] - ((tau - 50) / 200) ** 2
+                    rows.append(_row(method, metric, "all", average, tau, value, 30, 0.05))
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def classification() -> pd.DataFrame:
-    rows = [
-        ("test", "clip_level", label, metric, 0.25 * (1 + i), 3 if label == "macro" else 10)
-        for label in (*CLASSES, "macro")
-        for i, metric in enumerate(("precision", "recall", "f1"))
-    ]
-    return pd.DataFrame(rows, columns=["split", "method", "class", "metric", "value", "n"])
+    rows = []
+    for label in (*CLASSES, "all"):
+        for i, metric in enumerate(("precision", "recall", "f1")):
+            average, n = ("class", 3) if label == "all" else ("instance", 10)
+            rows.append(_row("clip_level", metric, label, average, 0.5, 0.25 * (1 + i), n, 0.05))
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def instances() -> pd.DataFrame:

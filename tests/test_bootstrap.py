@@ -16,10 +16,10 @@ def drawn_clips(weights: np.ndarray) -> list[int]:
     return [clip for clip, times in enumerate(weights) for _ in range(int(times))]
 
 
-def example(seed: int = 0, n_clips: int = 7, n_instances: int = 15) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def example(seed: int = 0, n_clips: int = 7, n_instances: int = 15) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
     clip_of = np.concatenate([np.arange(n_clips), rng.integers(0, n_clips, n_instances - n_clips)])
-    return rng.random(n_instances), clip_of, rng.integers(0, 3, n_instances)
+    return rng.random(n_instances), clip_of
 
 
 def test_each_replicate_draws_as_many_clips_as_there_are() -> None:
@@ -42,61 +42,40 @@ def test_every_clip_is_drawn_once_on_average() -> None:
     assert_allclose(weights.var(axis=0), 1 - 1 / 20, atol=0.15)
 
 
-def test_instance_means_against_drawing_one_by_one() -> None:
-    values, clip_of, _ = example()
+def test_means_against_drawing_one_by_one() -> None:
+    values, clip_of = example()
     weights = bootstrap.clip_weights(7, replicates=40, seed=3)
     wanted = [
         np.mean([values[i] for clip in drawn_clips(row) for i in range(len(values)) if clip_of[i] == clip])
         for row in weights
     ]
-    assert_allclose(bootstrap.instance_means(values, clip_of, weights), wanted)
+    two = np.stack([values, 2 * values], axis=1)
+    found = bootstrap.weighted_means(two, weights[:, clip_of])
+    assert_allclose(found[:, 0], wanted)
+    assert_allclose(found[:, 1], 2 * found[:, 0])
 
 
-def test_class_means_against_drawing_one_by_one() -> None:
-    """A class whose clips a replicate misses is left out of that replicate."""
-    values, clip_of, class_of = example()
-    weights = bootstrap.clip_weights(7, replicates=40, seed=3)
-    wanted, missed = [], 0
-    for row in weights:
-        by_class: dict[int, list[float]] = {}
-        for clip in drawn_clips(row):
-            for i in np.flatnonzero(clip_of == clip):
-                by_class.setdefault(class_of[i], []).append(values[i])
-        missed += 3 - len(by_class)
-        wanted.append(np.mean([np.mean(mine) for mine in by_class.values()]))
-    assert missed  # the case is there
-    assert_allclose(bootstrap.class_means(values, clip_of, class_of, weights), wanted)
+def test_the_sample_itself_comes_first() -> None:
+    weights = bootstrap.with_sample(bootstrap.clip_weights(4, replicates=3, seed=0))
+    assert_array_equal(weights[0], 1)
+    assert_array_equal(weights[1:], bootstrap.clip_weights(4, replicates=3, seed=0))
 
 
-def test_unit_weights_give_the_plain_means() -> None:
-    values, clip_of, class_of = example()
-    ones = np.ones((1, 7))
-    assert_allclose(bootstrap.instance_means(values, clip_of, ones), values.mean())
-    assert_allclose(
-        bootstrap.class_means(values, clip_of, class_of, ones),
-        np.mean([values[class_of == c].mean() for c in range(3)]),
-    )
-
-
-def test_a_constant_has_an_interval_of_no_width() -> None:
-    _, clip_of, class_of = example()
-    weights = bootstrap.clip_weights(7, replicates=100, seed=0)
-    constant = np.full(15, 0.25)
-    for means in (
-        bootstrap.instance_means(constant, clip_of, weights),
-        bootstrap.class_means(constant, clip_of, class_of, weights),
-    ):
-        assert bootstrap.interval(means) == pytest.approx((0.25, 0.25))
-
-
-def test_a_replicate_without_an_instance_is_nan_and_left_out_of_the_interval() -> None:
-    weights = np.array([[2.0, 0.0], [0.0, 2.0], [1.0, 1.0]])
+def test_a_replicate_without_a_value_is_nan_and_left_out_of_the_interval() -> None:
+    drawn = np.array([[2.0, 0.0], [0.0, 2.0], [1.0, 1.0]])
+    values = np.array([[0.5, np.nan, 0.1], [np.nan, np.nan, 0.3]])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        means = bootstrap.instance_means(np.array([0.5]), np.array([0]), weights)
-        interval = bootstrap.interval(means)
-    assert_array_equal(means, [0.5, np.nan, 0.5])
-    assert interval == (0.5, 0.5)
+        means = bootstrap.weighted_means(values, drawn)
+        intervals = bootstrap.intervals(means)
+        nothing = bootstrap.interval(means[:, 1])
+        overall = bootstrap.mean_of_present(means, axis=1)
+    assert_allclose(means, [[0.5, np.nan, 0.1], [np.nan, np.nan, 0.3], [0.5, np.nan, 0.2]])
+    assert_allclose(intervals[:, 0], [0.5, 0.5])
+    assert np.isnan(intervals[:, 1]).all()
+    assert np.isnan(nothing).all()
+    assert_allclose(intervals[:, 2], bootstrap.interval(means[:, 2]))
+    assert_allclose(overall, [0.3, 0.3, 0.35])
 
 
 def test_interval_holds_its_share_of_the_replicates() -> None:
@@ -113,6 +92,6 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
     for experiment in range(150):
         values = 0.5 + np.repeat(rng.normal(0, 0.2, 60), 2) + rng.normal(0, 0.1, 120)
         weights = bootstrap.clip_weights(60, replicates=300, seed=experiment)
-        low, high = bootstrap.interval(bootstrap.instance_means(values, clip_of, weights))
+        low, high = bootstrap.interval(bootstrap.weighted_means(values[:, None], weights[:, clip_of])[:, 0])
         covered += low <= 0.5 <= high
     assert 0.88 <= covered / 150 <= 0.99

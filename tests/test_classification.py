@@ -8,7 +8,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
-from igsed_core import classification, heads
+from igsed_core import bootstrap, classification, heads, summaries
 from igsed_core.errors import IgsedError
 from igsed_core.features import FeatureFrames, Targets
 from tiny_classifier import CLASSES, tiny_head
@@ -74,8 +74,10 @@ def test_splits_in_one_table() -> None:
 
 
 def test_report_by_hand() -> None:
-    table = classification.report(HAND)
-    assert list(table.columns) == ["split", "method", "class", "metric", "value", "n"]
+    table = classification.report(HAND, threshold=0.5, seed=0, replicates=200)
+    assert list(table.columns) == summaries.COLUMNS
+    assert set(table["rule"]) == {"probability"}
+    assert set(table["threshold"]) == {0.5}
     found = {(row["class"], row["metric"]): (row["value"], row["n"]) for _, row in table.iterrows()}
     assert found["Bell", "precision"] == (pytest.approx(2 / 3), 2)
     assert found["Bell", "recall"] == (1, 2)
@@ -84,17 +86,29 @@ def test_report_by_hand() -> None:
     assert found["Hum", "recall"] == (pytest.approx(1 / 2), 2)
     assert found["Whistle", "precision"] == (0, 0)
     # the macro average is over the classes that the split holds: Whistle never sounds
-    assert found["macro", "precision"] == (pytest.approx((2 / 3 + 1) / 2), 2)
-    assert found["macro", "recall"] == (pytest.approx(3 / 4), 2)
-    assert found["macro", "f1"] == (pytest.approx((4 / 5 + 2 / 3) / 2), 2)
+    assert found["all", "precision"] == (pytest.approx((2 / 3 + 1) / 2), 2)
+    assert found["all", "recall"] == (pytest.approx(3 / 4), 2)
+    assert found["all", "f1"] == (pytest.approx((4 / 5 + 2 / 3) / 2), 2)
     assert len(found) == len(table) == 4 * 3
+
+
+def test_intervals_of_the_report_are_those_of_drawn_clips() -> None:
+    """Bell: a and b are hits, c is a false alarm. A draw without a and b does not hold the class."""
+    table = classification.report(HAND, threshold=0.5, seed=3, replicates=300)
+    table = table[table["class"] == "Bell"].set_index("metric")
+    weights = bootstrap.clip_weights(3, replicates=300, seed=3)
+    precisions = [(a + b) / (a + b + c) for a, b, c in weights if a + b]
+    assert len(precisions) < 300
+    ends = table.loc["precision", ["ci_low", "ci_high"]]
+    assert tuple(ends) == pytest.approx(tuple(np.percentile(precisions, [2.5, 97.5])))
+    assert tuple(table.loc["recall", ["ci_low", "ci_high"]]) == (1, 1)
 
 
 def test_methods_and_splits_are_reported_apart() -> None:
     both = pd.concat([HAND, predictions(("validation", "a", "Bell", T, F), method="fw_ws")], ignore_index=True)
-    table = classification.report(both)
+    table = classification.report(both, threshold=0.5, seed=0, replicates=20)
     assert set(zip(table["split"], table["method"], strict=True)) == {("test", "clip_level"), ("validation", "fw_ws")}
-    other = table[(table["method"] == "fw_ws") & (table["class"] == "macro") & (table["metric"] == "recall")]
+    other = table[(table["method"] == "fw_ws") & (table["class"] == "all") & (table["metric"] == "recall")]
     assert other["value"].item() == 0
 
 

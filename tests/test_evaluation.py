@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from igsed_core import bootstrap, evaluation, frames, metrics, thresholds
+from igsed_core import evaluation, frames, metrics, summaries, thresholds
 from igsed_core.baselines import ScoresOverTime
 from igsed_core.errors import IgsedError
 from igsed_core.maps import Maps
 
-DETECTION = ["split", "method", "average", "metric", "threshold", "value", "n", "std", "ci_low", "ci_high"]
 OTHERS = ("fw_ws", "fw_ss", "random", "energy")
 # Ten frames of 0.1 s. Instances in the order of the classifier's predictions: (clip, label, active frames).
 HAND = [("a", "Bell", [0, 1]), ("a", "Hum", [4, 5, 6, 7]), ("b", "Bell", [9]), ("c", "Bell", [2, 3])]
@@ -47,11 +47,18 @@ def cell(table: pd.DataFrame, **wanted: Any) -> pd.Series:
     return rows.iloc[0]
 
 
-def test_a_table_by_hand() -> None:
+def chosen(threshold: float) -> dict[str, dict[str, float]]:
+    return {m: {"iou": threshold, "f1": threshold} for m in (*evaluation.METHODS, "oracle")}
+
+
+def hand_report() -> evaluation.Report:
     """The frames with score 1 are above the 50th percentile, which is 0."""
-    data = by_hand([[0, 1], [4, 5], [8], [3, 4]])
-    measured = evaluation.measure(data, np.array([50.0]))
-    table = evaluation.detection(measured, chosen(50.0), replicates=50, seed=0)
+    measured = {"test": evaluation.measure(by_hand([[0, 1], [4, 5], [8], [3, 4]]), np.array([50.0]))}
+    return evaluation.report(measured, chosen(50.0), ("Bell", "Hum", "Whistle"), replicates=50, seed=0)
+
+
+def test_a_table_by_hand() -> None:
+    table = hand_report().detection
     iou = np.array([1, 2 / 4, 0, 1 / 3])
     f1 = np.array([1, 4 / 6, 0, 2 / 4])
     pointing = np.array([1, 1, 0, 1 / 2])
@@ -71,41 +78,11 @@ def test_a_table_by_hand() -> None:
     assert cell(table, method="ig", average="class", metric="iou")["value"] == pytest.approx((4 / 9 + 1 / 2) / 2)
 
 
-def chosen(threshold: float) -> dict[str, dict[str, float]]:
-    return {m: {"iou": threshold, "f1": threshold} for m in (*evaluation.METHODS, "oracle")}
-
-
-def test_intervals_are_those_of_a_bootstrap_over_clips() -> None:
-    data = by_hand([[0, 1], [4, 5], [8], [3, 4]])
-    table = evaluation.detection(evaluation.measure(data, np.array([50.0])), chosen(50.0), replicates=200, seed=7)
-    iou, clip_of, class_of = np.array([1, 1 / 2, 0, 1 / 3]), np.array([0, 0, 1, 2]), np.array([0, 1, 0, 0])
-    weights = bootstrap.clip_weights(3, replicates=200, seed=7)
-    for average, means in (
-        ("instance", bootstrap.instance_means(iou, clip_of, weights)),
-        ("class", bootstrap.class_means(iou, clip_of, class_of, weights)),
-    ):
-        row = cell(table, method="fw_ws", average=average, metric="iou")
-        assert (row["ci_low"], row["ci_high"]) == pytest.approx(bootstrap.interval(means))
-        assert row["ci_low"] <= row["value"] <= row["ci_high"]
-    # the spread over instances has an interval too: the spread of each replicate's instances
-    spreads = []
-    for row_of_weights in weights:
-        drawn = np.repeat(iou, row_of_weights[clip_of].astype(int))
-        spreads.append(drawn.std())
-    row = cell(table, method="ig", average="instance", metric="iou_std")
-    assert (row["ci_low"], row["ci_high"]) == pytest.approx(bootstrap.interval(np.array(spreads)), abs=1e-7)
-
-
 def test_by_class_by_hand() -> None:
-    data = by_hand([[0, 1], [4, 5], [8], [3, 4]])
-    measured = evaluation.measure(data, np.array([50.0]))
-    table = evaluation.per_class(measured, chosen(50.0), ("Bell", "Hum", "Whistle"), replicates=50, seed=0)
-    assert list(table.columns) == [c if c != "average" else "class" for c in DETECTION]
+    table = hand_report().per_class
     bell = cell(table, method="ig", metric="iou", **{"class": "Bell"})
     assert (bell["value"], bell["n"]) == (pytest.approx(4 / 9), 3)
-    assert cell(table, method="ig", metric="iou_std", **{"class": "Bell"})["value"] == pytest.approx(
-        np.std([1, 0, 1 / 3])
-    )
+    assert bell["std"] == pytest.approx(np.std([1, 0, 1 / 3]))
     hum = cell(table, method="ig", metric="f1", **{"class": "Hum"})
     assert (hum["value"], hum["n"], hum["std"]) == (pytest.approx(2 / 3), 1, 0)
     whistle = cell(table, method="ig", metric="iou", **{"class": "Whistle"})
@@ -113,35 +90,43 @@ def test_by_class_by_hand() -> None:
     assert whistle[["value", "std", "ci_low", "ci_high"]].isna().all()
 
 
+def test_every_two_methods_are_compared_once() -> None:
+    table = hand_report().differences
+    pairs = list(itertools.combinations(evaluation.METHODS, 2))
+    assert list(dict.fromkeys(zip(table["method"], table["other_method"], strict=True))) == pairs
+    assert (table[["value", "ci_low", "ci_high"]] == 0).all().all()  # all methods have the same scores here
+
+
 def test_columns_and_rows_of_the_tables() -> None:
     measured = {
         s: evaluation.measure(random_instances(i, s), np.arange(1.0, 100)) for i, s in enumerate(("validation", "test"))
     }
     best = evaluation.optimal_thresholds(measured["validation"])
-    own, at_ig, by_class = evaluation.report(measured, best, ("Bell", "Hum", "Whistle"), replicates=20, seed=0)
-    curves = pd.concat([evaluation.curves(m) for m in measured.values()])
-    assert list(own.columns) == list(at_ig.columns) == DETECTION
-    assert list(curves.columns) == DETECTION[:-3]
-    for table in (own, at_ig):
+    report = evaluation.report(measured, best, ("Bell", "Hum", "Whistle"), replicates=20, seed=0)
+    curves = evaluation.curves(measured, replicates=20, seed=0)
+    own, at_ig = report.detection, report.at_ig
+    for table in (own, at_ig, report.per_class, curves):
+        assert list(table.columns) == summaries.COLUMNS
         assert set(table["split"]) == {"validation", "test"}
+        assert set(table["rule"]) == {"percentile"}
+        assert len(table) == len(table.drop_duplicates(summaries.KEY_COLUMNS))
+    for table in (own, at_ig):
         assert set(table["method"]) == set(evaluation.METHODS)
-        assert set(table["average"]) == {"instance", "class"}
         assert set(table["metric"]) == {"iou", "iou_std", "f1", "pointing_game"}
-        assert len(table) == len(table.drop_duplicates(DETECTION[:4])) == 2 * 5 * 2 * 4
+        assert len(table) == 2 * 5 * (2 * 3 + 1)
         assert table.loc[table["metric"] == "pointing_game", "threshold"].isna().all()
         assert table["value"].between(0, 1).all()
-    assert set(by_class["class"]) == {"Bell", "Hum", "Whistle"}
+    assert set(report.per_class["class"]) == {"Bell", "Hum", "Whistle"}
     assert set(curves["method"]) == {*evaluation.METHODS, "oracle"}
     assert set(curves["metric"]) == {"iou", "f1"}
     assert len(curves) == 2 * 6 * 2 * 2 * 99
-    for method in evaluation.METHODS:
-        for metric in ("iou", "f1"):
-            where = {"split": "test", "method": method, "average": "class", "metric": metric}
-            assert cell(own, **where)["threshold"] == best[method][metric]
-            assert cell(at_ig, **where)["threshold"] == best["ig"][metric]
-            on_curve = cell(curves, threshold=best[method][metric], **where)
-            assert cell(own, **where)["value"] == pytest.approx(on_curve["value"])
-            assert cell(own, **where)["n"] == on_curve["n"] == 3
+    for method, metric, average in itertools.product(evaluation.METHODS, ("iou", "f1"), ("instance", "class")):
+        where = {"split": "test", "method": method, "average": average, "metric": metric}
+        assert cell(own, **where)["threshold"] == best[method][metric]
+        assert cell(at_ig, **where)["threshold"] == best["ig"][metric]
+        on_curve = cell(curves, threshold=best[method][metric], **where)
+        for column in ("value", "n", "ci_low", "ci_high"):
+            assert cell(own, **where)[column] == pytest.approx(on_curve[column])
 
 
 def test_thresholds_come_from_validation_alone() -> None:
@@ -150,7 +135,7 @@ def test_thresholds_come_from_validation_alone() -> None:
     best = evaluation.optimal_thresholds(validation)
     for seed in (1, 2):
         measured = {"validation": validation, "test": evaluation.measure(random_instances(seed), grid)}
-        table = evaluation.report(measured, best, ("Bell",), replicates=10, seed=0)[0]
+        table = evaluation.report(measured, best, ("Bell",), replicates=10, seed=0).detection
         found = table[(table["metric"] == "iou") & (table["average"] == "instance")]
         for split in ("validation", "test"):
             rows = found[found["split"] == split]
@@ -180,13 +165,6 @@ def test_measures_are_those_of_single_instances(seed: int) -> None:
                 assert measured.values[method]["iou"][t, i] == metrics.iou(mask, data.truth[i])
                 assert measured.values[method]["f1"][t, i] == metrics.f1(mask, data.truth[i])
             assert measured.values[method]["pointing_game"][0, i] == metrics.pointing_game(scores[i], data.truth[i])
-
-
-def test_class_average_weighs_classes_alike() -> None:
-    values = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.5]])
-    labels = np.array(["Bell", "Hum", "Hum"])
-    assert_allclose(evaluation.class_average(values, labels), [1 / 2, 3 / 8])
-    assert_allclose(values.mean(axis=1), [1 / 3, 1 / 2])
 
 
 # --- from predictions, events and scores to instances --------------------------------------------------------

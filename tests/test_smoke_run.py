@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from igsed_core import config, stages
+from igsed_core import config, stages, summaries
 
-COLUMNS = ["experiment", "seed", "split", "method", "average", "metric", "threshold", "value", "n"]
+COLUMNS = ["experiment", "seed", *summaries.COLUMNS]
 
 
 def planned(run, *overrides):
@@ -51,7 +51,7 @@ def test_execution_parameters_rerun_nothing(smoke_run):
 
 def test_detection_table_is_tidy_and_complete(smoke_run):
     table = pd.read_csv(smoke_run.root / "results" / "detection.csv")
-    assert list(table.columns[: len(COLUMNS)]) == COLUMNS
+    assert list(table.columns) == COLUMNS
     key = ["split", "method", "average", "metric"]
     assert not table.duplicated(key).any()
     expected = pd.MultiIndex.from_product(
@@ -62,10 +62,22 @@ def test_detection_table_is_tidy_and_complete(smoke_run):
             ["iou", "iou_std", "f1", "pointing_game"],
         ]
     )
-    assert set(map(tuple, table[key].to_numpy())) == set(expected)
+    found = set(map(tuple, table[key].to_numpy()))
+    assert found == {row for row in expected if row[2:] != ("class", "iou_std")}
+    assert (table["rule"] == "percentile").all()
+    assert (table["class"] == "all").all()
+    assert (table["ci_low"] <= table["ci_high"]).all()
     assert table["value"].between(0, 1).all()
     assert table.loc[table["metric"] == "pointing_game", "threshold"].isna().all()
     assert (table.loc[table["metric"] != "pointing_game", "threshold"].between(1, 99)).all()
+
+
+def test_every_other_result_has_the_same_columns(smoke_run):
+    for name in ("classification", "per_class", "curves", "detection_at_ig_threshold"):
+        assert list(pd.read_csv(smoke_run.root / "results" / f"{name}.csv").columns) == COLUMNS, name
+    table = pd.read_csv(smoke_run.root / "results" / "differences.csv")
+    assert list(table.columns) == ["experiment", "seed", *summaries.DIFFERENCE_COLUMNS]
+    assert len(table.drop_duplicates(["method", "other_method"])) == 10
 
 
 def test_methods_share_their_instances(smoke_run):

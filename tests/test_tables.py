@@ -11,6 +11,7 @@ from igsed_core import paper, tables
 from igsed_core.tables import cells, display, prose
 
 NARROW = "\N{NO-BREAK SPACE}"
+MINUS = "\N{MINUS SIGN}"
 
 
 def row_of(table, name):
@@ -27,16 +28,16 @@ def test_a_value_has_two_decimals_and_its_interval():
 def test_table_1_has_the_papers_value_where_it_has_the_class():
     table = tables.table_1(result_tables.classification())
     blender, kettle = row_of(table, "Blender"), row_of(table, "Kettle")
-    assert tuple(blender["Recall"]) == ("0.50", "0.15")
-    assert tuple(kettle["F1"]) == ("0.75", "–")
-    assert tuple(row_of(table, "Mean over classes")["F1"]) == ("0.75", "–")  # other classes, another mean
+    assert tuple(blender["Recall"]) == (f"0.50 [0.45,{NARROW}0.55]", "0.15")
+    assert tuple(kettle["F1"]) == (f"0.75 [0.70,{NARROW}0.80]", "–")
+    assert tuple(row_of(table, "Mean over classes")["F1"])[1] == "–"  # other classes, another mean
     assert blender["", "clips"] == "10"
 
 
 def test_means_stand_side_by_side_where_the_classes_are_the_papers():
     published = paper.classification()
-    wide = pd.concat([published, published.drop(columns="class").mean().to_frame().T.assign(**{"class": "macro"})])
-    tidy = wide.melt("class", var_name="metric").assign(split="test", method="clip_level", n=10)
+    wide = pd.concat([published, published.drop(columns="class").mean().to_frame().T.assign(**{"class": "all"})])
+    tidy = wide.melt("class", var_name="metric").assign(split="test", method="clip_level", n=10, ci_low=np.nan)
     means = row_of(tables.table_1(tidy), "Mean over classes")
     for group in ("Precision", "Recall", "F1"):
         assert means[group, "this run"] == means[group, "paper"]
@@ -50,10 +51,12 @@ def test_table_2_compares_every_method_with_the_paper():
         value = result_tables.VALUE[method]
         assert row["IoU", "this run"] == f"{value:.2f} [{value - 0.04:.2f},{NARROW}{value + 0.04:.2f}]"
         assert row["at IG's thresholds", "IoU"] == row["IoU", "this run"]
-        assert row["Std IoU", "this run"] == "0.20"
+        assert row["Std IoU", "this run"] == f"0.20 [0.15,{NARROW}0.25]"
         for group, metric in (("IoU", "iou"), ("F1", "f1"), ("Std IoU", "iou_std"), ("Pointing game", "pointing_game")):
             assert float(row[group, "paper"]) == pytest.approx(published.loc[method, metric], abs=0.005)
-    assert "at IG's thresholds" not in tables.table_2(result_tables.detection()).columns.get_level_values(0)
+    over_classes = tables.table_2(result_tables.detection(), average="class")
+    assert set(over_classes["Std IoU", "this run"]) == {"0.20"}  # over classes: from the column `std`
+    assert "at IG's thresholds" not in over_classes.columns.get_level_values(0)
 
 
 def test_table_3_shows_empty_classes_and_class_means():
@@ -65,6 +68,14 @@ def test_table_3_shows_empty_classes_and_class_means():
     assert means["FW-SS F1", "this run"] == "0.70"
     assert means["FW-SS F1", "paper"] == "–"  # a mean over other classes
     assert "[" in row_of(tables.table_3(result_tables.per_class()), "Cat")["IG IoU", "this run"]
+
+
+def test_differences_stand_a_row_a_pair():
+    table = tables.differences_table(result_tables.differences())
+    assert list(table.columns) == ["Difference", "IoU", "F1", "Pointing game"]
+    assert list(table["Difference"]) == [f"IG less {other}" for other in ("FW-WS", "FW-SS", "Random", "Energy")]
+    assert table["IoU"].iloc[1] == f"{MINUS}0.20 [{MINUS}0.24,{NARROW}{MINUS}0.16]"
+    assert cells.number(-0.001) == "0.00"
 
 
 def test_instances_add_up():
@@ -111,11 +122,13 @@ def test_bank_counts_files_by_class_and_pool():
 
 
 def test_the_text_compares_by_intervals():
-    found = {"detection": result_tables.detection(0.04), "instances": result_tables.instances()}
+    found = {"detection": result_tables.detection(), "instances": result_tables.instances()}
+    found["differences"] = result_tables.differences(0.04)
     texts = prose.sentences(found)
     assert texts["ig_iou_to_random"] == texts["ig_iou_to_energy"] == "above"
     assert texts["ig_iou_to_fw_ws"] == texts["ig_iou_to_fw_ss"] == "below"
-    wide = prose.sentences({**found, "detection": result_tables.detection(0.06)})
+    assert texts["ig_iou_less_fw_ws"] == f"{MINUS}0.10 [{MINUS}0.14,{NARROW}{MINUS}0.06]"
+    wide = prose.sentences({**found, "differences": result_tables.differences(0.11)})
     assert wide["ig_iou_to_fw_ws"] == wide["ig_iou_to_energy"] == "level with"
     assert wide["ig_iou_to_fw_ss"] == "below"
     assert texts["n_instances"] == "15"

@@ -1,9 +1,11 @@
-"""Bootstrap over clips: how sure a mean over (clip, class) instances is."""
+"""Bootstrap over clips: how sure a figure is. Whatever is averaged comes and goes with its clip."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+
+REPLICATES = 1000  # where no parameter says otherwise
 
 
 def clip_weights(n_clips: int, *, replicates: int, seed: int) -> NDArray[np.float64]:
@@ -19,28 +21,9 @@ def clip_weights(n_clips: int, *, replicates: int, seed: int) -> NDArray[np.floa
     return rng.multinomial(n_clips, np.full(n_clips, 1.0 / n_clips), size=replicates).astype(float)
 
 
-def instance_means(
-    values: NDArray[np.float64], clip_of: NDArray[np.int64], weights: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Mean over instances in each replicate; an instance comes and goes with its clip.
-
-    Parameters
-    ----------
-    values
-        ``[shape=(n_instances,)]``
-    clip_of
-        Row of each instance's clip.
-    weights
-        From :func:`clip_weights`.
-
-    Returns
-    -------
-    np.ndarray [shape=(replicates,)]
-        NaN in a replicate that holds no instance.
-    """
-    drawn = weights[:, clip_of]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return drawn @ values / drawn.sum(axis=1)
+def with_sample(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Put the sample itself, every clip once, before the replicates as row 0."""
+    return np.concatenate([np.ones((1, weights.shape[1])), weights])
 
 
 def weighted_means(values: NDArray[np.float64], drawn: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -63,27 +46,18 @@ def weighted_means(values: NDArray[np.float64], drawn: NDArray[np.float64]) -> N
         return (drawn @ np.where(there, values, 0.0)) / (drawn @ there.astype(float))
 
 
-def class_means(
-    values: NDArray[np.float64],
-    clip_of: NDArray[np.int64],
-    class_of: NDArray[np.int64],
-    weights: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Mean over classes of the means over their instances, in each replicate.
-
-    Returns
-    -------
-    np.ndarray [shape=(replicates,)]
-        Classes without an instance in a replicate are left out of it.
-    """
-    by_class = [instance_means(values[class_of == c], clip_of[class_of == c], weights) for c in np.unique(class_of)]
-    return np.nanmean(by_class, axis=0)
+def mean_of_present(values: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+    """Mean along an axis of what is not NaN; NaN where nothing is left."""
+    there = ~np.isnan(values)
+    with np.errstate(invalid="ignore"):
+        return np.nansum(values, axis=axis) / there.sum(axis=axis)
 
 
 def interval(replicates: NDArray[np.float64], level: float = 0.95) -> tuple[float, float]:
-    """Percentile interval of bootstrap replicates."""
+    """Percentile interval of bootstrap replicates; those that are NaN are left out."""
     tail = 50 * (1 - level)
-    low, high = np.nanpercentile(replicates, [tail, 100 - tail])
+    there = replicates[~np.isnan(replicates)]
+    low, high = np.percentile(there, [tail, 100 - tail]) if there.size else (np.nan, np.nan)
     return float(low), float(high)
 
 
@@ -104,7 +78,9 @@ def intervals(replicates: NDArray[np.float64], level: float = 0.95) -> NDArray[n
     """
     tail = 50 * (1 - level)
     result = np.full((2, replicates.shape[1]), np.nan)
-    there = ~np.isnan(replicates).all(axis=0)
-    if there.any():
-        result[:, there] = np.nanpercentile(replicates[:, there], [tail, 100 - tail], axis=0)
+    absent = np.isnan(replicates)
+    whole = ~absent.any(axis=0)
+    result[:, whole] = np.percentile(replicates[:, whole], [tail, 100 - tail], axis=0)
+    for column in np.flatnonzero(~whole & ~absent.all(axis=0)):
+        result[:, column] = interval(replicates[:, column], level)
     return result

@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 import torch
 
-from igsed_core import metrics
+from igsed_core import bootstrap, metrics, summaries
 from igsed_core.errors import IgsedError
 from igsed_core.features import FeatureFrames, Targets
 from igsed_core.heads import Head
 
+RULE = "probability"  # in the column `rule`
 _NOTHING_TO_LOCATE = (
     "so there is nothing to locate: train on more soundscapes ('n_train'), or lower 'probability_threshold'"
 )
@@ -69,27 +70,45 @@ def predict_splits(
     )
 
 
-def report(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Precision, recall and F1 of each class and their macro averages, a row a figure.
+def report(
+    predictions: pd.DataFrame, *, threshold: float, seed: int, replicates: int = bootstrap.REPLICATES
+) -> pd.DataFrame:
+    """Precision, recall and F1 of each class and their macro averages, with intervals, a row a figure.
+
+    Parameters
+    ----------
+    predictions
+        From :func:`predict`.
+    threshold
+        The probability over which a class was called detected.
+    seed, replicates
+        Of the bootstrap over clips. A replicate without the class does not count for it.
 
     Returns
     -------
     pd.DataFrame
-        ``split, method, class, metric, value, n``; ``n`` is the number of clips that hold the class
-        (for ``macro``: the number of classes that the split holds, over which it averages).
+        The columns of :data:`igsed_core.summaries.COLUMNS`. In the row of a class ``n`` is the number of clips
+        that hold it; the mean over classes is over the ``n`` classes that the split holds.
     """
-    rows = []
+    rows: list[tuple[object, ...]] = []
     for (split, method), group in predictions.groupby(["split", "method"], sort=False):
         present = group.pivot_table(index="clip", columns="label", values="present", aggfunc="first")
         detected = group.pivot_table(index="clip", columns="label", values="detected", aggfunc="first")
-        figures = metrics.precision_recall_f1(detected.to_numpy(dtype=bool), present.to_numpy(dtype=bool))
-        counts = present.sum()
-        for metric, values in zip(("precision", "recall", "f1"), figures, strict=True):
-            for label, value in zip(present.columns, values, strict=True):
-                rows.append((split, method, label, metric, value, int(counts[label])))
-            held = counts.to_numpy() > 0
-            rows.append((split, method, "macro", metric, values[held].mean(), int(held.sum())))
-    return pd.DataFrame(rows, columns=["split", "method", "class", "metric", "value", "n"])
+        truth, found = present.to_numpy(dtype=bool), detected.to_numpy(dtype=bool)
+        weights = bootstrap.with_sample(bootstrap.clip_weights(len(truth), replicates=replicates, seed=seed))
+        tp, fp, fn = (weights @ which.astype(float) for which in (found & truth, found & ~truth, ~found & truth))
+        held = truth.any(axis=0)
+        for metric, values in zip(("precision", "recall", "f1"), metrics.of_counts(tp, fp, fn), strict=True):
+            values[1:][(tp + fn)[1:] == 0] = np.nan
+            key = (split, method, RULE, metric)
+            ends = bootstrap.intervals(values[1:]).T
+            for label, value, n, interval in zip(present.columns, values[0], truth.sum(axis=0), ends, strict=True):
+                rows.append((*key, label, summaries.INSTANCE, threshold, value, n, np.nan, *interval))
+            mean = bootstrap.mean_of_present(values[:, held], axis=1)
+            spread = values[0, held].std() if held.any() else np.nan
+            over_classes = (mean[0], int(held.sum()), spread, *bootstrap.interval(mean[1:]))
+            rows.append((*key, summaries.ALL, summaries.CLASS, threshold, *over_classes))
+    return pd.DataFrame(rows, columns=summaries.COLUMNS)
 
 
 def detections(predictions: pd.DataFrame) -> pd.DataFrame:

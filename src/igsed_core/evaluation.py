@@ -6,21 +6,24 @@ the same for every method, so that methods compare like with like.
 
 from __future__ import annotations
 
+import functools
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from igsed_core import bootstrap, classification, frames, metrics, thresholds
+from igsed_core import classification, frames, metrics, summaries, thresholds
 from igsed_core.baselines import ScoresOverTime
 from igsed_core.maps import STEP, Maps
+from igsed_core.summaries import Series
 
 METHODS = ("ig", "fw_ws", "fw_ss", "random", "energy")
 ORACLE = "oracle"
 THRESHOLDED = ("iou", "f1")
-CURVE_COLUMNS = ["split", "method", "average", "metric", "threshold", "value", "n"]
-DETECTION_COLUMNS = [*CURVE_COLUMNS, "std", "ci_low", "ci_high"]
+RULE = "percentile"  # the paper's rule, in the column `rule`
 
 
 @dataclass(frozen=True)
@@ -162,39 +165,6 @@ def measure(data: Instances, grid: NDArray[np.float64]) -> Measured:
     return Measured(data.index, grid, values)
 
 
-def class_average(values: NDArray[np.float64], labels: NDArray[np.str_]) -> NDArray[np.float64]:
-    """Mean over classes of the means over each class's instances, along the last axis."""
-    return np.mean([values[..., labels == c].mean(axis=-1) for c in np.unique(labels)], axis=0)
-
-
-def curves(measured: Measured) -> pd.DataFrame:
-    """Return IoU and F1 at every threshold, averaged both ways (paper, Fig. 3)."""
-    labels = measured.index["label"].to_numpy(dtype=str)
-    split = measured.index["split"].iloc[0]
-    tables = []
-    for method, by_metric in measured.values.items():
-        for metric in THRESHOLDED:
-            values = by_metric[metric]
-            for average, mean, n in (
-                ("instance", values.mean(axis=-1), len(labels)),
-                ("class", class_average(values, labels), len(np.unique(labels))),
-            ):
-                tables.append(
-                    pd.DataFrame(
-                        {
-                            "split": split,
-                            "method": method,
-                            "average": average,
-                            "metric": metric,
-                            "threshold": measured.thresholds,
-                            "value": mean,
-                            "n": n,
-                        }
-                    )
-                )
-    return pd.concat(tables, ignore_index=True)
-
-
 def optimal_thresholds(validation: Measured) -> dict[str, dict[str, float]]:
     """Return, by method and metric, the threshold with the best instance average (the lowest of equals)."""
     return {
@@ -205,139 +175,104 @@ def optimal_thresholds(validation: Measured) -> dict[str, dict[str, float]]:
     }
 
 
-def detection(measured: Measured, chosen: dict[str, dict[str, float]], *, replicates: int, seed: int) -> pd.DataFrame:
-    """Return each method at its thresholds, over instances and over classes (paper, Table II).
+def along_thresholds(measured: Measured) -> list[Series]:
+    """Return IoU and F1 of every method at every threshold."""
+    return [
+        Series(method, RULE, metric, by_metric[metric][row], float(threshold))
+        for method, by_metric in measured.values.items()
+        for metric in THRESHOLDED
+        for row, threshold in enumerate(measured.thresholds)
+    ]
+
+
+def at_thresholds(
+    measured: Measured, chosen: dict[str, dict[str, float]], methods: Sequence[str] = METHODS
+) -> list[Series]:
+    """Return every metric of some methods at the chosen thresholds; the pointing game has none.
 
     Parameters
     ----------
     measured
         One split's metrics.
     chosen
-        Method -> metric -> threshold, from :func:`optimal_thresholds`.
-    replicates, seed
-        Of the bootstrap over clips.
-
-    Returns
-    -------
-    pd.DataFrame
-        ``split, method, average, metric, threshold, value, n, std, ci_low, ci_high``. ``std`` is the
-        standard deviation over what is averaged; the 95 % interval is a bootstrap over clips with the
-        thresholds held.
+        Method -> metric -> threshold, from :func:`optimal_thresholds`; the nearest of the grid is taken.
+    methods
+        Which, in this order.
     """
-    labels = measured.index["label"].to_numpy(dtype=str)
-    clips, clip_of = np.unique(measured.index["clip"].to_numpy(dtype=str), return_inverse=True)
-    names, class_of = np.unique(labels, return_inverse=True)
-    weights = bootstrap.clip_weights(len(clips), replicates=replicates, seed=seed)
-    split = measured.index["split"].iloc[0]
-    rows = []
-    for method, metric, threshold, values in _at(measured, chosen):
-        by_class = np.array([values[class_of == c].mean() for c in range(len(names))])
-        over_instances = bootstrap.instance_means(values, clip_of, weights)
-        over_classes = bootstrap.class_means(values, clip_of, class_of, weights)
-        for average, spread, replicated in (
-            ("instance", values, over_instances),
-            ("class", by_class, over_classes),
-        ):
-            interval = bootstrap.interval(replicated)
-            rows.append(
-                (
-                    split,
-                    method,
-                    average,
-                    metric,
-                    threshold,
-                    spread.mean(),
-                    len(spread),
-                    spread.std(),
-                    *interval,
-                )
-            )
-            if metric == "iou":
-                spreads = (
-                    np.sqrt(np.clip(bootstrap.instance_means(values**2, clip_of, weights) - over_instances**2, 0, None))
-                    if average == "instance"
-                    else np.full(replicates, np.nan)
-                )
-                interval = bootstrap.interval(spreads) if average == "instance" else (np.nan, np.nan)
-                rows.append(
-                    (
-                        split,
-                        method,
-                        average,
-                        "iou_std",
-                        threshold,
-                        spread.std(),
-                        len(spread),
-                        np.nan,
-                        *interval,
-                    )
-                )
-    return pd.DataFrame(rows, columns=DETECTION_COLUMNS)
-
-
-def per_class(
-    measured: Measured,
-    chosen: dict[str, dict[str, float]],
-    classes: tuple[str, ...],
-    *,
-    replicates: int,
-    seed: int,
-) -> pd.DataFrame:
-    """Return each method at its thresholds, a class (paper, Table III).
-
-    Returns
-    -------
-    pd.DataFrame
-        ``split, method, class, metric, threshold, value, n, std, ci_low, ci_high``. A class without an
-        instance has ``n`` 0 and no value.
-    """
-    labels = measured.index["label"].to_numpy(dtype=str)
-    clips, clip_of = np.unique(measured.index["clip"].to_numpy(dtype=str), return_inverse=True)
-    weights = bootstrap.clip_weights(len(clips), replicates=replicates, seed=seed)
-    split = measured.index["split"].iloc[0]
-    rows: list[tuple[object, ...]] = []
-    for method, metric, threshold, values in _at(measured, chosen):
-        for label in classes:
-            mine = labels == label
-            if not mine.any():
-                rows.append((split, method, label, metric, threshold, np.nan, 0, np.nan, np.nan, np.nan))
+    result = []
+    for method in methods:
+        for metric, values in measured.values[method].items():
+            if metric not in THRESHOLDED:
+                result.append(Series(method, RULE, metric, values[0]))
                 continue
-            v = values[mine]
-            interval = bootstrap.interval(bootstrap.instance_means(v, clip_of[mine], weights))
-            rows.append((split, method, label, metric, threshold, v.mean(), len(v), v.std(), *interval))
-            if metric == "iou":
-                rows.append((split, method, label, "iou_std", threshold, v.std(), len(v), *[np.nan] * 3))
-    columns = ["class" if name == "average" else name for name in DETECTION_COLUMNS]
-    return pd.DataFrame(rows, columns=columns)
+            threshold = chosen[method][metric]
+            row = int(np.abs(measured.thresholds - threshold).argmin())
+            result.append(Series(method, RULE, metric, values[row], threshold))
+    return result
+
+
+def curves(measured: dict[str, Measured], *, replicates: int, seed: int) -> pd.DataFrame:
+    """Return IoU and F1 at every threshold, averaged both ways, of all splits (paper, Fig. 3).
+
+    Returns
+    -------
+    pd.DataFrame
+        As :func:`igsed_core.summaries.summarise`.
+    """
+    return pd.concat(
+        [
+            summaries.summarise(m.index, along_thresholds(m), replicates=replicates, seed=seed)
+            for m in measured.values()
+        ],
+        ignore_index=True,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """Tidy tables of all splits, as :func:`igsed_core.summaries.summarise` makes them.
+
+    Attributes
+    ----------
+    detection
+        Each method at its own thresholds, over instances and over classes (paper, Table II).
+    at_ig
+        The same with every method at the thresholds chosen for IG.
+    per_class
+        ``detection`` within each class (paper, Table III); one without an instance has ``n`` 0 and no value.
+    differences
+        Of each method and those after it, paired (:func:`igsed_core.summaries.differences`).
+    """
+
+    detection: pd.DataFrame
+    at_ig: pd.DataFrame
+    per_class: pd.DataFrame
+    differences: pd.DataFrame
 
 
 def report(
     measured: dict[str, Measured],
     chosen: dict[str, dict[str, float]],
-    classes: tuple[str, ...],
+    classes: Sequence[str],
     *,
     replicates: int,
     seed: int,
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Return :func:`detection`, the same at IG's thresholds for every method, and :func:`per_class`, of all splits."""
+) -> Report:
+    """Compare the methods at the chosen thresholds; the intervals hold these fixed."""
+    summarise = functools.partial(summaries.summarise, replicates=replicates, seed=seed, spread_of=("iou",))
     at_ig = {method: chosen["ig"] for method in chosen}
-    options = {"replicates": replicates, "seed": seed}
-    return (
-        pd.concat([detection(m, chosen, **options) for m in measured.values()], ignore_index=True),
-        pd.concat([detection(m, at_ig, **options) for m in measured.values()], ignore_index=True),
-        pd.concat([per_class(m, chosen, classes, **options) for m in measured.values()], ignore_index=True),
+    pairs = [((one, RULE), (other, RULE)) for one, other in itertools.combinations(METHODS, 2)]
+    own, common, apart = [], [], []
+    for m in measured.values():
+        series = at_thresholds(m, chosen)
+        own.append(summarise(m.index, series, classes=classes))
+        common.append(summarise(m.index, at_thresholds(m, at_ig)))
+        apart.append(summaries.differences(m.index, series, pairs, replicates=replicates, seed=seed))
+    table = pd.concat(own, ignore_index=True)
+    whole = table["class"] == summaries.ALL
+    return Report(
+        table[whole].reset_index(drop=True),
+        pd.concat(common, ignore_index=True),
+        table[~whole].reset_index(drop=True),
+        pd.concat(apart, ignore_index=True),
     )
-
-
-def _at(measured: Measured, chosen: dict[str, dict[str, float]]) -> list[tuple[str, str, float, NDArray[np.float64]]]:
-    """Return (method, metric, threshold, values of the instances) at the chosen thresholds."""
-    result = []
-    for method in METHODS:
-        for metric, values in measured.values[method].items():
-            if metric not in THRESHOLDED:
-                result.append((method, metric, np.nan, values[0]))
-                continue
-            threshold = chosen[method][metric]
-            row = int(np.abs(measured.thresholds - threshold).argmin())
-            result.append((method, metric, threshold, values[row]))
-    return result

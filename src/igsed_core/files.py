@@ -64,7 +64,10 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
         table.to_csv(temporary, index=False)
 
 
-TEXT_COLUMNS = ("clip", "label", "class", "split", "method", "average", "metric", "experiment", "source_file")
+TEXT_COLUMNS = (
+    *("clip", "label", "class", "split", "method", "rule", "other_method", "other_rule", "average", "metric"),
+    *("experiment", "source_file"),
+)
 
 
 def read_table(path: Path) -> pd.DataFrame:

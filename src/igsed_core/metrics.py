@@ -82,13 +82,25 @@ def precision_recall_f1(
     -------
     tuple of np.ndarray [shape=(n_classes,)]
     """
-    tp, fp, fn = counts(detected.T, present.T)
-    with np.errstate(invalid="ignore"):
-        precision = np.where(tp + fp > 0, tp / np.maximum(tp + fp, 1), 0.0)
-        recall = np.where(tp + fn > 0, tp / np.maximum(tp + fn, 1), 0.0)
-        score = np.where(2 * tp + fp + fn > 0, 2 * tp / np.maximum(2 * tp + fp + fn, 1), 0.0)
-    return precision, recall, score
+    return of_counts(*counts(detected.T, present.T))
 
 
-def _ratio(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.float64]:
-    return np.where(whole > 0, part / np.maximum(whole, 1), 1.0)
+def of_counts(
+    tp: NDArray[np.integer] | NDArray[np.floating],
+    fp: NDArray[np.integer] | NDArray[np.floating],
+    fn: NDArray[np.integer] | NDArray[np.floating],
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Precision, recall and F1 of counts of any shape; 0 where there is nothing to divide by."""
+    return (
+        _ratio(tp, tp + fp, of_nothing=0.0),
+        _ratio(tp, tp + fn, of_nothing=0.0),
+        _ratio(2 * tp, 2 * tp + fp + fn, of_nothing=0.0),
+    )
+
+
+def _ratio(
+    part: NDArray[np.integer] | NDArray[np.floating],
+    whole: NDArray[np.integer] | NDArray[np.floating],
+    of_nothing: float = 1.0,
+) -> NDArray[np.float64]:
+    return np.where(whole > 0, part / np.maximum(whole, 1), of_nothing)

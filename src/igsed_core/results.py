@@ -15,6 +15,7 @@ TABLES = {
     "instances": ("training", "pairs present, evaluated, missed and false"),
     "detection": ("threshold_sensitivity", "each method at its own thresholds (Table II)"),
     "per_class": ("threshold_sensitivity", "the same, a class (Table III)"),
+    "differences": ("threshold_sensitivity", "paired differences between methods at their own thresholds"),
     "curves": ("threshold_sensitivity", "IoU and F1 at every threshold (Fig. 3)"),
     "detection_at_ig_threshold": (
         "threshold_sensitivity",

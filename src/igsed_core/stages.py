@@ -51,6 +51,7 @@ class Stage:
 
 
 _ENCODERS = ("frontend.py", "encoders/**/*", "features.py", "heads.py", "classifier.py", "audio.py")
+_SUMMARIES = ("summaries.py", "bootstrap.py")
 
 STAGES: dict[str, Stage] = {
     stage.name: stage
@@ -65,7 +66,7 @@ STAGES: dict[str, Stage] = {
             "training",
             "02_training",
             ("data_synthesis",),
-            (*_ENCODERS, "training.py", "classification.py", "frames.py", "metrics.py"),
+            (*_ENCODERS, "training.py", "classification.py", "frames.py", "metrics.py", *_SUMMARIES),
         ),
         Stage(
             "integrated_gradients",
@@ -84,7 +85,7 @@ STAGES: dict[str, Stage] = {
             "threshold_sensitivity",
             "05_threshold_sensitivity",
             ("data_synthesis", "training", "integrated_gradients", "baselines"),
-            ("frames.py", "thresholds.py", "metrics.py", "evaluation.py", "bootstrap.py"),
+            ("frames.py", "thresholds.py", "metrics.py", "evaluation.py", *_SUMMARIES),
         ),
         Stage(
             "results",

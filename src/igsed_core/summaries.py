@@ -58,9 +58,7 @@ class _Resampled:
     @property
     def of_classes(self) -> NDArray[np.float64]:
         """Mean over the classes that have a value: ``(1 + replicates, n_series)``."""
-        there = ~np.isnan(self.by_class)
-        with np.errstate(invalid="ignore"):
-            return np.nansum(self.by_class, axis=0) / there.sum(axis=0)
+        return bootstrap.mean_of_present(self.by_class, axis=0)
 
 
 def summarise(
@@ -103,7 +101,7 @@ def summarise(
     intervals = {
         INSTANCE: bootstrap.intervals(means.instance[1:]),
         CLASS: bootstrap.intervals(means.of_classes[1:]),
-        **{name: bootstrap.intervals(means.by_class[i, 1:]) for i, name in enumerate(names)},
+        **{name: bootstrap.intervals(means.by_class[i, 1:]) for i, name in enumerate(names) if name in classes},
     }
     spreads = _spreads(index, series, spread_of, means, replicates=replicates, seed=seed)
     for i, one in enumerate(series):
@@ -200,8 +198,7 @@ def _resample(
     seed: int,
 ) -> _Resampled:
     clips, clip_of = np.unique(index["clip"].to_numpy(dtype=str), return_inverse=True)
-    weights = bootstrap.clip_weights(len(clips), replicates=replicates, seed=seed)
-    weights = np.concatenate([np.ones((1, len(clips))), weights])  # the sample itself first
+    weights = bootstrap.with_sample(bootstrap.clip_weights(len(clips), replicates=replicates, seed=seed))
     return _Resampled(
         bootstrap.weighted_means(values, weights[:, clip_of]),
         np.stack([bootstrap.weighted_means(values[labels == c], weights[:, clip_of[labels == c]]) for c in names]),

@@ -63,7 +63,7 @@ def threshold_curves(
     Parameters
     ----------
     curves
-        ``split, method, average, metric, threshold, value``
+        ``split, method, average, metric, threshold, value, ci_low, ci_high``; bands are the 95 % intervals.
     peaks
         ``method, metric, threshold, value`` of the points to mark; by default the highest of each curve.
     split, average
@@ -80,6 +80,9 @@ def threshold_curves(
             rows = chosen[(chosen["method"] == method) & (chosen["metric"] == metric)].sort_values("threshold")
             faint = method in _WEIGHTS
             line = ":" if method == "oracle" else _LINES[metric]
+            if not faint:
+                band = (rows["threshold"], rows["ci_low"], rows["ci_high"])
+                ax.fill_between(*band, color=style.COLOURS[method], alpha=0.15, lw=0)
             ax.plot(
                 *(rows["threshold"], rows["value"]),
                 color=style.COLOURS[method],

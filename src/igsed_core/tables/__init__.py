@@ -11,11 +11,12 @@ from igsed_core.tables.overview import (
     soundscapes_table,
 )
 from igsed_core.tables.prose import glue_results
-from igsed_core.tables.results import instances_table, table_1, table_2, table_3, thresholds_table
+from igsed_core.tables.results import differences_table, instances_table, table_1, table_2, table_3, thresholds_table
 
 __all__ = [
     "bank_table",
     "completeness_table",
+    "differences_table",
     "encoder_table",
     "engines_table",
     "glue_results",

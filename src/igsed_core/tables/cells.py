@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -15,7 +15,10 @@ Cells = dict[tuple[str, str], object]
 
 def number(value: Any, digits: int = 2) -> str:
     """Format a number; an en dash stands for one that there is not."""
-    return NONE if value is None or pd.isna(value) else f"{float(value):.{digits}f}"
+    if value is None or pd.isna(value):
+        return NONE
+    text = f"{float(value):.{digits}f}"
+    return text.replace("-", "\N{MINUS SIGN}") if float(text) else text.lstrip("-")
 
 
 def with_interval(row: Mapping[str, Any] | None) -> str:
@@ -36,7 +39,7 @@ def frame(rows: dict[str, Cells], first: str) -> pd.DataFrame:
     return table.set_axis(pd.MultiIndex.from_tuples(columns), axis=1).reset_index(drop=True)
 
 
-def by_key(table: pd.DataFrame, key: tuple[str, ...], **where: str) -> dict[Hashable, dict[str, Any]]:
+def by_key(table: pd.DataFrame, key: tuple[str, ...], **where: str) -> dict[tuple[str, ...], dict[str, Any]]:
     """Rows of a tidy table by key; only those with the given values."""
     for column, value in where.items():
         table = table[table[column] == value]

@@ -17,8 +17,9 @@ def glue_results(found: dict[str, pd.DataFrame], *, split: str = "test") -> None
     """Make the main results available to the pages' text.
 
     Keys: ``<method>_<metric>`` (``value [low, high]``), ``paper_<method>_<metric>``, ``class_<method>_<metric>``
-    (mean over classes), ``ig_<metric>_to_<method>`` (``above``, ``below`` or ``level with``), ``n_instances``,
-    ``n_present``, ``n_classes``, ``ig_<metric>_threshold``.
+    (mean over classes), ``ig_<metric>_to_<method>`` (``above``, ``below`` or ``level with``),
+    ``ig_<metric>_less_<method>`` (the paired difference with its interval), ``n_instances``, ``n_present``,
+    ``n_classes``, ``ig_<metric>_threshold``.
 
     Parameters
     ----------
@@ -37,6 +38,7 @@ def sentences(found: dict[str, pd.DataFrame], *, split: str = "test") -> dict[st
     """Return the words and numbers that :func:`glue_results` hands to the text, by key."""
     ours = by_key(found["detection"], ("method", "metric"), split=split, average="instance")
     by_class = by_key(found["detection"], ("method", "metric"), split=split, average="class")
+    apart = by_key(found["differences"], ("method", "other_method", "metric"), split=split, average="instance")
     published = paper.detection().set_index("method")
     counted = found["instances"][found["instances"]["split"] == split]
     texts = {
@@ -50,14 +52,16 @@ def sentences(found: dict[str, pd.DataFrame], *, split: str = "test") -> dict[st
             texts[f"class_{method}_{metric}"] = with_interval(by_class[method, metric])
             texts[f"paper_{method}_{metric}"] = number(published.loc[method, metric])
             if method != "ig":
-                texts[f"ig_{metric}_to_{method}"] = _compare(ours["ig", metric], ours[method, metric])
+                difference = apart["ig", method, metric]
+                texts[f"ig_{metric}_to_{method}"] = _compare(difference)
+                texts[f"ig_{metric}_less_{method}"] = with_interval(difference)
     for metric in ("iou", "f1"):
         texts[f"ig_{metric}_threshold"] = f"{ours['ig', metric]['threshold']:g}"
     return texts
 
 
-def _compare(first: dict[str, Any], second: dict[str, Any]) -> str:
-    """Say where the first value stands to the second: level where the 95 % intervals overlap."""
-    if first["ci_low"] > second["ci_high"]:
+def _compare(difference: dict[str, Any]) -> str:
+    """Say where the first stands to the second: level where the interval of their difference holds zero."""
+    if difference["ci_low"] > 0:
         return "above"
-    return "below" if first["ci_high"] < second["ci_low"] else "level with"
+    return "below" if difference["ci_high"] < 0 else "level with"

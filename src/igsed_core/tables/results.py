@@ -8,6 +8,7 @@ import pandas as pd
 
 from igsed_core import paper
 from igsed_core.figures.style import METRICS, class_name, name
+from igsed_core.summaries import ALL
 from igsed_core.tables.cells import NONE, OURS, PAPER, Cells, by_key, frame, number, with_interval
 
 _LEARNED = ("ig", "fw_ws", "fw_ss")
@@ -21,7 +22,7 @@ def table_1(classification: pd.DataFrame, *, split: str = "test", method: str = 
     Parameters
     ----------
     classification
-        ``split, method, class, metric, value, n``
+        ``split, method, class, metric, value, n, ci_low, ci_high``
     split, method
         Which rows to show.
     """
@@ -29,14 +30,14 @@ def table_1(classification: pd.DataFrame, *, split: str = "test", method: str = 
     labels = list(dict.fromkeys(classification["class"]))
     published = paper.classification().set_index("class")
     if _same_classes(labels, published.index):
-        published.loc["macro"] = published.mean()
+        published.loc[ALL] = published.mean()
     rows = {}
     for label in labels:
-        cells: Cells = {("", "clips"): NONE if label == "macro" else str(ours[label, "f1"]["n"])}
+        cells: Cells = {("", "clips"): NONE if label == ALL else str(ours[label, "f1"]["n"])}
         for metric, title in (("precision", "Precision"), ("recall", "Recall"), ("f1", "F1")):
-            cells[title, OURS] = number(ours[label, metric]["value"])
+            cells[title, OURS] = with_interval(ours[label, metric])
             cells[title, PAPER] = number(published.loc[label, metric]) if label in published.index else NONE
-        rows[_MEAN if label == "macro" else class_name(label)] = cells
+        rows[_MEAN if label == ALL else class_name(label)] = cells
     return frame(rows, "Class")
 
 
@@ -48,7 +49,7 @@ def table_2(
     Parameters
     ----------
     detection
-        ``split, method, average, metric, value, ci_low, ci_high``; each method at its own thresholds.
+        ``split, method, average, metric, value, std, ci_low, ci_high``; each method at its own thresholds.
     at_ig
         The same at the thresholds chosen for Integrated Gradients, shown in two more columns.
     split, average
@@ -62,8 +63,9 @@ def table_2(
         cells: Cells = {}
         for metric in ("iou", "f1", "iou_std", "pointing_game"):
             row = ours.get((method, metric))
-            spread = metric == "iou_std" and row is not None
-            cells[METRICS[metric], OURS] = number(row["value"]) if spread and row else with_interval(row)
+            if row is None and metric == "iou_std":  # over classes it is no row of its own
+                row = {"value": ours[method, "iou"]["std"], "ci_low": None}
+            cells[METRICS[metric], OURS] = with_interval(row)
             cells[METRICS[metric], PAPER] = number(published.loc[method, metric])
         for metric in ("iou", "f1") if common else ():
             cells["at IG's thresholds", METRICS[metric]] = with_interval(common.get((method, metric)))
@@ -111,6 +113,28 @@ def table_3(
                 cells[title, PAPER] = number(theirs.loc[(method, metric)]) if same else NONE
         rows[_MEAN] = cells
     return frame(rows, "Class")
+
+
+def differences_table(
+    differences: pd.DataFrame, *, split: str = "test", average: str = "instance", first: str = "ig"
+) -> pd.DataFrame:
+    """How far one method stands above (or below) each other one, paired over clips.
+
+    Parameters
+    ----------
+    differences
+        ``split, method, other_method, metric, average, value, ci_low, ci_high``
+    split, average, first
+        Which rows to show.
+    """
+    chosen = by_key(differences, ("other_method", "metric"), split=split, average=average, method=first)
+    metrics = [metric for metric in METRICS if any(key[1] == metric for key in chosen)]
+    short = "IG" if first == "ig" else name(first)
+    return pd.DataFrame(
+        {"Difference": f"{short} less {name(other)}"}
+        | {METRICS[metric]: with_interval(chosen.get((other, metric))) for metric in metrics}
+        for other in dict.fromkeys(key[0] for key in chosen)
+    )
 
 
 def instances_table(instances: pd.DataFrame, *, split: str = "test") -> pd.DataFrame:
@@ -167,4 +191,4 @@ def _title(method: str, metric: str) -> str:
 
 def _same_classes(ours: Iterable[str], published: Iterable[str]) -> bool:
     """Whether a mean over our classes may stand beside a mean over the paper's."""
-    return set(ours) - {"macro"} == set(published)
+    return set(ours) - {ALL} == set(published)
