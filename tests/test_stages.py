@@ -122,7 +122,7 @@ def test_each_parameter_makes_its_stage_and_those_after_it_stale(name: str) -> N
         ("figures/style.py", set()),
         ("tables/cells.py", set()),
         ("players.py", set()),
-        ("thresholds.py", {"threshold_sensitivity", *LAST}),
+        ("thresholds/levels.py", {"threshold_sensitivity", *LAST}),
         ("metrics.py", AFTER_TRAINING),  # Table I is computed with the training
         ("attribution/captum_ig.py", {"integrated_gradients", "threshold_sensitivity", *LAST}),
         ("engine_study.py", {"engine"}),

@@ -85,7 +85,7 @@ STAGES: dict[str, Stage] = {
             "threshold_sensitivity",
             "05_threshold_sensitivity",
             ("data_synthesis", "training", "integrated_gradients", "baselines"),
-            ("frames.py", "thresholds.py", "metrics.py", "evaluation.py", *_SUMMARIES),
+            ("frames.py", "thresholds/**/*.py", "metrics.py", "evaluation.py", *_SUMMARIES),
         ),
         Stage(
             "results",

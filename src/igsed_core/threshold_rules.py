@@ -1,0 +1,291 @@
+"""Threshold rules compared: tuned on validation, measured on every split, and what each could reach at best."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from igsed_core import metrics, summaries, thresholds
+from igsed_core.errors import IgsedError
+from igsed_core.evaluation import Instances
+from igsed_core.summaries import Series
+from igsed_core.thresholds import postprocessing
+
+METRICS = {"iou": metrics.iou, "f1": metrics.f1}
+LEARNED = ("ig", "fw_ws", "fw_ss")
+PROBABILITIES = ("fw_ws", "fw_ss")  # methods whose scores are probabilities, so that they have a logit
+PAPER = "percentile"
+BEST_OF_CLIP = "best_of_clip"  # no rule: for each clip the threshold that the truth says is best
+DURATIONS = (0.1, 0.3, 0.5, 0.7, 0.9, 1.1, 1.5, 2.1)  # s, tried for post-processing; the first changes nothing
+POSTPROCESSING = {"median": postprocessing.median, "minimum_duration": postprocessing.minimum_duration}
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluated:
+    """Methods under rules.
+
+    Attributes
+    ----------
+    index
+        Split -> ``split, clip, label``, a row an instance.
+    series
+        Split -> a series for each method, rule and metric; its threshold is the parameter tuned for this metric.
+    """
+
+    index: dict[str, pd.DataFrame]
+    series: dict[str, list[Series]]
+
+    def mean(self, split: str, method: str, rule: str, metric: str = "iou") -> float:
+        """Mean over the instances of a split."""
+        return float(self.one(split, method, rule, metric).values.mean())
+
+    def one(self, split: str, method: str, rule: str, metric: str = "iou") -> Series:
+        """Return the series of a method under a rule."""
+        for series in self.series[split]:
+            if (series.method, series.rule, series.metric) == (method, rule, metric):
+                return series
+        raise IgsedError(f"method {method!r} was not evaluated under rule {rule!r} with metric {metric!r}")
+
+    def under(self, rules: Sequence[str], *, methods: Sequence[str] = (), metrics: Sequence[str] = ()) -> Evaluated:
+        """Keep some rules, and if named some methods and metrics."""
+        kept = {
+            split: [
+                one
+                for one in series
+                if one.rule in rules
+                and (not methods or one.method in methods)
+                and (not metrics or one.metric in metrics)
+            ]
+            for split, series in self.series.items()
+        }
+        return Evaluated(self.index, kept)
+
+
+def evaluate(
+    data: Mapping[str, Instances],
+    rules: Iterable[str] = tuple(thresholds.RULES),
+    *,
+    methods: Sequence[str] | None = None,
+    probabilities: Sequence[str] = PROBABILITIES,
+    frame_length: float = 0.1,
+    grids: Mapping[str, NDArray[np.float64]] | None = None,
+) -> Evaluated:
+    """Tune every rule for every method on the validation split, and apply it to all splits.
+
+    Parameters
+    ----------
+    data
+        Split -> instances; a rule with a parameter needs ``validation``.
+    rules
+        Names from :data:`igsed_core.thresholds.RULES`.
+    methods
+        Whose scores; by default all in ``data`` but the oracle.
+    probabilities
+        Methods whose scores are probabilities; a rule that acts on logits is applied to these alone.
+    frame_length
+        Seconds.
+    grids
+        Rule -> parameters to try instead of the rule's own.
+    """
+    methods = [m for m in next(iter(data.values())).scores if m != "oracle"] if methods is None else methods
+    series: dict[str, list[Series]] = {split: [] for split in data}
+    for name in rules:
+        rule = thresholds.get(name)
+        for method in methods:
+            if rule.acts_on == thresholds.LOGIT and method not in probabilities:
+                continue
+            chosen = _tune(rule, data, method, frame_length, grids or {})
+            for split, instances in data.items():
+                masks = {p: mask_of(rule, instances, method, p, frame_length) for p in set(chosen.values())}
+                for metric, parameter in chosen.items():
+                    values = METRICS[metric](masks[parameter], instances.truth)
+                    series[split].append(Series(method, name, metric, values, parameter))
+    return Evaluated({split: instances.index for split, instances in data.items()}, series)
+
+
+def mask_of(
+    rule: thresholds.Rule, data: Instances, method: str, parameter: float, frame_length: float
+) -> NDArray[np.bool_]:
+    """Apply a rule to a method's scores of all instances of a split, ``[shape=(n_instances, n_frames)]``."""
+    labels = data.index["label"].to_numpy(dtype=str)
+    return rule.apply(data.scores[method], parameter, frame_length=frame_length, labels=labels)
+
+
+def best_label_free(evaluated: Evaluated, *, methods: Sequence[str] = LEARNED, metric: str = "iou") -> str:
+    """Return the one label-free rule with the best validation mean over ``methods``.
+
+    Raises
+    ------
+    IgsedError
+        If there is no validation split, or no label-free rule that all methods have.
+    """
+    if "validation" not in evaluated.series:
+        raise IgsedError("a rule is chosen on the validation split, which was not evaluated")
+    means: dict[str, list[float]] = {}
+    for one in evaluated.series["validation"]:
+        if one.metric == metric and one.method in methods and one.rule in thresholds.RULES:
+            means.setdefault(one.rule, []).append(float(one.values.mean()))
+    eligible = {
+        rule: float(np.mean(values))
+        for rule, values in means.items()
+        if thresholds.get(rule).label_free and len(values) == len(methods)
+    }
+    if not eligible:
+        raise IgsedError(f"no label-free rule was evaluated for all of {', '.join(methods)}")
+    return max(eligible, key=lambda rule: eligible[rule])
+
+
+def perfectly_ordered(data: Instances, *, seed: int) -> Instances:
+    """Give the active frames of each instance its highest scores: every method's own values in perfect order.
+
+    Which active frame gets which of them is drawn, and so for the others.
+    """
+    noise = np.random.default_rng([seed, 0x0AC2]).random(data.truth.shape)
+    rank = np.argsort(np.argsort(-(data.truth + 0.5 * noise), axis=1), axis=1)
+    scores = {
+        method: np.take_along_axis(-np.sort(-values, axis=1), rank, axis=1) for method, values in data.scores.items()
+    }
+    return replace(data, scores=scores)
+
+
+def best_of_clip(data: Mapping[str, Instances], methods: Sequence[str]) -> Evaluated:
+    """Every instance at the threshold that suits it best: what no rule of one level a clip can pass."""
+    series: dict[str, list[Series]] = {split: [] for split in data}
+    for split, instances in data.items():
+        for method in methods:
+            scores = instances.scores[method]
+            levels = np.concatenate([np.full((len(scores), 1), -np.inf), np.sort(scores, axis=1)], axis=1)
+            masks = scores > levels.T[..., None]  # (n_frames + 1, n_instances, n_frames)
+            for metric, of in METRICS.items():
+                series[split].append(Series(method, BEST_OF_CLIP, metric, of(masks, instances.truth).max(axis=0)))
+    return Evaluated({split: instances.index for split, instances in data.items()}, series)
+
+
+def postprocessed(
+    data: Mapping[str, Instances],
+    evaluated: Evaluated,
+    rules: Sequence[str],
+    *,
+    methods: Sequence[str],
+    frame_length: float,
+) -> Evaluated:
+    """Add a median filter or a minimum duration to rules, the duration tuned on validation for each metric.
+
+    Returns
+    -------
+    Evaluated
+        Rules ``<rule>+median`` and ``<rule>+minimum_duration``; the threshold is the duration in seconds, and the
+        rule's own parameter is that of ``evaluated``.
+    """
+    series: dict[str, list[Series]] = {split: [] for split in data}
+    durations = sorted({max(seconds, frame_length) for seconds in DURATIONS})
+    for name in rules:
+        for method in methods:
+            for metric, of in METRICS.items():
+                parameter = evaluated.one("validation", method, name, metric).threshold
+                masks = {
+                    split: mask_of(thresholds.get(name), instances, method, parameter, frame_length)
+                    for split, instances in data.items()
+                }
+                for label, process in POSTPROCESSING.items():
+                    after = {
+                        split: [process(mask, seconds, frame_length=frame_length) for seconds in durations]
+                        for split, mask in masks.items()
+                    }
+                    means = [of(mask, data["validation"].truth).mean() for mask in after["validation"]]
+                    best = int(np.argmax(means))
+                    for split, instances in data.items():
+                        values = of(after[split][best], instances.truth)
+                        series[split].append(Series(method, f"{name}+{label}", metric, values, durations[best]))
+    return Evaluated(evaluated.index, series)
+
+
+def table(evaluated: Evaluated, *, replicates: int, seed: int) -> pd.DataFrame:
+    """Summarise every split (:func:`igsed_core.summaries.summarise`)."""
+    return pd.concat(
+        [
+            summaries.summarise(evaluated.index[split], series, replicates=replicates, seed=seed)
+            for split, series in evaluated.series.items()
+        ],
+        ignore_index=True,
+    )
+
+
+def gains(evaluated: Evaluated, *, replicates: int, seed: int, over: str = PAPER) -> pd.DataFrame:
+    """Paired gain of every rule over another, method by method (:func:`igsed_core.summaries.differences`)."""
+    return pd.concat(
+        [
+            summaries.differences(
+                evaluated.index[split],
+                series,
+                [
+                    ((method, rule), (method, over))
+                    for method, rule in dict.fromkeys((one.method, one.rule) for one in series)
+                    if rule != over
+                ],
+                replicates=replicates,
+                seed=seed,
+            )
+            for split, series in evaluated.series.items()
+        ],
+        ignore_index=True,
+    )
+
+
+def table_by(
+    evaluated: Evaluated, groups: Mapping[str, Sequence[str]], *, by: str, replicates: int, seed: int
+) -> pd.DataFrame:
+    """Summarise groups of instances apart.
+
+    Parameters
+    ----------
+    evaluated
+        What was measured.
+    groups
+        Split -> the group of each instance.
+    by
+        What the groups say: the column ``by``.
+    replicates, seed
+        Of the bootstrap over the clips that hold an instance of the group.
+
+    Returns
+    -------
+    pd.DataFrame
+        ``by, group`` and the columns of :func:`igsed_core.summaries.summarise`.
+    """
+    tables = []
+    for split, series in evaluated.series.items():
+        group_of = np.asarray(groups[split])
+        for group in sorted(set(group_of.tolist())):
+            mine = group_of == group
+            chosen = [replace(one, values=one.values[mine]) for one in series]
+            made = summaries.summarise(evaluated.index[split][mine], chosen, replicates=replicates, seed=seed)
+            made.insert(0, "by", by)
+            made.insert(1, "group", group)
+            tables.append(made)
+    return pd.concat(tables, ignore_index=True)
+
+
+def _tune(
+    rule: thresholds.Rule,
+    data: Mapping[str, Instances],
+    method: str,
+    frame_length: float,
+    grids: Mapping[str, NDArray[np.float64]],
+) -> dict[str, float]:
+    """Return the parameter with the best validation mean for each metric (the lowest of equals)."""
+    if rule.grid is None:
+        return dict.fromkeys(METRICS, float("nan"))
+    if "validation" not in data:
+        raise IgsedError(f"rule {rule.name!r} is tuned on the validation split, which is missing")
+    validation = data["validation"]
+    grid = grids[rule.name] if rule.name in grids else rule.grid(validation.scores[method])
+    masks = [mask_of(rule, validation, method, float(parameter), frame_length) for parameter in grid]
+    return {
+        metric: float(grid[int(np.argmax([of(mask, validation.truth).mean() for mask in masks]))])
+        for metric, of in METRICS.items()
+    }
