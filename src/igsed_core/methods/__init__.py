@@ -7,24 +7,48 @@ from functools import partial
 from igsed_core.errors import IgsedError
 from igsed_core.methods.base import FAMILIES, READINGS, Entry, Importance, Method
 from igsed_core.methods.cam import ClassActivationMap
+from igsed_core.methods.deep_lift import DeepLift
+from igsed_core.methods.expected_gradients import ExpectedGradients
 from igsed_core.methods.grad_cam import GradCam
 from igsed_core.methods.input_x_gradient import InputXGradient
 from igsed_core.methods.integrated_gradients import IntegratedGradients
+from igsed_core.methods.lrp import Lrp
+from igsed_core.methods.occlusion import Occlusion
 from igsed_core.methods.saliency import Saliency
 from igsed_core.methods.smoothgrad import SmoothGrad
+from igsed_core.methods.surrogate import Surrogate
 
 # A line a method: name -> how it is made, what it is called, its family, how its sign is read.
 REGISTRY: dict[str, Entry] = {
     "ig": Entry(partial(IntegratedGradients, "captum"), "Integrated Gradients (IG)", "path"),
     "ig_db": Entry(partial(IntegratedGradients, "mel_path"), "IG, decibel path", "path"),
+    "expected_gradients": Entry(ExpectedGradients, "Expected gradients", "path"),
     "saliency": Entry(Saliency, "Saliency", "gradient"),
     "saliency_waveform": Entry(partial(Saliency, of="waveform"), "Saliency, waveform", "gradient"),
     "smoothgrad": Entry(SmoothGrad, "SmoothGrad", "gradient"),
     "ixg": Entry(InputXGradient, "Input x gradient", "gradient"),
     "ixg_log_mel": Entry(partial(InputXGradient, of="log_mel"), "Input x gradient, log-mel", "gradient"),
+    "deep_lift": Entry(DeepLift, "DeepLift", "propagation"),
+    "lrp_epsilon": Entry(partial(Lrp, "epsilon"), "LRP, epsilon", "propagation"),
+    "lrp_gamma": Entry(partial(Lrp, "gamma"), "LRP, gamma", "propagation"),
+    "lrp_composite": Entry(partial(Lrp, "composite"), "LRP, composite", "propagation"),
     "cam": Entry(ClassActivationMap, "CAM", "activation", reading="signed"),
     "grad_cam": Entry(GradCam, "Grad-CAM", "activation"),
     "layer_cam": Entry(partial(GradCam, layer=True), "Layer-CAM", "activation"),
+    "occlusion_silence": Entry(
+        partial(Occlusion, replace="silence"), "Occlusion by silence", "perturbation", reading="signed"
+    ),
+    "occlusion_background": Entry(
+        partial(Occlusion, replace="background"), "Occlusion by background", "perturbation", reading="signed"
+    ),
+    "occlusion_mean": Entry(
+        partial(Occlusion, replace="mean"), "Occlusion by the mean", "perturbation", reading="signed"
+    ),
+    "occlusion_500ms": Entry(
+        partial(Occlusion, window=0.5), "Occlusion by background, 0.5 s", "perturbation", reading="signed"
+    ),
+    "lime": Entry(partial(Surrogate, "lime"), "LIME on segments", "perturbation", reading="signed"),
+    "kernel_shap": Entry(partial(Surrogate, "kernel_shap"), "KernelSHAP on segments", "perturbation", reading="signed"),
 }
 
 

@@ -8,7 +8,8 @@ serves all classes.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -20,28 +21,47 @@ from igsed_core.classifier import Classifier
 from igsed_core.frontend import FrontEnd
 from igsed_core.methods.base import Importance
 
+Made = TypeVar("Made")
+
 STEP = 0.01  # s, of attributions of samples
 BATCH = 10  # maps in one forward pass: memory only
 
-_folded: weakref.WeakKeyDictionary[Classifier, tuple[object, MelScore]] = weakref.WeakKeyDictionary()
+_derived: weakref.WeakKeyDictionary[Classifier, tuple[object, dict[str, Any]]] = weakref.WeakKeyDictionary()
+
+
+def derived(classifier: Classifier, what: str, make: Callable[[], Made]) -> Made:
+    """Return what is made from a classifier, kept until the classifier is gone or has changed.
+
+    Parameters
+    ----------
+    classifier
+        What it is made from.
+    what
+        Its name, one for each way of making.
+    make
+        Called when there is none yet.
+    """
+    parameters = list(classifier.parameters())
+    # In-place changes, such as training steps, raise a tensor's version.
+    state = (parameters[0].device, parameters[0].dtype, sum(p._version for p in parameters))
+    known = _derived.get(classifier)
+    if known is None or known[0] != state:
+        known = (state, {})
+        _derived[classifier] = known
+    if what not in known[1]:
+        known[1][what] = make()
+    return known[1][what]
 
 
 def folded(classifier: Classifier) -> MelScore:
-    """Return the lean copy of a classifier, made when it is first seen and after it has changed.
+    """Return the lean copy of a classifier, made once.
 
     Raises
     ------
     igsed_core.attribution.reduced.UnsupportedEncoder
         If the encoder is no front end, then a network.
     """
-    parameters = list(classifier.parameters())
-    # In-place changes, such as training steps, raise a tensor's version.
-    state = (parameters[0].device, parameters[0].dtype, sum(p._version for p in parameters))
-    known = _folded.get(classifier)
-    if known is None or known[0] != state:
-        known = (state, MelScore(classifier))
-        _folded[classifier] = known
-    return known[1]
+    return derived(classifier, "folded", lambda: MelScore(classifier))
 
 
 def log_mel(model: MelScore, waveforms: Tensor) -> Tensor:

@@ -1,0 +1,143 @@
+"""Surrogates on segments of time: LIME (Ribeiro et al. 2016) and KernelSHAP (Lundberg and Lee 2017).
+
+As in "Benchmarking time-localized explanations for audio classification models" (Bolaños et al. 2025): segments are
+hidden at random, and a linear model learns from the scores what each segment contributes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from igsed_core import frames
+from igsed_core.classifier import Classifier
+from igsed_core.errors import IgsedError
+from igsed_core.methods import mel
+from igsed_core.methods.base import Importance
+from igsed_core.methods.replacement import replacement
+
+Masks = NDArray[np.bool_]  # (n_masks, n_segments); the first shows all segments, the second none
+Fit = Callable[[Masks, NDArray[np.float64]], NDArray[np.float64]]
+
+
+def lime_masks(n_segments: int, n_masks: int, random: np.random.Generator) -> Masks:
+    """Each segment is shown or not by the toss of a coin."""
+    masks = random.random((n_masks, n_segments)) < 0.5
+    masks[0], masks[1] = True, False
+    return masks
+
+
+def lime(masks: Masks, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Ridge regression on the masks, those near the whole clip weighted most, as LIME's own code has it.
+
+    Parameters
+    ----------
+    masks
+        ``[shape=(n_masks, n_segments)]``
+    values
+        Scores, ``[shape=(n_masks, n_classes)]``.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_classes, n_segments)]
+    """
+    width, penalty = 0.25, 1.0
+    distance = 1 - np.sqrt(masks.mean(axis=1))  # cosine distance to the mask that shows all
+    weight = np.exp(-((distance / width) ** 2))[:, None]
+    x = masks.astype(float)
+    x = x - (weight * x).sum(axis=0) / weight.sum()
+    y = values - (weight * values).sum(axis=0) / weight.sum()
+    return np.linalg.solve(x.T @ (weight * x) + penalty * np.eye(x.shape[1]), x.T @ (weight * y)).T
+
+
+def shapley_masks(n_segments: int, n_masks: int, random: np.random.Generator) -> Masks:
+    """Sizes drawn by the Shapley kernel, each mask beside its complement (Covert and Lee 2021)."""
+    masks = np.zeros((n_masks, n_segments), dtype=bool)
+    masks[0] = True
+    sizes = np.arange(1, n_segments)
+    kernel = 1 / (sizes * (n_segments - sizes))
+    for row in range(2, n_masks, 2):
+        shown = random.permutation(n_segments)[: random.choice(sizes, p=kernel / kernel.sum())]
+        masks[row, shown] = True
+        masks[row + 1 : row + 2] = ~masks[row]
+    return masks
+
+
+def shapley(masks: Masks, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Shapley values by least squares, with the sum held to the change from no segment to all.
+
+    Parameters and result are those of :func:`lime`; the masks are drawn by the Shapley kernel and weigh the same.
+    """
+    total = values[0] - values[1]  # (n_classes,)
+    x, y = masks[2:].astype(float), values[2:] - values[1]
+    # the last segment's value is what the others leave of the total
+    rest = x[:, :-1] - x[:, -1:]
+    others, *_ = np.linalg.lstsq(rest, y - x[:, -1:] * total, rcond=None)
+    return np.concatenate([others, (total - others.sum(axis=0))[None]]).T
+
+
+KINDS: dict[str, tuple[Callable[[int, int, np.random.Generator], Masks], Fit]] = {
+    "lime": (lime_masks, lime),
+    "kernel_shap": (shapley_masks, shapley),
+}
+
+
+class Surrogate:
+    """Segments of the log-mel map are replaced at random; one pass for each mask serves all classes.
+
+    Parameters
+    ----------
+    kind
+        ``lime`` or ``kernel_shap``.
+    segment
+        Length of a segment in seconds.
+    n_masks
+        Masks, the same for every clip.
+    replace
+        See :func:`igsed_core.methods.replacement.replacement`.
+    seed
+        Of masks and backgrounds.
+
+    Raises
+    ------
+    IgsedError
+        For an unknown kind.
+    """
+
+    def __init__(
+        self, kind: str, *, segment: float = 0.2, n_masks: int = 200, replace: str = "background", seed: int = 0
+    ) -> None:
+        if kind not in KINDS:
+            raise IgsedError(f"surrogate {kind!r} is unknown: choose one of {', '.join(KINDS)}")
+        self.draw, self.fit = KINDS[kind]
+        self.segment = segment
+        self.n_masks = n_masks
+        self.replace = replace
+        self.seed = seed
+
+    def __call__(self, classifier: Classifier, waveforms: Tensor, classes: Sequence[Sequence[int]]) -> list[Importance]:
+        """Tell for every clip when its classes sound (see :class:`igsed_core.methods.base.Method`)."""
+        model = mel.folded(classifier)
+        frontend = model.encoder.frontend
+        n_segments = frames.n_frames(waveforms.shape[1] / frontend.sample_rate, self.segment)
+        masks = self.draw(n_segments, self.n_masks, np.random.default_rng(self.seed))
+        log_mels = mel.log_mel(model, waveforms)
+        time = np.arange(log_mels.shape[1]) * frontend.hop_length / frontend.sample_rate
+        segment_of = np.minimum((time / self.segment + 1e-6).astype(int), n_segments - 1)  # of each frame
+        shown = torch.from_numpy(masks[:, segment_of, None]).to(log_mels.device)  # (n_masks, frames, 1)
+        found = []
+        for log_mel, wanted in zip(log_mels, classes, strict=True):
+            other = replacement(self.replace, model, log_mel, self.seed)
+            logits = mel.scores_of(model, self._masked(log_mel, other, shown))[:, list(wanted)]
+            signed = self.fit(masks, logits.double().cpu().numpy()).astype(np.float32)
+            found.append(Importance(signed, np.abs(signed), self.segment))
+        return found
+
+    @staticmethod
+    def _masked(log_mel: Tensor, other: Tensor, shown: Tensor) -> Iterator[Tensor]:
+        for mask in shown:
+            yield torch.where(mask, log_mel, other)
