@@ -21,8 +21,8 @@ class Server:
         What is served.
     failures
         Path -> what happens to the next requests for it: an HTTP status, "truncate" (half of the body, then the
-        connection ends), "garbage" (a body of the right length and other bytes) or "no ranges" (the whole file,
-        whatever was asked).
+        connection ends), "short" (half of the body as if it were all), "garbage" (a body of the right length and other
+        bytes) or "no ranges" (the whole file, whatever was asked).
     requests
         Path and Range header of every request.
     """
@@ -62,6 +62,7 @@ def serve(root: Path) -> Iterator[Server]:
                 return
             self.send_response(206 if first else 200)
             body = bytes(255 - b for b in body) if failure == "garbage" else body
+            body = body[: len(body) // 2] if failure == "short" else body
             self.send_header("Content-Length", str(len(body) - first))
             self.end_headers()
             body = body[first:]

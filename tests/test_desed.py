@@ -170,6 +170,18 @@ def test_the_published_bank_is_fetched_once(mirror, tmp_path: Path) -> None:
     assert "whole, unpacked" in fetching.verify(["desed"])
 
 
+def test_a_record_without_the_official_list_is_told_of(mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not so with a mirror that lacks it: there the list may well exist."""
+    (mirror.root / desed.VALIDATION_LIST).unlink()
+    (mirror.root / f"{desed.VALIDATION_LIST}.checksum.json").unlink()
+    with pytest.raises(IgsedError, match=r"soundbank_validation\.tsv could not be fetched .* \(HTTP 404"):
+        fetching.validation_list()
+    monkeypatch.delenv(assets.MIRROR_VARIABLE)
+    monkeypatch.setattr(assets, "_record", lambda _: {"files": [{"key": "other.tsv"}]})
+    with pytest.warns(UserWarning, match=r"no official validation list .* record 6026841 names no checksum of"):
+        assert fetching.validation_list() is None
+
+
 def test_the_command_counts_what_it_fetched(mirror, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["fetch", "desed"]) == 0
     told = capsys.readouterr().out

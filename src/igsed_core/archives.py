@@ -69,7 +69,10 @@ def unpack(
                     shutil.copyfileobj(source, file, _BLOCK)
             count += 1
         if count < at_least:
-            raise IgsedError(f"{archive} holds {count} audio files that are wanted: is it the right archive?")
+            raise IgsedError(
+                f"{archive} holds {count} audio files that are wanted: this is not the published archive: delete it, "
+                f"and {archive.name}.checksum.json if there is one, and fetch it again"
+            )
         temporary.mkdir(parents=True, exist_ok=True)
         temporary.rename(target)
     except (tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError) as error:
@@ -81,7 +84,10 @@ def unpack(
                 f"no space left on the disk to unpack {archive} into {target.parent}: free some, or set IGSED_DATA_DIR "
                 "to another folder, then run the same command again; what was unpacked so far is removed"
             ) from error
-        raise
+        raise IgsedError(
+            f"{archive} cannot be unpacked into {target.parent} ({error.strerror or error}): set IGSED_DATA_DIR to a "
+            "folder that can be written"
+        ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return count
@@ -116,6 +122,6 @@ def _checked(name: str, archive: Path, *, plain: bool) -> PurePosixPath:
         reason = "leads outside the folder it is unpacked into" if outside else "is a link or a device"
         raise IgsedError(
             f"{archive}: its entry {name!r} {reason}; nothing was unpacked. This is not the published archive: "
-            "delete it, and fetch it again from another place"
+            f"delete it, and {archive.name}.checksum.json if there is one, and fetch it again from another place"
         )
     return path

@@ -22,6 +22,10 @@ ZENODO = "https://zenodo.org"
 pooch.get_logger().setLevel("WARNING")  # what happens is shown by progress bars, and errors are raised
 
 
+class NotHeld(FetchError):
+    """The record was read, and holds no such file."""
+
+
 @dataclass(frozen=True)
 class Asset:
     """A remote file.
@@ -156,10 +160,17 @@ def fetch(name: str) -> Path:
         known = lookup(asset)
         _retrieve(asset, known)
     except FetchError as error:
+        part = path.with_name(f"{path.name}.part")
+        kept = "what came so far is kept, and the same command goes on from there; " if part.is_file() else ""
         raise IgsedError(
-            f"{asset.file_name} could not be fetched from {source(asset)} ({error}): check the network or the proxy "
-            f"(HTTPS_PROXY), name a mirror (--mirror or {MIRROR_VARIABLE}), put the file into {data_dir()} by hand, or "
-            f"give {asset.parameter}"
+            f"{asset.file_name} could not be fetched from {source(asset)} ({error}): {kept}check the network or the "
+            f"proxy (HTTPS_PROXY), name a mirror (--mirror or {MIRROR_VARIABLE}), put the file into {data_dir()} by "
+            f"hand, or give {asset.parameter}"
+        ) from error
+    except OSError as error:
+        raise IgsedError(
+            f"{asset.file_name} cannot be kept in {data_dir()} ({error.strerror or error}): set IGSED_DATA_DIR to a "
+            "folder that can be written"
         ) from error
     return path
 
@@ -241,7 +252,7 @@ def _ask(asset: Asset) -> dict[str, Any]:
         checksum, size = str(entry.get("checksum", "")), int(entry.get("size", 0))
         if checksum.partition(":")[0] in ("md5", "sha256"):
             return {"file": asset.file_name, "checksum": checksum, "size": size, "record": asset.record}
-    raise FetchError(f"record {asset.record} names no checksum of {asset.file_name}")
+    raise NotHeld(f"record {asset.record} names no checksum of {asset.file_name}")
 
 
 @functools.cache

@@ -6,6 +6,7 @@ import errno
 import os
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ class Download:
         del check_only  # never asked of a file with a checksum
         self._require_space()
         try:
-            with_retries(lambda: self._attempt(url))
+            with_retries(lambda: self._attempt(url), self.part.name.removesuffix(".part"))
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise IgsedError(
@@ -73,8 +74,8 @@ class Download:
         free, missing = shutil.disk_usage(self.part.parent).free, self.size - self._have()
         if missing > free:
             raise IgsedError(
-                f"{self.part.name.removesuffix('.part')} needs {missing / 1e9:.2f} GB more, {self.part.parent} has "
-                f"{free / 1e9:.2f} GB free: free some, or set IGSED_DATA_DIR to another folder"
+                f"{self.part.name.removesuffix('.part')} needs {size_text(missing)} more, {self.part.parent} has "
+                f"{size_text(free)} free: free some, or set IGSED_DATA_DIR to another folder"
             )
 
     def _attempt(self, url: str) -> None:
@@ -91,7 +92,7 @@ class Download:
             self.resumed |= goes_on
             done = have if goes_on else 0
             length = response.headers.get("Content-Length")
-            total = done + int(length) if length else None
+            total = done + int(length) if length else self.size or None
             with (
                 self.part.open("ab" if goes_on else "wb") as file,
                 progress.bar(desc=self.part.name.removesuffix(".part"), total=total, unit="B") as steps,
@@ -119,16 +120,23 @@ def get_json(url: str) -> Any:
         return response.json()
 
     try:
-        return with_retries(attempt)
+        return with_retries(attempt, url)
     except requests.JSONDecodeError as error:
         raise FetchError("what was sent is no JSON") from error
 
 
-def with_retries(attempt: Any) -> Any:
+def with_retries(attempt: Callable[[], Any], what: str) -> Any:
     """Call ``attempt`` until it works, with growing pauses after errors that may pass.
 
     Those are a refused, broken or silent connection, 429 (too many requests) and 5xx. A server's `Retry-After` in
-    seconds is respected.
+    seconds is respected. Every pause is announced.
+
+    Parameters
+    ----------
+    attempt : callable
+        What is tried.
+    what : str
+        What it fetches, for the announcements.
 
     Raises
     ------
@@ -150,9 +158,13 @@ def with_retries(attempt: Any) -> Any:
             wait = float(asked) if asked.isdigit() else 0.0
         except requests.RequestException as error:
             told, wait = _in_words(error), 0.0
+            if isinstance(error, ValueError):  # an address that cannot be one
+                raise FetchError(told) from error
         if pause is None:
             break
-        time.sleep(min(max(pause, wait), MOST_PAUSE))
+        wait = min(max(pause, wait), MOST_PAUSE)
+        progress.tell(f"{what}: {told}; trying again in {wait:g} s")
+        time.sleep(wait)
     raise FetchError(f"{told}; tried {len(PAUSES) + 1} times")
 
 
@@ -167,3 +179,11 @@ def _in_words(error: requests.RequestException) -> str:
         return "the connection broke off"
     text = str(error)
     return "no connection" if "Max retries" in text else text
+
+
+def size_text(size: int) -> str:
+    """Bytes as a person says them."""
+    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if size >= factor:
+            return f"{size / factor:.3g} {unit}"
+    return f"{size} bytes"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from igsed_core import archives, assets
 from igsed_core.assets import GROUPS, REGISTRY
-from igsed_core.download import FetchError
+from igsed_core.download import FetchError, size_text
 from igsed_core.errors import IgsedError
 from igsed_core.paths import data_dir
 
@@ -50,9 +51,21 @@ def desed() -> Path:
     return folder
 
 
-def validation_list() -> Path:
-    """Return DESED's list of the training files that are meant for validation."""
-    return assets.fetch("desed_validation")
+def validation_list() -> Path | None:
+    """Return DESED's list of the training files that are meant for validation, or None where its record holds none.
+
+    Warns
+    -----
+    UserWarning
+        If there is none.
+    """
+    try:
+        return assets.fetch("desed_validation")
+    except IgsedError as error:
+        if not isinstance(error.__cause__, assets.NotHeld):
+            raise
+        warnings.warn(f"no official validation list is left out of training: {error.__cause__}", stacklevel=2)
+        return None
 
 
 def sins() -> Path:
@@ -158,11 +171,3 @@ def _remedy(bad: Sequence[str]) -> str:
         f"delete those that differ, then run `igsed fetch {' '.join(asked)}`, or put the files there by hand: the "
         "dry run (--dry-run) names their addresses"
     )
-
-
-def size_text(size: int) -> str:
-    """Bytes as a person says them."""
-    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if size >= factor:
-            return f"{size / factor:.3g} {unit}"
-    return f"{size} bytes"
