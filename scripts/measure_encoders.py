@@ -1,19 +1,20 @@
-"""Measure the encoders and the effect of the analysis window; write the two tables that book/encoders.md shows.
+"""Measure the encoders and the effect of the analysis window; write the three tables that book/encoders.md shows.
 
     python scripts/measure_encoders.py [--mn04-as PATH]
 
 CNN14 is measured with random weights: its time and memory do not depend on them. Every encoder is measured in a
-process of its own, so that the memory is its own. Times are those of the processor, on one thread, so that other
-work on the machine does not count; of several runs the fastest is kept.
+process of its own, so that the memory is its own. Times are medians of several runs by the clock on the wall.
 """
 
 from __future__ import annotations
 
 import argparse
 import copy
+import functools
 import json
 import multiprocessing
 import os
+import statistics
 import time
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,8 @@ from igsed_core.soundbank.procedural import CLASSES, synthesize, synthesize_back
 
 BOOK = Path(__file__).resolve().parents[1] / "book"
 SECONDS, RATE = 10, 32_000
+BATCH = 8  # clips in one forward pass of the feature frames
+THREADS = (1, 2)
 # What their authors publish: mean average precision on AudioSet, licence of the weights.
 PUBLISHED = {"cnn14": ("0.431", "CC BY 4.0"), "embedded": ("–", "MIT"), "mn04_as": ("0.432", "MIT")}
 
@@ -52,44 +55,47 @@ def memory_gb(field: str) -> float:
     return int(line.split()[1]) * 1024 / 1e9
 
 
-def fastest(function: Any, runs: int) -> float:
-    """Processor seconds of the fastest of several runs."""
+def median(function: Any, runs: int) -> float:
+    """Seconds by the clock on the wall: the median of several runs, after one that warms up."""
     times = []
-    for _ in range(runs):
-        started = time.process_time()
+    for _ in range(runs + 1):
+        started = time.perf_counter()
         function()
-        times.append(time.process_time() - started)
-    return min(times)
+        times.append(time.perf_counter() - started)
+    return statistics.median(times[1:])
 
 
 def measure(job: tuple[str, str]) -> dict[str, Any]:
-    """Size, time and memory of one encoder, for one clip."""
+    """Size, time and memory of one encoder, for one clip and for a batch of them."""
     name, weights = job
     torch.set_num_threads(1)
     encoder = load(name, weights)
-    x = 0.1 * torch.randn(1, SECONDS * RATE, generator=torch.Generator().manual_seed(0))
-    Path("/proc/self/clear_refs").write_text("5")  # resets VmHWM
-    before = memory_gb("VmRSS")
+    x = 0.1 * torch.randn(BATCH, SECONDS * RATE, generator=torch.Generator().manual_seed(0))
 
-    def forward() -> None:
+    def forward(clips: int = 1) -> None:
         with torch.inference_mode():
-            encoder(x)
+            encoder(x[:clips])
 
     def gradient() -> None:
-        leaf = x.clone().requires_grad_(True)
+        leaf = x[:1].clone().requires_grad_(True)
         torch.autograd.grad(encoder(leaf).amax(dim=1).sum(), leaf)
 
-    runs = 3 if name == "cnn14" else 10
-    seconds = fastest(forward, runs)
-    memory = memory_gb("VmHWM") - before
-    both = fastest(gradient, runs)
-    return {
-        **encoders.describe(encoder),
-        "forward": seconds,
-        "forward_memory": memory,
-        "gradient": both,
-        "gradient_memory": memory_gb("VmHWM") - before,
-    }
+    measured = dict(encoders.describe(encoder))
+    for kind, function in (
+        ("forward", forward),
+        ("gradient", gradient),
+        ("batch", functools.partial(forward, BATCH)),
+    ):
+        Path("/proc/self/clear_refs").write_text("5")  # resets VmHWM
+        before = memory_gb("VmRSS")
+        function()
+        measured[f"{kind}_memory"] = memory_gb("VmHWM") - before
+    runs = 9 if name == "cnn14" else 25
+    for threads in THREADS:
+        torch.set_num_threads(threads)
+        measured[f"forward_{threads}"] = median(forward, runs)
+        measured[f"gradient_{threads}"] = median(gradient, runs)
+    return measured | {"runs": runs, "load": os.getloadavg()[0]}
 
 
 def hamming(encoder: Encoder) -> Encoder:
@@ -158,19 +164,37 @@ def main() -> None:
             f"{1 / m['frame_duration']:.3g}",
             str(m["n_features"]),
             PUBLISHED[m["name"]][1],
-            f"{m['forward']:.2g}",
-            f"{m['gradient']:.2g}",
-            f"{m['gradient_memory']:.2g}",
+            f"{m['forward_1']:.2g}",
+            f"{m['gradient_1']:.2g}",
         ]
         for m in measured
     ]
     head = ["encoder", "parameters", "GMAC", "AudioSet mAP", "frames a second", "features", "licence of the weights"]
-    head += ["forward (s)", "forward and gradient (s)", "memory of it (GB)"]
+    write_text(BOOK / "encoders_table.md", table([*head, "forward (s)", "forward and gradient (s)"], rows))
+
+    (cheap,) = (m for m in measured if m["name"] == "mn04_as")
+    kinds = (("forward", "forward"), ("gradient", "forward and gradient"))
+    rows = [
+        [
+            f"`{m['name']}`, {words}",
+            *(f"{m[f'{kind}_{threads}']:.2g}" for threads in THREADS),
+            f"{m[f'{kind}_1'] / cheap[f'{kind}_1']:.2g}",
+            f"{m[f'{kind}_memory']:.2g}",
+            f"{m['batch_memory']:.2g}" if kind == "forward" else "–",
+        ]
+        for m in measured
+        for kind, words in kinds
+    ]
+    head = ["encoder", *(f"{n} thread{'s' * (n > 1)} (s)" for n in THREADS), "times `mn04_as`", "memory (GB)"]
     machine = provenance.machine()
+    loads = [m["load"] for m in measured]
     words = (
-        f"Clips of {SECONDS} s, one at a time, seconds of one core, torch {torch.__version__}, {machine['processor']}."
+        f"Clips of {SECONDS} s, one at a time, medians of {min(m['runs'] for m in measured)} to "
+        f"{max(m['runs'] for m in measured)} runs, torch {torch.__version__}, {machine['processor']}, "
+        f"{machine['cores']} cores. Other work ran beside (load {min(loads):.1f} to {max(loads):.1f}): the ratios are "
+        "surer than the seconds."
     )
-    write_text(BOOK / "encoders_table.md", table(head, rows) + f"\n{words}\n")
+    write_text(BOOK / "encoders_cost.md", table([*head, f"memory of {BATCH} clips (GB)"], rows) + f"\n{words}\n")
 
     torch.set_num_threads(1)
     x = clips()

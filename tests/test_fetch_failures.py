@@ -130,7 +130,7 @@ CASES = (
     Case(
         "damaged archive",
         Road.serves_half,
-        ("is damaged", "delete it", "fetch it again"),
+        ("is damaged (", f"delete it, and {ARCHIVE}.checksum.json if there is one, and fetch it again"),
         heal=lambda r: r.remove(ARCHIVE, f"{ARCHIVE}.checksum.json"),
     ),
     # the network

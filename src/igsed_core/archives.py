@@ -70,14 +70,14 @@ def unpack(
             count += 1
         if count < at_least:
             raise IgsedError(
-                f"{archive} holds {count} audio files that are wanted: this is not the published archive: delete it, "
-                f"and {archive.name}.checksum.json if there is one, and fetch it again"
+                f"{archive} holds {count} audio files that are wanted. This is not the published archive: "
+                f"{_remedy(archive)}"
             )
         temporary.mkdir(parents=True, exist_ok=True)
         temporary.rename(target)
     except (tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError) as error:
         first, *_ = str(error).splitlines() or ["unreadable"]
-        raise IgsedError(f"{archive} is damaged ({first.rstrip(':')}): delete it and fetch it again") from error
+        raise IgsedError(f"{archive} is damaged ({first.rstrip(':')}): {_remedy(archive)}") from error
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise IgsedError(
@@ -122,6 +122,10 @@ def _checked(name: str, archive: Path, *, plain: bool) -> PurePosixPath:
         reason = "leads outside the folder it is unpacked into" if outside else "is a link or a device"
         raise IgsedError(
             f"{archive}: its entry {name!r} {reason}; nothing was unpacked. This is not the published archive: "
-            f"delete it, and {archive.name}.checksum.json if there is one, and fetch it again from another place"
+            f"{_remedy(archive)} from another place"
         )
     return path
+
+
+def _remedy(archive: Path) -> str:
+    return f"delete it, and {archive.name}.checksum.json if there is one, and fetch it again"
