@@ -246,6 +246,28 @@ class EngineStudy(StageParams):
     reference_points: int = param(200, "points of the reference, evenly spread over decibels", low=2)
 
 
+@dataclass(frozen=True)
+class Faithfulness(StageParams):
+    """Deletion and insertion, sanity checks, occlusion by loss gradient (not in the paper)."""
+
+    title: ClassVar[str] = "Faithfulness"
+
+    faithfulness_methods: str = param(
+        "ig,cam,ixg,random,energy",
+        "methods that are tested, separated by commas: of the main job, or of the registry igsed_core.methods",
+    )
+    replacements: str = param(
+        "silence,background,mean",
+        "what takes the place of occluded parts, by commas: silence, background (the clip's quietest tenth), mean",
+    )
+    faithfulness_target: str = param(
+        "probability", "height of the deletion and insertion curves", choices=("probability", "logit")
+    )
+    faithfulness_clips: int = param(12, "test soundscapes with deletion and insertion curves", low=1)
+    sanity_clips: int = param(5, "those of them that are explained with shuffled weights, too", low=1)
+    occlusion_clips: int = param(0, "test soundscapes that are occluded by loss gradient; 0 means all", low=0)
+
+
 STAGE_PARAMS: dict[str, type[StageParams]] = {
     "data_synthesis": DataSynthesis,
     "training": Training,
@@ -253,6 +275,7 @@ STAGE_PARAMS: dict[str, type[StageParams]] = {
     "baselines": Baselines,
     "threshold_sensitivity": ThresholdSensitivity,
     "results": Results,
+    "faithfulness": Faithfulness,
     "engine": EngineStudy,
 }
 

@@ -21,6 +21,10 @@ TABLES = {
         "threshold_sensitivity",
         "every method at the thresholds chosen for Integrated Gradients",
     ),
+    "faithfulness": ("faithfulness", "deletion, insertion, sufficiency, necessity of each method and replacement"),
+    "faithfulness_curves": ("faithfulness", "deletion and insertion at every share of the frames"),
+    "faithfulness_sanity": ("faithfulness", "maps of shuffled classifiers: rank correlation and localisation"),
+    "faithfulness_occlusion": ("faithfulness", "macro F1 and loss of the occluded test split"),
 }
 
 

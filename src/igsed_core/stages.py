@@ -95,6 +95,12 @@ STAGES: dict[str, Stage] = {
             light=True,
         ),
         Stage(
+            "faithfulness",
+            "09_faithfulness",
+            ("data_synthesis", "training", "integrated_gradients", "baselines", "threshold_sensitivity"),
+            ("faithfulness/*.py", "methods/**/*.py"),
+        ),
+        Stage(
             "engine",
             "11_engine",
             ("data_synthesis", "training", "integrated_gradients", "baselines", "threshold_sensitivity"),

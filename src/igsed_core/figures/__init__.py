@@ -5,6 +5,7 @@ from __future__ import annotations
 from igsed_core.figures.diagram import block_diagram
 from igsed_core.figures.engine import completeness_by_points, localisation_by_points, score_along_path
 from igsed_core.figures.explanations import attributions, completeness, methods_on_clip, scores_over_time
+from igsed_core.figures.faithfulness import deletion_and_insertion, occluded_split, shuffled_weights
 from igsed_core.figures.results import loss_curves, main_result, per_class, threshold_curves
 from igsed_core.figures.sounds import contact_sheet, soundscape, soundscape_statistics
 from igsed_core.figures.style import save
@@ -15,14 +16,17 @@ __all__ = [
     "completeness",
     "completeness_by_points",
     "contact_sheet",
+    "deletion_and_insertion",
     "localisation_by_points",
     "loss_curves",
     "main_result",
     "methods_on_clip",
+    "occluded_split",
     "per_class",
     "save",
     "score_along_path",
     "scores_over_time",
+    "shuffled_weights",
     "soundscape",
     "soundscape_statistics",
     "threshold_curves",

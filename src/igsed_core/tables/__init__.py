@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from igsed_core.tables.display import show
 from igsed_core.tables.engine import engines_table, rules_table
+from igsed_core.tables.faithfulness import faithfulness_table, occlusion_table
 from igsed_core.tables.overview import (
     bank_table,
     completeness_table,
@@ -19,8 +20,10 @@ __all__ = [
     "differences_table",
     "encoder_table",
     "engines_table",
+    "faithfulness_table",
     "glue_results",
     "instances_table",
+    "occlusion_table",
     "rules_table",
     "show",
     "soundscapes_table",

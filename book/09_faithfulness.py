@@ -1,0 +1,202 @@
+# %% [markdown]
+# # Faithfulness
+#
+# **What is asked.** The pages before ask whether a map agrees with the *annotation*. This one asks whether it is true to
+# the *classifier*. If a map says that these 100 ms matter, does the classifier need them? Does the map change when the
+# classifier is another one? And the reverse: does a classifier get *better* when what an attribution calls unimportant
+# or harmful is hidden from it, as a study of loss gradients reports? Nothing on this page is from the paper.
+
+# %% tags=["parameters"]
+experiment = "embedded"  # name of the experiment; its artefacts lie in runs/<experiment>
+seed = 2026  # seed of every random choice
+faithfulness_methods = "ig,cam,ixg,random,energy"  # methods that are tested, separated by commas: of the main job, or of the registry igsed_core.methods
+replacements = "silence,background,mean"  # what takes the place of occluded parts, by commas: silence, background (the clip's quietest tenth), mean
+faithfulness_target = "probability"  # height of the deletion and insertion curves (probability, logit)
+faithfulness_clips = 12  # test soundscapes with deletion and insertion curves
+sanity_clips = 5  # those of them that are explained with shuffled weights, too
+occlusion_clips = 0  # test soundscapes that are occluded by loss gradient; 0 means all
+
+# %%
+from igsed_core import notebook
+
+run = notebook.begin("faithfulness", globals())
+
+# %%
+from igsed_core import (
+    classification,
+    devices,
+    evaluation,
+    figures,
+    files,
+    maps,
+    methods,
+    results,
+    soundscapes,
+    tables,
+)
+from igsed_core.baselines import ScoresOverTime
+from igsed_core.config import DataSynthesis, IntegratedGradients, ThresholdSensitivity, Training
+from igsed_core.faithfulness import clip, curves, improvement, sanity, study
+from igsed_core.methods import replacement
+
+data = soundscapes.load(run.input("data_synthesis"))
+predictions = files.read_table(run.input("training") / "predictions.csv")
+attributions = maps.read(run.input("integrated_gradients") / "maps", classification.detected_pairs(predictions))
+evaluated, trained = run.params_of(ThresholdSensitivity), run.params_of(Training)
+instances = evaluation.instances(
+    predictions,
+    data.events,
+    attributions,
+    {name: ScoresOverTime.load(run.input("baselines") / f"{name}.npz") for name in evaluation.METHODS if name != "ig"},
+    split="test",
+    duration=run.params_of(DataSynthesis).duration,
+    frame_length=evaluated.frame_length,
+    min_coverage=evaluated.min_coverage,
+    reading=evaluated.reading,
+    seed=run.params.seed,
+)
+
+# %% [markdown]
+# ## What is hidden, and by what
+#
+# The classifier sees a log-mel map. Hiding 100 ms means to put something else into its rows. There is no neutral
+# something, so three are tried (parameter `replacements`): digital **silence**; the clip's own **background**, drawn frame
+# by frame from its quietest tenth; and the clip's **mean** over time. Silence is what Integrated
+# Gradients starts from, but no training clip ever contained it.
+#
+# All that follows is computed for each clip at once, on the same log-mel map.
+
+# %%
+detection = files.read_table(run.input("threshold_sensitivity") / "detection.csv")
+operating = detection.query("split == 'test' and method == 'ig' and average == 'instance' and metric == 'iou'")
+settings = clip.Settings(
+    methods=study.names_in(
+        run.params.faithfulness_methods, "faithfulness_methods", [*evaluation.METHODS, *methods.REGISTRY]
+    ),
+    replacements=study.names_in(run.params.replacements, "replacements", replacement.KINDS),
+    percentile=float(operating["threshold"].iloc[0]),
+    threshold=trained.probability_threshold,
+    frame_length=evaluated.frame_length,
+    duration=run.params_of(DataSynthesis).duration,
+    seed=run.params.seed,
+)
+found = study.compute(
+    maps.Explainer(
+        encoder=trained.encoder,
+        weights=trained.weights,
+        head=run.input("training") / "heads" / "clip_level.safetensors",
+        soundscapes=data.root,
+        engine="mel_path",
+        options=(),
+        device=str(devices.choose(run.params_of(IntegratedGradients).ig_device)),
+    ),
+    instances,
+    attributions,
+    predictions,
+    settings,
+    run.dir / "clips",
+    n_clips=run.params.faithfulness_clips,
+    n_sanity=run.params.sanity_clips,
+    n_occluded=run.params.occlusion_clips,
+    workers=run.params_of(IntegratedGradients).ig_workers,
+)
+identity = {"experiment": run.params.experiment, "seed": run.params.seed}
+resampling = {"replicates": evaluated.replicates, "seed": run.params.seed}
+
+# %% [markdown]
+# ## Deletion and insertion
+#
+# Frames are removed one after the other, the most important first, and the score of the class is watched: it should
+# fall at once. Then the reverse: of a clip that is nothing but replacement, the most important frames are put back
+# first, and the score should rise at once {cite:p}`petsiuk2018rise`. The **annotation** stands as a method of its own:
+# the order in which somebody who knows when the event sounds would remove frames.
+
+# %%
+areas, by_share = curves.report(found.curves, found.index, target=run.params.faithfulness_target, **resampling)
+files.write_table(run.dir / "faithfulness.csv", results.label(areas, **identity))
+files.write_table(run.dir / "faithfulness_curves.csv", results.label(by_share, **identity))
+figures.deletion_and_insertion(by_share, replacement=settings.replacements[0])
+
+# %% [markdown]
+# Areas under these curves, with each replacement. **Sufficiency** is the probability that is left when *only* the detected
+# frames stay, relative to that of the whole clip; **necessity** the share of it that is lost when they are removed. Every
+# method detects the same share of the frames here, the one chosen for IG in {doc}`05_threshold_sensitivity`; the annotation's
+# share is its own.
+
+# %%
+tables.show(
+    tables.faithfulness_table(areas, replacement=settings.replacements[0]),
+    caption=f"Replacement: {settings.replacements[0]}",
+)
+
+# %%
+tables.show(
+    tables.faithfulness_table(areas, replacement=settings.replacements[-1]),
+    caption=f"Replacement: {settings.replacements[-1]}",
+)
+
+# %% [markdown]
+# Two things are to be kept apart. A method that beats the *random* order knows something of what the classifier uses. A
+# method that beats the *annotation* does not know better when the event sounds: it knows which hundred milliseconds the
+# classifier's maxima fall on. Global max pooling needs few frames, and a map that points at those few alone is faithful
+# *and* covers little of the event. Faithfulness and localisation are not the same aim.
+
+# %% [markdown]
+# ## Do maps change when the classifier does?
+#
+# The weights of the head are shuffled, then those of ever more layers of the encoder from the top down
+# {cite:p}`adebayo2018sanity`. A map that explains the classifier must become another one: its rank correlation with the
+# original should fall to zero, and what it finds should fall to what a random map finds. Random and energy know nothing
+# of the classifier and show what it looks like when nothing changes.
+
+# %%
+checked = sanity.report(found.sanity, found.index.head(run.params.sanity_clips), **resampling)
+files.write_table(run.dir / "faithfulness_sanity.csv", results.label(checked, **identity))
+figures.shuffled_weights(checked)
+
+# %% [markdown]
+# An attribution of *samples* is a product, the sample times a gradient, and its absolute value is large where the signal
+# is loud, whatever the gradient says. Where such a map still points into the event after all weights were shuffled, that
+# part of its success is the energy baseline's, and not knowledge that the classifier has.
+
+# %% [markdown]
+# ## Does hiding something help?
+#
+# To first order, replacing $x$ by $r$ changes the loss by $(r - x)\, \partial L / \partial x$. Two orders follow from it. *Smallest
+# loss gradient* hides first what hardly matters to the loss. *Most harmful* hides first what lowers the loss most. Both
+# know the label: a loss has one. So two more stand beside them. *Most harmful to its own decisions* takes the classifier's
+# decisions for the labels, which anybody could do who does not know them. *Least important* takes, for the detected classes,
+# what IG or the class activation map calls unimportant. Hidden are whole frames of 100 ms, or single mel bins; on every
+# clip of the test split, also where nothing was detected.
+
+# %%
+changes = improvement.report(
+    found.versions,
+    found.logits,
+    found.labels,
+    split="test",
+    threshold=trained.probability_threshold,
+    **resampling,
+)
+files.write_table(run.dir / "faithfulness_occlusion.csv", results.label(changes, **identity))
+figures.occluded_split(changes, metric="f1_change")
+
+# %%
+figures.occluded_split(changes, metric="loss_change")
+
+# %% [markdown]
+# Bands are paired: the same draws of clips for the hidden and the original. The table counts the conditions (replacement and
+# share) in which the whole interval of the change of F1 lies above or below zero. Its best condition is the best of many,
+# chosen on the same clips, and flatters.
+
+# %%
+tables.show(tables.occlusion_table(changes), caption="Change of macro F1 and loss against the clips as they are")
+
+# %% [markdown]
+# Where only the orders that know the labels improve the classifier, the improvement is the label's: the mask tells the
+# classifier the answer. Where the orders without labels improve it as well, hiding would be a method.
+
+# %%
+run.finish(
+    instances=len(found.index), occluded=len(found.labels), versions=len(found.versions), percentile=settings.percentile
+)

@@ -1,0 +1,137 @@
+"""Sanity checks: a map that explains a classifier must change when the classifier's weights are shuffled.
+
+Reference: J. Adebayo et al., "Sanity checks for saliency maps", NeurIPS 2018 (cascading randomisation).
+"""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from igsed_core import metrics, thresholds
+from igsed_core.classifier import Classifier
+from igsed_core.summaries import Series, summarise
+
+ORIGINAL = "original"
+# name -> share of the encoder's layers, from the top, whose weights are shuffled; the head's are in every case
+CASCADE = {"head": 0.0, "top_quarter": 0.25, "top_half": 0.5, "top_three_quarters": 0.75, "all": 1.0}
+
+
+def layers(classifier: Classifier, log_mel: Tensor) -> list[nn.Module]:
+    """Layers of the encoder that have a matrix of weights and are used, in the order in which they run.
+
+    Parameters
+    ----------
+    classifier
+        Its encoder is run once.
+    log_mel
+        ``[shape=(batch, frames, mels)]``
+    """
+    used: list[nn.Module] = []
+
+    def remember(module: nn.Module, *_: object) -> None:
+        if module not in used:
+            used.append(module)
+
+    weighted = [
+        module
+        for module in classifier.encoder.network.modules()
+        if isinstance(weight := getattr(module, "weight", None), Tensor) and weight.ndim >= 2
+    ]
+    hooks = [module.register_forward_hook(remember) for module in weighted]
+    try:
+        with torch.inference_mode():
+            classifier.encoder.feature_map(log_mel)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return used
+
+
+def randomised(classifier: Classifier, log_mel: Tensor, share: float, *, seed: int) -> Classifier:
+    """Copy of a classifier with shuffled weights: the head's, and those of the top share of the encoder's layers.
+
+    The entries of each weight are permuted, so that their distribution stays and nothing has to be known of how
+    a layer is initialised. Biases and normalisation stay. What is shuffled at a small share is shuffled in the same
+    way at a larger one.
+
+    Parameters
+    ----------
+    log_mel
+        Any map that fits, ``[shape=(batch, frames, mels)]``; it tells which layers are used.
+    share
+        Between 0 (the head alone) and 1 (everything).
+    """
+    changed = copy.deepcopy(classifier)
+    used = layers(changed, log_mel)
+    chosen = used[len(used) - round(share * len(used)) :]
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for layer in (changed.head.linear, *reversed(chosen)):
+            weight = layer.weight
+            assert isinstance(weight, Tensor)
+            mixed = torch.randperm(weight.numel(), generator=generator).to(weight.device)
+            weight.copy_(weight.reshape(-1)[mixed].reshape(weight.shape))
+    return changed
+
+
+def rank_correlation(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
+    """Spearman's rank correlation; equal values share their mean rank, and a constant map correlates with none."""
+    a, b = (pd.Series(values).rank().to_numpy() for values in (one, other))
+    if np.ptp(a) == 0 or np.ptp(b) == 0:
+        return 0.0
+    return float(np.corrcoef(a, b)[0, 1])
+
+
+def measure(
+    scores: NDArray[np.floating], original: NDArray[np.floating], truth: NDArray[np.bool_], *, percentile: float
+) -> dict[str, float]:
+    """Compare a map with that of the trained classifier, and with the annotation.
+
+    Parameters
+    ----------
+    scores, original, truth
+        Over evaluation frames, ``[shape=(n_frames,)]``.
+
+    Returns
+    -------
+    dict
+        ``rank_correlation, iou, pointing_game``
+    """
+    mask = thresholds.percentile(scores, percentile)
+    return {
+        "rank_correlation": rank_correlation(scores, original),
+        "iou": float(metrics.iou(mask, truth)),
+        "pointing_game": float(metrics.pointing_game(scores, truth)),
+    }
+
+
+def report(rows: pd.DataFrame, index: pd.DataFrame, *, replicates: int, seed: int) -> pd.DataFrame:
+    """Averages with bootstrap intervals.
+
+    Parameters
+    ----------
+    rows
+        ``clip, label, method, level, rank_correlation, iou, pointing_game``
+    index
+        ``split, clip, label`` of the instances.
+    replicates, seed
+        Of the bootstrap over clips.
+
+    Returns
+    -------
+    pd.DataFrame
+        Tidy; ``rule`` is the level of the cascade.
+    """
+    pairs = pd.MultiIndex.from_frame(index[["clip", "label"]])
+    series = [
+        Series(str(method), str(level), metric, group.set_index(["clip", "label"])[metric].loc[pairs].to_numpy())
+        for (method, level), group in rows.groupby(["method", "level"], sort=False)
+        for metric in ("rank_correlation", "iou", "pointing_game")
+    ]
+    return summarise(index, series, replicates=replicates, seed=seed)

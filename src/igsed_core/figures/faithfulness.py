@@ -1,0 +1,151 @@
+"""Figures of faithfulness: deletion and insertion, shuffled weights, a split with parts of it hidden."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from igsed_core import methods
+from igsed_core.figures import style
+from igsed_core.figures.style import drawing
+
+_LEVELS = {
+    "original": "trained",
+    "head": "head",
+    "top_quarter": "+ top\nquarter",
+    "top_half": "+ top\nhalf",
+    "top_three_quarters": "+ three\nquarters",
+    "all": "all",
+}
+_MEASURES = {"rank_correlation": "rank correlation", "iou": "IoU", "pointing_game": "Pointing game"}
+_ORDERS = {
+    "random": ("random", style.FAINT, ":"),
+    "cam": ("least important, CAM", "#009E73", "-"),
+    "ig": ("least important, IG", "#D55E00", "-"),
+    "loss_gradient": ("smallest loss gradient (knows labels)", "#56B4E9", "-"),
+    "harmful": ("most harmful (knows labels)", "#0072B2", "-"),
+    "harmful_decided": ("most harmful to its own decisions", "#CC79A7", "--"),
+}
+_UNITS = {"frames": "100 ms frames", "bins": "single mel bins"}
+
+
+@drawing
+def deletion_and_insertion(curves: pd.DataFrame, *, replacement: str) -> Figure:
+    """What the classifier says with ever more frames removed, or put back, in each method's order.
+
+    Parameters
+    ----------
+    curves
+        ``method, rule`` (the replacement), ``metric`` (deletion, insertion), ``threshold`` (share of the frames),
+        ``value, ci_low, ci_high``
+    replacement
+        Which rows to draw.
+    """
+    rows = curves[curves["rule"] == replacement]
+    fig, axes = plt.subplots(1, 2, figsize=(style.WIDTH, 3.9), sharey=True, layout="constrained")
+    for ax, kind in zip(axes, ("deletion", "insertion"), strict=True):
+        for method, group in rows[rows["metric"] == kind].groupby("method", sort=False):
+            colour, line = _look(str(method))
+            ax.plot(group["threshold"], group["value"], line, color=colour, lw=2, label=_title(str(method)))
+            ax.fill_between(group["threshold"], group["ci_low"], group["ci_high"], color=colour, alpha=0.1, lw=0)
+        ax.xaxis.set_major_formatter(PercentFormatter(1))
+        ax.set(xlim=(0, 1))
+    axes[0].set(title="Deletion: lower is better", xlabel="frames removed", ylabel="score of the class")
+    axes[1].set(title="Insertion: higher is better", xlabel="frames put back")
+    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    return fig
+
+
+@drawing
+def shuffled_weights(sanity: pd.DataFrame) -> Figure:
+    """How maps change with ever more shuffled layers, and what they still find.
+
+    Parameters
+    ----------
+    sanity
+        ``method, rule`` (the level), ``metric, average, value, ci_low, ci_high``
+    """
+    rows = sanity[sanity["average"] == "instance"]
+    levels = [level for level in _LEVELS if level in set(rows["rule"])]
+    fig, axes = plt.subplots(len(_MEASURES), 1, figsize=(style.WIDTH, 7.2), sharex=True, layout="constrained")
+    methods = list(dict.fromkeys(rows["method"]))
+    for ax, (metric, title) in zip(axes, _MEASURES.items(), strict=True):
+        for i, method in enumerate(methods):
+            mine = rows[(rows["metric"] == metric) & (rows["method"] == method)].set_index("rule").loc[levels]
+            colour, line = _look(method)
+            x = np.arange(len(levels)) + 0.06 * (i - (len(methods) - 1) / 2)  # side by side, so that bars show
+            ax.vlines(x, mine["ci_low"], mine["ci_high"], color=colour, lw=3, alpha=0.3)
+            ax.plot(x, mine["value"], line, marker="o", ms=5, color=colour, lw=1.8, label=_title(method))
+        ax.set(ylabel=title, ylim=(-1.05, 1.05) if metric == "rank_correlation" else (0, 1.03))
+    axes[-1].set_xticks(range(len(levels)), [_LEVELS[level] for level in levels])
+    axes[-1].set_xlabel("weights that are shuffled, from the head down")
+    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    return fig
+
+
+@drawing
+def occluded_split(occlusion: pd.DataFrame, *, metric: str) -> Figure:
+    """What hiding parts of every test clip does to the classifier: panels for units and replacements.
+
+    Parameters
+    ----------
+    occlusion
+        ``unit, method`` (the order), ``rule`` (the replacement), ``threshold`` (share), ``metric, value``,
+        ``ci_low, ci_high``
+    metric
+        ``f1_change`` or ``loss_change``.
+    """
+    rows = occlusion[(occlusion["metric"] == metric) & (occlusion["rule"] != "none")]
+    replacements, units = (list(dict.fromkeys(rows[name])) for name in ("rule", "unit"))
+    fig, axes = plt.subplots(
+        *(len(units), len(replacements)),
+        figsize=(style.WIDTH, 2.7 * len(units) + 1.1),
+        sharex=True,
+        sharey=True,
+        layout="constrained",
+        squeeze=False,
+    )
+    for unit, line in zip(units, axes, strict=True):
+        for replaced, ax in zip(replacements, line, strict=True):
+            panel = rows[(rows["unit"] == unit) & (rows["rule"] == replaced)]
+            _orders(ax, panel)
+            ax.set_title(f"{_UNITS[unit]}: {replaced}", fontsize=10.5)
+        line[0].set_ylabel("change of macro F1" if metric == "f1_change" else "change of loss")
+    for ax in axes[-1]:
+        ax.set_xlabel("share replaced")
+    fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    return fig
+
+
+def _orders(ax: Axes, panel: pd.DataFrame) -> None:
+    ax.axhline(0, color=style.INK, lw=1)
+    for order, (title, colour, line) in _ORDERS.items():
+        mine = panel[panel["method"] == order].sort_values("threshold")
+        if mine.empty:
+            continue
+        ax.plot(mine["threshold"], mine["value"], line, marker="o", ms=3.5, color=colour, lw=1.8, label=title)
+        ax.fill_between(mine["threshold"], mine["ci_low"], mine["ci_high"], color=colour, alpha=0.1, lw=0)
+    ax.xaxis.set_major_formatter(PercentFormatter(1))
+
+
+def _look(method: str) -> tuple[str, str]:
+    if method == "truth":
+        return style.INK, ":"
+    others: Sequence[str] = ("#009E73", "#E69F00", "#882255", "#117733", "#AA4499")
+    if method in style.COLOURS:
+        return style.COLOURS[method], "-"
+    # The same colour wherever a method stands.
+    return {"cam": others[0], "ixg": others[1]}.get(method, others[sum(map(ord, method)) % len(others)]), "-"
+
+
+def _title(method: str) -> str:
+    """Name of a method: of the main job, or of the registry."""
+    if method == "truth":
+        return "annotation"
+    return methods.REGISTRY[method].title if method in methods.REGISTRY else style.name(method)
