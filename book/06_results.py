@@ -61,6 +61,14 @@ tables.show(
 )
 
 # %% [markdown]
+# ### Without a threshold, and by events
+#
+# Not in the paper; {doc}`05_threshold_sensitivity` says what each is.
+
+# %%
+tables.show(tables.further_table(found["further"]), caption="Threshold-free and event-based metrics on the test split")
+
+# %% [markdown]
 # ### How far apart are the methods?
 #
 # Differences are paired: every bootstrap replicate draws the same clips for both methods, so that what makes a clip easy

@@ -31,6 +31,19 @@ def detection(half_width: float = 0.04) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
+def further() -> pd.DataFrame:
+    rows = []
+    for method in (*METHODS, "oracle"):
+        value = VALUE.get(method, 0.9)
+        for average in ("instance", "class"):
+            for metric in ("auroc", "average_precision", "event_f1", "onset_error", "offset_error", "events_found"):
+                rows.append(_row(method, metric, "all", average, np.nan, value, 30, 0.05))
+        for rule, shift in (("raw", 0.0), ("share_of_maximum", 0.1)):
+            row = _row(method, "psds", "all", "class", np.nan, value - shift, 10, 0.05)
+            rows.append((*row[:2], rule, *row[3:]))
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
 def differences(half_width: float = 0.04) -> pd.DataFrame:
     rows = []
     for one, other in itertools.combinations(METHODS, 2):

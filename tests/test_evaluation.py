@@ -258,6 +258,19 @@ def test_the_first_instance_of_a_clip(inputs: dict[str, Any]) -> None:
     assert_array_equal(first.scores["energy"], data.scores["energy"][1])
 
 
+def test_false_detections_on_request(inputs: dict[str, Any]) -> None:
+    """Bell is heard in b, where it is not: none of its frames is active."""
+    data = evaluation.instances(**inputs, **OPTIONS, false_too=True)
+    pairs = list(zip(data.index["clip"], data.index["label"], strict=True))
+    assert pairs == [("a", "Bell"), ("b", "Bell"), ("b", "Hum")]
+    assert not data.truth[1].any()
+    plain = evaluation.instances(**inputs, **OPTIONS)
+    present = data.where(data.truth.any(axis=1))
+    assert_array_equal(present.index, plain.index)
+    assert_array_equal(present.truth, plain.truth)
+    assert_array_equal(present.scores["ig"], plain.scores["ig"])
+
+
 def test_nothing_to_evaluate(inputs: dict[str, Any]) -> None:
     with pytest.raises(
         IgsedError,

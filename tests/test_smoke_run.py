@@ -79,11 +79,15 @@ def test_detection_table_is_tidy_and_complete(smoke_run):
 
 
 def test_every_other_result_has_the_same_columns(smoke_run):
-    for name in ("classification", "per_class", "curves", "detection_at_ig_threshold"):
+    for name in ("classification", "per_class", "curves", "detection_at_ig_threshold", "further"):
         assert list(pd.read_csv(smoke_run.root / "results" / f"{name}.csv").columns) == COLUMNS, name
     table = pd.read_csv(smoke_run.root / "results" / "differences.csv")
     assert list(table.columns) == ["experiment", "seed", *summaries.DIFFERENCE_COLUMNS]
-    assert len(table.drop_duplicates(["method", "other_method"])) == 10
+    assert not table.duplicated(["experiment", "seed", *summaries.DIFFERENCE_COLUMNS[:8]]).any()
+    ours = table[table["rule"] == "percentile"].query("metric == 'iou'")
+    assert len(ours.drop_duplicates(["method", "other_method"])) == 10
+    record = json.loads((smoke_run.root / "threshold_sensitivity" / "record.json").read_text())
+    assert record["figures"]["bootstrap_seconds"] > 0
 
 
 def test_methods_share_their_instances(smoke_run):

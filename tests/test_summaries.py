@@ -58,6 +58,18 @@ def test_the_spread_over_instances_is_a_row_of_its_own() -> None:
     assert row["ci_low"] <= row["value"] <= row["ci_high"] + 0.1
 
 
+def test_pooled_counts_are_a_weighted_mean() -> None:
+    """F1 of pooled counts is the mean of the instances' F1, weighted by the denominators; so is each replicate's."""
+    hits, size = np.array([2.0, 0.0, 3.0]), np.array([4.0, 3.0, 5.0])
+    row = table(Series("ig", "percentile", "f1", hits / size, weights=size)).loc[("ig", "f1", "all", "instance")]
+    assert row["value"] == pytest.approx(hits.sum() / size.sum())
+    weights = bootstrap.clip_weights(2, replicates=500, seed=1)[:, [0, 0, 1]]
+    wanted = np.percentile((weights @ hits) / (weights @ size), [2.5, 97.5])
+    assert (row["ci_low"], row["ci_high"]) == pytest.approx(tuple(wanted))
+    nothing = table(Series("ig", "percentile", "f1", np.zeros(3), weights=np.zeros(3)))
+    assert nothing["value"].isna().all()
+
+
 def test_a_difference_is_paired() -> None:
     """A constant difference has no uncertainty, however much both vary."""
     series = [Series("fw_ws", "percentile", "iou", IOU + 0.05), Series("ig", "percentile", "iou", IOU)]

@@ -70,6 +70,14 @@ def test_table_3_shows_empty_classes_and_class_means():
     assert "[" in row_of(tables.table_3(result_tables.per_class()), "Cat")["IG IoU", "this run"]
 
 
+def test_further_metrics_stand_beside_each_other_with_their_intervals():
+    table = tables.further_table(result_tables.further())
+    assert list(table["", "Method"])[-1] == "Perfect ranking"
+    row = row_of(table, "FW-WS")
+    assert row["", "AUROC"] == row["PSDS", "of the scores"] == f"0.50 [0.45,{NARROW}0.55]"
+    assert row["PSDS", "of their share of the maximum"].startswith("0.40")
+
+
 def test_differences_stand_a_row_a_pair():
     table = tables.differences_table(result_tables.differences())
     assert list(table.columns) == ["Difference", "IoU", "F1", "Pointing game"]

@@ -26,7 +26,9 @@ def with_sample(weights: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.concatenate([np.ones((1, weights.shape[1])), weights])
 
 
-def weighted_means(values: NDArray[np.float64], drawn: NDArray[np.float64]) -> NDArray[np.float64]:
+def weighted_means(
+    values: NDArray[np.float64], drawn: NDArray[np.float64], own: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]:
     """Means of many series of values at once, by how often each value was drawn.
 
     Parameters
@@ -35,15 +37,17 @@ def weighted_means(values: NDArray[np.float64], drawn: NDArray[np.float64]) -> N
         ``[shape=(n_values, n_series)]``; NaN counts as absent.
     drawn
         ``[shape=(replicates, n_values)]``
+    own
+        The values' own weights, of the shape of ``values``; without them all count alike.
 
     Returns
     -------
     np.ndarray [shape=(replicates, n_series)]
         NaN where a replicate holds no value.
     """
-    there = ~np.isnan(values)
+    there = ~np.isnan(values) * (1.0 if own is None else own)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return (drawn @ np.where(there, values, 0.0)) / (drawn @ there.astype(float))
+        return (drawn @ np.where(there > 0, values * there, 0.0)) / (drawn @ there)
 
 
 def mean_of_present(values: NDArray[np.float64], axis: int) -> NDArray[np.float64]:

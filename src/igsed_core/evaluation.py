@@ -44,6 +44,11 @@ class Instances:
     truth: NDArray[np.bool_]
     scores: dict[str, NDArray[np.float64]]
 
+    def where(self, rows: NDArray[np.bool_]) -> Instances:
+        """Return some of the instances."""
+        scores = {name: values[rows] for name, values in self.scores.items()}
+        return Instances(self.index[rows].reset_index(drop=True), self.truth[rows], scores)
+
     def first_of(self, clip: str) -> Instance:
         """Return the first instance of a clip."""
         row = int(np.flatnonzero(self.index["clip"] == clip)[0])
@@ -92,6 +97,7 @@ def instances(
     min_coverage: float,
     reading: str,
     seed: int,
+    false_too: bool = False,
 ) -> Instances:
     """Bring ground truth and all methods' scores of one split's instances to evaluation frames.
 
@@ -115,6 +121,8 @@ def instances(
         See :meth:`igsed_core.maps.Maps.read_as`.
     seed
         Breaks the oracle's ties.
+    false_too
+        Take pairs that are detected but not present as well; none of their frames is active.
 
     Raises
     ------
@@ -122,14 +130,17 @@ def instances(
         If the split has no instance.
     """
     index = classification.evaluated_pairs(predictions, split)
+    if false_too:
+        index = classification.detected_pairs(predictions).query("split == @split")[[*index]].reset_index(drop=True)
     n = frames.n_frames(duration, frame_length)
     by_pair = dict(iter(events.groupby(["clip", "label"])))
+    nothing = events.iloc[:0]
     pairs = list(zip(index["clip"], index["label"], strict=True))
     truth = np.stack(
         [
             frames.activity(
-                by_pair[pair]["onset"],
-                by_pair[pair]["offset"],
+                by_pair.get(pair, nothing)["onset"],
+                by_pair.get(pair, nothing)["offset"],
                 n_frames=n,
                 frame_length=frame_length,
                 min_coverage=min_coverage,

@@ -41,7 +41,7 @@ def coverage(
     """
     edges = start + frame_length * np.arange(n_frames + 1)
     total = np.zeros(n_frames)
-    for onset, offset in _union(np.atleast_1d(onsets), np.atleast_1d(offsets)):
+    for onset, offset in union(np.atleast_1d(onsets), np.atleast_1d(offsets)):
         total += np.clip(np.minimum(offset, edges[1:]) - np.maximum(onset, edges[:-1]), 0.0, None)
     return np.clip(total / frame_length, 0.0, 1.0)
 
@@ -121,7 +121,7 @@ def window_mean(samples: NDArray[np.floating], length: int) -> NDArray[np.floati
     return np.add.reduceat(samples, starts, axis=-1) / counts
 
 
-def _union(onsets: NDArray[np.float64], offsets: NDArray[np.float64]) -> list[tuple[float, float]]:
+def union(onsets: NDArray[np.float64], offsets: NDArray[np.float64]) -> list[tuple[float, float]]:
     """Merge overlapping intervals."""
     merged: list[tuple[float, float]] = []
     for onset, offset in sorted(zip(onsets, offsets, strict=True)):

@@ -34,6 +34,7 @@ class StageRun:
     key: str
     upstream: dict[str, dict[str, Any]]
     started: float = field(default_factory=time.perf_counter)
+    timings: dict[str, float] = field(default_factory=dict)
 
     @property
     def dir(self) -> Path:
@@ -51,6 +52,13 @@ class StageRun:
         name = next(n for n, c in config.STAGE_PARAMS.items() if c is cls)
         return config.build(cls, self.upstream[name]["params"], source=f"record of {name}")  # type: ignore[return-value]
 
+    @contextlib.contextmanager
+    def timed(self, figure: str) -> Iterator[None]:
+        """Add the seconds that a block takes to one of the figures that :meth:`finish` records."""
+        began = time.perf_counter()
+        yield
+        self.timings[figure] = round(self.timings.get(figure, 0.0) + time.perf_counter() - began, 2)
+
     def finish(self, **figures: Any) -> None:
         """Write the stage's record: from now on later stages may read its artefacts.
 
@@ -61,6 +69,7 @@ class StageRun:
         """
         record = self.paths.record(self.stage.name)
         seconds = time.perf_counter() - self.started
+        figures = {**self.timings, **figures}
         if record.exists():  # all artefacts were there already: keep what making them took
             seconds = files.read_json(record).get("seconds", seconds)
             figures = {**figures, **files.read_json(record).get("figures", {})}

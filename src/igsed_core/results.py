@@ -16,6 +16,7 @@ TABLES = {
     "detection": ("threshold_sensitivity", "each method at its own thresholds (Table II)"),
     "per_class": ("threshold_sensitivity", "the same, a class (Table III)"),
     "differences": ("threshold_sensitivity", "paired differences between methods at their own thresholds"),
+    "further": ("threshold_sensitivity", "AUROC, average precision, event-based F1, onset and offset error, PSDS"),
     "curves": ("threshold_sensitivity", "IoU and F1 at every threshold (Fig. 3)"),
     "detection_at_ig_threshold": (
         "threshold_sensitivity",

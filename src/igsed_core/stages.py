@@ -52,6 +52,7 @@ class Stage:
 
 _ENCODERS = ("frontend.py", "encoders/**/*", "features.py", "heads.py", "classifier.py", "audio.py")
 _SUMMARIES = ("summaries.py", "bootstrap.py")
+_FURTHER = ("further_metrics.py", "ranking.py", "event_metrics.py", "psds.py")
 
 STAGES: dict[str, Stage] = {
     stage.name: stage
@@ -85,7 +86,7 @@ STAGES: dict[str, Stage] = {
             "threshold_sensitivity",
             "05_threshold_sensitivity",
             ("data_synthesis", "training", "integrated_gradients", "baselines"),
-            ("frames.py", "thresholds/**/*.py", "metrics.py", "evaluation.py", *_SUMMARIES),
+            ("frames.py", "thresholds/**/*.py", "metrics.py", "evaluation.py", *_FURTHER, *_SUMMARIES),
         ),
         Stage(
             "results",

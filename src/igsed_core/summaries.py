@@ -39,6 +39,9 @@ class Series:
         ``[shape=(n_instances,)]``; NaN where the metric has no value (an onset error where nothing was detected).
     threshold
         The rule's parameter, where it has one.
+    weights
+        ``[shape=(n_instances,)]``: how much each instance counts, by default all alike. A ratio of sums is a mean of
+        the instances' own ratios, weighted by their denominators: F1 of pooled counts, an error over all events.
     """
 
     method: str
@@ -46,6 +49,7 @@ class Series:
     metric: str
     values: NDArray[np.float64]
     threshold: float = float("nan")
+    weights: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)
@@ -93,8 +97,8 @@ def summarise(
     """
     if not series:
         return pd.DataFrame(columns=COLUMNS)
-    values, labels, names = _values(index, series)
-    means = _resample(index, values, labels, names, replicates=replicates, seed=seed)
+    values, own, labels, names = _values(index, series)
+    means = _resample(index, values, own, labels, names, replicates=replicates, seed=seed)
     split = str(index["split"].iloc[0])
     rows: list[tuple[object, ...]] = []
     per_class = means.by_class[:, 0]  # (n_classes, n_series)
@@ -105,21 +109,21 @@ def summarise(
     }
     spreads = _spreads(index, series, spread_of, means, replicates=replicates, seed=seed)
     for i, one in enumerate(series):
-        mine = values[~np.isnan(values[:, i]), i]
+        mine, weights = values[own[:, i] > 0, i], own[own[:, i] > 0, i]
         there = per_class[~np.isnan(per_class[:, i]), i]
         key = (split, one.method, one.rule, one.metric)
-        for average, over in ((INSTANCE, mine), (CLASS, there)):
+        for average, over, by in ((INSTANCE, mine, weights), (CLASS, there, np.ones(len(there)))):
             low, high = intervals[average][:, i]
-            rows.append((*key, ALL, average, one.threshold, _mean(over), len(over), _std(over), low, high))
+            rows.append((*key, ALL, average, one.threshold, *_moments(over, by), low, high))
         if i in spreads:
             low, high = spreads[i]
             of_metric = (split, one.method, one.rule, f"{one.metric}_std")
-            rows.append((*of_metric, ALL, INSTANCE, one.threshold, _std(mine), len(mine), np.nan, low, high))
+            _, n, spread = _moments(mine, weights)
+            rows.append((*of_metric, ALL, INSTANCE, one.threshold, spread, n, np.nan, low, high))
         for label in classes:
-            own = values[labels == label, i]
-            own = own[~np.isnan(own)]
+            held = (labels == label) & (own[:, i] > 0)
             low, high = intervals[label][:, i] if label in intervals else (np.nan, np.nan)
-            rows.append((*key, label, INSTANCE, one.threshold, _mean(own), len(own), _std(own), low, high))
+            rows.append((*key, label, INSTANCE, one.threshold, *_moments(values[held, i], own[held, i]), low, high))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -151,8 +155,8 @@ def differences(
     IgsedError
         If a pair names a series that there is not.
     """
-    values, labels, names = _values(index, series)
-    means = _resample(index, values, labels, names, replicates=replicates, seed=seed)
+    values, own, labels, names = _values(index, series)
+    means = _resample(index, values, own, labels, names, replicates=replicates, seed=seed)
     split = str(index["split"].iloc[0])
     column = {(one.method, one.rule, one.metric): i for i, one in enumerate(series)}
     known = {(one.method, one.rule) for one in series}
@@ -176,8 +180,10 @@ def differences(
     return pd.DataFrame(rows, columns=DIFFERENCE_COLUMNS)
 
 
-def _values(index: pd.DataFrame, series: Sequence[Series]) -> tuple[NDArray[np.float64], NDArray[np.str_], list[str]]:
-    """All series side by side ``(n_instances, n_series)``, the label of each instance, the names of the classes."""
+def _values(
+    index: pd.DataFrame, series: Sequence[Series]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.str_], list[str]]:
+    """Values and weights of all series ``(n_instances, n_series)``, each instance's label, the names of the classes."""
     for one in series:
         if one.values.shape != (len(index),):
             raise IgsedError(
@@ -185,12 +191,15 @@ def _values(index: pd.DataFrame, series: Sequence[Series]) -> tuple[NDArray[np.f
                 f"for {len(index)} instances"
             )
     labels = index["label"].to_numpy(dtype=str)
-    return np.stack([one.values for one in series], axis=1).astype(float), labels, sorted(set(labels.tolist()))
+    values = np.stack([one.values for one in series], axis=1).astype(float)
+    own = np.stack([np.ones(len(index)) if one.weights is None else one.weights for one in series], axis=1)
+    return values, np.where(np.isnan(values), 0.0, own), labels, sorted(set(labels.tolist()))
 
 
 def _resample(
     index: pd.DataFrame,
     values: NDArray[np.float64],
+    own: NDArray[np.float64],
     labels: NDArray[np.str_],
     names: list[str],
     *,
@@ -199,9 +208,11 @@ def _resample(
 ) -> _Resampled:
     clips, clip_of = np.unique(index["clip"].to_numpy(dtype=str), return_inverse=True)
     weights = bootstrap.with_sample(bootstrap.clip_weights(len(clips), replicates=replicates, seed=seed))
+    drawn = weights[:, clip_of]
+    of_class = [(labels == c).nonzero()[0] for c in names]
     return _Resampled(
-        bootstrap.weighted_means(values, weights[:, clip_of]),
-        np.stack([bootstrap.weighted_means(values[labels == c], weights[:, clip_of[labels == c]]) for c in names]),
+        bootstrap.weighted_means(values, drawn, own),
+        np.stack([bootstrap.weighted_means(values[rows], drawn[:, rows], own[rows]) for rows in of_class]),
     )
 
 
@@ -218,15 +229,15 @@ def _spreads(
     wanted = [i for i, one in enumerate(series) if one.metric in spread_of]
     if not wanted:
         return {}
-    values, labels, names = _values(index, [series[i] for i in wanted])
-    squares = _resample(index, values**2, labels, names, replicates=replicates, seed=seed)
+    values, own, labels, names = _values(index, [series[i] for i in wanted])
+    squares = _resample(index, values**2, own, labels, names, replicates=replicates, seed=seed)
     variance = np.clip(squares.instance - means.instance[:, wanted] ** 2, 0, None)
     return {i: bootstrap.interval(np.sqrt(variance[1:, j])) for j, i in enumerate(wanted)}
 
 
-def _mean(values: NDArray[np.float64]) -> float:
-    return float(values.mean()) if values.size else float("nan")
-
-
-def _std(values: NDArray[np.float64]) -> float:
-    return float(values.std()) if values.size else float("nan")
+def _moments(values: NDArray[np.float64], weights: NDArray[np.float64]) -> tuple[float, int, float]:
+    """Mean, number and standard deviation."""
+    if not weights.sum():
+        return float("nan"), 0, float("nan")
+    mean = float(np.average(values, weights=weights))
+    return mean, len(values), float(np.sqrt(np.average((values - mean) ** 2, weights=weights)))

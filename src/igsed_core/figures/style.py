@@ -44,7 +44,19 @@ HEADS = {
     "fw_ws": "Framewise, weak labels (FW-WS)",
     "fw_ss": "Framewise, strong labels (FW-SS)",
 }
-METRICS = {"iou": "IoU", "f1": "F1", "pointing_game": "Pointing game", "iou_std": "Std IoU"}
+METRICS = {
+    "iou": "IoU",
+    "f1": "F1",
+    "pointing_game": "Pointing game",
+    "iou_std": "Std IoU",
+    "auroc": "AUROC",
+    "average_precision": "Average precision",
+    "event_f1": "Event-based F1",
+    "events_found": "Events found",
+    "onset_error": "Onset error (s)",
+    "offset_error": "Offset error (s)",
+    "psds": "PSDS",
+}
 SPLITS = {"train": "#0072B2", "validation": "#E69F00", "test": "#009E73"}
 
 _RC: dict[Any, Any] = {

@@ -12,7 +12,15 @@ from igsed_core.tables.overview import (
     soundscapes_table,
 )
 from igsed_core.tables.prose import glue_results
-from igsed_core.tables.results import differences_table, instances_table, table_1, table_2, table_3, thresholds_table
+from igsed_core.tables.results import (
+    differences_table,
+    further_table,
+    instances_table,
+    table_1,
+    table_2,
+    table_3,
+    thresholds_table,
+)
 
 __all__ = [
     "bank_table",
@@ -21,6 +29,7 @@ __all__ = [
     "encoder_table",
     "engines_table",
     "faithfulness_table",
+    "further_table",
     "glue_results",
     "instances_table",
     "occlusion_table",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
 from igsed_core import paper
-from igsed_core.figures.style import METRICS, class_name, name
+from igsed_core.figures.style import METHODS, METRICS, class_name, name
+from igsed_core.further_metrics import RAW, SHARE
 from igsed_core.summaries import ALL
 from igsed_core.tables.cells import NONE, OURS, PAPER, Cells, by_key, frame, number, with_interval
 
@@ -115,8 +116,39 @@ def table_3(
     return frame(rows, "Class")
 
 
+_FURTHER = ("auroc", "average_precision", "event_f1", "onset_error", "offset_error")
+_PSDS = {RAW: "of the scores", SHARE: "of their share of the maximum"}
+
+
+def further_table(further: pd.DataFrame, *, split: str = "test", average: str = "instance") -> pd.DataFrame:
+    """Metrics without a threshold and of events (not in the paper).
+
+    Parameters
+    ----------
+    further
+        ``split, method, rule, metric, average, value, ci_low, ci_high``
+    split, average
+        Which rows to show; PSDS is a mean over classes in any case.
+    """
+    ours = by_key(further, ("method", "metric"), split=split, average=average)
+    scores = by_key(further, ("method", "rule"), split=split, metric="psds")
+    methods = [method for method in METHODS if (method, RAW) in scores]
+    rows: dict[str, Cells] = {}
+    for method in methods:
+        rows[name(method)] = {
+            **{("", METRICS[metric]): with_interval(ours[method, metric]) for metric in _FURTHER},
+            **{(METRICS["psds"], title): with_interval(scores[method, rule]) for rule, title in _PSDS.items()},
+        }
+    return frame(rows, "Method")
+
+
 def differences_table(
-    differences: pd.DataFrame, *, split: str = "test", average: str = "instance", first: str = "ig"
+    differences: pd.DataFrame,
+    *,
+    split: str = "test",
+    average: str = "instance",
+    first: str = "ig",
+    metrics: Sequence[str] = ("iou", "f1", "pointing_game", "auroc", "average_precision"),
 ) -> pd.DataFrame:
     """How far one method stands above (or below) each other one, paired over clips.
 
@@ -124,16 +156,16 @@ def differences_table(
     ----------
     differences
         ``split, method, other_method, metric, average, value, ci_low, ci_high``
-    split, average, first
-        Which rows to show.
+    split, average, first, metrics
+        Which rows and columns to show.
     """
     chosen = by_key(differences, ("other_method", "metric"), split=split, average=average, method=first)
-    metrics = [metric for metric in METRICS if any(key[1] == metric for key in chosen)]
+    shown = [metric for metric in metrics if any(key[1] == metric for key in chosen)]
     short = "IG" if first == "ig" else name(first)
     return pd.DataFrame(
         {"Difference": f"{short} less {name(other)}"}
-        | {METRICS[metric]: with_interval(chosen.get((other, metric))) for metric in metrics}
-        for other in dict.fromkeys(key[0] for key in chosen)
+        | {METRICS[metric]: with_interval(chosen.get((other, metric))) for metric in shown}
+        for other in dict.fromkeys(key[0] for key in chosen if key[1] in shown)
     )
 
 

@@ -1,0 +1,56 @@
+"""Threshold-free metrics of scores over time: how well do they rank active frames before the others?"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+
+def auroc(scores: NDArray[np.floating], truth: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Probability that an active frame scores higher than an inactive one; a tie counts half.
+
+    It is the area under the receiver operating characteristic, by the statistic of Mann and Whitney.
+
+    Parameters
+    ----------
+    scores, truth
+        ``[shape=(..., n_frames)]``
+
+    Returns
+    -------
+    np.ndarray [shape=(...)]
+        Values in [0, 1]; NaN where all frames or none are active.
+    """
+    n_active = truth.sum(axis=-1)
+    pairs = n_active * (truth.shape[-1] - n_active)
+    ranks = (rankdata(scores, axis=-1) * truth).sum(axis=-1)
+    above = ranks - n_active * (n_active + 1) / 2
+    return np.where(pairs > 0, above / np.maximum(pairs, 1), np.nan)
+
+
+def average_precision(scores: NDArray[np.floating], truth: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Mean over active frames of the precision at the threshold that just takes the frame in.
+
+    It is the sum of precision times the step in recall over all thresholds, without interpolation; frames of the
+    same score enter together.
+
+    Parameters
+    ----------
+    scores, truth
+        ``[shape=(..., n_frames)]``
+
+    Returns
+    -------
+    np.ndarray [shape=(...)]
+        Values in [0, 1]; NaN where no frame is active.
+    """
+    scores, truth = np.broadcast_arrays(scores, truth)
+    order = np.argsort(-scores, axis=-1)
+    falling = np.take_along_axis(truth, order, axis=-1)
+    # How many frames score at least as high as each: those of its tie are all in.
+    taken = np.take_along_axis(rankdata(-scores, method="max", axis=-1).astype(int), order, axis=-1)
+    found = np.take_along_axis(np.cumsum(falling, axis=-1), taken - 1, axis=-1)
+    n_active = truth.sum(axis=-1)
+    total = (falling * found / taken).sum(axis=-1)
+    return np.where(n_active > 0, total / np.maximum(n_active, 1), np.nan)
