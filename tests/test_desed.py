@@ -186,9 +186,12 @@ def test_the_command_counts_what_it_fetched(mirror, capsys: pytest.CaptureFixtur
     assert cli.main(["fetch", "desed"]) == 0
     told = capsys.readouterr().out
     assert "Speech: 8 train, 8 eval" in told and "part eval: 80 foreground files, published 314" in told
+    assert "backgrounds of its own: 3 files, published 17" in told
 
 
-def test_sins_keeps_the_files_of_class_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sins_keeps_the_files_of_class_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     served = tmp_path / "served"
     served.mkdir()
     sound = tmp_path / "s.wav"
@@ -213,5 +216,7 @@ def test_sins_keeps_the_files_of_class_other(tmp_path: Path, monkeypatch: pytest
         asked = len(server.requests)
         assert fetching.sins() == folder
         assert len(server.requests) == asked
+        assert cli.main(["fetch", "backgrounds"]) == 0
+    assert "backgrounds of SINS: 1 files, published 2060" in capsys.readouterr().out
     assert [path.name for path in folder.rglob("*.wav")] == ["a.wav"]
     assert not list((tmp_path / "cache").glob("*audio*.zip"))  # one archive at a time

@@ -134,6 +134,8 @@ def _fetch(options: argparse.Namespace) -> None:
             print(f"{name}: {path}")
             if name == desed.NAME and (root := desed.find_root(path)):
                 print(desed.report(root))
+            elif name == "backgrounds":
+                print(desed.report_sins(path))
 
 
 def _parameters(_: argparse.Namespace) -> None:

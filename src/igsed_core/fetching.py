@@ -15,6 +15,7 @@ from igsed_core.paths import data_dir
 
 EVERYTHING = "all"
 NAMES = (*GROUPS, EVERYTHING)
+UNPACKED = {"desed": "desed", "backgrounds": "sins"}  # folder in the cache
 
 
 def groups(names: Sequence[str]) -> list[str]:
@@ -45,7 +46,7 @@ def fetch(group: str) -> Path:
 def desed() -> Path:
     """Folder of the DESED sound bank, as its archive has it, with the official validation list beside it."""
     validation_list()
-    folder = data_dir() / "desed"
+    folder = data_dir() / UNPACKED["desed"]
     if not folder.is_dir():
         archives.unpack(assets.fetch("desed"), folder)
     return folder
@@ -73,7 +74,7 @@ def sins() -> Path:
 
     One archive at a time is fetched, unpacked and deleted: the disk never holds more than one.
     """
-    folder = data_dir() / "sins"
+    folder = data_dir() / UNPACKED["backgrounds"]
     names = GROUPS["backgrounds"][1:]
     missing = [name for name in names if not (folder / name).is_dir()]
     if missing:
@@ -98,8 +99,8 @@ def _sins_others(archive: Path) -> set[str]:
 
 
 def _unpacked(name: str) -> bool:
-    folder = {"desed": data_dir() / "desed"}.get(name, data_dir() / "sins" / name)
-    return folder.is_dir()
+    sins = f"{UNPACKED['backgrounds']}/{name}"  # an archive of many
+    return (data_dir() / UNPACKED.get(name, sins)).is_dir()
 
 
 def state(name: str, *, check: bool) -> str:
@@ -121,7 +122,8 @@ def describe(names: Sequence[str]) -> str:
     """Say what would be fetched: size, licence, from where, to where, and what is there already."""
     lines, total, unreachable = [], 0, ""
     for group in names:
-        lines.append(f"{group} -> {data_dir()}")
+        unpacked = f", unpacked into {UNPACKED[group]}" if group in UNPACKED else ""
+        lines.append(f"{group} -> {data_dir()}{unpacked}")
         for name in GROUPS[group]:
             asset = REGISTRY[name]
             size = asset.size

@@ -28,6 +28,7 @@ CLASSES = (
 )
 # Foreground files as its authors count them (README of their repository; one other source says 1006 for train).
 PUBLISHED = {"train": 1009, "eval": 314}
+PUBLISHED_BACKGROUNDS = {"desed": 17, "sins": 2060}
 OWN, SINS = "desed", "sins"
 VALIDATION_LIST = "soundbank_validation.tsv"
 LONGEST = 10.0  # s; DESED's soundscapes are no longer
@@ -185,12 +186,19 @@ def counts(root: Path) -> dict[str, Counter[str]]:
 
 
 def report(root: Path) -> str:
-    """Say how many files there are of each class, and how many were published."""
+    """Say how many files there are of each class, and how many were published: of classes only the sums were."""
     found = counts(root)
     lines = [f"{label}: {found['train'][label]} train, {found['eval'][label]} eval" for label in CLASSES]
     for part, published in PUBLISHED.items():
         lines.append(f"part {part}: {found[part].total()} foreground files, published {published}")
+    own = sum(len(_audio_files(place)) for place in root.glob("*/soundbank/background/"))
+    lines.append(f"backgrounds of its own: {own} files, published {PUBLISHED_BACKGROUNDS[OWN]}")
     return "\n".join(lines)
+
+
+def report_sins(folder: Path) -> str:
+    """Say how many backgrounds of SINS there are, and how many DESED takes from it."""
+    return f"backgrounds of SINS: {len(_audio_files(folder))} files, published {PUBLISHED_BACKGROUNDS[SINS]}"
 
 
 def fingerprint(path: Path | None, sample_rate: int, background_source: str) -> str:
