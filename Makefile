@@ -12,7 +12,7 @@ PYTEST := $(BIN)/pytest
 WHOLE_RUNS := $(addprefix tests/,test_book.py test_smoke_run.py test_paper_run.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book test lint serve bench clean distclean
+.PHONY: help setup parity book test lint serve bench clean distclean
 
 help: ## this list
 	@echo "make TARGET, where TARGET is"
@@ -27,7 +27,10 @@ setup: ## the environment .venv: pinned packages, the PyTorch build for this mac
 book: setup ## run the stages and build the book (PARAMS= a parameter file, ARGS= overrides) into _build/html
 	$(BIN)/igsed book $(PARAMS) $(ARGS)
 
-test: setup ## all tests
+parity: setup ## what some tests compare with; where it does not install, they are skipped
+	@$(BIN)/python tools/setup_env.py --parity
+
+test: parity ## all tests
 	$(PYTEST) -n 2 --dist loadfile tests $(addprefix --ignore=,$(WHOLE_RUNS))
 	$(PYTEST) $(WHOLE_RUNS)
 	$(BIN)/igsed notebooks params/smoke.yaml experiment=nbmake n_train=60 n_eval=24 --out .nbmake

@@ -111,5 +111,14 @@ figures.attributions(
 # %%
 figures.threshold_curves(found["curves"], split="test")
 
+# %% [markdown]
+# ## Every value
+#
+# Click a column's head to sort by it; type words (a method, a class, a metric, a split) to filter. The files that this
+# page offers for download hold the same.
+
+# %%
+tables.show(tables.values_table(found), caption="Tables II and III and the further metrics", paging=15, search=True)
+
 # %%
 run.finish()

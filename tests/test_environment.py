@@ -35,15 +35,20 @@ def requirements(lines: list[str]) -> dict[str, Requirement]:
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 RUNTIME = requirements(PROJECT["dependencies"])
 TEST = requirements(PROJECT["optional-dependencies"]["test"])
+PARITY = requirements(PROJECT["optional-dependencies"]["parity"])
 DECLARED = RUNTIME | TEST
+
+
+def pins_of(name: str) -> dict[str, Requirement]:
+    lines = [line.partition("#")[0].strip() for line in (ROOT / name).read_text().splitlines()]
+    found = requirements([line for line in lines if line])
+    assert len(found) == len([line for line in lines if line]), f"{name}: a package is pinned twice"
+    return found
 
 
 @pytest.fixture(scope="module")
 def pinned() -> dict[str, Requirement]:
-    lines = [line.partition("#")[0].strip() for line in (ROOT / "constraints.txt").read_text().splitlines()]
-    found = requirements([line for line in lines if line])
-    assert len(found) == len([line for line in lines if line]), "a package is pinned twice"
-    return found
+    return pins_of("constraints.txt")
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +86,17 @@ def test_every_requirement_is_pinned_within_its_bounds(pinned: dict[str, Require
         assert name in pinned, f"{name} is in pyproject.toml but not in constraints.txt"
         (pin,) = pinned[name].specifier
         assert requirement.specifier.contains(Version(pin.version)), f"{pinned[name]}: not {requirement}"
+
+
+def test_what_tests_compare_with_is_pinned_apart(pinned: dict[str, Requirement]) -> None:
+    apart = pins_of("constraints-parity.txt")
+    assert not apart.keys() & pinned.keys()
+    for name, requirement in PARITY.items():
+        (pin,) = apart[name].specifier
+        assert requirement.specifier.contains(Version(pin.version)), f"{apart[name]}: not {requirement}"
+    test_every_pin_is_one_exact_version(apart)
+    test_every_pin_installs_on_the_python_of_debian_12(apart)
+    test_nothing_heavy_or_unwanted_is_pinned(apart)
 
 
 def test_every_pin_installs_on_the_python_of_debian_12(pinned: dict[str, Requirement]) -> None:
@@ -129,6 +145,13 @@ def test_the_set_up_runs_on_the_standard_library() -> None:
 
 
 def test_nothing_names_where_packages_come_from() -> None:
-    for name in ("pyproject.toml", "constraints.txt", "environment.yml", "postBuild", "tools/setup_env.py"):
+    for name in (
+        "pyproject.toml",
+        "constraints.txt",
+        "constraints-parity.txt",
+        "environment.yml",
+        "postBuild",
+        "tools/setup_env.py",
+    ):
         text = (ROOT / name).read_text()
         assert not re.search(r"index-url|find-links|trusted-host|://", text), f"{name} names a package host"

@@ -168,6 +168,26 @@ def test_the_library_is_embedded_once_and_the_table_is_there_without_it(shown):
     assert name[0] != name[1]
 
 
+def test_long_tables_have_a_field_to_filter_rows(shown):
+    rows = pd.DataFrame({"a": range(display.LONG)})
+    tables.show(rows)
+    tables.show(rows.iloc[1:])
+    tables.show(rows, search=False)
+    tables.show(rows, paging=5, search=True)
+    has_field = ['"topEnd": "search"' in text for text in shown[1:]]
+    assert has_field == [True, False, False, True]
+
+
+def test_every_value_in_one_table():
+    found = {"detection": result_tables.detection(), "per_class": result_tables.per_class()}
+    table = tables.values_table({**found, "further": result_tables.further(), "instances": result_tables.instances()})
+    assert len(table) == sum(len(one) for one in found.values()) + len(result_tables.further())
+    kettle = table[table["class"] == "Kettle"]
+    assert set(kettle["n"]) == {0}
+    assert table["value"].dtype == float  # sorts as a number
+    assert set(table["metric"]) >= {"IoU", "AUROC", "PSDS"}
+
+
 def test_a_cell_cannot_break_the_page(shown):
     tables.show(pd.DataFrame({"a": ["<script>alert(1)</script>"]}))
     assert "<script>alert" not in shown[-1]

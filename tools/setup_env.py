@@ -21,11 +21,15 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 CONSTRAINTS = ROOT / "constraints.txt"
+PARITY = ROOT / "constraints-parity.txt"
 STAMP = VENV / "igsed-ready"
+PARITY_STAMP = VENV / "igsed-parity-ready"
 LOG = VENV / "setup.log"
 
 # uv knows where PyTorch publishes its CPU builds; it is installed only on machines where pip alone does not.
 UV = "uv==0.13.8"
+# Built from source, so it goes in after what it is built with.
+COMPILED = "sed_scores_eval"
 # scaper falls back on the `sox` program, see constraints.txt.
 TOLERATED = ("scaper 1.6.5 requires soxbindings, which is not installed.",)
 
@@ -39,9 +43,9 @@ def say(message: str) -> None:
     print(f"[setup] {message}", flush=True)
 
 
-def pins() -> dict[str, str]:
-    """Return the pinned version of every package in constraints.txt, by lower-case name."""
-    lines = (line.partition("#")[0].strip() for line in CONSTRAINTS.read_text().splitlines())
+def pins(path: Path = CONSTRAINTS) -> dict[str, str]:
+    """Return the pinned version of every package in a file such as constraints.txt, by lower-case name."""
+    lines = (line.partition("#")[0].strip() for line in path.read_text().splitlines())
     pairs = (line.split("==") for line in lines if line)
     return {name.lower(): version for name, version in pairs}
 
@@ -278,11 +282,37 @@ def check() -> None:
     broken = subprocess.run(
         [PYTHON, "-m", "pip", "check"], capture_output=True, text=True, env=clean_environment()
     ).stdout.splitlines()
-    unmet = [line for line in broken if line.strip() not in (*TOLERATED, "No broken requirements found.")]
+    compared = {name.replace("_", "-") for name in pins(PARITY)}  # what only tests compare with breaks nothing
+    unmet = [
+        line
+        for line in broken
+        if line.strip() not in (*TOLERATED, "No broken requirements found.")
+        and line.split(" ")[0].lower().replace("_", "-") not in compared
+    ]
     if unmet:
         raise SetupError("constraints.txt does not hold together:\n    " + "\n    ".join(unmet))
     if not logged([PYTHON, "-c", "import igsed_core, torch, captum, scaper, soundfile"]):
         raise SetupError(f"A package does not import:\n{log_tail()}\nRun `make distclean` and try again.")
+
+
+def add_parity() -> None:
+    """Install what some tests compare with; where that fails say so and go on, since they are skipped then."""
+    wanted = fingerprint() + hashlib.sha256(PARITY.read_bytes()).hexdigest()
+    if PARITY_STAMP.is_file() and PARITY_STAMP.read_text() == wanted:
+        return
+    PARITY_STAMP.unlink(missing_ok=True)
+    pinned = [f"{name}=={version}" for name, version in pins(PARITY).items()]
+    last = [pin for pin in pinned if pin.startswith(COMPILED)]
+    say(f"installing {len(pinned)} packages that tests compare with (about a minute the first time)")
+    options = ("--no-deps", "--no-build-isolation")
+    complete = pip(*options, *(pin for pin in pinned if pin not in last))
+    if not complete:
+        say(f"they could not be installed, so tests that compare with them are skipped (see {LOG})")
+    elif not pip(*options, *last):
+        complete = False
+        say(f"{COMPILED} could not be compiled, so tests that compare with it are skipped (is there a C compiler?)")
+    if complete:
+        PARITY_STAMP.write_text(wanted)
 
 
 def bring_up_to_date() -> None:
@@ -314,6 +344,8 @@ def main() -> int:
                 say("another set-up is running; waiting for it")
                 fcntl.flock(lock, fcntl.LOCK_EX)
             bring_up_to_date()
+            if "--parity" in sys.argv[1:]:
+                add_parity()
     except (SetupError, OSError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1

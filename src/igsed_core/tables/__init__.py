@@ -20,6 +20,7 @@ from igsed_core.tables.results import (
     table_2,
     table_3,
     thresholds_table,
+    values_table,
 )
 
 __all__ = [
@@ -40,4 +41,5 @@ __all__ = [
     "table_2",
     "table_3",
     "thresholds_table",
+    "values_table",
 ]

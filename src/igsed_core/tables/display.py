@@ -1,4 +1,4 @@
-"""A table in the page: sorts by a click, needs no network, and is a plain table where JavaScript is off."""
+"""A table in the page: sorts by a click, filters, needs no network, and is a plain table where JavaScript is off."""
 
 from __future__ import annotations
 
@@ -32,9 +32,10 @@ const library = await window.igsedTables;
 if (library) new library.default("#%(id)s table", %(options)s);
 </script>"""
 _numbers = itertools.count(1)
+LONG = 12  # rows from which a table has a search field
 
 
-def show(table: pd.DataFrame, caption: str | None = None, *, paging: int = 0) -> None:
+def show(table: pd.DataFrame, caption: str | None = None, *, paging: int = 0, search: bool | None = None) -> None:
     """Display a table.
 
     Parameters
@@ -44,13 +45,16 @@ def show(table: pd.DataFrame, caption: str | None = None, *, paging: int = 0) ->
     caption
         Words over the table.
     paging
-        Rows on a page, with a search field; 0 shows all rows.
+        Rows on a page; 0 shows all rows.
+    search
+        Whether there is a field that keeps the rows that hold all words typed; by default if the table is long.
     """
     _embed_library()
-    display(HTML(_page_element(table, caption, paging, f"igsed-table-{next(_numbers)}")))
+    search = len(table) >= LONG if search is None else search
+    display(HTML(_page_element(table, caption, paging, search, f"igsed-table-{next(_numbers)}")))
 
 
-def _page_element(table: pd.DataFrame, caption: str | None, paging: int, name: str) -> str:
+def _page_element(table: pd.DataFrame, caption: str | None, paging: int, search: bool, name: str) -> str:
     plain = table.to_html(index=False, border=0, classes="display compact igsed-table", justify="left")
     if caption:
         start = plain.index(">") + 1
@@ -59,9 +63,12 @@ def _page_element(table: pd.DataFrame, caption: str | None, paging: int, name: s
     options: dict[str, Any] = {"order": [], "paging": bool(paging), "autoWidth": False}
     options["titleRow"] = table.columns.nlevels - 1
     options["layout"] = {"topStart": None, "topEnd": None, "bottomStart": None, "bottomEnd": None}
+    if search:
+        options["layout"] |= {"topEnd": "search", "bottomStart": "info"}
+        options["language"] = {"search": "Filter:"}
     if paging:
         options["pageLength"] = paging
-        options["layout"] |= {"topEnd": "search", "bottomStart": "info", "bottomEnd": "paging"}
+        options["layout"] |= {"bottomStart": "info", "bottomEnd": "paging"}
     return _TABLE % {"id": name, "table": plain, "options": json.dumps(options)}
 
 

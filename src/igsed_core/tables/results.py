@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
@@ -167,6 +167,26 @@ def differences_table(
         | {METRICS[metric]: with_interval(chosen.get((other, metric))) for metric in shown}
         for other in dict.fromkeys(key[0] for key in chosen if key[1] in shown)
     )
+
+
+def values_table(found: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Every value of Tables II and III and of the further metrics, a row each, to sort and filter.
+
+    Parameters
+    ----------
+    found
+        Tidy tables by name, from :func:`igsed_core.results.gather`.
+    """
+    table = pd.concat([found[part] for part in ("detection", "per_class", "further")], ignore_index=True)
+    names = {
+        "method": table["method"].map(name),
+        "metric": table["metric"].map(METRICS),
+        "class": table["class"].map(class_name),
+        **{column: table[column].round(3) for column in ("value", "ci_low", "ci_high")},
+    }
+    return table.assign(**names)[
+        [*("method", "metric", "rule", "threshold", "class", "average", "split"), *("value", "ci_low", "ci_high", "n")]
+    ]
 
 
 def instances_table(instances: pd.DataFrame, *, split: str = "test") -> pd.DataFrame:
