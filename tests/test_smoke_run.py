@@ -12,6 +12,7 @@ import pytest
 from igsed_core import config, stages, summaries
 
 COLUMNS = ["experiment", "seed", *summaries.COLUMNS]
+FROM_THRESHOLDS = {"threshold_sensitivity", *stages.downstream("threshold_sensitivity")}
 
 
 def planned(run, *overrides):
@@ -34,7 +35,7 @@ def test_a_second_run_has_nothing_to_do(smoke_run):
 
 
 def test_a_change_of_the_threshold_range_reruns_the_last_stages_only(smoke_run):
-    assert planned(smoke_run, "percentile_max=90") == {"threshold_sensitivity", "results", "faithfulness", "engine"}
+    assert planned(smoke_run, "percentile_max=90") == FROM_THRESHOLDS
 
 
 def test_a_change_of_the_snr_reruns_everything(smoke_run):
@@ -42,13 +43,7 @@ def test_a_change_of_the_snr_reruns_everything(smoke_run):
 
 
 def test_a_change_of_the_path_points_reruns_attribution_and_what_follows(smoke_run):
-    assert planned(smoke_run, "n_points=9") == {
-        "integrated_gradients",
-        "threshold_sensitivity",
-        "results",
-        "faithfulness",
-        "engine",
-    }
+    assert planned(smoke_run, "n_points=9") == {"integrated_gradients", *FROM_THRESHOLDS}
 
 
 def test_execution_parameters_rerun_nothing(smoke_run):
@@ -154,7 +149,7 @@ def test_a_notebook_reexecutes_alone_with_another_parameter(smoke_run):
     subprocess.run(command, check=True, env=smoke_run.environment, capture_output=True, timeout=300)
     curves = pd.read_csv(smoke_run.root / "threshold_sensitivity" / "curves.csv")
     assert curves["threshold"].min() == 40
-    assert planned(smoke_run) == {"threshold_sensitivity", "results", "faithfulness", "engine"}
+    assert planned(smoke_run) == FROM_THRESHOLDS
     smoke_run.igsed("run", "params/smoke.yaml")
     curves = pd.read_csv(smoke_run.root / "threshold_sensitivity" / "curves.csv")
     assert curves["threshold"].min() == 1

@@ -14,7 +14,7 @@ from igsed_core import config, stages
 from igsed_core.errors import IgsedError
 
 ALL = set(stages.STAGES)
-LAST = ("results", "faithfulness", "engine")
+LAST = stages.downstream("threshold_sensitivity")
 AFTER_TRAINING = ALL - {"data_synthesis"}
 # Modules that change no result: how things are run, written, shown on the way.
 INFRASTRUCTURE = {
@@ -60,6 +60,8 @@ OTHER = {
     "faithfulness_clips": 2,
     "sanity_clips": 2,
     "occlusion_clips": 2,
+    "audit_clips": 2,
+    "audit_draws": 200,
     "target": "probability",
     "internal_batch": 1,
     "ig_workers": 1,

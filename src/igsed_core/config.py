@@ -268,6 +268,16 @@ class Faithfulness(StageParams):
     occlusion_clips: int = param(0, "test soundscapes that are occluded by loss gradient; 0 means all", low=0)
 
 
+@dataclass(frozen=True)
+class Audit(StageParams):
+    """The open points of the paper, each an experiment."""
+
+    title: ClassVar[str] = "Audit of the paper"
+
+    audit_clips: int = param(12, "test soundscapes explained again: other target, other window", low=1)
+    audit_draws: int = param(20000, "soundscapes planned for each reading of the polyphony filter", low=100)
+
+
 STAGE_PARAMS: dict[str, type[StageParams]] = {
     "data_synthesis": DataSynthesis,
     "training": Training,
@@ -277,6 +287,7 @@ STAGE_PARAMS: dict[str, type[StageParams]] = {
     "results": Results,
     "faithfulness": Faithfulness,
     "engine": EngineStudy,
+    "audit": Audit,
 }
 
 

@@ -26,6 +26,20 @@ TABLES = {
     "faithfulness_curves": ("faithfulness", "deletion and insertion at every share of the frames"),
     "faithfulness_sanity": ("faithfulness", "maps of shuffled classifiers: rank correlation and localisation"),
     "faithfulness_occlusion": ("faithfulness", "macro F1 and loss of the occluded test split"),
+    "audit_verdicts": ("audit", "each open point of the paper and what was found"),
+    "audit": ("audit", "every reading of every open point, measured on this run"),
+    "audit_differences": ("audit", "paired differences between readings"),
+    "audit_paper_averages": ("audit", "the paper's Table II beside both means of its Table III"),
+    "audit_mix": ("audit", "the class mix that the paper's tables imply"),
+    "audit_countings": ("audit", "ways to count missed and false classes that the paper's tables allow"),
+    "audit_recalls": ("audit", "the paper's IoU of each class beside its recall"),
+    "audit_bounds": ("audit", "the paper's peaks in its Fig. 3 beside what a percentile can reach"),
+    "audit_ceilings": ("audit", "the most that percentiles can give with the paper's mean activity"),
+    "audit_peaks": ("audit", "peaks of this run under every reading of the threshold"),
+    "audit_energy": ("audit", "readings of energy by their distance from the paper's"),
+    "audit_overlap": ("audit", "shares of soundscapes that polyphony filters remove"),
+    "audit_removed": ("audit", "soundscapes that this run's filter removed"),
+    "audit_random": ("audit", "percentile at which random scores earn what the paper's earn"),
 }
 
 

@@ -107,6 +107,12 @@ STAGES: dict[str, Stage] = {
             ("data_synthesis", "training", "integrated_gradients", "baselines", "threshold_sensitivity"),
             ("engine_study.py",),
         ),
+        Stage(
+            "audit",
+            "13_audit",
+            ("data_synthesis", "training", "integrated_gradients", "baselines", "threshold_sensitivity"),
+            ("audit/**/*.py", "paper/*"),
+        ),
     )
 }
 

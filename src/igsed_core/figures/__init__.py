@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from igsed_core.figures.audit import averages_of_paper, countings, energy_readings, sign_readings, threshold_readings
 from igsed_core.figures.diagram import block_diagram
 from igsed_core.figures.engine import completeness_by_points, localisation_by_points, score_along_path
 from igsed_core.figures.explanations import attributions, completeness, methods_on_clip, scores_over_time
@@ -12,11 +13,14 @@ from igsed_core.figures.style import save
 
 __all__ = [
     "attributions",
+    "averages_of_paper",
     "block_diagram",
     "completeness",
     "completeness_by_points",
     "contact_sheet",
+    "countings",
     "deletion_and_insertion",
+    "energy_readings",
     "localisation_by_points",
     "loss_curves",
     "main_result",
@@ -27,7 +31,9 @@ __all__ = [
     "score_along_path",
     "scores_over_time",
     "shuffled_weights",
+    "sign_readings",
     "soundscape",
     "soundscape_statistics",
     "threshold_curves",
+    "threshold_readings",
 ]

@@ -57,6 +57,12 @@ METRICS = {
     "offset_error": "Offset error (s)",
     "psds": "PSDS",
 }
+THRESHOLDS = {
+    "clip_percentile": "percentile of the clip's frames",
+    "pooled_percentile": "percentile of all frames",
+    "value": "value of the score",
+    "share_of_maximum": "share of the clip's maximum",
+}
 SPLITS = {"train": "#0072B2", "validation": "#E69F00", "test": "#009E73"}
 
 _RC: dict[Any, Any] = {

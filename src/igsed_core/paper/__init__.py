@@ -1,4 +1,4 @@
-"""The values of the paper to be reproduced, transcribed from its Tables I-III and section IV-D."""
+"""The values of the paper to be reproduced, transcribed from its Tables I-III, sections II-A and IV-D."""
 
 from __future__ import annotations
 
@@ -29,3 +29,8 @@ def per_class() -> pd.DataFrame:
 def threshold_sensitivity() -> pd.DataFrame:
     """Section IV-D: ``method, metric, peak_percentile, peak_value, value_at_80``."""
     return pd.read_csv(FOLDER / "threshold_sensitivity.csv")
+
+
+def dataset() -> pd.DataFrame:
+    """Section II-A: ``pool, generated, kept, length_min, length_max``; lengths of the events in s."""
+    return pd.read_csv(FOLDER / "dataset.csv")

@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+from igsed_core.tables.audit import (
+    averages_table,
+    bounds_table,
+    energy_table,
+    mix_table,
+    overlap_table,
+    thresholds_of_table_2,
+    what_if_table,
+)
 from igsed_core.tables.display import show
 from igsed_core.tables.engine import engines_table, rules_table
 from igsed_core.tables.faithfulness import faithfulness_table, occlusion_table
@@ -22,24 +31,35 @@ from igsed_core.tables.results import (
     thresholds_table,
     values_table,
 )
+from igsed_core.tables.verdicts import verdict, verdicts, verdicts_table
 
 __all__ = [
+    "averages_table",
     "bank_table",
+    "bounds_table",
     "completeness_table",
     "differences_table",
     "encoder_table",
+    "energy_table",
     "engines_table",
     "faithfulness_table",
     "further_table",
     "glue_results",
     "instances_table",
+    "mix_table",
     "occlusion_table",
+    "overlap_table",
     "rules_table",
     "show",
     "soundscapes_table",
     "table_1",
     "table_2",
     "table_3",
+    "thresholds_of_table_2",
     "thresholds_table",
     "values_table",
+    "verdict",
+    "verdicts",
+    "verdicts_table",
+    "what_if_table",
 ]

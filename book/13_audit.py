@@ -1,0 +1,218 @@
+# %% [markdown]
+# # Audit of the paper
+#
+# **What is asked.** The paper {cite:p}`dumpis2026evaluating` leaves points open, and some of its figures do not agree with
+# each other. Here each such point becomes an experiment: every reading that one can think of, measured on this run and
+# held against the paper's own figures. What the evidence does not decide is called undecided.
+
+# %% tags=["parameters"]
+experiment = "embedded"  # name of the experiment; its artefacts lie in runs/<experiment>
+seed = 2026  # seed of every random choice
+audit_clips = 12  # test soundscapes explained again: other target, other window
+audit_draws = 20000  # soundscapes planned for each reading of the polyphony filter
+
+# %%
+from igsed_core import notebook
+
+run = notebook.begin("audit", globals())
+
+# %%
+from igsed_core import attribution, audit, classification, devices, figures, files, maps, results, soundscapes, tables
+from igsed_core.baselines import ScoresOverTime
+from igsed_core.config import DataSynthesis, IntegratedGradients, ThresholdSensitivity, Training
+
+data = soundscapes.load(run.input("data_synthesis"))
+predictions = files.read_table(run.input("training") / "predictions.csv")
+synthesis, chosen = run.params_of(DataSynthesis), run.params_of(IntegratedGradients)
+material = audit.gather(
+    data,
+    predictions,
+    maps.read(run.input("integrated_gradients") / "maps", classification.detected_pairs(predictions)),
+    {name: ScoresOverTime.load(run.input("baselines") / f"{name}.npz") for name in audit.SCORED},
+    synthesis=synthesis,
+    settings=run.params_of(ThresholdSensitivity),
+    seed=run.params.seed,
+)
+explainer = maps.Explainer(
+    encoder=run.params_of(Training).encoder,
+    weights=run.params_of(Training).weights,
+    head=run.input("training") / "heads" / "clip_level.safetensors",
+    soundscapes=data.root,
+    engine=chosen.engine,
+    options=tuple(attribution.options(chosen).items()),
+    device=str(devices.choose(chosen.ig_device)),
+)
+
+# %%
+found = audit.examine(
+    material,
+    explainer,
+    synthesis,
+    run.dir,
+    n_clips=run.params.audit_clips,
+    draws=run.params.audit_draws,
+    workers=chosen.ig_workers,
+)
+answers = tables.verdicts(found)
+for name, table in {**found, "audit_verdicts": answers}.items():
+    files.write_table(
+        run.dir / f"{name}.csv", results.label(table, experiment=run.params.experiment, seed=run.params.seed)
+    )
+
+# %% [markdown]
+# ## The verdicts
+#
+# Sentences and figures are made from this run's tables by fixed rules; the sections below show what they rest on.
+# Square brackets hold 95 % intervals from a bootstrap over clips.
+
+# %%
+tables.show(tables.verdicts_table(answers), caption="Open points of the paper, readings, and what the evidence says")
+
+# %% [markdown]
+# ## What is Table II a mean over?
+#
+# The paper's overall scores are "macro-averaged over classes" (section III-C). The class means of its own Table III can
+# be taken: they are not Table II. A mean over (clip, class) instances would be a mean of Table III weighted by each
+# class's share of the instances. Such weights must be non-negative, sum to one, and give *all* figures of Table II at once,
+# for three methods and two metrics; a linear program says whether they exist. Table I narrows them down: a precision and a
+# recall of two decimals, from a test set this small, are ratios of few whole numbers. An integer program looks for the
+# smallest numbers of evaluated, present and falsely detected pairs of every class that agree with Tables I, II and III.
+
+# %%
+figures.averages_of_paper(found)
+
+# %%
+tables.show(tables.averages_table(found), caption="Both averages, of the paper's tables and of this run")
+
+# %%
+tables.show(tables.mix_table(found), caption="Shares of the classes among the paper's instances")
+
+# %%
+tables.verdict(found, "averages")
+
+# %% [markdown]
+# ## What is the threshold of Fig. 3?
+#
+# A percentile $\tau$ of a clip's frames marks the share $k = 1 - \tau/100$ of them, whatever the score. In a clip of which
+# the share $a$ is active the overlap is at most the smaller of the two, the union at least the larger:
+#
+# ```{math}
+# :label: iou-ceiling
+# \mathrm{IoU} \le \frac{\min(a, k)}{\max(a, k)} \le \frac{a}{k} , \qquad
+# \mathrm{F1} \le \frac{2 \min(a, k)}{a + k} \le \frac{2a}{a + k} .
+# ```
+#
+# The bounds on the right are concave in $a$, so that they hold for means over clips with the mean activity in the place of
+# $a$, however activity is spread. The paper's mean activity is its random baseline's pointing game. A percentile of *all*
+# frames may mark more of one clip than of another; there the mean IoU is at most $1 - |k - a|$, since no clip exceeds that.
+
+# %%
+tables.show(tables.bounds_table(found), caption="The paper's peaks, and the most that a percentile could give there")
+
+# %%
+figures.threshold_readings(found)
+
+# %% [markdown]
+# Dotted is a perfect ranking of this run's frames, dashed the most that the paper's activity allows. A diamond above the
+# dashed line cannot have come from that reading.
+
+# %%
+tables.verdict(found, "fig3")
+
+# %% [markdown]
+# ## Which threshold does Table II use?
+#
+# Random scores hit an active frame as often as frames are active, and mark well by marking all. They know nothing, so
+# that what they earn depends only on how much is marked: they give away the threshold.
+
+# %%
+tables.show(tables.thresholds_of_table_2(found), caption="IoU at three choices of percentile, beside the paper's")
+
+# %%
+tables.verdict(found, "chance")
+
+# %% [markdown]
+# ## Where do missed and falsely detected classes go?
+#
+# A class that the classifier misses has no attribution, one that it makes up has no event. Leaving both out is one way;
+# counting them as zero, or letting every framewise model detect for itself, are others. In the paper a class whose missed
+# instances counted zero could not have an IoU above its recall; and the integer program above can be asked again, with the
+# sums divided by other counts.
+
+# %%
+figures.countings(found)
+
+# %%
+tables.verdict(found, "excluded")
+
+# %% [markdown]
+# ## Which energy is below chance?
+#
+# The paper's energy baseline points worse than random scores, though events stand well above the background. No threshold
+# takes part in the pointing game; so the *ranking* of the frames must be at odds with loudness, or with time. The readings
+# include mistakes that are easily made: inverted ranks, absolute values of negative decibels, time axes of another rate.
+# They are sorted by their distance from the paper: the largest deviation of IoU, F1 and pointing game, each less random's
+# under the same rule.
+
+# %%
+figures.energy_readings(found)
+
+# %%
+tables.show(tables.energy_table(found), caption="Readings of energy, each at the threshold that brings it nearest")
+
+# %%
+tables.verdict(found, "energy")
+
+# %% [markdown]
+# ## Absolute value, positive part, or sign?
+#
+# The paper takes the absolute value of each sample's attribution, then averages. The attribution of a sample is the sample
+# times a gradient; at audio frequencies it changes its sign within a millisecond. Averages of absolute values add up what
+# signed averages cancel. Each reading is thresholded at its own percentile, chosen on validation.
+
+# %%
+figures.sign_readings(found)
+
+# %%
+tables.verdict(found, "sign")
+
+# %% [markdown]
+# ## Logit or probability?
+#
+# By the chain rule the gradient of the probability is that of the logit, times a factor that is the same for all samples but
+# changes along the path: it weighs levels at which the classifier makes up its mind. The first test soundscapes (parameter
+# `audit_clips`) are explained again with the target that the run did not use.
+
+# %%
+tables.show(tables.what_if_table(found, "target"), caption="The same instances under both targets")
+
+# %%
+tables.verdict(found, "target")
+
+# %% [markdown]
+# ## Hann or Hamming?
+#
+# The same soundscapes, with the other window in the encoder's front end and everything else as it is. {doc}`encoders` says
+# how much the window changes for every encoder.
+
+# %%
+tables.show(tables.what_if_table(found, "window"), caption="The same instances behind both windows")
+
+# %%
+tables.verdict(found, "window")
+
+# %% [markdown]
+# ## How many soundscapes does a filter remove?
+#
+# The paper removed soundscapes with "three simultaneous overlapping sound events". Three words that can be read in several
+# ways, onsets whose distribution is not given, and lengths of which only the range is. No audio is needed to see what each
+# combination removes; `p` says how probable numbers as far away as the paper's are.
+
+# %%
+tables.show(tables.overlap_table(found), caption="Soundscapes removed", paging=10)
+
+# %%
+tables.verdict(found, "overlap")
+
+# %%
+run.finish(decided={answer: int(count) for answer, count in answers["decided"].value_counts().items()})

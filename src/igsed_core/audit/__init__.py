@@ -1,0 +1,24 @@
+"""The open points of the paper, each turned into an experiment: one module a question."""
+
+from __future__ import annotations
+
+from igsed_core.audit import averages, chance, energy, excluded, fig3, overlap, sign, target, window
+from igsed_core.audit.examine import TABLES, examine
+from igsed_core.audit.material import SCORED, Material, gather
+
+__all__ = [
+    "SCORED",
+    "TABLES",
+    "Material",
+    "averages",
+    "chance",
+    "energy",
+    "examine",
+    "excluded",
+    "fig3",
+    "gather",
+    "overlap",
+    "sign",
+    "target",
+    "window",
+]
