@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from igsed_core import config, stages, summaries
+from igsed_core import config, stages, summaries, thresholds
 
 COLUMNS = ["experiment", "seed", *summaries.COLUMNS]
 FROM_THRESHOLDS = {"threshold_sensitivity", *stages.downstream("threshold_sensitivity")}
@@ -167,3 +167,28 @@ def test_an_unknown_parameter_given_to_papermill_is_an_error(smoke_run):
     assert "unknown parameter 'enrgy'" in done.stderr
     assert "Did you mean 'energy'?" in done.stderr
     assert "Valid ones: experiment, seed, energy" in done.stderr
+
+
+def test_rules_are_tidy_and_share_their_instances(smoke_run):
+    folder = smoke_run.root / "threshold_rules"
+    rules = pd.read_csv(folder / "rules.csv")
+    assert list(rules.columns) == COLUMNS
+    assert not rules.duplicated(["split", "method", "rule", "average", "metric"]).any()
+    assert set(rules["rule"]) == set(thresholds.RULES)
+    assert rules["value"].between(0, 1).all()
+    label_free = [name for name, rule in thresholds.RULES.items() if rule.label_free]
+    assert (rules["threshold"].isna() == rules["rule"].isin(label_free)).all()
+    detection = pd.read_csv(smoke_run.root / "results" / "detection.csv")
+    both = detection[detection["metric"].isin(["iou", "f1"])].merge(
+        rules, on=["split", "method", "rule", "metric", "average"], suffixes=("", "_rules")
+    )
+    assert len(both) == 2 * 5 * 2 * 2
+    for column in ("value", "n", "threshold", "ci_low", "ci_high"):  # the paper's rule is that of Table II
+        np.testing.assert_allclose(both[f"{column}_rules"], both[column])
+    for name in ("rules_by_duration", "rules_by_polyphony"):
+        parts = pd.read_csv(folder / f"{name}.csv")
+        parts = parts[(parts["average"] == "instance") & (parts["rule"] == "otsu") & (parts["method"] == "ig")]
+        whole = rules[(rules["average"] == "instance") & (rules["rule"] == "otsu") & (rules["method"] == "ig")]
+        n = whole[whole["metric"] == "iou"].set_index("split")["n"]
+        for _, counted in parts.groupby("by"):
+            assert counted.groupby("split")["n"].sum().to_dict() == n.to_dict()

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from igsed_core import metrics, summaries, threshold_rules, thresholds
+from igsed_core import instance_groups, metrics, summaries, threshold_rules, thresholds
 from igsed_core.errors import IgsedError
 from igsed_core.evaluation import Instances
 from igsed_core.thresholds import levels
@@ -166,7 +166,7 @@ def test_tables(evaluated: threshold_rules.Evaluated) -> None:
 def test_groups_part_the_instances(evaluated: threshold_rules.Evaluated) -> None:
     chosen = evaluated.under(("otsu",), methods=("ig",), metrics=("iou",))
     groups = {split: ["short"] * 5 + ["long"] * 7 for split in chosen.index}
-    table = threshold_rules.table_by(chosen, groups, by="length", replicates=50, seed=0)
+    table = instance_groups.table_by(chosen, {"length": groups}, replicates=50, seed=0)
     assert list(table.columns) == ["by", "group", *summaries.COLUMNS]
     rows = table[(table["split"] == "test") & (table["average"] == "instance")].set_index("group")
     assert rows["n"].to_dict() == {"short": 5, "long": 7}

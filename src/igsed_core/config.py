@@ -229,6 +229,13 @@ class ThresholdSensitivity(StageParams):
 
 
 @dataclass(frozen=True)
+class ThresholdRules(StageParams):
+    """Rules compared (not in the paper); frames, reading and replicates are those of the threshold sensitivity."""
+
+    title: ClassVar[str] = "Threshold rules"
+
+
+@dataclass(frozen=True)
 class Results(StageParams):
     """Tables I-III and Figures 1-3 beside the paper's."""
 
@@ -285,6 +292,7 @@ STAGE_PARAMS: dict[str, type[StageParams]] = {
     "baselines": Baselines,
     "threshold_sensitivity": ThresholdSensitivity,
     "results": Results,
+    "threshold_rules": ThresholdRules,
     "faithfulness": Faithfulness,
     "engine": EngineStudy,
     "audit": Audit,

@@ -96,6 +96,12 @@ STAGES: dict[str, Stage] = {
             light=True,
         ),
         Stage(
+            "threshold_rules",
+            "07_threshold_rules",
+            ("data_synthesis", "training", "integrated_gradients", "baselines", "threshold_sensitivity"),
+            ("threshold_rules.py", "instance_groups.py"),
+        ),
+        Stage(
             "faithfulness",
             "09_faithfulness",
             ("data_synthesis", "training", "integrated_gradients", "baselines", "threshold_sensitivity"),

@@ -139,6 +139,22 @@ def best_label_free(evaluated: Evaluated, *, methods: Sequence[str] = LEARNED, m
     return max(eligible, key=lambda rule: eligible[rule])
 
 
+def on_instance(
+    evaluated: Evaluated, data: Instances, clip: str, methods: Sequence[str], *, frame_length: float
+) -> dict[str, dict[str, NDArray[np.bool_]]]:
+    """Return method -> rule -> mask ``[shape=(n_frames,)]`` of the first instance of a clip, tuned for IoU."""
+    row = int(np.flatnonzero(data.index["clip"] == clip)[0])
+    split = str(data.index["split"].iloc[0])
+    return {
+        method: {
+            one.rule: mask_of(thresholds.get(one.rule), data, method, one.threshold, frame_length)[row]
+            for one in evaluated.series[split]
+            if one.method == method and one.metric == "iou"
+        }
+        for method in methods
+    }
+
+
 def perfectly_ordered(data: Instances, *, seed: int) -> Instances:
     """Give the active frames of each instance its highest scores: every method's own values in perfect order.
 
@@ -234,40 +250,6 @@ def gains(evaluated: Evaluated, *, replicates: int, seed: int, over: str = PAPER
         ],
         ignore_index=True,
     )
-
-
-def table_by(
-    evaluated: Evaluated, groups: Mapping[str, Sequence[str]], *, by: str, replicates: int, seed: int
-) -> pd.DataFrame:
-    """Summarise groups of instances apart.
-
-    Parameters
-    ----------
-    evaluated
-        What was measured.
-    groups
-        Split -> the group of each instance.
-    by
-        What the groups say: the column ``by``.
-    replicates, seed
-        Of the bootstrap over the clips that hold an instance of the group.
-
-    Returns
-    -------
-    pd.DataFrame
-        ``by, group`` and the columns of :func:`igsed_core.summaries.summarise`.
-    """
-    tables = []
-    for split, series in evaluated.series.items():
-        group_of = np.asarray(groups[split])
-        for group in sorted(set(group_of.tolist())):
-            mine = group_of == group
-            chosen = [replace(one, values=one.values[mine]) for one in series]
-            made = summaries.summarise(evaluated.index[split][mine], chosen, replicates=replicates, seed=seed)
-            made.insert(0, "by", by)
-            made.insert(1, "group", group)
-            tables.append(made)
-    return pd.concat(tables, ignore_index=True)
 
 
 def _tune(

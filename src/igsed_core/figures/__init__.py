@@ -8,6 +8,7 @@ from igsed_core.figures.engine import completeness_by_points, localisation_by_po
 from igsed_core.figures.explanations import attributions, completeness, methods_on_clip, scores_over_time
 from igsed_core.figures.faithfulness import deletion_and_insertion, occluded_split, shuffled_weights
 from igsed_core.figures.results import loss_curves, main_result, per_class, threshold_curves
+from igsed_core.figures.rules import rules_by_group, rules_by_method, rules_on_clip
 from igsed_core.figures.sounds import contact_sheet, soundscape, soundscape_statistics
 from igsed_core.figures.style import save
 
@@ -27,6 +28,9 @@ __all__ = [
     "methods_on_clip",
     "occluded_split",
     "per_class",
+    "rules_by_group",
+    "rules_by_method",
+    "rules_on_clip",
     "save",
     "score_along_path",
     "scores_over_time",

@@ -31,12 +31,15 @@ from igsed_core.tables.results import (
     thresholds_table,
     values_table,
 )
+from igsed_core.tables.threshold_rules import by_rule, ceilings, postprocessing, rule_overview
 from igsed_core.tables.verdicts import verdict, verdicts, verdicts_table
 
 __all__ = [
     "averages_table",
     "bank_table",
     "bounds_table",
+    "by_rule",
+    "ceilings",
     "completeness_table",
     "differences_table",
     "encoder_table",
@@ -49,6 +52,8 @@ __all__ = [
     "mix_table",
     "occlusion_table",
     "overlap_table",
+    "postprocessing",
+    "rule_overview",
     "rules_table",
     "show",
     "soundscapes_table",

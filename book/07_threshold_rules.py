@@ -1,0 +1,217 @@
+# %% [markdown]
+# # Threshold rules
+#
+# **What is asked.** {doc}`05_threshold_sensitivity` showed what the paper's rule costs: a percentile marks the same share of
+# every clip, whether the class sounds for half a second or for six. How much of what a method *knows* about time does a
+# better rule bring out, and can a rule do without any label?
+
+# %% tags=["parameters"]
+experiment = "embedded"  # name of the experiment; its artefacts lie in runs/<experiment>
+seed = 2026  # seed of every random choice
+
+# %%
+from igsed_core import notebook
+
+run = notebook.begin("threshold_rules", globals())
+
+# %%
+from igsed_core import (
+    classification,
+    evaluation,
+    figures,
+    files,
+    instance_groups,
+    maps,
+    results,
+    soundscapes,
+    tables,
+    threshold_rules,
+    thresholds,
+)
+from igsed_core.baselines import ScoresOverTime
+from igsed_core.config import DataSynthesis, ThresholdSensitivity
+
+shared = run.params_of(ThresholdSensitivity)
+data = soundscapes.load(run.input("data_synthesis"))
+predictions = files.read_table(run.input("training") / "predictions.csv")
+attributions = maps.read(run.input("integrated_gradients") / "maps", classification.detected_pairs(predictions))
+over_time = {
+    name: ScoresOverTime.load(run.input("baselines") / f"{name}.npz") for name in evaluation.METHODS if name != "ig"
+}
+instances = {
+    split: evaluation.instances(
+        predictions,
+        data.events,
+        attributions,
+        over_time,
+        split=split,
+        duration=run.params_of(DataSynthesis).duration,
+        frame_length=shared.frame_length,
+        min_coverage=shared.min_coverage,
+        reading=shared.reading,
+        seed=run.params.seed,
+    )
+    for split in ("validation", "test")
+}
+
+# %% [markdown]
+# ## The rules
+#
+# A rule with a parameter is tuned for each method on the *validation* instances, for IoU and for F1 apart; a label-free
+# rule has nothing to tune. Rules that look at ranks alone (percentiles) give the same for a score and for any increasing
+# function of it. All others do not: a rule is applied to scores as they are, to their logarithm, or, where scores are
+# probabilities (FW-WS and FW-SS), to their logit. Of signed scores these logarithms see the positive part. *Smoothed* is
+# a moving average over half a second of the logarithm.
+#
+# *Two means* parts the scores of a clip so that they lie closest to the means of the two sides; *Otsu* is the same on a
+# histogram {cite:p}`otsu1979`; *minimum error* lets the two sides spread differently {cite:p}`kittler1986`. The *hidden
+# Markov model* {cite:p}`rabiner1989` is fitted to each clip: two states, each with a Gaussian of scores, that
+# tend to last. After smoothing the two states share one variance.
+
+# %%
+tables.show(tables.rule_overview(thresholds.RULES))
+
+# %% [markdown]
+# ## Rules and methods
+#
+# Mean IoU over the test instances, with 95 % intervals from a bootstrap over clips. The shaded row is the label-free rule
+# with the highest mean over IG, FW-WS and FW-SS on the validation split; this one name is what the rest of the book calls
+# the best label-free rule.
+
+# %%
+titles = {name: rule.title for name, rule in thresholds.RULES.items()}
+tuned = [name for name, rule in thresholds.RULES.items() if not rule.label_free]
+grid = thresholds.percentile_grid(shared.percentile_min, shared.percentile_max, shared.percentile_step)
+evaluated = threshold_rules.evaluate(instances, frame_length=shared.frame_length, grids={"percentile": grid})
+best = threshold_rules.best_label_free(evaluated)
+identity = {"experiment": run.params.experiment, "seed": run.params.seed}
+bootstrapped = {"replicates": shared.replicates, "seed": run.params.seed}
+rules = results.label(threshold_rules.table(evaluated, **bootstrapped), **identity)
+files.write_table(run.dir / "rules.csv", rules)
+figures.rules_by_method(rules, titles, tuned=tuned, best=best)
+
+# %%
+tables.show(
+    tables.by_rule(rules, titles), caption="IoU on the test split; every rule tuned on validation, or label-free"
+)
+
+# %% [markdown]
+# ## What a rule gains over the paper's
+#
+# The difference to the percentile of the clip, paired: both means over the same instances in each bootstrap replicate. An
+# interval that excludes zero is a gain (or a loss) that another draw of clips would hardly undo. *Random* is the control:
+# its scores hold nothing to bring out.
+
+# %%
+gains = results.label(threshold_rules.gains(evaluated, **bootstrapped), **identity)
+files.write_table(run.dir / "rules_gain.csv", gains)
+tables.show(tables.by_rule(gains, titles), caption="Gain in IoU over the percentile of the clip, test split")
+
+# %% [markdown]
+# ## One clip under all rules
+#
+# The same instance by IG and by FW-WS. What a label-free rule sees depends on the scale: on raw scores a few high peaks can
+# make a cluster of their own; on their logarithm all of the event counts against the background.
+
+# %%
+clip = classification.example_clip(predictions)
+one = instances["test"].first_of(clip)
+masks = threshold_rules.on_instance(
+    evaluated, instances["test"], clip, ("ig", "fw_ws"), frame_length=shared.frame_length
+)
+figures.rules_on_clip(
+    one.truth,
+    {method: one.scores[method] for method in masks},
+    {method: {titles[rule]: mask for rule, mask in by_rule.items()} for method, by_rule in masks.items()},
+    frame_length=shared.frame_length,
+    label=one.label,
+)
+
+# %% [markdown]
+# ## Ceilings
+#
+# Two limits part what a rule loses from what a ranking loses.
+#
+# - **Perfect order.** Each method keeps its own values of each clip, but the active frames get the highest of them; the
+#   rules are tuned again. Below one stays what the rule alone loses on values that are spread like this. For the percentile
+#   it is the dotted line of Fig. 3 (the same for all methods); for a level it says whether one level suits all clips.
+#   Smoothed rules and the Markov model also profit from the order in time, which is perfect here.
+# - **Best level of each clip.** The method's real scores, cut in each clip where the *truth* says it is best. No rule that
+#   sets one level a clip can pass this; rules that smooth or know time can.
+
+# %%
+ordered = {split: threshold_rules.perfectly_ordered(d, seed=run.params.seed) for split, d in instances.items()}
+at_best = threshold_rules.evaluate(ordered, frame_length=shared.frame_length, grids={"percentile": grid})
+peeking = threshold_rules.best_of_clip(instances, evaluation.METHODS)
+perfect = results.label(threshold_rules.table(at_best, **bootstrapped), **identity)
+limit = results.label(threshold_rules.table(peeking, **bootstrapped), **identity)
+files.write_table(run.dir / "rules_perfect_order.csv", perfect)
+files.write_table(run.dir / "rules_best_level.csv", limit)
+tables.show(
+    tables.ceilings(rules, perfect, titles, threshold_rules.LEARNED),
+    caption="IoU of each rule: as it is, and with the method's values in perfect order (test split)",
+)
+
+# %%
+tables.show(
+    tables.by_rule(limit, {threshold_rules.BEST_OF_CLIP: "Best level of each clip"}),
+    caption="The most that one level a clip could reach (test split)",
+)
+
+# %% [markdown]
+# ## Short and long, alone and together
+#
+# Instances by the time that their class is active, by the most events that sound at once in their clip (*polyphony*), and
+# by the number of events in it: the paper's rule, a tuned level and the best label-free rule. The percentile marks as much
+# of a clip with half a second of the class as of one with six.
+
+# %%
+at_iou = evaluated.under(tuple(thresholds.RULES), metrics=("iou",))
+by_time = instance_groups.by_active_time(instances, frame_length=shared.frame_length)
+by_duration = instance_groups.table_by(at_iou, {instance_groups.ACTIVE_TIME: by_time}, **bootstrapped)
+by_polyphony = instance_groups.table_by(
+    at_iou,
+    {by: instance_groups.of_clips(instances, data.clips, by) for by in instance_groups.OF_CLIP},
+    **bootstrapped,
+)
+files.write_table(run.dir / "rules_by_duration.csv", results.label(by_duration, **identity))
+files.write_table(run.dir / "rules_by_polyphony.csv", results.label(by_polyphony, **identity))
+figures.rules_by_group(
+    {
+        "active time": by_duration,
+        "polyphony": by_polyphony[by_polyphony["by"] == "polyphony"],
+        "events in the clip": by_polyphony[by_polyphony["by"] == "events"],
+    },
+    titles,
+    (threshold_rules.PAPER, "share_of_maximum", best),
+    threshold_rules.LEARNED,
+)
+
+# %% [markdown]
+# ## Post-processing
+#
+# A median filter, or a minimum duration (gaps shorter than it are filled, then events shorter than it dropped), on top of a
+# rule. The length, in brackets, is tuned on validation; the rule's own parameter stays.
+
+# %%
+chosen = (threshold_rules.PAPER, "share_of_maximum", best)
+processed = threshold_rules.postprocessed(
+    instances, evaluated, chosen, methods=threshold_rules.LEARNED, frame_length=shared.frame_length
+)
+after = results.label(threshold_rules.table(processed, **bootstrapped), **identity)
+files.write_table(run.dir / "rules_postprocessing.csv", after)
+tables.show(
+    tables.postprocessing(rules, after, {rule: titles[rule] for rule in chosen}, threshold_rules.LEARNED),
+    caption="IoU on the test split with post-processing",
+)
+
+# %% [markdown]
+# ## Your own rule
+#
+# Write a function from scores (instances by frames) to a mask of the same shape in a file of `src/igsed_core/thresholds/`,
+# name it in one line of `RULES` in its `__init__.py`, and hold it to a case worked out by hand in
+# `tests/test_threshold_registry.py`; that file's checks of shape, constant scores and independence of other clips then run on
+# it, too. A rule without a `grid` counts as label-free, appears in every table here and takes part in the choice of the best.
+
+# %%
+run.finish(best_label_free=best, rules=len(thresholds.RULES))
