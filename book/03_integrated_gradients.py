@@ -11,16 +11,17 @@
 # ```
 #
 # The paper (section II-C) takes Captum's approximation of the integral {cite:p}`kokhlikyan2020captum`, a weighted sum over
-# points on the path. The default here is the same sum of the same points, computed on the mel map, several times faster;
-# {doc}`11_engine` shows both side by side, and other rules. Every class whose probability exceeds the threshold is
+# points on the path, spread over $\alpha$. Unless the parameters say otherwise, the same integral is computed here on the
+# mel map, with points spread over the level in decibels, which takes fewer points and leaves a smaller error;
+# {doc}`11_engine` derives it and holds both side by side. Every class whose probability exceeds the threshold is
 # explained. The *absolute* values, averaged over windows, are the importance over time.
 
 # %% tags=["parameters"]
 experiment = "embedded"  # name of the experiment; its artefacts lie in runs/<experiment>
 seed = 2026  # seed of every random choice
-engine = "mel_path"  # how the integral is computed: 'captum' is the paper's, 'mel_path' gives the same faster (captum, mel_path)
-rule = "gausslegendre"  # quadrature rule along the path (gausslegendre, riemann_left, riemann_right, riemann_middle, riemann_trapezoid, db_midpoint, db_gauss, db_adaptive)
-n_points = 50  # points on the path from silence to the clip; the most, for db_adaptive
+engine = "mel_path"  # how the integral is computed: 'captum' is the paper's, 'mel_path' is faster and knows more rules (captum, mel_path)
+rule = "db_adaptive"  # quadrature rule along the path; Captum's default, and the paper's, is gausslegendre (gausslegendre, riemann_left, riemann_right, riemann_middle, riemann_trapezoid, db_midpoint, db_gauss, db_adaptive)
+n_points = 24  # points on the path from silence to the clip (the paper: 50); the most, for db_adaptive
 tolerance = 0.05  # rule db_adaptive: relative completeness error at which it stops
 target = "logit"  # what is attributed (the paper does not say which) (logit, probability)
 precision = "float32"  # arithmetic of the network on the path (engine mel_path) (float32, bfloat16)
@@ -89,8 +90,9 @@ tables.show(tables.completeness_table(attributions.index), caption="Completeness
 
 # %% [markdown]
 # A log-mel network hears $\alpha x$ as $x$ at a level $20 \log_{10} \alpha$ decibels lower, so that nearly all of the
-# score's change happens at small $\alpha$, where points spread evenly over $\alpha$ hardly land. A large completeness
-# error is a sign of that. {doc}`11_engine` shows what other rules make of it, and what it matters to detections.
+# score's change happens at small $\alpha$, where points spread evenly over $\alpha$, as Captum's are, hardly land. A large
+# completeness error is a sign of that. Rules over decibels (`db_...`) put their points where the change is.
+# {doc}`11_engine` shows what each rule makes of it, and what it matters to detections.
 
 # %%
 run.finish(maps=len(attributions.index), seconds_of_maps=float(attributions.index["seconds"].sum()))

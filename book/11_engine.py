@@ -120,9 +120,10 @@ figures.score_along_path(
 # v = \frac{\ln 10}{20} \int_{-\infty}^0 \alpha^2\, h\, \mathrm{d}s .
 # ```
 #
-# Below a level at which nearly every bin lies under the floor of $\varphi$ the score is that of silence, so the rules begin
-# there. The adaptive rule goes on halving the steps on which the score changes by more than its slopes explain, until the
-# completeness error is below the parameter `tolerance`.
+# Below a level at which nearly every bin lies under the floor of $\varphi$ the scores are all but those of silence, so the
+# rules begin there: scores at a few levels find it for each clip. The adaptive rule begins with midpoints. Between two
+# points it knows what the score gains and what their slopes explain of that; a point is added in the middle of the worst
+# step, until the completeness error is below the parameter `tolerance` or the points are used up.
 
 # %% [markdown]
 # ## Completeness against points
@@ -156,10 +157,9 @@ files.write_table(run.dir / "engine_study.csv", study)
 figures.completeness_by_points(study)
 
 # %% [markdown]
-# What the score changes below the level at which the decibel rules begin stays out of their sum, however many points they
-# have. Nor does a small completeness error prove a map: errors of opposite sign cancel in the sum. So each 10 ms map is
-# also compared with a reference of many points (`reference_points`), over decibels as well, but from a level so low that
-# nothing is left out.
+# A small completeness error does not prove a map: errors of opposite sign cancel in the sum, and the adaptive rule stops
+# as soon as they do. So each 10 ms map is also compared with a reference of many points (`reference_points`), over
+# decibels as well, but from a level so low that nothing at all is left out.
 
 # %% [markdown]
 # ## Localisation against points

@@ -224,10 +224,15 @@ def test_batch_size_and_company_change_nothing_beyond_rounding() -> None:
 
 
 def test_classes_together_are_the_classes_alone(classifier: Classifier) -> None:
-    engine, x = MelPathIntegratedGradients(rule="db_gauss", n_points=6), noise(seed=5)[0]
-    together = engine(classifier, x, [2, 0, 1])
-    for row, c in enumerate([2, 0, 1]):
-        assert relative(together.samples[row], engine(classifier, x, [c]).samples[0]) < 1e-9
+    x = noise(seed=5)[0]
+    for rule, n_points in (("db_gauss", 6), ("db_adaptive", 15)):
+        engine = MelPathIntegratedGradients(rule=rule, n_points=n_points)
+        together = engine(classifier, x, [2, 0, 1])
+        assert together.points is not None
+        for row, c in enumerate([2, 0, 1]):
+            alone = engine(classifier, x, [c])
+            assert relative(together.samples[row], alone.samples[0]) < 1e-8
+            assert alone.n_points == together.points[row]
 
 
 # --- the adaptive rule
@@ -249,9 +254,9 @@ def test_adaptive_puts_points_where_the_score_changes() -> None:
     levels: list[float] = []
     evaluated = mel_path.gradients
 
-    def spy(score: object, task: object, clips: object, gains: np.ndarray, scale: object) -> object:
+    def spy(score: object, power: object, classes: object, gains: np.ndarray, scale: object) -> object:
         levels.extend(20 * np.log10(gains))
-        return evaluated(score, task, clips, gains, scale)  # type: ignore[arg-type]
+        return evaluated(score, power, classes, gains, scale)  # type: ignore[arg-type]
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("igsed_core.attribution.adaptive.gradients", spy)
@@ -269,17 +274,29 @@ def test_a_silent_clip_is_attributed_nothing(classifier: Classifier) -> None:
 
 
 # --- the range of levels
-def test_path_begins_where_the_map_departs_from_silence(classifier: Classifier) -> None:
+def floors(classifier: Classifier, waveform: Tensor) -> tuple[reduced.MelScore, Tensor, Tensor, Tensor, list[float]]:
     model = reduced.MelScore(classifier)
-    power = model.encoder.frontend.power(noise())[0].detach()
-    lowest = mel_path.floor(model, power)
-    compress = model.encoder.frontend.compress
-    silence = compress(torch.zeros_like(power))
-    departure = [(compress(10 ** (s / 10) * power) - silence).abs().mean() for s in (lowest, lowest + 1, 0.0)]
-    assert departure[0] <= 1.05e-3 * departure[2]
-    assert departure[1] > 0.9e-3 * departure[2]
-    louder = mel_path.floor(model, 100 * power)
-    assert -24 < louder - lowest < -16  # 20 dB more leave 20 dB more of path
+    power = model.encoder.frontend.power(waveform).detach()
+    silence, score = model.silence(power), mel_path.scores(model, power, batch=2)
+    return model, power, silence, score, mel_path.floor(model, power, silence, score, batch=2)
+
+
+def test_path_begins_where_no_score_differs_from_silence(classifier: Classifier) -> None:
+    clips = torch.cat([noise(seed=7), 30 * noise(seed=8)])
+    model, power, silence, score, levels = floors(classifier, clips)
+    change = (score - silence).abs()
+    for clip, lowest in enumerate(levels):
+        for level in (lowest, lowest - 10):
+            left_out = (model(10 ** (level / 10) * power[clip : clip + 1])[0] - silence).abs()
+            assert (left_out <= 0.01 * torch.maximum(change[clip], 0.25 * change[clip].max())).all()
+    assert levels == pytest.approx(floors(classifier, clips[:1])[-1] + floors(classifier, clips[1:])[-1])
+
+
+def test_path_of_a_louder_clip_begins_lower() -> None:
+    # In closed form: the score of c log(1 + m / 1e-5) near silence is c m / 1e-5.
+    model = additive(lambda power: torch.log(power + 1e-5))
+    quiet, loud = (floors(model, gain * noise(samples=3200))[-1][0] for gain in (1.0, 10.0))
+    assert -26 < loud - quiet < -14  # 20 dB more leave 20 dB more of path
 
 
 # --- the lean copy

@@ -108,7 +108,7 @@ def test_overrides_win_over_the_file(tmp_path: Path) -> None:
         ("snr_mim=3", r"override 'snr_mim=3': unknown parameter 'snr_mim'\. Did you mean 'snr_min'\? Valid ones: exp"),
         ("n_points=[3", r"override 'n_points=\[3': '\[3' is no number; write it as name=value"),
         ("n_points=", r"'n_points' is None, but must be a whole number"),
-        ("n_points=3.5", r"'n_points' is 3\.5, but must be a whole number \(points .*; default 50\)"),
+        ("n_points=3.5", r"'n_points' is 3\.5, but must be a whole number \(points .*; default 24\)"),
         ("n_points=0", r"'n_points' is 0, but must be at least 1"),
         ("target=score", r"'target' is 'score': choose one of logit, probability"),
     ],
@@ -182,9 +182,9 @@ def test_floats_must_be_finite(name: str, value: float) -> None:
         ),
         (
             {"engine": "captum", "rule": "db_gauss"},
-            r"'rule' is 'db_gauss', which engine 'captum' .*use engine=mel_path",
+            r"'rule' is 'db_gauss', which engine 'captum' .*use engine=mel_path, or rule=gausslegendre",
         ),
-        ({"engine": "captum", "precision": "bfloat16"}, r"'precision' is 'bfloat16', .*use engine=mel_path"),
+        ({"engine": "captum", "rule": "gausslegendre", "precision": "bfloat16"}, r"'precision' is 'bfloat16', .*use engine=mel_path"),
         ({"frame_length": 0.125}, r"'frame_length' is 0\.125 s: use a multiple of 0\.01 s"),
     ],
 )

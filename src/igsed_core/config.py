@@ -133,12 +133,12 @@ class IntegratedGradients(StageParams):
 
     engine: str = param(
         "mel_path",
-        "how the integral is computed: 'captum' is the paper's, 'mel_path' gives the same faster",
+        "how the integral is computed: 'captum' is the paper's, 'mel_path' is faster and knows more rules",
         choices=("captum", "mel_path"),
     )
     rule: str = param(
-        "gausslegendre",
-        "quadrature rule along the path",
+        "db_adaptive",
+        "quadrature rule along the path; Captum's default, and the paper's, is gausslegendre",
         choices=(
             "gausslegendre",
             "riemann_left",
@@ -150,7 +150,9 @@ class IntegratedGradients(StageParams):
             "db_adaptive",
         ),
     )
-    n_points: int = param(50, "points on the path from silence to the clip; the most, for db_adaptive", low=1)
+    n_points: int = param(
+        24, "points on the path from silence to the clip (the paper: 50); the most, for db_adaptive", low=1
+    )
     tolerance: float = param(0.05, "rule db_adaptive: relative completeness error at which it stops", low=0.0)
     target: str = param("logit", "what is attributed (the paper does not say which)", choices=("logit", "probability"))
     precision: str = param(
@@ -171,13 +173,14 @@ class IntegratedGradients(StageParams):
             f"parameter 'n_points' is {self.n_points}, but must be at least 2 for rule {self.rule!r}",
         )
         # Captum knows neither; to go on with something else would mislabel every map.
-        for name, value, refused in (
-            ("rule", self.rule, self.rule.startswith("db_")),
-            ("precision", self.precision, self.precision != "float32"),
+        for name, value, refused, instead in (
+            ("rule", self.rule, self.rule.startswith("db_"), "rule=gausslegendre n_points=50 (the paper's)"),
+            ("precision", self.precision, self.precision != "float32", "precision=float32"),
         ):
             self.require(
                 self.engine != "captum" or not refused,
-                f"parameter {name!r} is {value!r}, which engine 'captum' does not have: use engine=mel_path",
+                f"parameter {name!r} is {value!r}, which engine 'captum' does not have: "
+                f"use engine=mel_path, or {instead}",
             )
 
 

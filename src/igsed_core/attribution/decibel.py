@@ -38,8 +38,8 @@ class MelPathIntegratedGradients:
     tolerance
         Relative completeness error at which ``db_adaptive`` stops.
     floor
-        Level re the clip, in dB, at which the decibel rules begin; 0: where the log-mel map departs from
-        that of silence.
+        Level re the clip, in dB, at which the decibel rules begin; 0: found for each clip, see
+        :func:`igsed_core.attribution.mel_path.floor`.
     precision
         ``float32`` (the classifier's own), or ``bfloat16`` for the network where the processor has it.
     fallback
@@ -136,22 +136,23 @@ class MelPathIntegratedGradients:
         power = to_waveform.detach()
         task = Task(power, [[int(c) for c in wanted] for wanted in classes])
         silence = model.silence(power)  # (n_outputs,)
+        score = mel_path.scores(model, power, batch=self.batch)  # (n_clips, n_outputs)
+        floors = self._floors(model, power, silence, score)
         if self.rule == rules.ADAPTIVE:
-            integral, score, used = adaptive.integrate(
+            integral, used = adaptive.integrate(
                 model,
                 task,
-                [self._floor_of(model, one) for one in power],
+                floors,
                 silence,
+                score,
                 n_points=self.n_points,
                 tolerance=self.tolerance,
                 batch=self.batch,
             )
         else:
-            floors = [self._floor_of(model, one) if self.rule in rules.DECIBEL else 0.0 for one in power]
             points = [rules.points(self.rule, self.n_points, lowest) for lowest in floors]
             gains, weights = (np.stack(values) for values in zip(*points, strict=True))
             integral = mel_path.integrate(model, task, gains, weights, batch=self.batch)
-            score = mel_path.scores(model, power, batch=self.batch)
             used = torch.full((len(power), task.n_slots), self.n_points)
         samples = mel_path.to_samples(waveforms, to_waveform, integral)  # (n_clips, n_slots, n_samples)
         time_frequency = 2 * power[:, None] * integral  # (n_clips, n_slots, frames, mels)
@@ -168,8 +169,10 @@ class MelPathIntegratedGradients:
             for clip, wanted in enumerate(task.classes)
         ]
 
-    def _floor_of(self, model: MelScore, power: Tensor) -> float:
-        return self.floor or mel_path.floor(model, power)
+    def _floors(self, model: MelScore, power: Tensor, silence: Tensor, score: Tensor) -> list[float]:
+        if self.rule in rules.STRAIGHT or self.floor:
+            return [self.floor] * len(power)
+        return mel_path.floor(model, power, silence, score, batch=self.batch)
 
     def _model(self, classifier: Classifier, waveform: Tensor) -> MelScore | None:
         """Return the classifier's copy for the path, made when it is first seen and after it has changed."""

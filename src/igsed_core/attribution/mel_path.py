@@ -18,7 +18,11 @@ from torch import Tensor
 
 from igsed_core.attribution.reduced import MelScore
 
-# The decibel path begins where the log-mel map departs from silence by this share, on average over its bins.
+# Below the decibel path no class score changes by more than this share of its change in all...
+LEFT_OUT = 0.01
+# ... or of this share of the largest change of any class, lest a class that hardly changes decides.
+MINOR = 0.25
+# The search begins where the log-mel map departs from silence by this share, on average over its bins.
 DEPARTURE = 1e-3
 LOWEST_LEVEL = -200.0  # dB
 
@@ -45,37 +49,44 @@ class Task:
 
 
 def gradients(
-    model: MelScore, task: Task, clips: Sequence[int], gains: NDArray[np.float64], scale: NDArray[np.float64]
+    model: MelScore,
+    power: Tensor,
+    classes: Sequence[Sequence[int]],
+    gains: NDArray[np.float64],
+    scale: NDArray[np.float64],
 ) -> Iterator[tuple[int, Tensor, Tensor]]:
-    """One forward pass for some points of some clips, and one backward pass for each class.
+    """One forward pass for some points, and one backward pass for each class.
 
     Parameters
     ----------
-    model, task
-        The score and its clips.
-    clips, gains
-        Clip and gain of each point, ``[shape=(n,)]``.
+    model
+        The score.
+    power
+        Mel power of each point's clip, ``[shape=(n, frames, mels)]``.
+    classes
+        Outputs of the classifier, a list a point.
+    gains
+        Gain of each point, ``[shape=(n,)]``.
     scale
         Factor of each point's gradient, ``[shape=(n,)]``.
 
     Yields
     ------
     slot : int
-        Position in a clip's list of classes.
+        Position in a point's list of classes.
     scores : Tensor [shape=(n,)]
-        Of the class in that slot; 0 where a clip has fewer classes.
+        Of the class in that slot; 0 where a point has fewer classes.
     gradients : Tensor [shape=(n, frames, mels)]
         ``scale * dF/dm`` at ``a^2 m``.
     """
-    factors = torch.as_tensor(gains**2).to(task.power)[:, None, None]
-    points = (factors * task.power[list(clips)]).requires_grad_()  # (n, frames, mels)
+    points = (torch.as_tensor(gains**2).to(power)[:, None, None] * power).requires_grad_()  # (n, frames, mels)
     scores = model(points)  # (n, n_outputs)
-    weights = torch.as_tensor(scale).to(task.power)
-    slots = max(len(task.classes[clip]) for clip in clips)
+    weights = torch.as_tensor(scale).to(power)
+    slots = max(len(wanted) for wanted in classes)
     for slot in range(slots):
-        rows = [i for i, clip in enumerate(clips) if slot < len(task.classes[clip])]
+        rows = [i for i, wanted in enumerate(classes) if slot < len(wanted)]
         of_slot = torch.zeros_like(weights)
-        of_slot[rows] = scores[rows, [task.classes[clips[i]][slot] for i in rows]]
+        of_slot[rows] = scores[rows, [classes[i][slot] for i in rows]]
         (gradient,) = torch.autograd.grad((weights * of_slot).sum(), points, retain_graph=slot < slots - 1)
         yield slot, of_slot.detach(), gradient
 
@@ -106,7 +117,8 @@ def integrate(
     for start in range(0, len(clip), batch):
         c, p = clip[start : start + batch], point[start : start + batch]
         a = gains[c, p]
-        for slot, _, gradient in gradients(model, task, c.tolist(), a, weights[c, p] * a):
+        classes = [task.classes[i] for i in c]
+        for slot, _, gradient in gradients(model, task.power[c], classes, a, weights[c, p] * a):
             integral[:, slot].index_add_(0, torch.as_tensor(c, device=integral.device), gradient)
     return integral
 
@@ -117,16 +129,42 @@ def scores(model: MelScore, power: Tensor, *, batch: int) -> Tensor:
         return torch.cat([model(part) for part in power.split(batch)])
 
 
-def floor(model: MelScore, power: Tensor) -> float:
-    """Level re the clip, in dB, below which its log-mel map is all but that of silence.
+def floor(model: MelScore, power: Tensor, silence: Tensor, score: Tensor, *, batch: int) -> list[float]:
+    """Levels re the clips, in dB, below which their class scores are all but those of silence.
+
+    The search begins where the log-mel map departs from that of silence. Near silence the score goes with power,
+    which says how much lower it has to go on. What is left out does not depend on the classes explained.
 
     Parameters
     ----------
     model
-        Its compression decides.
+        Its compression and its scores decide.
     power
-        ``[shape=(frames, mels)]``
+        ``[shape=(n_clips, frames, mels)]``
+    silence, score
+        Of silence and of the clips, ``[shape=(n_outputs,)]`` and ``[shape=(n_clips, n_outputs)]``.
+    batch
+        Mel maps in one forward pass.
     """
+    levels = [_departure(model, one) for one in power]
+    change = (score - silence).abs()
+    relative_to = torch.maximum(change, MINOR * change.amax(dim=1, keepdim=True)).clamp_min(1e-12)
+    open_clips = list(range(len(power)))
+    while open_clips:
+        factors = torch.tensor([10 ** (levels[clip] / 10) for clip in open_clips]).to(power)[:, None, None]
+        there = scores(model, factors * power[open_clips], batch=batch)
+        left_out = ((there - silence).abs() / relative_to[open_clips]).amax(dim=1).tolist()
+        unfinished = []
+        for clip, share in zip(open_clips, left_out, strict=True):
+            if share > LEFT_OUT and levels[clip] > LOWEST_LEVEL:
+                levels[clip] = max(LOWEST_LEVEL, levels[clip] - 10 * np.log10(share / LEFT_OUT) - 1.0)
+                unfinished.append(clip)
+        open_clips = unfinished
+    return levels
+
+
+def _departure(model: MelScore, power: Tensor) -> float:
+    """Level below which the log-mel map of a clip, ``(frames, mels)``, is all but that of silence."""
     compress = model.encoder.frontend.compress
     sample = power.flatten()[:: max(1, power.numel() // 4096)].double()
     silence = compress(torch.zeros_like(sample))

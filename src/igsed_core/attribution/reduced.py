@@ -16,7 +16,7 @@ from igsed_core.errors import IgsedError
 from igsed_core.frontend import FrontEnd
 
 PRECISIONS = ("float32", "bfloat16")
-_REMEDY = "use engine=captum, which needs nothing but a gradient"
+_REMEDY = "use engine=captum with rule=gausslegendre, which needs nothing but a gradient"
 
 
 class UnsupportedEncoder(IgsedError):
