@@ -184,7 +184,10 @@ def test_floats_must_be_finite(name: str, value: float) -> None:
             {"engine": "captum", "rule": "db_gauss"},
             r"'rule' is 'db_gauss', which engine 'captum' .*use engine=mel_path, or rule=gausslegendre",
         ),
-        ({"engine": "captum", "rule": "gausslegendre", "precision": "bfloat16"}, r"'precision' is 'bfloat16', .*use engine=mel_path"),
+        (
+            {"engine": "captum", "rule": "gausslegendre", "precision": "bfloat16"},
+            r"'precision' is 'bfloat16', .*use engine=mel_path",
+        ),
         ({"frame_length": 0.125}, r"'frame_length' is 0\.125 s: use a multiple of 0\.01 s"),
     ],
 )

@@ -121,7 +121,8 @@ def test_each_parameter_makes_its_stage_and_those_after_it_stale(name: str) -> N
     stage = next(s for s in stages.STAGES.values() if name in config.parameter_fields(s.params))
     field = config.parameter_fields()[name]
     wanted = set() if field.metadata["execution"] else {stage.name, *stages.downstream(stage.name)}
-    assert changed(keys(), keys(**{name: OTHER[name]}), 0) == wanted
+    base = {"rule": "gausslegendre"} if name == "engine" else {}  # Captum does not have the default rule
+    assert changed(keys(**base), keys(**base, **{name: OTHER[name]}), 0) == wanted
 
 
 @pytest.mark.parametrize(
