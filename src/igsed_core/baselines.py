@@ -61,14 +61,15 @@ class ScoresOverTime:
         )
 
 
-def framewise(head: Head, features: FeatureFrames) -> ScoresOverTime:
-    """Probability of every class at every feature frame, ``p_t(c)`` of the paper's eq. 2."""
+def framewise(head: Head, features: FeatureFrames, *, probability: bool = True) -> ScoresOverTime:
+    """Probability of every class at every feature frame, ``p_t(c)`` of the paper's eq. 2, or else its logit."""
     with torch.inference_mode():
-        probability = torch.sigmoid(head.frame_logits(torch.from_numpy(features.values)))
+        scores = head.frame_logits(torch.from_numpy(features.values))
+        scores = torch.sigmoid(scores) if probability else scores
     return ScoresOverTime(
         features.clips,
         np.array(head.classes),
-        probability.numpy().transpose(0, 2, 1),  # (n_clips, n_classes, n_frames)
+        scores.numpy().transpose(0, 2, 1),  # (n_clips, n_classes, n_frames)
         features.frame_duration,
         features.frame_start,
     )

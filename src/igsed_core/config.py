@@ -288,6 +288,16 @@ class Audit(StageParams):
     audit_draws: int = param(20000, "soundscapes planned for each reading of the polyphony filter", low=100)
 
 
+@dataclass(frozen=True)
+class Localiser(StageParams):
+    """When a class sounds, from clip-level labels alone (not in the paper)."""
+
+    title: ClassVar[str] = "A localiser without time labels"
+
+    shifts: int = param(8, "shifts of a feature frame at which the encoder looks; 1: none", low=1, high=32)
+    components: int = param(2, "normal densities of the frame logits in each state", low=1, high=10)
+
+
 STAGE_PARAMS: dict[str, type[StageParams]] = {
     "data_synthesis": DataSynthesis,
     "training": Training,
@@ -299,6 +309,7 @@ STAGE_PARAMS: dict[str, type[StageParams]] = {
     "faithfulness": Faithfulness,
     "engine": EngineStudy,
     "audit": Audit,
+    "localiser": Localiser,
 }
 
 

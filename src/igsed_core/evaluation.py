@@ -49,9 +49,13 @@ class Instances:
         scores = {name: values[rows] for name, values in self.scores.items()}
         return Instances(self.index[rows].reset_index(drop=True), self.truth[rows], scores)
 
+    def first_row(self, clip: str) -> int:
+        """Return the row of the first instance of a clip."""
+        return int(np.flatnonzero(self.index["clip"] == clip)[0])
+
     def first_of(self, clip: str) -> Instance:
         """Return the first instance of a clip."""
-        row = int(np.flatnonzero(self.index["clip"] == clip)[0])
+        row = self.first_row(clip)
         by_method = {name: values[row] for name, values in self.scores.items() if name != ORACLE}
         return Instance(str(self.index["label"].iloc[row]), self.truth[row], by_method)
 

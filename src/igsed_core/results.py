@@ -47,6 +47,10 @@ TABLES = {
     "audit_overlap": ("audit", "shares of soundscapes that polyphony filters remove"),
     "audit_removed": ("audit", "soundscapes that this run's filter removed"),
     "audit_random": ("audit", "percentile at which random scores earn what the paper's earn"),
+    "localiser": ("localiser", "the localiser without time labels, step by step"),
+    "localiser_differences": ("localiser", "paired differences between its steps and to the framewise detectors"),
+    "localiser_pooling": ("localiser", "how few frames of an event each method is about"),
+    "localiser_durations": ("localiser", "how long each class lasts, as believed, found and true"),
 }
 
 

@@ -119,6 +119,15 @@ STAGES: dict[str, Stage] = {
             ("data_synthesis", "training", "integrated_gradients", "baselines", "threshold_sensitivity"),
             ("audit/**/*.py", "paper/*"),
         ),
+        Stage(
+            "localiser",
+            "14_localiser",
+            ("data_synthesis", "training", "integrated_gradients", "baselines", "threshold_sensitivity"),
+            (
+                *("localiser.py", "localiser_study.py", "pooling.py", "threshold_rules.py", "thresholds/**/*.py"),
+                "methods/**/*.py",
+            ),
+        ),
     )
 }
 

@@ -7,12 +7,14 @@ from igsed_core.figures.diagram import block_diagram
 from igsed_core.figures.engine import completeness_by_points, localisation_by_points, score_along_path
 from igsed_core.figures.explanations import attributions, completeness, methods_on_clip, scores_over_time
 from igsed_core.figures.faithfulness import deletion_and_insertion, occluded_split, shuffled_weights
+from igsed_core.figures.localiser import absence, ladder, parts_on_clip
 from igsed_core.figures.results import loss_curves, main_result, per_class, threshold_curves
 from igsed_core.figures.rules import rules_by_group, rules_by_method, rules_on_clip
 from igsed_core.figures.sounds import contact_sheet, soundscape, soundscape_statistics
 from igsed_core.figures.style import save
 
 __all__ = [
+    "absence",
     "attributions",
     "averages_of_paper",
     "block_diagram",
@@ -22,11 +24,13 @@ __all__ = [
     "countings",
     "deletion_and_insertion",
     "energy_readings",
+    "ladder",
     "localisation_by_points",
     "loss_curves",
     "main_result",
     "methods_on_clip",
     "occluded_split",
+    "parts_on_clip",
     "per_class",
     "rules_by_group",
     "rules_by_method",

@@ -15,6 +15,7 @@ from igsed_core.methods.integrated_gradients import IntegratedGradients
 from igsed_core.methods.lrp import Lrp
 from igsed_core.methods.occlusion import Occlusion
 from igsed_core.methods.saliency import Saliency
+from igsed_core.methods.shifted_cam import ShiftedCam
 from igsed_core.methods.smoothgrad import SmoothGrad
 from igsed_core.methods.surrogate import Surrogate
 
@@ -49,6 +50,7 @@ REGISTRY: dict[str, Entry] = {
     ),
     "lime": Entry(partial(Surrogate, "lime"), "LIME on segments", "perturbation", reading="signed"),
     "kernel_shap": Entry(partial(Surrogate, "kernel_shap"), "KernelSHAP on segments", "perturbation", reading="signed"),
+    "shifted_cam": Entry(ShiftedCam, "CAM at 8 shifts", "own", reading="signed"),
 }
 
 

@@ -14,6 +14,7 @@ from igsed_core.tables.audit import (
 from igsed_core.tables.display import show
 from igsed_core.tables.engine import engines_table, rules_table
 from igsed_core.tables.faithfulness import faithfulness_table, occlusion_table
+from igsed_core.tables.localiser import concentration_table, durations_table, gains_table, ladder_table
 from igsed_core.tables.overview import (
     bank_table,
     completeness_table,
@@ -41,14 +42,18 @@ __all__ = [
     "by_rule",
     "ceilings",
     "completeness_table",
+    "concentration_table",
     "differences_table",
+    "durations_table",
     "encoder_table",
     "energy_table",
     "engines_table",
     "faithfulness_table",
     "further_table",
+    "gains_table",
     "glue_results",
     "instances_table",
+    "ladder_table",
     "mix_table",
     "occlusion_table",
     "overlap_table",

@@ -78,7 +78,7 @@ def fit(scores: NDArray[np.floating], *, tied: bool = False, steps: int = 30, to
         means, variances = _emissions(x, posterior, tied=tied)
         used = transitions
         densities = -0.5 * ((x[..., None] - means[:, None]) ** 2 / variances[:, None] + np.log(variances)[:, None])
-        posterior, pairs, likelihood = _forward_backward(densities, initial, transitions)
+        posterior, pairs, likelihood = forward_backward(densities, initial, transitions)
         likelihoods.append(likelihood)
         if len(likelihoods) > 1 and np.max(likelihood - likelihoods[-2], initial=0.0) < tolerance:
             break
@@ -111,10 +111,23 @@ def _emissions(
     return means, np.maximum(variances, _FLOOR)
 
 
-def _forward_backward(
+def forward_backward(
     densities: NDArray[np.float64], initial: NDArray[np.float64], transitions: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return state probabilities ``(n, frames, 2)``, expected transitions ``(n, 2, 2)``, log-likelihoods ``(n,)``."""
+    """Say how likely each state is in each frame, given the whole clip.
+
+    Parameters
+    ----------
+    densities
+        Logarithms of the states' densities, ``[shape=(n, frames, 2)]``.
+    initial, transitions
+        ``[shape=(n, 2)]``, ``[shape=(n, 2, 2)]``; rows sum to 1.
+
+    Returns
+    -------
+    tuple of np.ndarray
+        State probabilities ``(n, frames, 2)``, expected transitions ``(n, 2, 2)``, log-likelihoods ``(n,)``.
+    """
     n_frames = densities.shape[1]
     highest = densities.max(axis=2)  # (n, frames)
     # No density becomes zero, so that a state that the transitions bar cannot leave a frame without a state.

@@ -1,0 +1,169 @@
+"""Figures of the localiser: what the maximum over time leaves, what absence looks like, what each part adds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from numpy.typing import NDArray
+
+from igsed_core.figures import style
+from igsed_core.figures.style import drawing
+
+# (method, rule) -> name, and whether time labels tune its threshold
+LADDER = {
+    ("ig", "percentile"): ("IG, percentile of the clip (paper)", True),
+    ("ig", "share_of_maximum"): ("IG, share of its maximum", True),
+    ("fw_ws", "share_of_maximum"): ("FW-WS, share of its maximum", True),
+    ("fw_ss", "share_of_maximum"): ("FW-SS, share of its maximum", True),
+    ("cam", "share_of_maximum"): ("CAM, share of its maximum", True),
+    ("cam", "otsu"): ("CAM, Otsu in each clip", False),
+    ("cam", "logit_hmm"): ("CAM, hidden Markov in each clip", False),
+    ("cam", "even_odds"): ("CAM, probability above one half", False),
+    ("cam", "absence"): ("CAM, against absence, by frame", False),
+    ("cam", "absence_hmm"): ("CAM, against absence, in time", False),
+    ("shifted_cam", "absence_hmm"): ("Localiser: the same at shifts", False),
+    ("fw_ws", "absence_hmm"): ("FW-WS, against absence, in time", False),
+}
+OVER_TIME = {
+    "winners": "share of the\nlogit",
+    "ig": "IG",
+    "cam": "CAM,\nlogit",
+    "shifted_cam": "CAM at\nshifts, logit",
+    "localiser": "localiser,\nlog-odds",
+}
+_OWN = ("shifted_cam", "absence_hmm")
+_WITH_TIME_LABELS, _WITHOUT = "#8C8C8C", "#D55E00"
+_LIMIT = 15.0  # log-odds shown; beyond it nothing is in doubt
+
+
+@drawing
+def parts_on_clip(
+    truth: NDArray[np.bool_],
+    parts: Mapping[str, tuple[NDArray[np.floating], float, float]],
+    *,
+    frame_length: float,
+    label: str,
+) -> Figure:
+    """One instance: what each frame gives to the logit, IG, CAM without and with shifts, the localiser.
+
+    Parameters
+    ----------
+    truth
+        Active frames, ``[shape=(n_frames,)]``.
+    parts
+        Name, one of :data:`OVER_TIME` -> (values, step, start); the last two in seconds.
+    frame_length
+        Seconds.
+    label
+        Class of the instance.
+    """
+    edges = frame_length * np.arange(len(truth) + 1)
+    fig, axes = plt.subplots(
+        len(parts), figsize=(style.WIDTH, 1.05 * len(parts) + 1.1), sharex=True, layout="constrained", squeeze=False
+    )
+    for ax, (name, (values, step, start)) in zip(axes[:, 0], parts.items(), strict=True):
+        shown = np.clip(values, -_LIMIT, _LIMIT) if name == "localiser" else np.asarray(values)
+        colour = style.COLOURS["ig" if name == "ig" else "fw_ss"]
+        of_steps = start + step * np.arange(len(shown) + 1)
+        ax.stairs(shown, of_steps, baseline=np.zeros(len(shown)), fill=True, color=colour, alpha=0.5)
+        if len(shown) <= 400:
+            ax.stairs(shown, of_steps, baseline=None, color=colour, lw=1.2)
+        low, high = min(float(shown.min()), 0.0), max(float(shown.max()), 1e-12)
+        active = np.where(truth, high * 1.05, low * 1.05)
+        ax.fill_between(
+            *(edges, low * 1.05, [*active, active[-1]]), step="post", color=style.TRUTH, alpha=0.22, lw=0, zorder=0
+        )
+        ax.axhline(0, color=style.INK, lw=0.8)
+        ax.set(xlim=(0, edges[-1]), ylim=(low * 1.05, high * 1.05))
+        ax.set_ylabel(OVER_TIME.get(name, name), rotation=0, ha="right", va="center")
+        ax.grid(visible=False)
+    axes[-1, 0].set_xlabel("time (s)")
+    fig.legend(
+        handles=[Patch(color=style.TRUTH, alpha=0.3, label=f"{style.class_name(label)}: ground truth")],
+        loc="outside upper right",
+    )
+    return fig
+
+
+@drawing
+def absence(table: pd.DataFrame, label: str) -> Figure:
+    """Frame logits of clips without and with a class, the two fitted states, and the evidence.
+
+    Parameters
+    ----------
+    table
+        ``class, logit, without, with, absent, present, evidence``
+    label
+        Class to show.
+    """
+    rows = table[table["class"] == label]
+    logit = rows["logit"].to_numpy()
+    width = logit[1] - logit[0]
+    edges = np.append(logit - width / 2, logit[-1] + width / 2)
+    fig, (density, evidence) = plt.subplots(
+        2, figsize=(style.WIDTH, 5.2), sharex=True, layout="constrained", height_ratios=[1.5, 1]
+    )
+    density.stairs(
+        *(rows["without"], edges), fill=True, color=style.FAINT, alpha=0.35, label="frames of clips without the class"
+    )
+    density.stairs(rows["with"], edges, color=style.INK, lw=1.3, label="frames of clips with it")
+    density.plot(logit, rows["absent"], color="#0072B2", lw=2.2, label="fitted: absent")
+    density.plot(logit, rows["present"], color=style.IMPORTANCE, lw=2.2, label="fitted: present")
+    density.set(title=style.class_name(label), ylabel="density", ylim=(0, None))
+    density.legend(loc="upper right")
+    evidence.plot(logit, rows["evidence"], color=style.INK, lw=2)
+    evidence.axhline(0, color=style.FAINT, lw=1)
+    evidence.set(xlabel="logit of a feature frame (CAM)", ylabel="evidence\n(log-likelihood ratio)")
+    return fig
+
+
+@drawing
+def ladder(table: pd.DataFrame, *, split: str = "test", average: str = "instance") -> Figure:
+    """IoU and pointing game of every step with intervals; colour says whether time labels tune the threshold.
+
+    Parameters
+    ----------
+    table
+        ``split, method, rule, metric, class, average, value, ci_low, ci_high``
+    split, average
+        Which rows to draw.
+    """
+    rows = table[(table["split"] == split) & (table["average"] == average) & (table["class"] == "all")]
+    there = set(zip(rows["method"], rows["rule"], strict=True))
+    steps = {key: of for key, of in LADDER.items() if key in there}
+    fig, axes = plt.subplots(1, 2, figsize=(style.WIDTH, 0.36 * len(steps) + 1.3), sharey=True, layout="constrained")
+    for ax, metric in zip(axes, ("iou", "pointing_game"), strict=True):
+        records = rows[rows["metric"] == metric].to_dict("records")
+        of_metric = {(row["method"], row["rule"]): row for row in records}
+        for y, (key, (_, tuned)) in enumerate(steps.items()):
+            row, colour = of_metric[key], _WITH_TIME_LABELS if tuned else _WITHOUT
+            ax.plot([row["ci_low"], row["ci_high"]], [y, y], color=colour, lw=4, alpha=0.45, solid_capstyle="round")
+            ax.plot(row["value"], y, "o", color=colour, ms=8, clip_on=False)
+            ax.annotate(
+                *(f"{row['value']:.2f}", (row["value"], y)),
+                xytext=(0, 5),
+                textcoords="offset points",
+                ha="center",
+                va="bottom",
+                fontsize=9.5,
+            )
+        ax.set(
+            title=style.METRICS[metric], xlim=(min(0.4, 0.9 * min(row["ci_low"] for row in of_metric.values())), 1.02)
+        )
+        ax.grid(axis="y", visible=False)
+    axes[0].set_yticks(range(len(steps)), [name for name, _ in steps.values()])
+    axes[0].set_ylim(len(steps) - 0.5, -0.8)
+    for key, tick in zip(steps, axes[0].get_yticklabels(), strict=True):
+        tick.set_fontweight("bold" if key == _OWN else "normal")
+    handles = [
+        Line2D([], [], marker="o", color=_WITH_TIME_LABELS, lw=4, label="threshold tuned with time labels"),
+        Line2D([], [], marker="o", color=_WITHOUT, lw=4, label="no time label"),
+    ]
+    fig.legend(handles=handles, loc="outside lower center", ncols=2)
+    return fig
