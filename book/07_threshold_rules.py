@@ -108,6 +108,22 @@ files.write_table(run.dir / "rules_gain.csv", gains)
 tables.show(tables.by_rule(gains, titles), caption="Gain in IoU over the percentile of the clip, test split")
 
 # %% [markdown]
+# A label-free rule still has constants that somebody set. The one that matters is the length of the smoothing; half a second
+# was set on validation splits. What do other lengths give (0.1 s is no smoothing at the paper's frames)?
+
+# %%
+lengths = {rule.name: rule for rule in map(thresholds.smoothed, (0.1, 0.3, 0.5, 0.7, 0.9, 1.3))}
+by_length = threshold_rules.evaluate(
+    instances, lengths.values(), methods=threshold_rules.LEARNED, frame_length=shared.frame_length
+)
+smoothing = results.label(threshold_rules.table(by_length, **bootstrapped), **identity)
+files.write_table(run.dir / "rules_smoothing.csv", smoothing)
+tables.show(
+    tables.by_rule(smoothing, {name: rule.title for name, rule in lengths.items()}, first="Smoothed over"),
+    caption="IoU of the hidden Markov model on log scores smoothed over other lengths, test split",
+)
+
+# %% [markdown]
 # ## One clip under all rules
 #
 # The same instance by IG and by FW-WS. What a label-free rule sees depends on the scale: on raw scores a few high peaks can

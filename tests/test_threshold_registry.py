@@ -161,6 +161,21 @@ def test_constant_scores_give_an_empty_mask(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("n_frames", [1, 2, 3, 7])
+def test_clips_of_a_few_frames(name: str, n_frames: int) -> None:
+    mask = apply(name, np.random.default_rng(0).random((2, n_frames)))
+    assert mask.shape == (2, n_frames)
+
+
+def test_the_length_of_smoothing_may_be_another() -> None:
+    scores = some_scores(6)
+    assert_array_equal(thresholds.smoothed(thresholds.SMOOTHING).apply(scores), apply("smooth_log_hmm", scores))
+    unsmoothed = markov.hidden_markov(transforms.log(scores), tied=True)
+    assert_array_equal(thresholds.smoothed(0.1).apply(scores), unsmoothed)
+    assert thresholds.smoothed(0.7).name == "smooth_log_hmm@0.7"
+
+
+@pytest.mark.parametrize("name", RULES)
 def test_masks_have_the_shape_of_the_scores(name: str) -> None:
     mask = apply(name, some_scores(0))
     assert mask.shape == (6, 40)

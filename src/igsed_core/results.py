@@ -26,6 +26,7 @@ TABLES = {
     "rules_gain": ("threshold_rules", "paired gain of every rule over the percentile of the clip"),
     "rules_perfect_order": ("threshold_rules", "every rule with each method's values in perfect order"),
     "rules_best_level": ("threshold_rules", "each method with the best level of each clip, which the truth tells"),
+    "rules_smoothing": ("threshold_rules", "the smoothed hidden Markov rule with other lengths of smoothing"),
     "rules_by_duration": ("threshold_rules", "IoU under every rule by the time that the class is active"),
     "rules_by_polyphony": ("threshold_rules", "IoU under every rule by polyphony and by number of events"),
     "rules_postprocessing": ("threshold_rules", "median filter and minimum duration on top of rules"),

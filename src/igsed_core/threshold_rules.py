@@ -67,7 +67,7 @@ class Evaluated:
 
 def evaluate(
     data: Mapping[str, Instances],
-    rules: Iterable[str] = tuple(thresholds.RULES),
+    rules: Iterable[str | thresholds.Rule] = tuple(thresholds.RULES),
     *,
     methods: Sequence[str] | None = None,
     probabilities: Sequence[str] = PROBABILITIES,
@@ -81,7 +81,7 @@ def evaluate(
     data
         Split -> instances; a rule with a parameter needs ``validation``.
     rules
-        Names from :data:`igsed_core.thresholds.RULES`.
+        Names from :data:`igsed_core.thresholds.RULES`, or rules that are not in it.
     methods
         Whose scores; by default all in ``data`` but the oracle.
     probabilities
@@ -93,8 +93,8 @@ def evaluate(
     """
     methods = [m for m in next(iter(data.values())).scores if m != "oracle"] if methods is None else methods
     series: dict[str, list[Series]] = {split: [] for split in data}
-    for name in rules:
-        rule = thresholds.get(name)
+    for named in rules:
+        rule = thresholds.get(named) if isinstance(named, str) else named
         for method in methods:
             if rule.acts_on == thresholds.LOGIT and method not in probabilities:
                 continue
@@ -103,7 +103,7 @@ def evaluate(
                 masks = {p: mask_of(rule, instances, method, p, frame_length) for p in set(chosen.values())}
                 for metric, parameter in chosen.items():
                     values = METRICS[metric](masks[parameter], instances.truth)
-                    series[split].append(Series(method, name, metric, values, parameter))
+                    series[split].append(Series(method, rule.name, metric, values, parameter))
     return Evaluated({split: instances.index for split, instances in data.items()}, series)
 
 

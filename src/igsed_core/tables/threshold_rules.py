@@ -28,7 +28,7 @@ def rule_overview(rules: Mapping[str, Rule]) -> pd.DataFrame:
 
 
 def by_rule(
-    table: pd.DataFrame, titles: Mapping[str, str], *, metric: str = "iou", split: str = "test"
+    table: pd.DataFrame, titles: Mapping[str, str], *, metric: str = "iou", split: str = "test", first: str = "Rule"
 ) -> pd.DataFrame:
     """Show a metric of every rule and method, with its interval, averaged over instances.
 
@@ -40,6 +40,8 @@ def by_rule(
         Names of the rules, in the order of the rows.
     metric, split
         Which rows to show.
+    first
+        Title of the first column.
     """
     cells = by_key(table, ("rule", "method"), split=split, metric=metric, average="instance")
     methods = [method for method in METHODS if any(key[1] == method for key in cells)]
@@ -47,7 +49,7 @@ def by_rule(
     for rule, title in titles.items():
         mine = {name(m): with_interval(cells.get((rule, m))) for m in methods}
         if any(text != NONE for text in mine.values()):
-            rows.append({"Rule": title, **mine})
+            rows.append({first: title, **mine})
     return pd.DataFrame(rows)
 
 

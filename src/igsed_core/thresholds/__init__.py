@@ -11,7 +11,7 @@ from igsed_core.thresholds import levels, markov, partitions, transforms
 from igsed_core.thresholds.base import CLASS, CLIP, LOG, LOGIT, SCORES, SPLIT, Rule
 from igsed_core.thresholds.levels import percentile, percentile_grid
 
-SMOOTHING = 0.5  # s, over which the smoothed rules average; of 0.3, 0.5 and 0.7 s no one is better throughout
+SMOOTHING = 0.5  # s, over which the smoothed rules average; the page on rules shows what other lengths give
 
 _ALL = (
     Rule("percentile", "Percentile of the clip (paper)", lambda s, p, _: percentile(s, p), levels.all_percentiles),
@@ -40,19 +40,29 @@ _ALL = (
     Rule(
         "smooth_log_otsu",
         "Otsu, smoothed log scores",
-        lambda s, _, step: partitions.otsu(transforms.smooth(transforms.log(s), SMOOTHING, step)),
+        lambda s, _, step: partitions.otsu(transforms.smooth_log(s, SMOOTHING, step)),
         acts_on=LOG,
     ),
     Rule(
         "smooth_log_hmm",
         "Hidden Markov, smoothed log scores",
-        lambda s, _, step: markov.hidden_markov(transforms.smooth(transforms.log(s), SMOOTHING, step), tied=True),
+        lambda s, _, step: markov.hidden_markov(transforms.smooth_log(s, SMOOTHING, step), tied=True),
         acts_on=LOG,
     ),
     Rule("logit_otsu", "Otsu, logits", lambda s, *_: partitions.otsu(transforms.logit(s)), acts_on=LOGIT),
     Rule("logit_hmm", "Hidden Markov, logits", lambda s, *_: markov.hidden_markov(transforms.logit(s)), acts_on=LOGIT),
 )
 RULES: dict[str, Rule] = {rule.name: rule for rule in _ALL}
+
+
+def smoothed(seconds: float) -> Rule:
+    """Return ``smooth_log_hmm`` with another length of smoothing, named after it."""
+    return Rule(
+        f"smooth_log_hmm@{seconds:g}",
+        f"{seconds:g} s",
+        lambda s, _, step: markov.hidden_markov(transforms.smooth_log(s, seconds, step), tied=True),
+        acts_on=LOG,
+    )
 
 
 def get(name: str) -> Rule:
@@ -68,4 +78,17 @@ def get(name: str) -> Rule:
     return RULES[name]
 
 
-__all__ = ["CLASS", "CLIP", "LOG", "LOGIT", "RULES", "SCORES", "SPLIT", "Rule", "get", "percentile", "percentile_grid"]
+__all__ = [
+    "CLASS",
+    "CLIP",
+    "LOG",
+    "LOGIT",
+    "RULES",
+    "SCORES",
+    "SPLIT",
+    "Rule",
+    "get",
+    "percentile",
+    "percentile_grid",
+    "smoothed",
+]

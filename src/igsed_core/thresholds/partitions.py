@@ -20,8 +20,10 @@ def two_means(scores: NDArray[np.floating]) -> NDArray[np.bool_]:
     scores
         ``[shape=(n_instances, n_frames)]``
     """
-    ordered = np.sort(scores, axis=1)
     n = scores.shape[1]
+    if n < 2:
+        return np.zeros(scores.shape, dtype=bool)
+    ordered = np.sort(scores, axis=1)
     below = np.arange(1, n)
     sums = np.cumsum(ordered, axis=1)
     low, total = sums[:, :-1], sums[:, -1:]

@@ -42,6 +42,11 @@ def logit(probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.log(kept / (1 - kept))
 
 
+def smooth_log(scores: NDArray[np.floating], seconds: float, frame_length: float) -> NDArray[np.float64]:
+    """Return the moving average (:func:`smooth`) of the logarithm (:func:`log`)."""
+    return smooth(log(scores), seconds, frame_length)
+
+
 def smooth(scores: NDArray[np.floating], seconds: float, frame_length: float) -> NDArray[np.float64]:
     """Moving average over an odd number of frames, the nearest to ``seconds``; edges are continued."""
     frames = 2 * round((seconds / frame_length - 1) / 2) + 1
