@@ -2,8 +2,8 @@
 
     python scripts/measure_encoders.py [--mn04-as PATH]
 
-CNN14 is measured with random weights: its time and memory do not depend on them. Every encoder is measured in a
-process of its own, so that the memory is its own. Times are medians of several runs by the clock on the wall.
+CNN14 is measured with random weights: its time and memory do not depend on them. Every measurement has
+a process of its own, so that the memory is its own. Times are medians of several runs by the clock on the wall.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import multiprocessing
 import os
 import statistics
 import time
+from collections import ChainMap
 from pathlib import Path
 from typing import Any
 
@@ -65,9 +66,9 @@ def median(function: Any, runs: int) -> float:
     return statistics.median(times[1:])
 
 
-def measure(job: tuple[str, str]) -> dict[str, Any]:
-    """Size, time and memory of one encoder, for one clip and for a batch of them."""
-    name, weights = job
+def measure(job: tuple[str, str, str]) -> dict[str, Any]:
+    """One measurement of one encoder: the memory of a pass over so many clips, or all times."""
+    name, weights, what = job
     torch.set_num_threads(1)
     encoder = load(name, weights)
     x = 0.1 * torch.randn(BATCH, SECONDS * RATE, generator=torch.Generator().manual_seed(0))
@@ -80,22 +81,18 @@ def measure(job: tuple[str, str]) -> dict[str, Any]:
         leaf = x[:1].clone().requires_grad_(True)
         torch.autograd.grad(encoder(leaf).amax(dim=1).sum(), leaf)
 
-    measured = dict(encoders.describe(encoder))
-    for kind, function in (
-        ("forward", forward),
-        ("gradient", gradient),
-        ("batch", functools.partial(forward, BATCH)),
-    ):
+    passes = {"forward": forward, "gradient": gradient, "batch": functools.partial(forward, BATCH)}
+    if what in passes:
         Path("/proc/self/clear_refs").write_text("5")  # resets VmHWM
         before = memory_gb("VmRSS")
-        function()
-        measured[f"{kind}_memory"] = memory_gb("VmHWM") - before
+        passes[what]()
+        return {f"{what}_memory": memory_gb("VmHWM") - before}
     runs = 9 if name == "cnn14" else 25
+    times = {}
     for threads in THREADS:
         torch.set_num_threads(threads)
-        measured[f"forward_{threads}"] = median(forward, runs)
-        measured[f"gradient_{threads}"] = median(gradient, runs)
-    return measured | {"runs": runs, "load": os.getloadavg()[0]}
+        times |= {f"{kind}_{threads}": median(passes[kind], runs) for kind in ("forward", "gradient")}
+    return {**encoders.describe(encoder), **times, "runs": runs, "load": os.getloadavg()[0]}
 
 
 def hamming(encoder: Encoder) -> Encoder:
@@ -153,7 +150,10 @@ def main() -> None:
     parser.add_argument("--mn04-as", default="", metavar="PATH", help="its checkpoint; empty: fetched")
     weights = parser.parse_args().mn04_as
     with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
-        measured = pool.map(measure, [(name, weights) for name in encoders.available()], chunksize=1)
+        kinds = ("forward", "gradient", "batch", "time")
+        jobs = [(name, weights, what) for name in encoders.available() for what in kinds]
+        found = pool.map(measure, jobs, chunksize=1)
+    measured = [dict(ChainMap(*found[i : i + len(kinds)])) for i in range(0, len(found), len(kinds))]
     print(json.dumps(measured, indent=1))
     rows = [
         [
@@ -173,7 +173,7 @@ def main() -> None:
     write_text(BOOK / "encoders_table.md", table([*head, "forward (s)", "forward and gradient (s)"], rows))
 
     (cheap,) = (m for m in measured if m["name"] == "mn04_as")
-    kinds = (("forward", "forward"), ("gradient", "forward and gradient"))
+    shown = (("forward", "forward"), ("gradient", "forward and gradient"))
     rows = [
         [
             f"`{m['name']}`, {words}",
@@ -183,7 +183,7 @@ def main() -> None:
             f"{m['batch_memory']:.2g}" if kind == "forward" else "–",
         ]
         for m in measured
-        for kind, words in kinds
+        for kind, words in shown
     ]
     head = ["encoder", *(f"{n} thread{'s' * (n > 1)} (s)" for n in THREADS), "times `mn04_as`", "memory (GB)"]
     machine = provenance.machine()
