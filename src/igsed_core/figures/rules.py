@@ -61,8 +61,11 @@ def rules_by_method(
             ax.plot(row["value"], at, "o", color=colour, ms=6, zorder=5, clip_on=False)
     n_tuned = sum(r in tuned for r in shown)
     ax.axhline(n_tuned - 0.5, color=style.FAINT, lw=1)
-    for text, side in ((" tuned on validation", "bottom"), (" label-free", "top")):
-        ax.text(0, n_tuned - 0.5, text, va=side, color=style.FAINT)
+    for text, middle in (
+        ("tuned on validation", n_tuned / 2 - 0.5),
+        ("label-free", (n_tuned + len(shown)) / 2 - 0.5),
+    ):
+        ax.text(1.01, middle, text, rotation=270, ha="left", va="center", color=style.FAINT)
     ax.set_yticks(range(len(shown)), [titles[r] for r in shown])
     ax.get_yticklabels()[shown.index(best)].set_fontweight("bold")
     ax.set(xlim=(0, 1), ylim=(len(shown) - 0.5, -0.5), xlabel=f"{style.METRICS[metric]}, {split} set")
