@@ -30,6 +30,7 @@ from igsed_core import (
     files,
     heads,
     localiser,
+    localiser_scores,
     localiser_study,
     maps,
     pooling,
@@ -115,7 +116,7 @@ explainer = maps.Explainer(
     options=(),
     device=str(devices.choose(chosen.ig_device)),
 )
-shifted = localiser_study.shifted_cam(
+shifted = localiser_scores.shifted_cam(
     explainer, test.index, run.dir / "clips", shifts=run.params.shifts, workers=chosen.ig_workers
 )
 training = frames_of["train"], features.targets(frames_of["train"], data.events, data.classes)
@@ -131,7 +132,7 @@ decoded = localiser_study.decode(
     frame_length=evaluated.frame_length,
 )
 log_odds = decoded.scores[localiser_study.LOCALISER]
-winners = localiser_study.of_instances(pooling.winners(head, frames_of["test"]), test.index)
+winners = localiser_scores.of_instances(pooling.winners(head, frames_of["test"]), test.index)
 shown = test.first_row(classification.example_clip(predictions))
 figures.parts_on_clip(
     test.truth[shown],

@@ -13,7 +13,19 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
-from igsed_core import audio, baselines, figures, heads, localiser, localiser_study, maps, methods, pooling, tables
+from igsed_core import (
+    audio,
+    baselines,
+    figures,
+    heads,
+    localiser,
+    localiser_scores,
+    localiser_study,
+    maps,
+    methods,
+    pooling,
+    tables,
+)
 from igsed_core.errors import IgsedError
 from igsed_core.evaluation import Instances
 from igsed_core.features import FeatureFrames, Targets
@@ -235,18 +247,18 @@ INDEX = pd.DataFrame({"split": "test", "clip": ["t0", "t0", "t1"], "label": ["Hu
 
 
 def test_rows_are_those_of_the_instances_and_clips_are_kept(explainer: maps.Explainer, tmp_path: Path) -> None:
-    found = localiser_study.shifted_cam(explainer, INDEX, tmp_path, shifts=2, workers=1)
+    found = localiser_scores.shifted_cam(explainer, INDEX, tmp_path, shifts=2, workers=1)
     wanted = ShiftedCam(2)(classifier(), explainer.waveform("test", "t0")[None], [[0, 1]])[0]
     assert_allclose(found.values[[1, 0]], wanted.signed, rtol=1e-4, atol=1e-5)
     assert found.grid == pytest.approx((wanted.step, wanted.start))
     assert found.seconds is not None and (found.seconds > 0).all()
     before = (tmp_path / "t1.npz").stat().st_mtime_ns
-    localiser_study.shifted_cam(explainer, INDEX, tmp_path, shifts=2, workers=1)
+    localiser_scores.shifted_cam(explainer, INDEX, tmp_path, shifts=2, workers=1)
     assert (tmp_path / "t1.npz").stat().st_mtime_ns == before
 
 
 def test_a_class_without_a_model_keeps_its_logits() -> None:
-    cam = localiser_study.Steps(np.array([[0.5, -1.0]]), 0.32, 0.0)
+    cam = localiser_scores.Steps(np.array([[0.5, -1.0]]), 0.32, 0.0)
     assert_array_equal(localiser_study.localise({}, cam, ["Bell"]).values, cam.values)
 
 
@@ -288,6 +300,21 @@ def test_durations_by_hand(training: tuple[NDArray[np.float64], NDArray[np.bool_
     assert len(tables.durations_table(found.reset_index())) == 2
 
 
+def test_without_any_model_there_is_nothing_to_show(tmp_path: Path) -> None:
+    """So few training clips that each class is in all of them or in none."""
+    features, targets = labelled([[1, 0, 1], [1, 0, 1]])
+    head = heads.create("clip_level", 5, CLASSES, seed=0)
+    assert localiser.fit_classes(head, features, targets) == {}
+    table = localiser_study.absence(head, features, targets, {})
+    figures.save(figures.absence(table, "Hum"), tmp_path / "absence.png")
+    index = pd.DataFrame({"split": "test", "clip": ["a"], "label": ["Bell"]})
+    nothing = np.zeros((1, 8))
+    found = localiser_study.durations(
+        {}, Instances(index, nothing > 0, {}), nothing, frame_duration=0.32, frame_length=0.1
+    )
+    assert tables.durations_table(found).empty
+
+
 def test_figures_show_what_they_are_given(
     training: tuple[NDArray[np.float64], NDArray[np.bool_]], tmp_path: Path
 ) -> None:
@@ -296,7 +323,8 @@ def test_figures_show_what_they_are_given(
     models = localiser.fit_classes(head, features, targets)
     table = localiser_study.absence(head, features, targets, models)
     assert set(table["class"]) == set(CLASSES)
-    figures.save(figures.absence(table, "Hum"), tmp_path / "absence.png")
+    for label in ("Hum", "Kettle"):
+        figures.save(figures.absence(table, label), tmp_path / "absence.png")
     parts = {
         "winners": (np.array([1.0, -2.0, 0.0]), 0.32, 0.0),
         "localiser": (np.array([40.0, -90.0]), 0.5, 0.0),

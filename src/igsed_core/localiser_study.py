@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import functools
-import multiprocessing
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from igsed_core import baselines, files, frames, metrics, summaries, threshold_rules
-from igsed_core.baselines import ScoresOverTime
-from igsed_core.classifier import Classifier
+from igsed_core import metrics, summaries, threshold_rules
 from igsed_core.evaluation import Instances
 from igsed_core.features import FeatureFrames, Targets
 from igsed_core.heads import Head
 from igsed_core.localiser import SoundModel, fit_classes
-from igsed_core.maps import Explainer
-from igsed_core.methods.shifted_cam import ShiftedCam
-from igsed_core.parallel import parallel_map
+from igsed_core.localiser_scores import Steps, frame_logits
 from igsed_core.summaries import Series
 
 TUNED = ("percentile", "share_of_maximum")  # on validation, with time labels
@@ -37,124 +29,10 @@ PAIRS = (
     (LOCALISER, ("fw_ws", ABSENCE_HMM)),
     *((("cam", ABSENCE), ("cam", EVEN)), (CAM, ("cam", ABSENCE)), (LOCALISER, CAM)),
 )
+DURATION_COLUMNS = ["class", "n_present", "n_absent", "n", "believed", "found", "true"]
+ABSENCE_COLUMNS = ["class", "logit", "without", "with", "absent", "present", "evidence"]
 
 Scores = NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class Steps:
-    """Something over time for each instance, finer than evaluation frames.
-
-    Attributes
-    ----------
-    values
-        ``[shape=(n_instances, n_steps)]``
-    step, start
-        Seconds.
-    seconds
-        What a map took: those of the clip, shared equally by its classes, ``[shape=(n_instances,)]``; none if unknown.
-    """
-
-    values: NDArray[np.float64]
-    step: float
-    start: float
-    seconds: NDArray[np.float64] | None = None
-
-    @property
-    def grid(self) -> tuple[float, float]:
-        """Step and start."""
-        return self.step, self.start
-
-    def to_frames(self, frame_length: float, n_frames: int) -> Scores:
-        """Average over evaluation frames."""
-        return frames.average(
-            self.values, step=self.step, start=self.start, frame_length=frame_length, n_frames=n_frames
-        )
-
-
-def shifted_cam(explainer: Explainer, index: pd.DataFrame, out_dir: Path, *, shifts: int, workers: int) -> Steps:
-    """CAM at several shifts of every instance; a file a clip is kept, and what exists is not made again.
-
-    Parameters
-    ----------
-    explainer
-        Encoder, head and device; its engine is not used.
-    index
-        ``split, clip, label`` of the instances.
-    out_dir
-        Files go to ``<clip>.npz`` in it.
-    shifts
-        See :class:`igsed_core.methods.shifted_cam.ShiftedCam`.
-    workers
-        Processes on a CPU, each with one thread (0: one a core); a GPU is used from this process.
-    """
-    jobs = [
-        _Job(explainer, shifts, out_dir / f"{clip}.npz", str(split), str(clip), tuple(group["label"]))
-        for (split, clip), group in index.groupby(["split", "clip"], sort=False)
-    ]
-    _loaded.cache_clear()  # a head of the same name may have been trained again
-    todo = [job for job in jobs if not job.path.exists()]
-    parallel_map(_explain, todo, workers=workers if explainer.device == "cpu" else 1, desc="CAM at shifts")
-    stored = {job.clip: files.read_arrays(job.path) for job in jobs}
-    row_of = {(job.clip, label): row for job in jobs for row, label in enumerate(job.labels)}
-    pairs = list(zip(index["clip"], index["label"], strict=True))
-    first = next(iter(stored.values()))
-    return Steps(
-        np.stack([stored[clip]["signed"][row_of[clip, label]] for clip, label in pairs]).astype(np.float64),
-        float(first["step"]),
-        float(first["start"]),
-        np.array([float(stored[clip]["seconds"]) for clip, _ in pairs]),
-    )
-
-
-@dataclass(frozen=True)
-class _Job:
-    explainer: Explainer
-    shifts: int
-    path: Path
-    split: str
-    clip: str
-    labels: tuple[str, ...]
-
-
-@functools.lru_cache(maxsize=1)
-def _loaded(explainer: Explainer) -> Classifier:
-    """Load the classifier once a process, and use it once, so that what happens once is not part of any time."""
-    if multiprocessing.parent_process() is not None:
-        torch.set_num_threads(1)
-    classifier = explainer.load()[0]
-    quiet = torch.zeros(1, classifier.encoder.frontend.sample_rate, device=explainer.device)
-    ShiftedCam(1)(classifier, quiet, [[0]])
-    return classifier
-
-
-def _explain(job: _Job) -> None:
-    classifier = _loaded(job.explainer)
-    waveform = job.explainer.waveform(job.split, job.clip)[None]
-    outputs = [classifier.head.classes.index(label) for label in job.labels]
-    started = time.perf_counter()
-    (found,) = ShiftedCam(job.shifts)(classifier, waveform, [outputs])
-    seconds = (time.perf_counter() - started) / len(outputs)
-    files.write_arrays(
-        job.path,
-        signed=found.signed,
-        step=np.array(found.step),
-        start=np.array(found.start),
-        seconds=np.array(seconds),
-    )
-
-
-def of_instances(over_time: ScoresOverTime, index: pd.DataFrame) -> Steps:
-    """Take the instances out of scores over time."""
-    clip_of = {str(clip): i for i, clip in enumerate(over_time.clips)}
-    class_of = {str(label): i for i, label in enumerate(over_time.classes)}
-    values = over_time.values[[clip_of[c] for c in index["clip"]], [class_of[c] for c in index["label"]]]
-    return Steps(values.astype(np.float64), over_time.step, over_time.start)
-
-
-def frame_logits(head: Head, features: FeatureFrames, index: pd.DataFrame) -> Steps:
-    """Logits of the feature frames of every instance: CAM without shifts, for the clip-level head."""
-    return of_instances(baselines.framewise(head, features, probability=False), index)
 
 
 def localise(models: Mapping[str, SoundModel], cam: Steps, labels: Sequence[str], *, shifts: int = 1) -> Steps:
@@ -225,7 +103,7 @@ def decode(
     test
         The instances.
     shifted
-        From :func:`shifted_cam`, with as many ``shifts``.
+        From :func:`igsed_core.localiser_scores.shifted_cam`, with as many ``shifts``.
     components
         Normal densities a state.
     frame_length
@@ -313,7 +191,7 @@ def durations(
                 "true": frame_length * _mean_stretch(test.truth[mine]),
             }
         )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=DURATION_COLUMNS)
 
 
 def absence(
@@ -350,7 +228,7 @@ def absence(
                 }
             )
         )
-    return pd.concat(made, ignore_index=True)
+    return pd.concat(made, ignore_index=True) if made else pd.DataFrame(columns=ABSENCE_COLUMNS, dtype=float)
 
 
 def _mean_stretch(masks: NDArray[np.bool_]) -> float:

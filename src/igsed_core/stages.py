@@ -124,7 +124,8 @@ STAGES: dict[str, Stage] = {
             "14_localiser",
             ("data_synthesis", "training", "integrated_gradients", "baselines", "threshold_sensitivity"),
             (
-                *("localiser.py", "localiser_study.py", "pooling.py", "threshold_rules.py", "thresholds/**/*.py"),
+                *("localiser.py", "localiser_scores.py", "localiser_study.py", "pooling.py"),
+                *("threshold_rules.py", "thresholds/**/*.py"),
                 "methods/**/*.py",
             ),
         ),

@@ -100,12 +100,13 @@ def absence(table: pd.DataFrame, label: str) -> Figure:
     table
         ``class, logit, without, with, absent, present, evidence``
     label
-        Class to show.
+        Class to show; the first of the table, if this one has no model.
     """
+    label = label if (table["class"] == label).any() or table.empty else str(table["class"].iloc[0])
     rows = table[table["class"] == label]
     logit = rows["logit"].to_numpy()
-    width = logit[1] - logit[0]
-    edges = np.append(logit - width / 2, logit[-1] + width / 2)
+    half = (logit[1] - logit[0]) / 2 if len(logit) > 1 else 0.0
+    edges = np.append(logit - half, logit[-1] + half if len(logit) else 0.0)
     fig, (density, evidence) = plt.subplots(
         2, figsize=(style.WIDTH, 5.2), sharex=True, layout="constrained", height_ratios=[1.5, 1]
     )
