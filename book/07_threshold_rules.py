@@ -157,7 +157,9 @@ figures.rules_on_clip(
 
 # %%
 ordered = {split: threshold_rules.perfectly_ordered(d, seed=run.params.seed) for split, d in instances.items()}
-at_best = threshold_rules.evaluate(ordered, frame_length=shared.frame_length, grids={"percentile": grid})
+at_best = threshold_rules.evaluate(
+    ordered, methods=threshold_rules.LEARNED, frame_length=shared.frame_length, grids={"percentile": grid}
+)
 peeking = threshold_rules.best_of_clip(instances, evaluation.METHODS)
 perfect = results.label(threshold_rules.table(at_best, **bootstrapped), **identity)
 limit = results.label(threshold_rules.table(peeking, **bootstrapped), **identity)
