@@ -31,8 +31,8 @@ def occluded() -> pd.DataFrame:
         for order in improvement.ORDERS:
             if order in improvement.EXPLANATIONS and unit == "bins":
                 continue
-            for share in improvement.LEVELS:
-                helps = (unit, order, share) == ("frames", "harmful", improvement.LEVELS[0])
+            for share in improvement.LEVELS[unit]:
+                helps = (unit, order, share) == ("frames", "harmful", improvement.LEVELS["frames"][0])
                 for metric, sign in (("f1_change", 1), ("loss_change", -1)):
                     rows.append((unit, order, "mean", metric, share, sign * (0.3 if helps else -0.2)))
     table = tidy([row[1:] for row in rows])  # type: ignore[misc]
@@ -70,9 +70,9 @@ def test_a_panel_for_each_unit_and_replacement(occluded: pd.DataFrame, metric: s
 
 def test_the_table_counts_conditions(occluded: pd.DataFrame) -> None:
     table = tables.occlusion_table(occluded).set_index(["What is replaced first", "unit"])
-    n = len(improvement.LEVELS)
+    n = len(improvement.LEVELS["frames"])
     helps = table.loc[("most harmful", "frames")]
-    assert helps["best: replacement, share"] == "mean, 5%"
+    assert helps["best: replacement, share"] == "mean, 1 %"
     assert helps["conditions better"] == f"1 of {n}"
     assert helps["conditions worse"] == f"{n - 1} of {n}"
     assert helps["change of F1"].startswith("0.30 [")

@@ -32,7 +32,7 @@ SMALL = {
     **{"probability_threshold": 0.0, "n_points": 1, "internal_batch": 1, "ig_workers": 1, "workers": 1},
     **{"percentile_step": 30.0, "replicates": 10, "engine_clips": 1, "captum_clips": 1, "reference_points": 4},
     **{"faithfulness_methods": "cam", "replacements": "silence", "faithfulness_clips": 1},
-    **{"sanity_clips": 1, "occlusion_clips": 1},
+    **{"sanity_clips": 1, "occlusion_clips": 1, "conditions_clips": 1, "conditions_snr_step": 30.0},
     **{"audit_clips": 1, "audit_draws": 100},
 }
 # The stand-in has another checksum than the published checkpoint, in every process of the run.

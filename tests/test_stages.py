@@ -21,7 +21,7 @@ INFRASTRUCTURE = {
     *("assets", "fetching", "config", "errors", "files", "parallel", "paths", "progress", "stages"),
     *("_torchaudio", "_zennit"),  # doors to libraries
 }
-OUTSIDE = ("soundbank", "weights")  # paths: below
+OUTSIDE = ("soundbank", "weights", "recordings")  # paths: below
 OTHER = {
     "bank_train_files": 3,
     "bank_eval_files": 3,
@@ -64,6 +64,10 @@ OTHER = {
     "audit_draws": 200,
     "shifts": 4,
     "components": 1,
+    "conditions_clips": 2,
+    "conditions_snr_min": 0.0,
+    "conditions_snr_max": 20.0,
+    "conditions_snr_step": 10.0,
     "target": "probability",
     "internal_batch": 1,
     "ig_workers": 1,

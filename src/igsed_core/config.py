@@ -246,6 +246,27 @@ class Results(StageParams):
 
 
 @dataclass(frozen=True)
+class Conditions(StageParams):
+    """The trained heads under other conditions: level, events, overlap, background, recordings (not in the paper)."""
+
+    title: ClassVar[str] = "Other conditions"
+
+    conditions_clips: int = param(16, "soundscapes generated for each condition", low=1)
+    conditions_snr_min: float = param(-5.0, "lowest event-to-background ratio", unit="dB", low=-60.0, high=60.0)
+    conditions_snr_max: float = param(25.0, "highest event-to-background ratio", unit="dB", low=-60.0, high=60.0)
+    conditions_snr_step: float = param(5.0, "step between ratios", unit="dB", low=0.1)
+    recordings: str = param("", "folder of annotated recordings that were not mixed; empty for none")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require(
+            self.conditions_snr_min <= self.conditions_snr_max,
+            f"parameter 'conditions_snr_min' ({self.conditions_snr_min}) exceeds "
+            f"'conditions_snr_max' ({self.conditions_snr_max}): swap them",
+        )
+
+
+@dataclass(frozen=True)
 class EngineStudy(StageParams):
     """Rules, points and engines of the integral compared (not in the paper)."""
 
@@ -307,6 +328,7 @@ STAGE_PARAMS: dict[str, type[StageParams]] = {
     "results": Results,
     "threshold_rules": ThresholdRules,
     "faithfulness": Faithfulness,
+    "conditions": Conditions,
     "engine": EngineStudy,
     "audit": Audit,
     "localiser": Localiser,

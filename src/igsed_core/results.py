@@ -33,6 +33,7 @@ TABLES = {
     "faithfulness": ("faithfulness", "deletion, insertion, sufficiency, necessity of each method and replacement"),
     "faithfulness_curves": ("faithfulness", "deletion and insertion at every share of the frames"),
     "faithfulness_sanity": ("faithfulness", "maps of shuffled classifiers: rank correlation and localisation"),
+    "conditions": ("conditions", "every method and the classifier under other conditions"),
     "faithfulness_occlusion": ("faithfulness", "macro F1 and loss of the occluded test split"),
     "audit_verdicts": ("audit", "each open point of the paper and what was found"),
     "audit": ("audit", "every reading of every open point, measured on this run"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from igsed_core.parallel import parallel_map
 from igsed_core.soundbank.base import SoundBank
 from igsed_core.soundscape_plan import ClipPlan, SoundscapeSpec, draw
 
-__all__ = ["SPLITS", "SoundscapeSet", "SoundscapeSpec", "assign_splits", "generate", "load", "read_clips"]
+__all__ = ["SPLITS", "SoundscapeSet", "SoundscapeSpec", "assign_splits", "generate", "load", "read_clips", "realise"]
 
 SPLITS = ("train", "validation", "test")
 CLIP_COLUMNS = ["clip", "split", "n_events", "polyphony", "background", "gain_db"]
@@ -173,17 +174,12 @@ def generate(
                 f"{spec.max_polyphony} simultaneous events. Raise 'n_train' ({n_train}), 'n_eval' ({n_eval}) "
                 "or 'max_polyphony'"
             )
-    sha256 = dict(zip(bank.files["path"], bank.files["sha256"], strict=True))
-    jobs = [
-        _Job(plan, spec, bank.root, out_dir / split / f"{plan.clip}.flac", _key(plan, spec, sha256))
-        for plan, split in zip(kept, splits, strict=True)
-    ]
-    _delete_others(out_dir, {path for job in jobs for path in (job.flac, job.jams)})
-    missing = [job for job in jobs if not job.is_done()]
-    if missing:
-        mixing.require_sox()
-        parallel_map(_make, missing, workers=workers, desc="mixing soundscapes", progress=progress)
-    made = _tabulate(jobs, splits, [plan for plan in drawn if plan.polyphony > spec.max_polyphony], out_dir)
+    paths = [out_dir / split / f"{plan.clip}.flac" for plan, split in zip(kept, splits, strict=True)]
+    _delete_others(out_dir, {path.with_suffix(suffix) for path in paths for suffix in (".flac", ".jams")})
+    removed = [plan for plan in drawn if plan.polyphony > spec.max_polyphony]
+    made = realise(
+        bank, kept, [spec] * len(kept), splits, out_dir=out_dir, workers=workers, progress=progress, removed=removed
+    )
     write_table(out_dir / "removed.csv", made.removed)
     write_table(out_dir / "events.csv", made.events)
     write_table(out_dir / "clips.csv", made.clips)
@@ -191,11 +187,56 @@ def generate(
     if len(scaled):
         worst = scaled["gain_db"].min()
         warnings.warn(
-            f"{len(scaled)} of {len(jobs)} soundscapes were scaled, the worst by {worst:.1f} dB, "
+            f"{len(scaled)} of {len(made.clips)} soundscapes were scaled, the worst by {worst:.1f} dB, "
             "to stay below full scale (column gain_db of clips.csv): lower 'ref_db' or 'snr_max'",
             stacklevel=2,
         )
     return made
+
+
+def realise(
+    bank: SoundBank,
+    plans: Sequence[ClipPlan],
+    specs: Sequence[SoundscapeSpec],
+    splits: Sequence[str],
+    *,
+    out_dir: Path,
+    workers: int,
+    progress: bool = True,
+    removed: Sequence[ClipPlan] = (),
+) -> SoundscapeSet:
+    """Mix soundscapes as planned; those that are there, made from the same plan and sounds, are not mixed again.
+
+    Parameters
+    ----------
+    bank : SoundBank
+        What the plans were drawn from.
+    plans, specs, splits : sequence
+        Of each soundscape: what it holds, its length and levels, and the folder it goes to.
+    out_dir : Path
+        Folder to write to; no table is written.
+    workers : int
+        Processes; 0 means one a core.
+    progress : bool
+        Whether to show a progress bar.
+    removed : sequence of ClipPlan
+        What the set says was left out.
+
+    Raises
+    ------
+    IgsedError
+        If ``sox`` is not installed or a soundscape cannot be mixed.
+    """
+    sha256 = dict(zip(bank.files["path"], bank.files["sha256"], strict=True))
+    jobs = [
+        _Job(plan, spec, bank.root, out_dir / split / f"{plan.clip}.flac", _key(plan, spec, sha256))
+        for plan, spec, split in zip(plans, specs, splits, strict=True)
+    ]
+    missing = [job for job in jobs if not job.is_done()]
+    if missing:
+        mixing.require_sox()
+        parallel_map(_make, missing, workers=workers, desc="mixing soundscapes", progress=progress)
+    return _tabulate(jobs, list(splits), list(removed), out_dir)
 
 
 def _key(plan: ClipPlan, spec: SoundscapeSpec, sha256: dict[str, str]) -> str:

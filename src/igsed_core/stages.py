@@ -108,6 +108,22 @@ STAGES: dict[str, Stage] = {
             ("faithfulness/*.py", "methods/**/*.py"),
         ),
         Stage(
+            "conditions",
+            "10_conditions",
+            ("data_synthesis", "training", "integrated_gradients", "baselines", "threshold_sensitivity"),
+            (
+                *(
+                    "conditions/*.py",
+                    "localiser.py",
+                    "localiser_study.py",
+                    "pooling.py",
+                    "ranking.py",
+                    "threshold_rules.py",
+                ),
+                *("thresholds/**/*.py", "methods/**/*.py"),
+            ),
+        ),
+        Stage(
             "engine",
             "11_engine",
             ("data_synthesis", "training", "integrated_gradients", "baselines", "threshold_sensitivity"),
@@ -200,6 +216,10 @@ def _outside(params: StageParams) -> Any:
             n_background=params.bank_backgrounds,
             background_source=params.background_source,
         )
+    if isinstance(params, config.Conditions) and params.recordings:
+        from igsed_core.conditions import recordings
+
+        return recordings.fingerprint(params.recordings)
     if isinstance(params, config.Training) and params.weights:
         path = Path(params.weights).expanduser()
         if path.is_file():

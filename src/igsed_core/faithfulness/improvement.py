@@ -21,8 +21,9 @@ from igsed_core.faithfulness import occlusion
 from igsed_core.methods.replacement import replacement
 from igsed_core.summaries import ALL, CLASS, COLUMNS, INSTANCE
 
-LEVELS = (0.05, 0.1, 0.3, 0.6)  # share of the input that is replaced
-UNITS = ("frames", "bins")  # of 100 ms; single mel bins
+# Unit -> share of the input that is replaced. Bins are many, and to first order only the smallest steps are safe.
+LEVELS = {"frames": (0.01, 0.05, 0.2, 0.6), "bins": (0.001, 0.01, 0.1, 0.5)}  # frames of 100 ms; single mel bins
+UNITS = tuple(LEVELS)
 # What is replaced first -> does the order know the labels?
 ORDERS = {
     "random": False,
@@ -112,11 +113,11 @@ def of_clip(
             for order in ORDERS:
                 if order in EXPLANATIONS and unit != "frames":
                     continue
-                versions += [(unit, order, replaced, share) for share in LEVELS]
+                versions += [(unit, order, replaced, share) for share in LEVELS[unit]]
                 if order not in scores:
-                    logits.append(np.repeat(logits[0], len(LEVELS), axis=0))
+                    logits.append(np.repeat(logits[0], len(LEVELS[unit]), axis=0))
                     continue
-                hidden = occlusion.top(occlusion.ranks(scores[order], seed=seed), LEVELS)
+                hidden = occlusion.top(occlusion.ranks(scores[order], seed=seed), LEVELS[unit])
                 kept = ~(hidden[:, frame] if unit == "frames" else hidden)
                 logits.append(occlusion.occluded_logits(model, log_mel, kept, fill))
     return pd.DataFrame(versions, columns=["unit", "method", "rule", "threshold"]), np.concatenate(logits)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from igsed_core.figures.audit import averages_of_paper, countings, energy_readings, sign_readings, threshold_readings
+from igsed_core.figures.conditions import by_condition
 from igsed_core.figures.diagram import block_diagram
 from igsed_core.figures.engine import completeness_by_points, localisation_by_points, score_along_path
 from igsed_core.figures.explanations import attributions, completeness, methods_on_clip, scores_over_time
@@ -18,6 +19,7 @@ __all__ = [
     "attributions",
     "averages_of_paper",
     "block_diagram",
+    "by_condition",
     "completeness",
     "completeness_by_points",
     "contact_sheet",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -32,6 +30,9 @@ _ORDERS = {
     "harmful": ("most harmful (knows labels)", "#0072B2", "-"),
     "harmful_decided": ("most harmful to its own decisions", "#CC79A7", "--"),
 }
+_COLOURS = {"cam": "#009E73", "ixg": "#E69F00", "localiser": "#332288"}
+_OTHERS = ("#882255", "#117733", "#AA4499")
+_TITLES = {"truth": "annotation", "localiser": "Localiser"}
 _UNITS = {"frames": "100 ms frames", "bins": "single mel bins"}
 
 
@@ -51,8 +52,8 @@ def deletion_and_insertion(curves: pd.DataFrame, *, replacement: str) -> Figure:
     fig, axes = plt.subplots(1, 2, figsize=(style.WIDTH, 3.9), sharey=True, layout="constrained")
     for ax, kind in zip(axes, ("deletion", "insertion"), strict=True):
         for method, group in rows[rows["metric"] == kind].groupby("method", sort=False):
-            colour, line = _look(str(method))
-            ax.plot(group["threshold"], group["value"], line, color=colour, lw=2, label=_title(str(method)))
+            colour, line = look(str(method))
+            ax.plot(group["threshold"], group["value"], line, color=colour, lw=2, label=title(str(method)))
             ax.fill_between(group["threshold"], group["ci_low"], group["ci_high"], color=colour, alpha=0.1, lw=0)
         ax.xaxis.set_major_formatter(PercentFormatter(1))
         ax.set(xlim=(0, 1))
@@ -75,14 +76,14 @@ def shuffled_weights(sanity: pd.DataFrame) -> Figure:
     levels = [level for level in _LEVELS if level in set(rows["rule"])]
     fig, axes = plt.subplots(len(_MEASURES), 1, figsize=(style.WIDTH, 7.2), sharex=True, layout="constrained")
     methods = list(dict.fromkeys(rows["method"]))
-    for ax, (metric, title) in zip(axes, _MEASURES.items(), strict=True):
+    for ax, (metric, measure) in zip(axes, _MEASURES.items(), strict=True):
         for i, method in enumerate(methods):
             mine = rows[(rows["metric"] == metric) & (rows["method"] == method)].set_index("rule").loc[levels]
-            colour, line = _look(method)
+            colour, line = look(method)
             x = np.arange(len(levels)) + 0.06 * (i - (len(methods) - 1) / 2)  # side by side, so that bars show
             ax.vlines(x, mine["ci_low"], mine["ci_high"], color=colour, lw=3, alpha=0.3)
-            ax.plot(x, mine["value"], line, marker="o", ms=5, color=colour, lw=1.8, label=_title(method))
-        ax.set(ylabel=title, ylim=(-1.05, 1.05) if metric == "rank_correlation" else (0, 1.03))
+            ax.plot(x, mine["value"], line, marker="o", ms=5, color=colour, lw=1.8, label=title(method))
+        ax.set(ylabel=measure, ylim=(-1.05, 1.05) if metric == "rank_correlation" else (0, 1.03))
     axes[-1].set_xticks(range(len(levels)), [_LEVELS[level] for level in levels])
     axes[-1].set_xlabel("weights that are shuffled, from the head down")
     fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
@@ -106,7 +107,7 @@ def occluded_split(occlusion: pd.DataFrame, *, metric: str) -> Figure:
     fig, axes = plt.subplots(
         *(len(units), len(replacements)),
         figsize=(style.WIDTH, 2.7 * len(units) + 1.1),
-        sharex=True,
+        sharex="row",
         sharey=True,
         layout="constrained",
         squeeze=False,
@@ -125,27 +126,28 @@ def occluded_split(occlusion: pd.DataFrame, *, metric: str) -> Figure:
 
 def _orders(ax: Axes, panel: pd.DataFrame) -> None:
     ax.axhline(0, color=style.INK, lw=1)
-    for order, (title, colour, line) in _ORDERS.items():
+    for order, (words, colour, line) in _ORDERS.items():
         mine = panel[panel["method"] == order].sort_values("threshold")
         if mine.empty:
             continue
-        ax.plot(mine["threshold"], mine["value"], line, marker="o", ms=3.5, color=colour, lw=1.8, label=title)
+        ax.plot(mine["threshold"], mine["value"], line, marker="o", ms=3.5, color=colour, lw=1.8, label=words)
         ax.fill_between(mine["threshold"], mine["ci_low"], mine["ci_high"], color=colour, alpha=0.1, lw=0)
-    ax.xaxis.set_major_formatter(PercentFormatter(1))
+    shares = sorted(set(panel["threshold"]))
+    ax.set_xscale("log")
+    ax.set_xticks(shares, [f"{100 * share:g} %" for share in shares])
+    ax.minorticks_off()
 
 
-def _look(method: str) -> tuple[str, str]:
+def look(method: str) -> tuple[str, str]:
+    """Colour and line of a method, the same in every figure."""
     if method == "truth":
         return style.INK, ":"
-    others: Sequence[str] = ("#009E73", "#E69F00", "#882255", "#117733", "#AA4499")
-    if method in style.COLOURS:
-        return style.COLOURS[method], "-"
-    # The same colour wherever a method stands.
-    return {"cam": others[0], "ixg": others[1]}.get(method, others[sum(map(ord, method)) % len(others)]), "-"
+    colours = {**_COLOURS, **style.COLOURS}
+    return colours.get(method, _OTHERS[sum(map(ord, method)) % len(_OTHERS)]), "-"
 
 
-def _title(method: str) -> str:
+def title(method: str) -> str:
     """Name of a method: of the main job, or of the registry."""
-    if method == "truth":
-        return "annotation"
+    if method in _TITLES:
+        return _TITLES[method]
     return methods.REGISTRY[method].title if method in methods.REGISTRY else style.name(method)

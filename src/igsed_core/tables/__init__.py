@@ -11,6 +11,7 @@ from igsed_core.tables.audit import (
     thresholds_of_table_2,
     what_if_table,
 )
+from igsed_core.tables.conditions import conditions_table
 from igsed_core.tables.display import show
 from igsed_core.tables.engine import engines_table, rules_table
 from igsed_core.tables.faithfulness import faithfulness_table, occlusion_table
@@ -43,6 +44,7 @@ __all__ = [
     "ceilings",
     "completeness_table",
     "concentration_table",
+    "conditions_table",
     "differences_table",
     "durations_table",
     "encoder_table",

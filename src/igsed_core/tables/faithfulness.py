@@ -72,7 +72,7 @@ def occlusion_table(occlusion: pd.DataFrame) -> pd.DataFrame:
                 "What is replaced first": title,
                 "unit": unit,
                 "knows labels": knows,
-                "best: replacement, share": f"{best['rule']}, {best['threshold']:.0%}",
+                "best: replacement, share": f"{best['rule']}, {100 * best['threshold']:g} %",
                 "change of F1": with_interval(_named(best)),
                 "change of loss": with_interval(_named(loss)),
                 "conditions better": f"{int((group['ci_low'] > 0).sum())} of {len(group)}",

@@ -1,0 +1,285 @@
+# %% [markdown]
+# # Other conditions
+#
+# **What is asked.** The pages before test in the conditions of the training: one to three events, well above the background.
+# Here the heads stay as they are, and the clips change: the level of the events, how many there are, how many sound at
+# once, how long they last, what is behind them, and, where the reader has some, recordings that nobody mixed. Does a map fail
+# before the classifier does, or with it? The paper leaves this open.
+
+# %% tags=["parameters"]
+experiment = "embedded"  # name of the experiment; its artefacts lie in runs/<experiment>
+seed = 2026  # seed of every random choice
+conditions_clips = 16  # soundscapes generated for each condition
+conditions_snr_min = -5.0  # lowest event-to-background ratio [dB]
+conditions_snr_max = 25.0  # highest event-to-background ratio [dB]
+conditions_snr_step = 5.0  # step between ratios [dB]
+recordings = ""  # folder of annotated recordings that were not mixed; empty for none
+
+# %%
+from igsed_core import notebook
+
+run = notebook.begin("conditions", globals())
+
+# %%
+from igsed_core import (
+    baselines,
+    classification,
+    devices,
+    encoders,
+    evaluation,
+    features,
+    figures,
+    files,
+    heads,
+    localiser,
+    maps,
+    paths,
+    results,
+    soundscapes,
+    tables,
+)
+from igsed_core.conditions import plans, study
+from igsed_core.config import Baselines, DataSynthesis, IntegratedGradients, ThresholdSensitivity, Training
+from igsed_core.soundbank import prepare
+from igsed_core.soundscapes import SoundscapeSpec
+
+synthesised, trained = run.params_of(DataSynthesis), run.params_of(Training)
+explained, evaluated = run.params_of(IntegratedGradients), run.params_of(ThresholdSensitivity)
+bank = prepare(
+    synthesised.soundbank,
+    seed=synthesised.seed,
+    sample_rate=synthesised.sample_rate,
+    cache_dir=paths.data_dir() / "soundbanks",
+    workers=synthesised.workers,
+    n_train=synthesised.bank_train_files,
+    n_eval=synthesised.bank_eval_files,
+    n_background=synthesised.bank_backgrounds,
+    background_source=synthesised.background_source,
+)
+
+# %% [markdown]
+# ## The clips
+#
+# All are drawn from the pool `eval`, and none was seen before, by the heads or by a threshold. The levels of **snr** are the
+# same soundscapes with their events made louder or softer. The levels of **background** are the same soundscapes, too: with a
+# background so low that it hardly counts (*quiet*, the events as loud as ever), and with each type of background of the bank;
+# where all have the same label, the types are those whose level is *steady* and those whose level is *varying*. **Events** fixes
+# the number of events, and lets them overlap as they will; **overlap** fixes their number to three, and sorts soundscapes by
+# how many sound at once. **Duration** makes no new clips: it sorts the test split of the main job by how long the class sounds.
+#
+# **Recordings** are the reader's own (parameter `recordings`): {doc}`own_sounds` says what the folder holds.
+
+# %%
+spec = SoundscapeSpec(
+    duration=synthesised.duration,
+    sample_rate=synthesised.sample_rate,
+    ref_db=synthesised.ref_db,
+    events_min=synthesised.events_min,
+    events_max=synthesised.events_max,
+    snr_min=synthesised.snr_min,
+    snr_max=synthesised.snr_max,
+    max_polyphony=synthesised.max_polyphony,
+)
+conditions = plans.all_conditions(
+    bank,
+    spec,
+    snrs=plans.ratios(run.params.conditions_snr_min, run.params.conditions_snr_max, run.params.conditions_snr_step),
+    n_clips=run.params.conditions_clips,
+    seed=run.params.seed,
+)
+trained_heads = {name: heads.load(run.input("training") / "heads" / f"{name}.safetensors") for name in heads.HEADS}
+clips = study.make_clips(
+    bank,
+    conditions,
+    run.dir / "clips",
+    folder=run.params.recordings,
+    classes=trained_heads["clip_level"].classes,
+    workers=synthesised.workers,
+)
+files.write_table(run.dir / "clips.csv", clips.clips)
+
+# %% [markdown]
+# ## The classifier, and when it thinks it hears
+#
+# Feature frames, predictions and scores over time, by the heads of {doc}`02_training`. Integrated Gradients takes the adaptive
+# rule of {doc}`11_engine`, which gives the same maps as the main job's with fewer points.
+
+# %%
+device = devices.choose(explained.ig_device)
+predictions, extracted = study.predict(
+    clips,
+    encoders.load(trained.encoder, trained.weights, trained.window),
+    trained_heads,
+    run.dir / "features",
+    threshold=trained.probability_threshold,
+    device=device,
+)
+explainer = maps.Explainer(
+    encoder=trained.encoder,
+    weights=trained.weights,
+    head=run.input("training") / "heads" / "clip_level.safetensors",
+    soundscapes=clips.root,
+    engine="mel_path",
+    options=(),
+    device=str(device),
+)
+attributions = study.explain(
+    explainer,
+    predictions,
+    run.dir / "maps",
+    target=explained.target,
+    batch=explained.internal_batch,
+    workers=explained.ig_workers,
+)
+
+# %% [markdown]
+# Instances are, as before, the (clip, class) pairs that are present *and* detected. So the softer the events, the fewer and
+# the easier the instances: read the metrics beside the classifier's own.
+
+# %%
+data = soundscapes.load(run.input("data_synthesis"))
+main_predictions = files.read_table(run.input("training") / "predictions.csv")
+steps_of = run.upstream["training"]["figures"]
+frames_of = {
+    split: features.read(
+        run.input("training") / "features" / split,
+        rows,
+        frame_duration=steps_of["frame_duration"],
+        frame_start=steps_of["frame_start"],
+    )
+    for split, rows in data.clips.groupby("split")
+}
+held_out = features.concatenate([frames_of["validation"], frames_of["test"]])
+main = (
+    main_predictions,
+    data.events,
+    maps.read(run.input("integrated_gradients") / "maps", classification.detected_pairs(main_predictions)),
+    {
+        "cam": baselines.framewise(trained_heads["clip_level"], held_out, probability=False),
+        **{
+            name: baselines.ScoresOverTime.load(run.input("baselines") / f"{name}.npz")
+            for name in evaluation.METHODS
+            if name != "ig"
+        },
+    },
+)
+new = (
+    predictions,
+    clips.events,
+    attributions,
+    study.score(
+        clips,
+        extracted,
+        trained_heads,
+        duration=synthesised.duration,
+        sample_rate=synthesised.sample_rate,
+        energy=run.params_of(Baselines).energy,
+        seed=run.params.seed,
+    ),
+)
+instances = {
+    name: evaluation.instances(
+        *inputs,
+        split=split,
+        duration=synthesised.duration,
+        frame_length=evaluated.frame_length,
+        min_coverage=evaluated.min_coverage,
+        reading=evaluated.reading,
+        seed=run.params.seed,
+    )
+    for name, split, inputs in (("validation", "validation", main), ("test", "test", main), ("conditions", "test", new))
+}
+
+# %% [markdown]
+# The localiser of {doc}`14_localiser` is fitted to the training clips and their clip labels, and then left alone, as the heads are.
+
+# %%
+models = localiser.fit_classes(
+    trained_heads["clip_level"],
+    frames_of["train"],
+    features.targets(frames_of["train"], data.events, data.classes),
+)
+for name, root in (("test", data.root), ("conditions", clips.root)):
+    instances[name] = study.localised(
+        models,
+        explainer,
+        root,
+        instances[name],
+        run.dir / "localiser" / name,
+        frame_length=evaluated.frame_length,
+        workers=explained.ig_workers,
+    )
+
+# %% [markdown]
+# ## What holds, and what does not
+#
+# Percentiles are those chosen on the validation split of the *main job*, and the label-free rule of each method is the one that
+# was best there: nothing is tuned to a condition. The localiser decides by itself.
+
+# %%
+table = results.label(
+    study.report(
+        clips,
+        predictions,
+        main_predictions,
+        instances,
+        frame_length=evaluated.frame_length,
+        threshold=trained.probability_threshold,
+        replicates=evaluated.replicates,
+        seed=run.params.seed,
+    ),
+    experiment=run.params.experiment,
+    seed=run.params.seed,
+)
+files.write_table(run.dir / "conditions.csv", table)
+
+# %% [markdown]
+# ### Level
+#
+# If maps fail later than the classifier (curves flat where the classifier's has fallen), what is detected at all can still be
+# located. Below zero decibels the events are softer than what is behind them.
+
+# %%
+figures.by_condition(table, "snr")
+
+# %% [markdown]
+# ### Number and overlap of events
+
+# %%
+figures.by_condition(table, "events")
+
+# %%
+figures.by_condition(table, "overlap")
+
+# %% [markdown]
+# ### Duration
+#
+# A percentile marks the same share of every clip, however long the class sounds; a label-free threshold need not.
+
+# %%
+figures.by_condition(table, "duration")
+
+# %% [markdown]
+# ### Background
+
+# %%
+figures.by_condition(table, "background")
+
+# %% [markdown]
+# ### All conditions
+#
+# IoU with each method's label-free threshold, and below it with the percentile of the main job. Condition *run* is the test
+# split of the main job; *recordings*, where there are any, is the last row.
+
+# %%
+compared = ["ig", "cam", "localiser", "fw_ws", "fw_ss", "energy"]
+tables.show(tables.conditions_table(table, methods=compared), caption="IoU, label-free threshold")
+
+# %%
+tables.show(
+    tables.conditions_table(table, methods=[name for name in compared if name != "localiser"], percentile=True),
+    caption="IoU, percentile of the main job",
+)
+
+# %%
+run.finish(clips=len(clips.clips), instances=len(instances["conditions"].index), recordings=run.params.recordings)
