@@ -38,7 +38,7 @@ from igsed_core import (
     soundscapes,
     tables,
 )
-from igsed_core.conditions import plans, study
+from igsed_core.conditions import plans, report, study
 from igsed_core.config import Baselines, DataSynthesis, IntegratedGradients, ThresholdSensitivity, Training
 from igsed_core.soundbank import prepare
 from igsed_core.soundscapes import SoundscapeSpec
@@ -218,7 +218,7 @@ for name, root in (("test", data.root), ("conditions", clips.root)):
 
 # %%
 table = results.label(
-    study.report(
+    report.summarise(
         clips,
         predictions,
         main_predictions,

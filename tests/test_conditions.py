@@ -27,7 +27,7 @@ from igsed_core import (
     threshold_rules,
     thresholds,
 )
-from igsed_core.conditions import plans, recordings, study
+from igsed_core.conditions import plans, recordings, report, study
 from igsed_core.errors import IgsedError
 from igsed_core.soundbank.base import SoundBank
 from igsed_core.soundscape_plan import SoundscapeSpec, draw
@@ -255,7 +255,7 @@ def studied(bank: SoundBank, tmp_path_factory: pytest.TempPathFactory) -> dict[s
     mine = study.localised({}, explainer, clips.root, mine, folder / "shifted", frame_length=0.1, workers=1)
     # The main job's splits are the same clips here: validation needs instances to tune a percentile on.
     data = {"validation": mine, "test": mine, "conditions": mine}
-    table = study.report(
+    table = report.summarise(
         *(clips, predictions, predictions, data),
         **{"frame_length": 0.1, "threshold": 0.0, "replicates": 20, "seed": 0},
     )
@@ -283,7 +283,7 @@ def test_clips_that_are_there_are_not_mixed_again(studied: dict[str, Any], monke
 
 def test_the_table_is_tidy_and_complete(studied: dict[str, Any]) -> None:
     table = studied["table"]
-    assert list(table.columns) == study.COLUMNS
+    assert list(table.columns) == report.COLUMNS
     key = ["condition", "level", "method", "rule", "metric", "average"]
     assert not table.duplicated(key).any()
     conditions = set(zip(table["condition"], table["level"], strict=True))
@@ -312,7 +312,7 @@ def test_all_is_detected_so_recall_is_one(studied: dict[str, Any]) -> None:
 def test_the_localiser_decides_at_even_odds(studied: dict[str, Any]) -> None:
     """Without a model of its class an instance keeps the logits of the shifted activation map."""
     table, data = studied["table"], studied["data"]["conditions"]
-    found = study.evaluate(studied["data"], frame_length=0.1)
+    found = report.evaluate(studied["data"], frame_length=0.1)
     mask = data.scores["localiser"] > 0
     assert_allclose(found.one("conditions", "localiser", "absence_hmm").values, metrics.iou(mask, data.truth))
     rows = table[(table["method"] == "localiser") & (table["metric"] == "iou")]
@@ -320,7 +320,7 @@ def test_the_localiser_decides_at_even_odds(studied: dict[str, Any]) -> None:
 
 
 def test_rules_are_chosen_on_validation(studied: dict[str, Any]) -> None:
-    found = study.evaluate(studied["data"], frame_length=0.1)
+    found = report.evaluate(studied["data"], frame_length=0.1)
     for method in ("ig", "cam", "fw_ws"):
         rules = {one.rule for one in found.series["conditions"] if (one.method, one.metric) == (method, "iou")}
         (free,) = rules - {"percentile"}
@@ -338,7 +338,7 @@ def test_instances_by_how_long_the_class_sounds() -> None:
     seconds = np.array([3, 5, 6, 20, 40, 41])
     index = pd.DataFrame({"split": "test", "clip": list("abcdef"), "label": "Bell"})
     data = evaluation.Instances(index, np.arange(60) < seconds[:, None], {})
-    assert study.by_duration(data, frame_length=0.1) == [*("0-0.5 s", "0-0.5 s", "0.5-1 s", "1-2 s", "2-4 s", "> 4 s")]
+    assert report.by_duration(data, frame_length=0.1) == [*("0-0.5 s", "0-0.5 s", "0.5-1 s", "1-2 s", "2-4 s", "> 4 s")]
 
 
 # --- what the page shows

@@ -141,7 +141,7 @@ def test_each_parameter_makes_its_stage_and_those_after_it_stale(name: str) -> N
         ("metrics.py", AFTER_TRAINING),  # Table I is computed with the training
         ("attribution/captum_ig.py", {"integrated_gradients", "threshold_sensitivity", *LAST}),
         ("engine_study.py", {"engine"}),
-        ("threshold_rules.py", {"threshold_rules", "localiser"}),
+        ("threshold_rules.py", {"threshold_rules", "conditions", "localiser"}),
         ("baselines.py", {"baselines", "threshold_sensitivity", *LAST}),
         ("training.py", AFTER_TRAINING),
         ("encoders/base.py", AFTER_TRAINING),

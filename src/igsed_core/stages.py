@@ -112,14 +112,8 @@ STAGES: dict[str, Stage] = {
             "10_conditions",
             ("data_synthesis", "training", "integrated_gradients", "baselines", "threshold_sensitivity"),
             (
-                *(
-                    "conditions/*.py",
-                    "localiser.py",
-                    "localiser_study.py",
-                    "pooling.py",
-                    "ranking.py",
-                    "threshold_rules.py",
-                ),
+                *("conditions/*.py", "localiser.py", "localiser_scores.py", "localiser_study.py", "pooling.py"),
+                *("ranking.py", "threshold_rules.py"),
                 *("thresholds/**/*.py", "methods/**/*.py"),
             ),
         ),

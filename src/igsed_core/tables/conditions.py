@@ -17,7 +17,7 @@ def conditions_table(table: pd.DataFrame, *, methods: list[str], percentile: boo
     Parameters
     ----------
     table
-        From :func:`igsed_core.conditions.study.report`.
+        From :func:`igsed_core.conditions.report.summarise`.
     methods
         Columns.
     percentile
