@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from igsed_core import audio, audit, encoders, figures, heads, maps, metrics, paper, soundscapes, tables, thresholds
-from igsed_core.audit import averages, chance, energy, excluded, fig3, overlap, sign, target, window
+from igsed_core.audit import averages, chance, energy, excluded, fig3, overlap, placement, sign, target, window
 from igsed_core.audit.again import rank_correlation
 from igsed_core.baselines import ScoresOverTime
 from igsed_core.config import DataSynthesis, ThresholdSensitivity
@@ -260,6 +260,31 @@ def test_loud_events_are_found_by_loudness_and_missed_by_its_inverse(material: a
     assert (np.diff(table["distance"]) >= 0).all()
 
 
+def test_time_axes_by_hand() -> None:
+    """Four frames of ten steps, the power of a step its number."""
+    power = np.arange(40.0)[None]
+    found = {name: axis(power)[0] for name, axis in placement.AXES.items()}
+    assert_allclose(found["power"], [4.5, 14.5, 24.5, 34.5])
+    assert_allclose(found["inverted"], -found["power"])
+    assert_allclose(found["reversed"], found["power"][::-1])
+    assert_allclose(found["tenth"], [0, 1, 2, 3])
+    assert_allclose(found["half"], [2, 7, 12, 17])
+    assert_allclose(found["double"], [9.5, 29.5, 0, 0])
+
+
+def test_placed_events_are_where_their_onsets_say() -> None:
+    rng = np.random.default_rng(0)
+    onsets, lengths, there = np.array([[0.25, 0.0]]), np.array([[0.3, 1.0]]), np.array([[True, False]])
+    synthesis = DataSynthesis(duration=1.0, snr_min=60.0, snr_max=60.0)
+    active = placement._active(onsets[:, 0], lengths[:, 0], 1.0, 10)[0]
+    assert_array_equal(np.flatnonzero(active), [2, 3, 4, 5])
+    power = placement._power(rng, onsets, lengths, there, synthesis, 10)[0]
+    loud = power > 1000
+    assert loud[25:55].sum() > 25
+    assert not loud[:25].any()
+    assert not loud[55:].any()
+
+
 def test_random_scores_keep_what_their_metrics_say() -> None:
     rng = np.random.default_rng(0)
     truth = np.arange(1000) < 300
@@ -443,6 +468,7 @@ def test_tables_and_figures_are_made(found: dict[str, pd.DataFrame], tmp_path: P
         tables.what_if_table(found, "target"),
         tables.what_if_table(found, "window"),
         tables.overlap_table(found),
+        tables.placement_table(found),
     ):
         assert len(table)
         assert not table.isna().to_numpy().any()
@@ -490,11 +516,16 @@ def test_the_verdict_on_fig_3_follows_the_numbers(found: dict[str, pd.DataFrame]
 
 
 def test_the_verdict_on_energy_follows_the_numbers(found: dict[str, pd.DataFrame]) -> None:
+    placed = found["audit_placement"]
     far = {**found, "audit_energy": found["audit_energy"].assign(distance=0.2)}
+    far["audit_placement"] = placed.assign(distance=0.2)
     assert data_verdicts.energy(far).decided == common.NO
     assert "stays undecided" in data_verdicts.energy(far).verdict
-    near = {**found, "audit_energy": found["audit_energy"].assign(distance=0.01)}
-    assert "comes close" in data_verdicts.energy(near).verdict
+    near = {**far, "audit_energy": found["audit_energy"].assign(distance=0.01)}
+    assert "It comes close" in data_verdicts.energy(near).verdict
+    elsewhere = {**far, "audit_placement": placed.assign(distance=0.01)}
+    assert data_verdicts.energy(elsewhere).decided == common.PARTLY
+    assert "a wrong time axis could" in data_verdicts.energy(elsewhere).verdict
 
 
 def test_an_effect_is_seen_only_where_the_interval_leaves_out_zero(found: dict[str, pd.DataFrame]) -> None:

@@ -46,6 +46,7 @@ TABLES = {
     "audit_ceilings": ("audit", "the most that percentiles can give with the paper's mean activity"),
     "audit_peaks": ("audit", "peaks of this run under every reading of the threshold"),
     "audit_energy": ("audit", "readings of energy by their distance from the paper's"),
+    "audit_placement": ("audit", "readings of energy without audio, for other onsets and lengths"),
     "audit_overlap": ("audit", "shares of soundscapes that polyphony filters remove"),
     "audit_removed": ("audit", "soundscapes that this run's filter removed"),
     "audit_random": ("audit", "percentile at which random scores earn what the paper's earn"),

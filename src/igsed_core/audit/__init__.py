@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from igsed_core.audit import averages, chance, energy, excluded, fig3, overlap, sign, target, window
+from igsed_core.audit import averages, chance, energy, excluded, fig3, overlap, placement, sign, target, window
 from igsed_core.audit.examine import TABLES, examine
 from igsed_core.audit.material import SCORED, Material, gather
 
@@ -18,6 +18,7 @@ __all__ = [
     "fig3",
     "gather",
     "overlap",
+    "placement",
     "sign",
     "target",
     "window",

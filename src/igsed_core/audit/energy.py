@@ -6,7 +6,8 @@ threshold takes part in a pointing game, so that what is asked is which ranking 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -116,18 +117,23 @@ def distances(found: pd.DataFrame, activity: float) -> pd.DataFrame:
         ``reading, rule, iou, f1, pointing_game, distance``, nearest first; ``distance`` is the largest of the three
         deviations.
     """
-    published = paper.detection().set_index("method")
-    wanted = published.loc["energy"] - published.loc["random"]
     rows = found[(found["average"] == INSTANCE) & (found["class"] == ALL)]
     wide = rows.pivot_table(index=["method", "rule"], columns="metric", values="value")
     chance = wide.loc["random"].assign(pointing_game=activity)
     result = []
     for key, row in wide.drop(index="random").iterrows():
         method, rule = map(str, key)  # type: ignore[call-overload]
-        apart = [abs(row[m] - chance.loc[rule, m] - wanted[m]) for m in ("iou", "f1", "pointing_game")]
-        result.append((method.split(":")[1], rule, row["iou"], row["f1"], row["pointing_game"], max(apart)))
+        apart = apart_from_paper(row.to_dict(), chance.loc[rule].to_dict())
+        result.append((method.split(":")[1], rule, row["iou"], row["f1"], row["pointing_game"], apart))
     columns = ["reading", "rule", "iou", "f1", "pointing_game", "distance"]
     return pd.DataFrame(result, columns=columns).sort_values("distance", ignore_index=True)
+
+
+def apart_from_paper(found: Mapping[Any, float], chance: Mapping[Any, float]) -> float:
+    """Largest deviation of IoU, F1 and pointing game from the paper's energy, all measured from random's."""
+    published = paper.detection().set_index("method")
+    wanted = (published.loc["energy"] - published.loc["random"]).to_dict()
+    return max(abs(found[m] - chance[m] - wanted[m]) for m in ("iou", "f1", "pointing_game"))
 
 
 def _scores(material: Material, data: Instances) -> dict[str, NDArray[np.float64]]:

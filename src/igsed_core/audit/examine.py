@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from igsed_core.audit import averages, chance, energy, excluded, fig3, overlap, sign, target, window
+from igsed_core.audit import averages, chance, energy, excluded, fig3, overlap, placement, sign, target, window
 from igsed_core.audit.material import Material
 from igsed_core.config import DataSynthesis
 from igsed_core.maps import Explainer
 
+PLACED = 1500  # soundscapes a row; an IoU is then known to 0.01
 # table -> what it holds; `audit` and `audit_differences` are tidy, with the question before the usual columns
 TABLES = {
     "audit": "every reading of every open point, measured on this run",
@@ -23,6 +24,7 @@ TABLES = {
     "audit_ceilings": "the most that percentiles can give with the paper's mean activity",
     "audit_peaks": "peaks of this run under every reading of the threshold",
     "audit_energy": "readings of energy by their distance from the paper's",
+    "audit_placement": "the same without audio, for other onsets and lengths of the events",
     "audit_overlap": "shares of soundscapes that polyphony filters remove",
     "audit_removed": "soundscapes that this run's filter removed",
     "audit_random": "percentile at which random scores earn what the paper's earn",
@@ -87,6 +89,7 @@ def examine(
         "audit_ceilings": fig3.paper_ceilings(),
         "audit_peaks": fig3.peaks(curves),
         "audit_energy": energy.distances(rankings, energy.activity(material)),
+        "audit_placement": placement.simulate(material, synthesis, n=min(draws, PLACED), seed=material.seed),
         "audit_overlap": overlap.simulate(material, synthesis, n=draws, seed=material.seed),
         "audit_removed": overlap.of_run(material),
         "audit_random": chance.threshold_of(material),

@@ -109,14 +109,10 @@ def simulate(material: Material, synthesis: DataSynthesis, *, n: int, seed: int)
     rng = np.random.default_rng([seed, 0x0E12])
     published = paper.dataset().set_index("pool").to_dict("index")
     rows = []
-    for pool, splits in POOLS.items():
+    for pool in POOLS:
         of_paper = published[pool]
         counts = rng.integers(synthesis.events_min, synthesis.events_max, n, endpoint=True)
-        shape = (n, synthesis.events_max)
-        for source, lengths in (
-            (BANK, rng.choice(_lengths(material, splits, synthesis), shape)),
-            (PAPER, np.minimum(rng.uniform(of_paper["length_min"], of_paper["length_max"], shape), synthesis.duration)),
-        ):
+        for source, lengths in lengths_of(material, synthesis, pool, n, rng).items():
             present = np.where(np.arange(synthesis.events_max) < counts[:, None], lengths, np.nan)
             for name, (_, draw) in ONSETS.items():
                 gone = removed(np.where(np.isnan(present), np.nan, draw(rng, lengths, synthesis.duration)), present)
@@ -132,6 +128,19 @@ def simulate(material: Material, synthesis: DataSynthesis, *, n: int, seed: int)
     return found.drop(columns="generated").sort_values(
         ["lengths", "onsets", "filter"], kind="stable", ignore_index=True
     )
+
+
+def lengths_of(
+    material: Material, synthesis: DataSynthesis, pool: str, n: int, rng: np.random.Generator
+) -> dict[str, NDArray[np.float64]]:
+    """Draw lengths of events in s, ``[shape=(n, events_max)]``: the bank's, and uniform in the paper's range."""
+    shape = (n, synthesis.events_max)
+    of_paper = paper.dataset().set_index("pool").to_dict("index")[pool]
+    uniform = rng.uniform(of_paper["length_min"], of_paper["length_max"], shape)
+    return {
+        BANK: rng.choice(_lengths(material, POOLS[pool], synthesis), shape),
+        PAPER: np.minimum(uniform, synthesis.duration),
+    }
 
 
 def of_run(material: Material) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from igsed_core.tables.audit import (
     energy_table,
     mix_table,
     overlap_table,
+    placement_table,
     thresholds_of_table_2,
     what_if_table,
 )
@@ -59,6 +60,7 @@ __all__ = [
     "mix_table",
     "occlusion_table",
     "overlap_table",
+    "placement_table",
     "postprocessing",
     "rule_overview",
     "rules_table",

@@ -98,6 +98,22 @@ def energy_table(found: Found) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["Ranking of the frames", *(METRICS[m] for m in _METRICS), "distance"])
 
 
+def placement_table(found: Found) -> pd.DataFrame:
+    """Wrong time axes under other onsets and lengths of the events, nearest to the paper's energy first."""
+    rows = [
+        {
+            "Ranking of the frames": READINGS[str(row["reading"])][0],
+            "onsets": ONSETS[str(row["onsets"])][0],
+            "lengths": LENGTHS[str(row["lengths"])],
+            "activity": number(row["activity"]),
+            **{METRICS[m]: number(row[m]) for m in (*_METRICS, "iou_std")},
+            "distance": number(row["distance"]),
+        }
+        for row in found["audit_placement"].to_dict("records")
+    ]
+    return pd.DataFrame(rows)
+
+
 def what_if_table(found: Found, question: str) -> pd.DataFrame:
     """The run's reading, the changed one and their paired difference.
 

@@ -32,16 +32,22 @@ def energy(found: Found) -> Answer:
         f"nearest is '{READINGS[best['reading']][0]}' ({_triple(best)}); measured from chance it is "
         f"{number(best['distance'])} off. "
     )
-    verdict += (
-        "It comes close; that it is what was done is not shown." if near else "None comes close: this stays undecided."
-    )
+    verdict += "It comes close. " if near else "None comes close. "
+    placed = found["audit_placement"]
+    candidates = placed[placed["distance"] <= NEAR].drop_duplicates("reading").to_dict("records")
+    if candidates:
+        readings = listed(
+            [f"'{READINGS[row['reading']][0]}' ({_triple(row)}, onsets {row['onsets']})" for row in candidates]
+        )
+        verdict += f"Were onsets or lengths others, a wrong time axis could: without audio, {readings} come close. "
+    verdict += "Which one it was, if any, stays undecided." if candidates or near else "This stays undecided."
     return Answer(
         "Which energy gives the paper's figures?",
         f"{table['reading'].nunique()} rankings of the frames, 3 thresholds",
         f"IoU / F1 / pointing game {' / '.join(number(published('energy', m)) for m in _FIGURES)}, below random",
         f"mean absolute sample {_triple(amplitude)}; {below} rankings point worse than the paper's random",
         verdict,
-        PARTLY if near else NO,
+        PARTLY if near or candidates else NO,
     )
 
 
