@@ -525,7 +525,7 @@ def test_the_verdict_on_energy_follows_the_numbers(found: dict[str, pd.DataFrame
     assert "It comes close" in data_verdicts.energy(near).verdict
     elsewhere = {**far, "audit_placement": placed.assign(distance=0.01)}
     assert data_verdicts.energy(elsewhere).decided == common.PARTLY
-    assert "a wrong time axis could" in data_verdicts.energy(elsewhere).verdict
+    assert "wrong time axes do" in data_verdicts.energy(elsewhere).verdict
 
 
 def test_an_effect_is_seen_only_where_the_interval_leaves_out_zero(found: dict[str, pd.DataFrame]) -> None:

@@ -14,6 +14,11 @@ NEAR = 0.05  # a reading of energy comes close if no figure is farther than this
 LOUD = ("amplitude", "power", "level", "peak")  # louder frames rank higher
 PLAUSIBLE = 0.05  # p-value
 LENGTHS = {BANK: "of this bank", PAPER: "uniform in the paper's range"}
+PLACES = {
+    "fitting": "uniform where they fit",
+    "moved": "uniform, late events moved",
+    "normal": "around the middle, late events moved",
+}
 _FIGURES = ("iou", "f1", "pointing_game")
 
 
@@ -37,9 +42,9 @@ def energy(found: Found) -> Answer:
     candidates = placed[placed["distance"] <= NEAR].drop_duplicates("reading").to_dict("records")
     if candidates:
         readings = listed(
-            [f"'{READINGS[row['reading']][0]}' ({_triple(row)}, onsets {row['onsets']})" for row in candidates]
+            [f"'{READINGS[row['reading']][0]}' ({_triple(row)}, onsets {PLACES[row['onsets']]})" for row in candidates]
         )
-        verdict += f"Were onsets or lengths others, a wrong time axis could: without audio, {readings} come close. "
+        verdict += f"Placed without audio, with other onsets or lengths, wrong time axes do: {readings}. "
     verdict += "Which one it was, if any, stays undecided." if candidates or near else "This stays undecided."
     return Answer(
         "Which energy gives the paper's figures?",
