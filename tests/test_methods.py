@@ -19,7 +19,7 @@ from igsed_core.methods.smoothgrad import SmoothGrad
 from methods_classifier import CLASSES, RATE, SECONDS, classifier, clips
 
 # fewer points, masks and copies than by default: here only what a method promises counts
-SLOW = {"ig": lambda: IntegratedGradients("captum", n_points=4)}
+SLOW = {"ig_captum": lambda: IntegratedGradients("captum", n_points=4)}
 LOOSE = {"ig_db": 0.1}  # the adaptive rule places its points for all classes of a clip
 
 
@@ -61,7 +61,7 @@ def test_every_line_of_the_registry_is_well_formed(name: str) -> None:
 
 
 def test_an_unknown_method_is_an_error_that_lists_the_valid_ones() -> None:
-    with pytest.raises(IgsedError, match="method 'guess' is unknown: choose one of ig, ") as error:
+    with pytest.raises(IgsedError, match="method 'guess' is unknown: choose one of ig_captum, ") as error:
         methods.create("guess")
     for name in methods.REGISTRY:
         assert name in str(error.value)

@@ -62,6 +62,9 @@ OTHER = {
     "occlusion_clips": 2,
     "audit_clips": 2,
     "audit_draws": 200,
+    "methods": "cam",
+    "methods_validation_clips": 2,
+    "methods_test_clips": 2,
     "shifts": 4,
     "components": 1,
     "conditions_clips": 2,
@@ -141,7 +144,7 @@ def test_each_parameter_makes_its_stage_and_those_after_it_stale(name: str) -> N
         ("metrics.py", AFTER_TRAINING),  # Table I is computed with the training
         ("attribution/captum_ig.py", {"integrated_gradients", "threshold_sensitivity", *LAST}),
         ("engine_study.py", {"engine"}),
-        ("threshold_rules.py", {"threshold_rules", "conditions", "localiser"}),
+        ("threshold_rules.py", {"threshold_rules", "methods", "localiser", "conditions"}),
         ("baselines.py", {"baselines", "threshold_sensitivity", *LAST}),
         ("training.py", AFTER_TRAINING),
         ("encoders/base.py", AFTER_TRAINING),

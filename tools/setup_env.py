@@ -30,8 +30,11 @@ LOG = VENV / "setup.log"
 UV = "uv==0.13.8"
 # Built from source, so it goes in after what it is built with.
 COMPILED = "sed_scores_eval"
-# scaper falls back on the `sox` program, see constraints.txt.
-TOLERATED = ("scaper 1.6.5 requires soxbindings, which is not installed.",)
+# scaper falls back on the `sox` program, zennit needs no torchvision; see constraints.txt.
+TOLERATED = (
+    "scaper 1.6.5 requires soxbindings, which is not installed.",
+    "zennit 0.5.1 requires torchvision, which is not installed.",
+)
 
 
 class SetupError(Exception):
@@ -291,7 +294,7 @@ def check() -> None:
     ]
     if unmet:
         raise SetupError("constraints.txt does not hold together:\n    " + "\n    ".join(unmet))
-    if not logged([PYTHON, "-c", "import igsed_core, torch, captum, scaper, soundfile"]):
+    if not logged([PYTHON, "-c", "import igsed_core._zennit, torch, captum, scaper, soundfile"]):
         raise SetupError(f"A package does not import:\n{log_tail()}\nRun `make distclean` and try again.")
 
 

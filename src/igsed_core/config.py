@@ -246,6 +246,19 @@ class Results(StageParams):
 
 
 @dataclass(frozen=True)
+class Methods(StageParams):
+    """Every method that tells when, on the same clips (not in the paper)."""
+
+    title: ClassVar[str] = "Which explanation tells when?"
+
+    methods: str = param("all", "methods of the registry igsed_core.methods, separated by commas; or 'all'")
+    methods_validation_clips: int = param(
+        20, "validation soundscapes on which thresholds are chosen for each method (0: all)", low=0
+    )
+    methods_test_clips: int = param(40, "test soundscapes on which methods are compared (0: all)", low=0)
+
+
+@dataclass(frozen=True)
 class Conditions(StageParams):
     """The trained heads under other conditions: level, events, overlap, background, recordings (not in the paper)."""
 
@@ -327,6 +340,7 @@ STAGE_PARAMS: dict[str, type[StageParams]] = {
     "threshold_sensitivity": ThresholdSensitivity,
     "results": Results,
     "threshold_rules": ThresholdRules,
+    "methods": Methods,
     "faithfulness": Faithfulness,
     "conditions": Conditions,
     "engine": EngineStudy,

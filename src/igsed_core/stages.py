@@ -102,6 +102,12 @@ STAGES: dict[str, Stage] = {
             ("threshold_rules.py", "instance_groups.py"),
         ),
         Stage(
+            "methods",
+            "08_methods",
+            ("data_synthesis", "training", "integrated_gradients", "baselines", "threshold_sensitivity"),
+            ("methods/**/*.py", "_zennit.py", "method_study.py", "threshold_rules.py"),
+        ),
+        Stage(
             "faithfulness",
             "09_faithfulness",
             ("data_synthesis", "training", "integrated_gradients", "baselines", "threshold_sensitivity"),

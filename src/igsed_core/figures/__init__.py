@@ -9,6 +9,13 @@ from igsed_core.figures.engine import completeness_by_points, localisation_by_po
 from igsed_core.figures.explanations import attributions, completeness, methods_on_clip, scores_over_time
 from igsed_core.figures.faithfulness import deletion_and_insertion, occluded_split, shuffled_weights
 from igsed_core.figures.localiser import absence, ladder, parts_on_clip
+from igsed_core.figures.methods import (
+    every_method_on_clip,
+    methods_per_class,
+    methods_quality,
+    quality_against_cost,
+    readings_of_methods,
+)
 from igsed_core.figures.results import loss_curves, main_result, per_class, threshold_curves
 from igsed_core.figures.rules import rules_by_group, rules_by_method, rules_on_clip
 from igsed_core.figures.sounds import contact_sheet, soundscape, soundscape_statistics
@@ -26,14 +33,19 @@ __all__ = [
     "countings",
     "deletion_and_insertion",
     "energy_readings",
+    "every_method_on_clip",
     "ladder",
     "localisation_by_points",
     "loss_curves",
     "main_result",
     "methods_on_clip",
+    "methods_per_class",
+    "methods_quality",
     "occluded_split",
     "parts_on_clip",
     "per_class",
+    "quality_against_cost",
+    "readings_of_methods",
     "rules_by_group",
     "rules_by_method",
     "rules_on_clip",

@@ -167,7 +167,7 @@ def methods_on_clip(
     for ax, (method, values) in zip(axes[:, 0], scores.items(), strict=True):
         active = truth.astype(float) * 1.08
         ax.fill_between(edges, [*active, active[-1]], step="post", color=style.TRUTH, alpha=0.25, lw=0, zorder=0)
-        _trace(ax, values, edges, style.COLOURS.get(method, style.INK))
+        draw_trace(ax, values, edges, style.colour(method))
         ax.set(ylim=(0, 1.08), yticks=[0, 1], xlim=(0, edges[-1]))
         ax.set_ylabel(style.name(method).replace(" (IG)", "").replace(" ", "\n"), rotation=0, ha="right", va="center")
     axes[-1, 0].set_xlabel("time (s)")
@@ -209,7 +209,7 @@ def scores_over_time(
             values = of_clip[list(over_time.classes).index(label)].astype(float)
             edges = over_time.start + over_time.step * np.arange(len(values) + 1)
             _shade(ax, events[events["label"] == label])
-            _trace(ax, values, edges, style.COLOURS.get(method, style.INK))
+            draw_trace(ax, values, edges, style.colour(method))
             ax.set(ylim=(0, 1.08), yticks=[0, 1], xlim=(max(edges[0], 0), edges[-1]))
         row[0].set_ylabel(style.name(method), rotation=0, ha="right", va="center")
     for ax, label in zip(axes[0], labels, strict=True):
@@ -220,7 +220,7 @@ def scores_over_time(
     return fig
 
 
-def _trace(ax: Axes, values: NDArray[np.floating], edges: NDArray[np.floating], colour: str) -> None:
+def draw_trace(ax: Axes, values: NDArray[np.floating], edges: NDArray[np.floating], colour: str) -> None:
     """Draw scores over their maximum as steps; fine ones without an outline."""
     highest = float(np.max(values))
     shown = values / highest if highest > 0 else values

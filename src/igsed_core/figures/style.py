@@ -11,7 +11,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from igsed_core import files
+from igsed_core import files, methods
 
 P = ParamSpec("P")
 
@@ -25,6 +25,23 @@ COLOURS = {
     "random": "#7F7F7F",
     "energy": "#CC79A7",
     "oracle": "#444444",
+}
+# Of the methods of the registry, by family.
+FAMILIES = {
+    "gradient": "#E69F00",
+    "path": "#D55E00",
+    "propagation": "#8C510A",
+    "activation": "#009E73",
+    "perturbation": "#7B3294",
+    "own": "#000000",
+}
+FAMILY_NAMES = {
+    "gradient": "gradient",
+    "path": "integrated along a path",
+    "propagation": "propagated layer by layer",
+    "activation": "activation map",
+    "perturbation": "perturbation",
+    "own": "this project's",
 }
 TRUTH = "#009E73"
 IMPORTANCE = "#C1272D"
@@ -104,8 +121,19 @@ def drawing(function: Callable[P, Figure]) -> Callable[P, Figure]:
 
 
 def name(method: str) -> str:
-    """Readable name of a method."""
-    return METHODS.get(method, method)
+    """Readable name of a method: of those that every page shows, or of the registry."""
+    entry = None if method in METHODS else methods.REGISTRY.get(method)
+    return entry.title if entry else METHODS.get(method, method)
+
+
+def family(method: str) -> str:
+    """Family of a method of the registry; none for a reference."""
+    return methods.REGISTRY[method].family if method in methods.REGISTRY else ""
+
+
+def colour(method: str) -> str:
+    """Colour of a method: its own, or its family's."""
+    return COLOURS.get(method) or FAMILIES.get(family(method), FAINT)
 
 
 def class_name(label: str) -> str:

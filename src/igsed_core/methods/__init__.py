@@ -21,7 +21,7 @@ from igsed_core.methods.surrogate import Surrogate
 
 # A line a method: name -> how it is made, what it is called, its family, how its sign is read.
 REGISTRY: dict[str, Entry] = {
-    "ig": Entry(partial(IntegratedGradients, "captum"), "Integrated Gradients (IG)", "path"),
+    "ig_captum": Entry(partial(IntegratedGradients, "captum"), "IG, Captum (paper)", "path"),
     "ig_db": Entry(partial(IntegratedGradients, "mel_path"), "IG, decibel path", "path"),
     "expected_gradients": Entry(ExpectedGradients, "Expected gradients", "path"),
     "saliency": Entry(Saliency, "Saliency", "gradient"),
@@ -30,9 +30,9 @@ REGISTRY: dict[str, Entry] = {
     "ixg": Entry(InputXGradient, "Input x gradient", "gradient"),
     "ixg_log_mel": Entry(partial(InputXGradient, of="log_mel"), "Input x gradient, log-mel", "gradient"),
     "deep_lift": Entry(DeepLift, "DeepLift", "propagation"),
-    "lrp_epsilon": Entry(partial(Lrp, "epsilon"), "LRP, epsilon", "propagation"),
-    "lrp_gamma": Entry(partial(Lrp, "gamma"), "LRP, gamma", "propagation"),
-    "lrp_composite": Entry(partial(Lrp, "composite"), "LRP, composite", "propagation"),
+    "lrp_epsilon": Entry(partial(Lrp, "epsilon"), "LRP, epsilon", "propagation", reading="positive"),
+    "lrp_gamma": Entry(partial(Lrp, "gamma"), "LRP, gamma", "propagation", reading="positive"),
+    "lrp_composite": Entry(partial(Lrp, "composite"), "LRP, composite", "propagation", reading="positive"),
     "cam": Entry(ClassActivationMap, "CAM", "activation", reading="signed"),
     "grad_cam": Entry(GradCam, "Grad-CAM", "activation"),
     "layer_cam": Entry(partial(GradCam, layer=True), "Layer-CAM", "activation"),

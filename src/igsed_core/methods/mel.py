@@ -24,7 +24,7 @@ from igsed_core.methods.base import Importance
 Made = TypeVar("Made")
 
 STEP = 0.01  # s, of attributions of samples
-BATCH = 10  # maps in one forward pass: memory only
+BATCH = 4  # maps in one forward pass: larger ones leave the cache of a processor and take longer
 
 _derived: weakref.WeakKeyDictionary[Classifier, tuple[object, dict[str, Any]]] = weakref.WeakKeyDictionary()
 

@@ -17,6 +17,7 @@ from igsed_core.tables.display import show
 from igsed_core.tables.engine import engines_table, rules_table
 from igsed_core.tables.faithfulness import faithfulness_table, occlusion_table
 from igsed_core.tables.localiser import concentration_table, durations_table, gains_table, ladder_table
+from igsed_core.tables.methods import methods_table
 from igsed_core.tables.overview import (
     bank_table,
     completeness_table,
@@ -57,6 +58,7 @@ __all__ = [
     "glue_results",
     "instances_table",
     "ladder_table",
+    "methods_table",
     "mix_table",
     "occlusion_table",
     "overlap_table",

@@ -1,0 +1,192 @@
+# %% [markdown]
+# # Which explanation tells when?
+#
+# **What is asked.** The paper explains its classifier by Integrated Gradients and leaves other methods open. Here every
+# family of attribution explains the *same* clip-level classifier on the same soundscapes: gradients, integrals along a
+# path, propagation layer by layer, activation maps, perturbations. Which of them tells when a class sounds, under the
+# paper's rule and under others, and what does a map cost? Nothing on this page is from the paper.
+
+# %% tags=["parameters"]
+experiment = "embedded"  # name of the experiment; its artefacts lie in runs/<experiment>
+seed = 2026  # seed of every random choice
+methods = "all"  # methods of the registry igsed_core.methods, separated by commas; or 'all'
+methods_validation_clips = 20  # validation soundscapes on which thresholds are chosen for each method (0: all)
+methods_test_clips = 40  # test soundscapes on which methods are compared (0: all)
+
+# %%
+from igsed_core import notebook
+
+run = notebook.begin("methods", globals())
+
+# %%
+
+from igsed_core import (
+    classification,
+    devices,
+    evaluation,
+    figures,
+    files,
+    maps,
+    method_study,
+    results,
+    soundscapes,
+    tables,
+    threshold_rules,
+)
+from igsed_core.baselines import ScoresOverTime
+from igsed_core.config import DataSynthesis, IntegratedGradients, ThresholdSensitivity, Training
+
+data = soundscapes.load(run.input("data_synthesis"))
+predictions = files.read_table(run.input("training") / "predictions.csv")
+attributions = maps.read(run.input("integrated_gradients") / "maps", classification.detected_pairs(predictions))
+chosen, evaluated = run.params_of(IntegratedGradients), run.params_of(ThresholdSensitivity)
+over_time = {
+    name: ScoresOverTime.load(run.input("baselines") / f"{name}.npz") for name in evaluation.METHODS if name != "ig"
+}
+references = {
+    split: method_study.first_clips(
+        evaluation.instances(
+            predictions,
+            data.events,
+            attributions,
+            over_time,
+            split=split,
+            duration=run.params_of(DataSynthesis).duration,
+            frame_length=evaluated.frame_length,
+            min_coverage=evaluated.min_coverage,
+            reading=evaluated.reading,
+            seed=run.params.seed,
+        ),
+        n_clips,
+    )
+    for split, n_clips in (
+        ("validation", run.params.methods_validation_clips),
+        ("test", run.params.methods_test_clips),
+    )
+}
+explainer = maps.Explainer(
+    encoder=run.params_of(Training).encoder,
+    weights=run.params_of(Training).weights,
+    head=run.input("training") / "heads" / "clip_level.safetensors",
+    soundscapes=data.root,
+    engine="mel_path",
+    options=(),
+    device=str(devices.choose(chosen.ig_device)),
+)
+
+# %% [markdown]
+# ## The methods
+#
+# Each is one small file behind one interface, from a well-kept library where one serves; {doc}`add_a_method` shows how to
+# add another.
+#
+# - **Gradient.** *Saliency*, the size of the gradient, on the log-mel map and on the waveform; *SmoothGrad*, its mean over
+#   noisy copies; *input x gradient*, on both.
+# - **Path.** *Integrated Gradients* as the run computed it ({doc}`03_integrated_gradients`), by Captum as in the paper, and
+#   over decibels ({doc}`11_engine`); *expected gradients*, whose baseline is not silence but real background, drawn from
+#   the quietest tenth of the clip's own frames.
+# - **Propagation.** *DeepLift* by Captum, with that background as its reference; *LRP* by zennit with the rules epsilon and
+#   gamma and a composite (flat, z-plus, epsilon). Batch normalisation is folded first; the maximum over time gives
+#   everything to the frame that won; channel attention passes relevance on.
+# - **Activation.** *CAM*, the clip-level head applied to each feature frame; *Grad-CAM* and *Layer-CAM* on the last feature
+#   map.
+# - **Perturbation.** *Occlusion* of 100 ms at a time by silence, by background or by the clip's mean, and of 0.5 s by
+#   background; *LIME* and *KernelSHAP*, linear models of randomly hidden segments.
+# - **This project's.** {doc}`14_localiser` explains it, with more than its map.
+#
+# Gradients, paths and propagation end at samples or mel bins; their importance over time is the mean over 10 ms or over the
+# bins. Perturbations act on the log-mel map, so that the front end runs once.
+
+# %%
+explained = method_study.compute(
+    explainer,
+    references,
+    method_study.chosen(run.params.methods),
+    run.dir / "maps",
+    frame_length=evaluated.frame_length,
+    workers=chosen.ig_workers,
+)
+instances = method_study.with_methods(references, explained)
+
+# %% [markdown]
+# ## One clip, every method
+#
+# The first instance of the first test soundscape with the most evaluated classes. Scores over evaluation frames, the
+# positive part of each over its own maximum; the references are below.
+
+# %%
+example = instances["test"].first_of(method_study.example_clip(instances["test"]))
+figures.every_method_on_clip(example.truth, example.scores, frame_length=evaluated.frame_length, label=example.label)
+
+# %% [markdown]
+# ## Quality
+#
+# A score becomes a detection by a threshold, and {doc}`07_threshold_rules` shows how much hangs on it. So each method has
+# three: the paper's percentile of the clip and a share of the clip's maximum, both tuned on validation soundscapes for this
+# method alone, and the label-free rule that is best for it on validation. AUROC and pointing game need none. FW-WS, FW-SS
+# and energy are the references of {doc}`04_baselines`. Intervals are bootstraps over clips. Click a column to sort.
+
+# %%
+judged = method_study.evaluate(instances, frame_length=evaluated.frame_length)
+options = {"replicates": evaluated.replicates, "seed": run.params.seed}
+identity = {"experiment": run.params.experiment, "seed": run.params.seed}
+summary = results.label(threshold_rules.table(judged, **options), **identity)
+files.write_table(run.dir / "methods.csv", summary)
+cost = results.label(method_study.cost(references["test"], explained["test"], attributions, **options), **identity)
+files.write_table(run.dir / "methods_cost.csv", cost)
+tables.show(tables.methods_table(summary, cost), caption="Every method on the test soundscapes, with 95 % intervals")
+
+# %%
+figures.methods_quality(summary)
+
+# %% [markdown]
+# ## Quality against cost
+#
+# Seconds a map on this machine, one thread a process, with everything that a method does for a clip shared equally by
+# the clip's classes. Methods that need one pass for all classes (activation maps) or one pass and a way back for each
+# (gradients) stand on the left, those that look at hundreds of changed copies on the right. Bars are 95 % intervals.
+
+# %%
+figures.quality_against_cost(summary, cost)
+
+# %% [markdown]
+# A map of many passes is not a better map: what counts is what the passes ask. A clip-level classifier with a maximum
+# over time can lose 100 ms of a sound without losing the class, so that occluding a short window often changes nothing.
+# Gradients see the same: only what moves the frame that won has one. The activation map asks for every frame what the
+# head would say of it, and the maximum does not come into it.
+
+# %% [markdown]
+# ## Class by class
+#
+# IoU of each method and class under the percentile and under the label-free rule, methods in the order of their mean over
+# classes.
+
+# %%
+by_class = results.label(method_study.per_class(judged, data.classes, **options), **identity)
+files.write_table(run.dir / "methods_per_class.csv", by_class)
+figures.methods_per_class(by_class)
+
+# %% [markdown]
+# ## What the sign is worth
+#
+# Most attributions have a sign: they say what speaks for the class and what against. The paper takes the absolute value.
+# Here each method is read in three ways (the filled mark is the one used above), under the percentile rule and without a
+# threshold.
+
+# %%
+by_reading = results.label(
+    method_study.readings(references, explained, frame_length=evaluated.frame_length, **options), **identity
+)
+files.write_table(run.dir / "methods_readings.csv", by_reading)
+figures.readings_of_methods(by_reading)
+
+# %% [markdown]
+# Where the signed reading falls to chance and the absolute one does not, a method knows *where* the classifier looks but
+# not in which direction each sample or bin pulls: within an event positive and negative shares cancel in the mean. A large
+# share of negative attribution is no evidence against the class.
+
+# %%
+run.finish(
+    maps=sum(len(one.seconds) for of_split in explained.values() for one in of_split.values()),
+    seconds_of_maps=float(sum(one.seconds.sum() for of_split in explained.values() for one in of_split.values())),
+)

@@ -1,0 +1,295 @@
+"""Figures of every method of the registry: how well it tells when, what it costs, class by class, on one clip."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from numpy.typing import NDArray
+
+from igsed_core import methods
+from igsed_core.figures import style
+from igsed_core.figures.explanations import draw_trace
+from igsed_core.figures.style import drawing
+
+PERCENTILE, SHARE, FREE = "percentile", "share_of_maximum", "free"
+_RULES = {PERCENTILE: "percentile (paper)", SHARE: "share of the maximum", FREE: "best label-free rule"}
+_MARKS = {PERCENTILE: "o", SHARE: "s", FREE: "D"}
+_READINGS = {"absolute": "o", "signed": "^", "positive": "P"}
+
+
+def _kind(rule: str) -> str:
+    """Whether a rule is one of the two tuned ones or a label-free one."""
+    return rule if rule in (PERCENTILE, SHARE, "none") else FREE
+
+
+def _rows(table: pd.DataFrame, split: str, metric: str) -> pd.DataFrame:
+    """Rows over all classes and instances, with the kind of each rule."""
+    rows = table[(table["split"] == split) & (table["metric"] == metric)]
+    rows = rows[(rows["class"] == "all") & (rows["average"] == "instance")]
+    return rows.assign(kind=rows["rule"].map(_kind))
+
+
+def _ordered(table: pd.DataFrame, split: str) -> list[str]:
+    """Methods from the best to the worst by IoU under the label-free rule."""
+    rows = _rows(table, split, "iou")
+    return list(rows[rows["kind"] == FREE].sort_values("value", ascending=False, kind="stable")["method"])
+
+
+def _family_handles(shown: Sequence[str]) -> list[Line2D]:
+    """A line of the legend for each family that is shown; references have colours of their own."""
+    there = [name for name in style.FAMILIES if any(style.family(method) == name for method in shown)]
+    return [
+        Line2D([], [], marker="o", ls="none", color=style.FAMILIES[name], label=style.FAMILY_NAMES[name])
+        for name in there
+    ]
+
+
+@drawing
+def methods_quality(table: pd.DataFrame, *, split: str = "test") -> Figure:
+    """IoU under three kinds of rules, pointing game and AUROC of every method, with 95 % intervals.
+
+    Parameters
+    ----------
+    table
+        ``split, method, rule, metric, class, average, value, ci_low, ci_high``
+    split
+        Which rows to draw.
+    """
+    shown = _ordered(table, split)
+    fig, axes = plt.subplots(
+        *(1, 3),
+        figsize=(style.WIDTH, 0.36 * len(shown) + 1.6),
+        sharey=True,
+        width_ratios=[2, 1, 1],
+        layout="constrained",
+    )
+    offsets = {PERCENTILE: -0.22, SHARE: 0.0, FREE: 0.22, "none": 0.0}
+    for ax, metric in zip(axes, ("iou", "pointing_game", "auroc"), strict=True):
+        rows = _rows(table, split, metric)
+        for row in rows.itertuples():
+            y, colour = shown.index(str(row.method)) + offsets[str(row.kind)], _colour(str(row.method))
+            mark: dict[str, Any] = {"marker": _MARKS.get(str(row.kind), "o"), "markersize": 5.5}
+            if row.kind in (PERCENTILE, SHARE):
+                mark |= {"markerfacecolor": "white"}
+            ax.plot([row.ci_low, row.ci_high], [y, y], color=colour, lw=2.4, alpha=0.4, solid_capstyle="round")
+            ax.plot(row.value, y, color=colour, ls="none", zorder=5, **mark)  # type: ignore[arg-type]
+        ax.set(title=style.METRICS[metric], xlim=(0.4 if metric == "auroc" else 0, 1))
+        ax.grid(axis="y", visible=False)
+        for y in range(0, len(shown), 2):
+            ax.axhspan(y - 0.5, y + 0.5, color="#F6F6F6", lw=0, zorder=0)
+    axes[0].set_yticks(range(len(shown)), [style.name(method) for method in shown])
+    axes[0].set_ylim(len(shown) - 0.5, -0.5)
+    handles = [
+        Line2D(
+            *([], []),
+            marker=_MARKS[kind],
+            ls="none",
+            color=style.INK,
+            markerfacecolor=style.INK if kind == FREE else "white",
+            label=_RULES[kind],
+        )
+        for kind in _RULES
+    ]
+    fig.legend(handles=[*handles, *_family_handles(shown)], loc="outside lower center", ncols=4)
+    return fig
+
+
+def _colour(method: str) -> str:
+    """Colour of the family; references keep their own."""
+    return style.FAMILIES.get(style.family(method)) or style.colour(method)
+
+
+@drawing
+def quality_against_cost(table: pd.DataFrame, cost: pd.DataFrame, *, split: str = "test") -> Figure:
+    """IoU of every method against its seconds a map: by the paper's percentile and by the best label-free rule.
+
+    Parameters
+    ----------
+    table
+        As for :func:`methods_quality`.
+    cost
+        ``method, metric`` (seconds)``, class, average, value``
+    split
+        Which rows of ``table`` to draw. Framewise detectors are lines: their cost is one pass of the encoder.
+    """
+    seconds = cost[(cost["class"] == "all") & (cost["average"] == "instance")].set_index("method")["value"]
+    rows = _rows(table, split, "iou")
+    fig, axes = plt.subplots(2, 1, figsize=(style.WIDTH, 12.0), sharex=True, layout="constrained")
+    for ax, kind in zip(axes, (PERCENTILE, FREE), strict=True):
+        mine = rows[rows["kind"] == kind].set_index("method")
+        for method in ("fw_ss", "fw_ws", "random"):
+            if method in mine.index:
+                value = float(mine["value"][method])
+                ax.axhline(value, color=style.colour(method), lw=1.3, ls="--", zorder=1)
+                ax.text(
+                    *(0.995, value, style.name(method)),
+                    transform=ax.get_yaxis_transform(),
+                    ha="right",
+                    va="bottom",
+                    color=style.colour(method),
+                    fontsize=10,
+                )
+        there = [method for method in mine.index if method in seconds.index]
+        for method in there:
+            row, colour = mine.loc[method], _colour(method)
+            x = seconds[method]
+            ax.plot([x, x], [row["ci_low"], row["ci_high"]], color=colour, lw=2, alpha=0.3, solid_capstyle="round")
+            ax.plot(x, row["value"], "o", color=colour, ms=7, zorder=5)
+        ax.set(title=f"IoU, {_RULES[kind]}", ylabel="mean over instances", xscale="log")
+        ax.margins(x=0.12)
+    fig.canvas.draw()
+    for ax, kind in zip(axes, (PERCENTILE, FREE), strict=True):
+        mine = rows[rows["kind"] == kind].set_index("method")
+        there = [method for method in mine.index if method in seconds.index]
+        _label(ax, {method: (float(seconds[method]), float(mine["value"][method])) for method in there})
+    axes[-1].set_xlabel("seconds a map")
+    fig.legend(handles=_family_handles(list(seconds.index)), loc="outside lower center", ncols=3)
+    return fig
+
+
+def _label(ax: Axes, points: dict[str, tuple[float, float]]) -> None:
+    """Write each method's name beside its point, up or down where it would run into another."""
+    taken: list[tuple[float, float, float]] = []  # left, right, height of the names so far, in points of the page
+    to_page = 72 / ax.figure.dpi
+    where = {m: ax.transData.transform(xy) * to_page for m, xy in points.items()}
+    middle = float(ax.transAxes.transform((0.5, 0.5))[0]) * to_page
+    for method, (x, y) in sorted(where.items(), key=lambda item: -item[1][1]):
+        text = style.name(method)
+        width, height = 5.2 * len(text), 11.5
+        right = x < middle
+        left_end = x + 7 if right else x - 7 - width
+        shift = 0.0
+        for step in (0, -1, 1, -2, 2, -3, 3, -4, 4, -5, 5, -6, 6):
+            shift = step * height
+            if all(
+                left_end + width < left or right_end < left_end or abs(y + shift - other) >= height
+                for left, right_end, other in taken
+            ):
+                break
+        taken.append((left_end, left_end + width, y + shift))
+        ax.annotate(
+            *(text, points[method]),
+            xytext=(7 if right else -7, shift),
+            textcoords="offset points",
+            ha="left" if right else "right",
+            va="center",
+            fontsize=10,
+            color=_colour(method),
+            arrowprops={"arrowstyle": "-", "color": "#BBBBBB", "lw": 0.6} if shift else None,
+        )
+
+
+@drawing
+def methods_per_class(table: pd.DataFrame, *, split: str = "test") -> Figure:
+    """IoU of every method and class: by the paper's percentile and by the method's best label-free rule.
+
+    Parameters
+    ----------
+    table
+        ``split, method, rule, metric, class, value, n``
+    split
+        Which rows to draw. Methods stand in the order of their mean over classes in the right panel.
+    """
+    rows = table[(table["split"] == split) & (table["metric"] == "iou") & (table["class"] != "all")]
+    rows = rows.assign(kind=rows["rule"].map(_kind))
+    classes = list(dict.fromkeys(rows["class"]))
+    means = rows[rows["kind"] == FREE].groupby("method")["value"].mean().sort_values(ascending=False, kind="stable")
+    shown = list(means.index)
+    fig, axes = plt.subplots(1, 2, figsize=(style.WIDTH, 0.29 * len(shown) + 2.0), sharey=True, layout="constrained")
+    image = None
+    for ax, kind in zip(axes, (PERCENTILE, FREE), strict=True):
+        values = rows[rows["kind"] == kind].pivot_table(index="method", columns="class", values="value")
+        values = values.reindex(index=shown, columns=classes)
+        image = ax.imshow(values.to_numpy(dtype=float), vmin=0, vmax=1, cmap="viridis", aspect="auto")
+        for (y, x), value in np.ndenumerate(values.to_numpy(dtype=float)):
+            if np.isfinite(value):
+                text = f"{100 * value:.0f}"
+                ax.text(x, y, text, ha="center", va="center", color="white" if value < 0.6 else style.INK)
+        ax.set_title(_RULES[kind])
+        ax.set_xticks(range(len(classes)), [style.class_name(c) for c in classes], rotation=60, ha="right")
+        ax.grid(visible=False)
+    axes[0].set_yticks(range(len(shown)), [style.name(method) for method in shown])
+    if image is not None:
+        fig.colorbar(image, ax=axes, location="bottom", shrink=0.4, aspect=40, label="IoU (in the cells: per cent)")
+    return fig
+
+
+@drawing
+def readings_of_methods(table: pd.DataFrame, *, split: str = "test") -> Figure:
+    """What the sign is worth: each method read as absolute, signed or positive part; filled is its own reading.
+
+    Parameters
+    ----------
+    table
+        ``reading, split, method, rule, metric, class, average, value, ci_low, ci_high``
+    split
+        Which rows to draw.
+    """
+    rows = table[(table["split"] == split) & (table["class"] == "all") & (table["average"] == "instance")]
+    best = rows[rows["metric"] == "iou"].groupby("method")["value"].max().sort_values(ascending=False, kind="stable")
+    shown = list(best.index)
+    fig, axes = plt.subplots(1, 3, figsize=(style.WIDTH, 0.32 * len(shown) + 1.5), sharey=True, layout="constrained")
+    titles = {"iou": "IoU, percentile", "pointing_game": "Pointing game", "auroc": "AUROC"}
+    for ax, (metric, title) in zip(axes, titles.items(), strict=True):
+        for offset, (reading, mark) in zip((-0.2, 0.0, 0.2), _READINGS.items(), strict=True):
+            mine = rows[(rows["metric"] == metric) & (rows["reading"] == reading)].set_index("method")
+            for y, method in enumerate(shown):
+                row, colour = mine.loc[method], _colour(method)
+                own = methods.REGISTRY[method].reading == reading
+                ends = [row["ci_low"], row["ci_high"]]
+                ax.plot(ends, [y + offset] * 2, color=colour, lw=2, alpha=0.3, solid_capstyle="round")
+                face = colour if own else "white"
+                ax.plot(row["value"], y + offset, mark, color=colour, markerfacecolor=face, ms=5.5, zorder=5)
+        ax.set(title=title, xlim=(0.2 if metric == "auroc" else 0, 1))
+        ax.grid(axis="y", visible=False)
+        for y in range(0, len(shown), 2):
+            ax.axhspan(y - 0.5, y + 0.5, color="#F6F6F6", lw=0, zorder=0)
+    axes[0].set_yticks(range(len(shown)), [style.name(method) for method in shown])
+    axes[0].set_ylim(len(shown) - 0.5, -0.5)
+    handles = [
+        Line2D([], [], marker=mark, ls="none", color=style.INK, markerfacecolor="white", label=reading)
+        for reading, mark in _READINGS.items()
+    ]
+    fig.legend(handles=[*handles, *_family_handles(shown)], loc="outside lower center", ncols=4)
+    return fig
+
+
+@drawing
+def every_method_on_clip(
+    truth: NDArray[np.bool_], scores: dict[str, NDArray[np.floating]], *, frame_length: float, label: str
+) -> Figure:
+    """One instance by all methods: the positive part of the scores, each over its own maximum.
+
+    Parameters
+    ----------
+    truth
+        Active frames, ``[shape=(n_frames,)]``.
+    scores
+        Method -> ``[shape=(n_frames,)]``.
+    frame_length
+        In seconds.
+    label
+        Class of the instance.
+    """
+    edges = frame_length * np.arange(len(truth) + 1)
+    fig, axes = plt.subplots(
+        len(scores), figsize=(style.WIDTH, 0.36 * len(scores) + 1.0), sharex=True, layout="constrained", squeeze=False
+    )
+    active = truth.astype(float) * 1.08
+    for ax, (method, values) in zip(axes[:, 0], scores.items(), strict=True):
+        ax.fill_between(edges, [*active, active[-1]], step="post", color=style.TRUTH, alpha=0.25, lw=0, zorder=0)
+        draw_trace(ax, np.maximum(values, 0), edges, _colour(method))
+        ax.set(ylim=(0, 1.08), yticks=[], xlim=(0, edges[-1]))
+        ax.set_ylabel(style.name(method), rotation=0, ha="right", va="center")
+    axes[-1, 0].set_xlabel("time (s)")
+    handle = Patch(color=style.TRUTH, alpha=0.3, label=f"{style.class_name(label)}: ground truth")
+    fig.legend(handles=[handle], loc="outside upper right")
+    return fig
