@@ -117,4 +117,5 @@ def engine_study() -> pd.DataFrame:
                 rows.append((clip, "mel_path", rule, n, used, scale / n, 1 - 0.1 / n, 0.5, 1.0, np.nan, 0.01 * used))
         rows.append((clip, "captum", "gausslegendre", 50, 50, scale / 50, 0.998, 0.5, 1.0, 1e-5 * scale, 3.0))
     columns = ["clip", "engine", "rule", "n_points", "points", "completeness_error", "cosine", "iou"]
-    return pd.DataFrame(rows, columns=[*columns, "pointing_game", "difference", "seconds"])
+    table = pd.DataFrame(rows, columns=[*columns, "pointing_game", "difference", "seconds"])
+    return table.assign(target="logit")

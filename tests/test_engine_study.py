@@ -20,7 +20,7 @@ from igsed_core.evaluation import Instances
 RATE = 32_000
 CLASSES = ("Bell", "Hum")
 SETTINGS = engine_study.Settings(reference_points=24, percentile=50.0, batch=25)
-FEW = {"gausslegendre": (2, 6), "db_midpoint": (4, 24)}
+FEW = {"gausslegendre": (2, 6), "db_midpoint": (4, 24), "db_adaptive": (16,)}
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,6 @@ def _few_maps() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(engine_study, "RULES", FEW)
         patch.setattr(engine_study, "CAPTUM", ("gausslegendre", 6))
-        patch.setattr(engine_study, "MOST_POINTS", 16)
         yield
 
 
@@ -74,8 +73,9 @@ def test_each_map_once_for_the_first_class_of_each_clip(study: pd.DataFrame) -> 
         assert list(zip(of_clip["rule"], of_clip["n_points"], strict=True)) == [
             ("reference", 24),
             *wanted,
-            ("db_adaptive", 16),
+            ("db_adaptive", 24),  # of the other target
         ]
+        assert list(of_clip["target"]) == ["logit"] * (1 + len(wanted)) + ["probability"]
     fixed = mine[mine["rule"] != "db_adaptive"]
     assert_array_equal(fixed["points"], fixed["n_points"])
     assert (mine["points"] <= mine["n_points"]).all()
@@ -159,6 +159,7 @@ def test_nothing_has_more_points_than_the_reference(
         ("mel_path", "gausslegendre", 2),
         ("mel_path", "gausslegendre", 3),
         ("mel_path", "db_midpoint", 3),
+        ("mel_path", "db_adaptive", 3),
         ("mel_path", "db_adaptive", 3),
         ("captum", "gausslegendre", 3),
     ]

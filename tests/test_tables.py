@@ -201,6 +201,16 @@ def test_rules_table_has_a_row_for_each_rule_and_number_of_points():
     assert (coarse["median error"], coarse["90th percentile"], coarse["cosine"]) == ("0.500", "0.700", "0.9750")
 
 
+def test_targets_table_compares_the_rule_that_both_have():
+    logit = result_tables.engine_study()
+    probability = logit[logit["rule"] == "db_adaptive"].assign(target="probability", iou=0.25)
+    table = tables.targets_table(pd.concat([logit, probability], ignore_index=True))
+    assert list(table["Attributed"]) == ["logit", "probability"]
+    assert list(table["IoU"]) == ["0.500", "0.250"]
+    assert list(table["maps"]) == [2, 2]
+    assert "cosine to the reference of the logit" in table
+
+
 def test_engines_table_compares_like_with_like():
     captum, ours = (row for _, row in tables.engines_table(result_tables.engine_study()).iterrows())
     assert captum["points"] == ours["points"] == "50"

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from igsed_core import files, frames, metrics, progress, thresholds
 from igsed_core.attribution.base import Attribution, Engine, score_function
 from igsed_core.attribution.captum_ig import CaptumIntegratedGradients
-from igsed_core.attribution.decibel import MelPathIntegratedGradients
+from igsed_core.attribution.decibel import TARGETS, MelPathIntegratedGradients
 from igsed_core.classifier import Classifier
 from igsed_core.evaluation import Instances
 from igsed_core.maps import STEP, Explainer, Maps, seconds_a_point
@@ -26,19 +26,19 @@ from igsed_core.parallel import n_processes, parallel_map
 REFERENCE = "reference"
 REFERENCE_RULE = "db_midpoint"
 REFERENCE_FLOOR = -120.0  # dB; deep enough that what is left out is nothing, whatever the rules' own floor
-ADAPTIVE = "db_adaptive"
 # What is compared: rule -> points, none more than the reference has.
 RULES: dict[str, tuple[int, ...]] = {
     "gausslegendre": (4, 16, 50, 100),
     "db_midpoint": (4, 8, 16, 32),
     "db_gauss": (8, 16, 32),
+    "db_adaptive": (16, 24, 64),
 }
-MOST_POINTS = 64  # that the adaptive rule may take
+BOTH_TARGETS = ("db_adaptive", 24)  # how logit and probability are compared
 CAPTUM = ("gausslegendre", 50)  # the paper's
 LEVELS = np.arange(-100.0, 1.0)  # dB; where the score along the path is shown
 
 COLUMNS = [
-    *("clip", "label", "engine", "rule", "n_points", "points", "completeness_error", "cosine", "iou"),
+    *("clip", "label", "engine", "target", "rule", "n_points", "points", "completeness_error", "cosine", "iou"),
     *("pointing_game", "difference", "seconds"),
 ]
 
@@ -102,11 +102,12 @@ def compare(
     Returns
     -------
     pd.DataFrame
-        A row a map: ``clip, label, engine, rule, n_points`` (wanted; for the adaptive rule the most),
+        A row a map: ``clip, label, engine, target, rule, n_points`` (wanted; for the adaptive rule the most),
         ``points`` (evaluated), ``completeness_error``, ``cosine`` (of the 10 ms map to the reference's),
         ``iou`` (at the percentile), ``pointing_game``, ``difference`` (of Captum's samples to those of
         ``mel_path`` with the same rule and points: the largest, relative to the largest sample), ``seconds``.
-        Rule ``reference`` is what all others are compared with.
+        Rule ``reference`` is what all others are compared with. One map has the other target, all others that of the
+        settings.
     """
     first = instances.index.reset_index(drop=True).drop_duplicates("clip").head(n_clips)
     jobs = [
@@ -164,11 +165,11 @@ class _Job:
 
 
 @functools.lru_cache(maxsize=1)
-def _loaded(explainer: Explainer, target: str, batch: int) -> tuple[Classifier, MelPathIntegratedGradients]:
-    """Load the classifier once a process; its lean copy is made once, too, since one engine serves all rules."""
+def _loaded(explainer: Explainer, batch: int) -> tuple[Classifier, dict[str, MelPathIntegratedGradients]]:
+    """Load the classifier once a process; its lean copies are made once, too, since one engine serves all rules."""
     if multiprocessing.parent_process() is not None:
         torch.set_num_threads(1)
-    return explainer.load()[0], MelPathIntegratedGradients(target=target, batch=batch)
+    return explainer.load()[0], {target: MelPathIntegratedGradients(target=target, batch=batch) for target in TARGETS}
 
 
 def _timed(engine: Engine, classifier: Classifier, waveform: torch.Tensor, output: int) -> tuple[Attribution, float]:
@@ -178,36 +179,41 @@ def _timed(engine: Engine, classifier: Classifier, waveform: torch.Tensor, outpu
     return result, time.perf_counter() - started
 
 
-def _runs(settings: Settings) -> Iterator[tuple[str, str, int]]:
-    """Name, rule and points of each map, the reference first."""
+def _runs(settings: Settings) -> Iterator[tuple[str, str, str, int]]:
+    """Target, name, rule and points of each map, the reference first."""
     most = settings.reference_points
-    yield REFERENCE, REFERENCE_RULE, most
+    yield settings.target, REFERENCE, REFERENCE_RULE, most
     for rule, counts in RULES.items():
         for n_points in sorted({min(n, most) for n in counts}):
-            yield rule, rule, n_points
-    yield ADAPTIVE, ADAPTIVE, min(MOST_POINTS, most)
+            yield settings.target, rule, rule, n_points
+    rule, n_points = BOTH_TARGETS
+    for target in TARGETS:
+        if target != settings.target:
+            yield target, rule, rule, min(n_points, most)
 
 
 def _study(job: _Job) -> None:
     settings = job.settings
-    classifier, engine = _loaded(job.explainer, settings.target, settings.batch)
+    classifier, engines = _loaded(job.explainer, settings.batch)
     waveform = job.explainer.waveform(job.split, job.clip)
     output = classifier.head.classes.index(job.label)
-    engine.tolerance = settings.tolerance
-    engine.rule, engine.n_points = "gausslegendre", 2
-    _timed(engine, classifier, waveform, output)  # what happens once is not part of any time
+    for engine in engines.values():
+        engine.tolerance = settings.tolerance
+        engine.rule, engine.n_points = "gausslegendre", 2
+        _timed(engine, classifier, waveform, output)  # what happens once is not part of any time
     truth, rate = np.array(job.truth), classifier.encoder.frontend.sample_rate
     paper = (CAPTUM[0], min(CAPTUM[1], settings.reference_points))
     rows: list[dict[str, object]] = []
     exact: NDArray[np.floating] = np.empty(0)
     counterpart = None
-    for name, rule, n_points in _runs(settings):
+    for target, name, rule, n_points in _runs(settings):
+        engine = engines[target]
         engine.rule, engine.n_points = rule, n_points
         engine.floor = REFERENCE_FLOOR if name == REFERENCE else 0.0
         result, seconds = _timed(engine, classifier, waveform, output)
         importance = _read(result, rate, settings.reading)
         exact = importance if name == REFERENCE else exact
-        rows.append(_row(job, "mel_path", name, n_points, result, importance, exact, truth, seconds))
+        rows.append(_row(job, "mel_path", target, name, n_points, result, importance, exact, truth, seconds))
         if (rule, n_points) == paper:
             counterpart = result.samples
     if job.captum and counterpart is not None:
@@ -217,7 +223,7 @@ def _study(job: _Job) -> None:
         )
         result, seconds = _timed(captum, classifier, waveform, output)
         importance = _read(result, rate, settings.reading)
-        row = _row(job, "captum", rule, n_points, result, importance, exact, truth, seconds)
+        row = _row(job, "captum", settings.target, rule, n_points, result, importance, exact, truth, seconds)
         largest = result.samples.abs().max()
         row["difference"] = float((counterpart - result.samples).abs().max() / largest.clamp_min(1e-30))
         rows.append(row)
@@ -235,6 +241,7 @@ def _read(result: Attribution, rate: int, reading: str) -> NDArray[np.floating]:
 def _row(
     job: _Job,
     engine: str,
+    target: str,
     rule: str,
     n_points: int,
     result: Attribution,
@@ -250,6 +257,7 @@ def _row(
         "clip": job.clip,
         "label": job.label,
         "engine": engine,
+        "target": target,
         "rule": rule,
         "n_points": n_points,
         "points": result.n_points,

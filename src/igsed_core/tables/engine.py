@@ -43,6 +43,33 @@ def rules_table(study: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def targets_table(study: pd.DataFrame) -> pd.DataFrame:
+    """Logit and probability, explained by the same rule on the same clips, means over the clips.
+
+    Parameters
+    ----------
+    study
+        From :func:`igsed_core.engine_study.compare`; the rule and points that both targets have are shown.
+    """
+    mine = study[study["engine"] == "mel_path"]
+    reference = str(mine.loc[mine["rule"] == "reference", "target"].iloc[0])
+    both = mine.groupby(["rule", "n_points"])["target"].transform("nunique") > 1
+    rows = []
+    for target, group in mine[both].groupby("target", sort=False):
+        rows.append(
+            {
+                "Attributed": str(target),
+                "maps": len(group),
+                "points": f"{group['points'].mean():.3g}",
+                "median completeness error": number(group["completeness_error"].median(), 3),
+                f"cosine to the reference of the {reference}": number(group["cosine"].mean(), 4),
+                "IoU": number(group["iou"].mean(), 3),
+                "Pointing game": number(group["pointing_game"].mean(), 3),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
 def engines_table(study: pd.DataFrame) -> pd.DataFrame:
     """Both engines on the same clips with the same rule and points: seconds, their ratio, and how far apart.
 
