@@ -1,7 +1,9 @@
 """Integrated Gradients on the mel map against Captum: time, memory and quality, in one run on the same clips.
 
     python benchmarks/engine.py speed                        # embedded encoder, generated clips
+    python benchmarks/engine.py growth                       # more clips, classes, points
     python benchmarks/engine.py quality --run runs/embedded  # soundscapes and head of an experiment
+    python benchmarks/engine.py speed --encoder cnn14 --random --clips 1 --seconds 3
     python benchmarks/engine.py speed --encoder mn04_as --weights mn04_as_mAP_432.pt --head clip_level.safetensors \
         --soundscapes soundscapes --predictions predictions.csv
 """
@@ -12,18 +14,19 @@ import argparse
 import json
 import multiprocessing
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
+from material import Clips, load_classifier, load_clips
 from numpy.typing import NDArray
 from torch import Tensor
 
-from igsed_core import attribution, encoders, frames, heads, progress, soundscapes
+from igsed_core import attribution, devices, encoders, frames, progress
 from igsed_core.attribution import Attribution
+from igsed_core.attribution.decibel import MelPathIntegratedGradients
 from igsed_core.classifier import Classifier
 
 CAPTUM: tuple[str, dict[str, Any]] = ("captum", {"rule": "gausslegendre", "n_points": 50})
@@ -33,7 +36,8 @@ ENGINES: dict[str, tuple[str, dict[str, Any]]] = {
     "db_midpoint, 12 points": ("mel_path", {"rule": "db_midpoint", "n_points": 12}),
     "db_midpoint, 16 points": ("mel_path", {"rule": "db_midpoint", "n_points": 16}),
     "db_adaptive, at most 16": ("mel_path", {"rule": "db_adaptive", "n_points": 16}),
-    "db_adaptive, at most 32": ("mel_path", {"rule": "db_adaptive", "n_points": 32}),
+    "db_adaptive, at most 24": ("mel_path", {"rule": "db_adaptive", "n_points": 24}),
+    "db_midpoint, 16, bfloat16": ("mel_path", {"rule": "db_midpoint", "n_points": 16, "precision": "bfloat16"}),
 }
 QUALITY: tuple[tuple[str, int, str], ...] = (
     # Captum's own default, by the engine that is tested to give the same.
@@ -47,15 +51,6 @@ REFERENCE_FLOOR = -120.0  # dB; so deep that nothing is left out
 STEP = 0.01  # s
 
 
-@dataclass(frozen=True)
-class Clips:
-    """Waveforms ``[shape=(n_clips, n_samples)]``, the classes to explain in each, and their names."""
-
-    waveforms: Tensor
-    classes: list[list[int]]
-    names: list[str]
-
-
 def main() -> None:
     """Run one part, write and print its table."""
     options = parse()
@@ -66,6 +61,9 @@ def main() -> None:
     if options.part == "speed":
         table = speed(classifier, clips, options)
         name = f"speed_{options.encoder}.csv"
+    elif options.part == "growth":
+        table = growth(classifier, clips, options)
+        name = f"growth_{options.encoder}.csv"
     else:
         table = quality(classifier, clips, options)
         name = f"quality_{options.encoder}.csv"
@@ -77,21 +75,28 @@ def main() -> None:
 def parse() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=("speed", "quality"))
+    parser.add_argument("part", choices=("speed", "growth", "quality"))
     parser.add_argument("--run", type=Path, help="folder of an experiment that has been trained: gives what follows")
     parser.add_argument("--encoder", default="embedded")
     parser.add_argument("--weights", default="")
+    parser.add_argument("--random", action="store_true", help="an untrained encoder, for time alone: no checkpoint")
     parser.add_argument("--head", type=Path, help="a clip-level head; without it an untrained one, for time alone")
     parser.add_argument("--soundscapes", type=Path, help="folder of soundscapes; without it bursts of noise")
     parser.add_argument("--predictions", type=Path, help="which classes were detected in which clip")
     parser.add_argument("--clips", type=int, default=10)
+    parser.add_argument("--seconds", type=float, default=10.0, help="length of generated clips")
+    parser.add_argument("--engines", nargs="+", default=list(ENGINES), help="those of the table to time")
     parser.add_argument("--classes", type=int, nargs="+", default=[1, 2, 3], help="classes a clip, for speed")
     parser.add_argument("--rounds", type=int, default=1, help="how often each clip is timed")
     parser.add_argument("--batch", type=int, default=8, help="mel maps in a forward pass (captum: waveforms)")
     parser.add_argument("--reference", type=int, default=400, help="points of the reference, for quality")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument(
+        "--device", default="auto", choices=("auto", "cpu", "cuda"), help="auto: CUDA where there is one"
+    )
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("results"))
     options = parser.parse_args()
+    options.device = str(devices.choose(options.device))
     if options.run:
         parameters = json.loads((options.run / "parameters.json").read_text())
         options.encoder, options.weights = parameters["encoder"], parameters["weights"]
@@ -99,35 +104,6 @@ def parse() -> argparse.Namespace:
         options.predictions = options.run / "training" / "predictions.csv"
         options.soundscapes = options.run / "data_synthesis"
     return options
-
-
-def load_classifier(options: argparse.Namespace) -> Classifier:
-    """Load encoder and head."""
-    encoder = encoders.load(options.encoder, options.weights)
-    if options.head:
-        head = heads.load(options.head)
-    else:
-        head = heads.create("clip_level", encoder.n_features, [f"class {i}" for i in range(10)], seed=0)
-    return Classifier(encoder, head.requires_grad_(False)).eval()
-
-
-def load_clips(options: argparse.Namespace, classifier: Classifier) -> Clips:
-    """Read soundscapes with the classes detected in them, or generate bursts of noise."""
-    if not options.soundscapes:
-        rate = classifier.encoder.frontend.sample_rate
-        rng = np.random.default_rng([2026, options.clips])
-        gain = 0.001 + 0.1 * (rng.random((options.clips, 20)) > 0.8).repeat(rate // 2, axis=1)
-        waveforms = gain * rng.standard_normal(gain.shape)
-        names = [f"noise{i}" for i in range(options.clips)]
-        return Clips(torch.from_numpy(waveforms).float(), [[0, 1, 2]] * options.clips, names)
-    table = pd.read_csv(options.predictions)
-    found = table[(table["method"] == "clip_level") & table["detected"] & table["present"]]
-    by_clip = found.groupby(["split", "clip"])["label"].agg(list).reset_index()
-    chosen = by_clip.iloc[np.random.default_rng(2026).permutation(len(by_clip))[: options.clips]]
-    waveforms = soundscapes.read_clips(options.soundscapes, chosen[["split", "clip"]])
-    names = list(classifier.head.classes)
-    classes = [[names.index(label) for label in labels] for labels in chosen["label"]]
-    return Clips(torch.from_numpy(waveforms), classes, list(chosen["clip"]))
 
 
 def create(engine: tuple[str, dict[str, Any]], batch: int) -> attribution.Engine:
@@ -139,7 +115,7 @@ def create(engine: tuple[str, dict[str, Any]], batch: int) -> attribution.Engine
 # --- speed
 def speed(classifier: Classifier, clips: Clips, options: argparse.Namespace) -> pd.DataFrame:
     """Time every engine on every clip, one after the other on each clip, so that a busy machine hits all alike."""
-    peak = matrix_product_peak()
+    peak = matrix_product_peak(options.device)
     print(f"{options.threads} thread(s), matrix products reach {peak / 1e9:.0f} GFLOP/s")
     seconds = clips.waveforms.shape[1] / classifier.encoder.frontend.sample_rate
     forward = 2e9 * encoders.describe(classifier.encoder)["gmac_10s"] * seconds / 10  # operations of a forward pass
@@ -149,13 +125,19 @@ def speed(classifier: Classifier, clips: Clips, options: argparse.Namespace) -> 
         # The detected classes first, then as many others as are asked for.
         wanted = [(c + [k for k in range(n_outputs) if k not in c])[:n_classes] for c in clips.classes]
         rows = []
-        engines = {name: create(engine, options.batch) for name, engine in ENGINES.items()}
+        engines = {
+            name: create(ENGINES[name], options.batch)
+            for name in options.engines
+            if "bfloat16" not in name or has_bfloat16()
+        }
+        for engine in list(engines.values())[1:]:
+            engine(classifier, clips.waveforms[0], wanted[0][:1])  # what happens once is not part of any time
         everything = [(r, i, name) for r in range(options.rounds) for i in range(len(wanted)) for name in engines]
         for _, i, name in progress.bar(everything, desc=f"speed, {n_classes} class(es)"):
-            started, processor = time.perf_counter(), time.process_time()
+            started, processor = time.perf_counter(), clock(options.device)
             result = engines[name](classifier, clips.waveforms[i], wanted[i])
-            seconds, processor = time.perf_counter() - started, time.process_time() - processor
-            error = result.completeness_error.median().item()
+            error = result.completeness_error.median().item()  # a GPU is waited for
+            seconds, processor = time.perf_counter() - started, clock(options.device) - processor
             rows.append((name, i, seconds, processor, error, result.n_points))
         timed = pd.DataFrame(rows, columns=["engine", "clip", "seconds", "processor", "error", "points"])
         tables.append(summary(timed, n_classes, forward, peak, options))
@@ -166,7 +148,7 @@ def summary(
     timed: pd.DataFrame, n_classes: int, forward: float, peak: float, options: argparse.Namespace
 ) -> pd.DataFrame:
     """Medians over clips, and ratios to Captum on the same clip."""
-    captum = timed[timed["engine"] == next(iter(ENGINES))]
+    captum = timed[timed["engine"] == timed["engine"].iloc[0]]
     rows = []
     for name, mine in timed.groupby("engine", sort=False):
         # A backward pass to the input costs as many operations as a forward pass; Captum has one of each a class.
@@ -184,36 +166,79 @@ def summary(
                 "share_of_peak": (
                     (forward * passes * mine["points"] / mine["processor"]).median() * options.threads / peak
                 ),
-                "peak_memory_mib": memory(options, str(name), n_classes),
+                "peak_memory_mib": memory(options, ENGINES[str(name)], n_classes),
             }
         )
     return pd.DataFrame(rows)
 
 
-def matrix_product_peak(size: int = 1024) -> float:
-    """Floating-point operations a second of a large matrix product on this run's threads."""
-    a, b = torch.randn(size, size), torch.randn(size, size)
+def matrix_product_peak(device: str, size: int = 1024) -> float:
+    """Floating-point operations a second of a large matrix product on this run's threads, or its GPU."""
+    a, b = torch.randn(2, size, size, device=device).unbind()
     times = []
     for _ in range(10):
-        started = time.process_time()
-        a @ b
-        times.append(time.process_time() - started)
-    return 2 * size**3 / min(times) * torch.get_num_threads()
+        started = clock(device)
+        (a @ b)[0, 0].item()
+        times.append(clock(device) - started)
+    return 2 * size**3 / min(times) * (1 if device == "cuda" else torch.get_num_threads())
 
 
-def memory(options: argparse.Namespace, name: str, n_classes: int) -> float:
-    """Most memory (MiB) of a process that loads the classifier and attributes one clip; NaN but on Linux."""
-    if not Path("/proc/self/status").is_file():
+def clock(device: str) -> float:
+    """Seconds of the processor, which a busy machine changes little; on a GPU those of the wall."""
+    return time.perf_counter() if device == "cuda" else time.process_time()
+
+
+# --- growth
+def growth(classifier: Classifier, clips: Clips, options: argparse.Namespace) -> pd.DataFrame:
+    """Processor time and memory as clips, classes and points grow, by midpoints over decibels."""
+    rows = []
+    n_outputs = len(classifier.head.classes)
+    cases = [
+        *(("clips", n, 1, 16) for n in (1, 2, 4, 8) if n <= len(clips.waveforms)),
+        *(("classes", 1, n, 16) for n in (1, 2, 3, 5, 8) if n <= n_outputs),
+        *(("points", 1, 1, n) for n in (4, 16, 64, 256)),
+    ]
+    for grows, n_clips, n_classes, n_points in progress.bar(cases, desc="growth"):
+        engine = MelPathIntegratedGradients(rule="db_midpoint", n_points=n_points, batch=options.batch)
+        engine(classifier, clips.waveforms[0], [0])
+        times = []
+        for _ in range(3 if n_points < 64 else 1):
+            started = clock(options.device)
+            found = engine.many(classifier, clips.waveforms[:n_clips], [list(range(n_classes))] * n_clips)
+            found[-1].samples.cpu()  # a GPU is waited for
+            times.append(clock(options.device) - started)
+        settings = ("mel_path", {"rule": "db_midpoint", "n_points": n_points})
+        rows.append(
+            {
+                "grows": grows,
+                "clips": n_clips,
+                "classes": n_classes,
+                "points": n_points,
+                "processor_seconds_a_map": min(times) / n_clips / n_classes,
+                "peak_memory_mib": memory(options, settings, n_classes) if grows != "clips" else np.nan,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def memory(options: argparse.Namespace, engine: tuple[str, dict[str, Any]], n_classes: int) -> float:
+    """Most memory (MiB) of a process that loads the classifier and attributes one clip, on a GPU that of the GPU.
+
+    NaN where there is neither Linux nor a GPU.
+    """
+    if options.device != "cuda" and not Path("/proc/self/status").is_file():
         return np.nan
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_peak_memory, (options, name, n_classes))
+        return pool.apply(_peak_memory, (options, engine, n_classes))
 
 
-def _peak_memory(options: argparse.Namespace, name: str, n_classes: int) -> float:
+def _peak_memory(options: argparse.Namespace, engine: tuple[str, dict[str, Any]], n_classes: int) -> float:
     torch.set_num_threads(options.threads)
     classifier = load_classifier(options)
-    clip = torch.randn(10 * classifier.encoder.frontend.sample_rate) / 100
-    create(ENGINES[name], options.batch)(classifier, clip, list(range(n_classes)))
+    clip = torch.randn(int(options.seconds * classifier.encoder.frontend.sample_rate), device=options.device) / 100
+    create(engine, options.batch)(classifier, clip, list(range(n_classes)))
+    if options.device == "cuda":
+        return torch.cuda.max_memory_allocated() / 2**20
     # Not getrusage, whose maximum is inherited from the process that started this one.
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     return int(status["VmHWM"].split()[0]) / 1024
@@ -293,13 +318,15 @@ def one_clip(
 
 def has_bfloat16() -> bool:
     """Whether the processor has the option ``precision=bfloat16``."""
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported(including_emulation=False)
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
 def over_time(result: Attribution, window: int) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
     """Signed map of the front end's frames, and mean absolute attribution of the samples in 10 ms."""
     assert result.frames is not None
-    return result.frames.numpy(), frames.window_mean(np.abs(result.samples.numpy()), window)
+    return result.frames.cpu().numpy(), frames.window_mean(np.abs(result.samples.cpu().numpy()), window)
 
 
 def cosine(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.floating]:
