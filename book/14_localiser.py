@@ -11,6 +11,7 @@ experiment = "embedded"  # name of the experiment; its artefacts lie in runs/<ex
 seed = 2026  # seed of every random choice
 shifts = 8  # shifts of a feature frame at which the encoder looks; 1: none
 components = 2  # normal densities of the frame logits in each state
+pooling_clips = 12  # test soundscapes explained with the mean over time for the maximum, too
 
 # %%
 from igsed_core import notebook
@@ -21,6 +22,7 @@ run = notebook.begin("localiser", globals())
 import pandas as pd
 
 from igsed_core import (
+    attribution,
     baselines,
     classification,
     devices,
@@ -168,6 +170,35 @@ concentrated = summaries.summarise(
 )
 files.write_table(run.dir / "localiser_pooling.csv", results.label(concentrated, **identity))
 tables.show(tables.concentration_table(concentrated), caption="Share of an event's frames that holds half (test)")
+
+# %% [markdown]
+# Is it the maximum? The same weights on the *mean* of each feature over time make a classifier in which every frame counts.
+# Its map of the same soundscapes (the first of the test split, parameter `pooling_clips`) says how much of IG's concentration
+# is the pooling's. The rest is not: an attribution of samples is a product with the samples, and their loudness goes up
+# and down within a sound.
+
+# %%
+few = test.where(test.index["clip"].isin(test.index["clip"].unique()[: run.params.pooling_clips]).to_numpy())
+averaged = maps.compute(
+    pooling.MeanPooledExplainer(
+        **{**vars(explainer), "engine": chosen.engine, "options": tuple(attribution.options(chosen).items())}
+    ),
+    few.index,
+    run.dir / "mean_pooling",
+    workers=chosen.ig_workers,
+)
+by_pooling = pooling.concentration(
+    {
+        "ig": few.scores["ig"],
+        "ig_mean": localiser_scores.Steps(averaged.read_as(evaluated.reading), maps.STEP, 0.0).to_frames(
+            evaluated.frame_length, test.truth.shape[1]
+        ),
+    },
+    few.truth,
+)
+pooled = summaries.summarise(few.index, by_pooling, **resampling)
+files.write_table(run.dir / "localiser_mean_pooling.csv", results.label(pooled, **identity))
+tables.show(tables.concentration_table(pooled), caption="The same for IG with either pooling")
 
 # %% [markdown]
 # ## Where to draw the line: against absence

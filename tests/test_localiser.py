@@ -120,6 +120,13 @@ def test_no_frame_exceeds_the_logit_where_no_weight_is_negative(features: Featur
     assert (cam <= logits[..., None] + 1e-6).all()
 
 
+def test_mean_pooling_has_the_mean_of_cam_as_its_logit(explainer: maps.Explainer) -> None:
+    mean_pooled = pooling.MeanPooledExplainer(**vars(explainer)).load()[0]
+    waveform = explainer.waveform("test", "t0")[None]
+    cam = methods.create("cam")(classifier(), waveform, [list(range(3))])[0].signed
+    assert_allclose(mean_pooled(waveform)[0], cam.mean(axis=1), rtol=1e-3, atol=1e-5)
+
+
 def test_half_of_the_mass_by_hand() -> None:
     truth = np.array([[True] * 4 + [False]] * 4)
     flat, lone, slope, none = [2.0] * 4 + [9], [5.0, 0, 0, 0, 9], [4.0, 3, 2, 1, 0], [0.0, 0, 0, -1, 5]

@@ -35,6 +35,7 @@ SMALL = {
     **{"sanity_clips": 1, "occlusion_clips": 1, "conditions_clips": 1, "conditions_snr_step": 30.0},
     **{"audit_clips": 1, "audit_draws": 100},
     **{"methods": "cam", "methods_validation_clips": 1, "methods_test_clips": 1},
+    **{"shifts": 1, "components": 1, "pooling_clips": 1},
 }
 # The stand-in has another checksum than the published checkpoint, in every process of the run.
 CUSTOMISE = """

@@ -71,6 +71,7 @@ OTHER = {
     "conditions_snr_min": 0.0,
     "conditions_snr_max": 20.0,
     "conditions_snr_step": 10.0,
+    "pooling_clips": 2,
     "target": "probability",
     "internal_batch": 1,
     "ig_workers": 1,

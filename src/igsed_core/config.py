@@ -330,6 +330,7 @@ class Localiser(StageParams):
 
     shifts: int = param(8, "shifts of a feature frame at which the encoder looks; 1: none", low=1, high=32)
     components: int = param(2, "normal densities of the frame logits in each state", low=1, high=10)
+    pooling_clips: int = param(12, "test soundscapes explained with the mean over time for the maximum, too", low=1)
 
 
 STAGE_PARAMS: dict[str, type[StageParams]] = {

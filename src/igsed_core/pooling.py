@@ -7,18 +7,44 @@ other frames do not exist: a sound of two seconds is explained by the few frames
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
+from igsed_core import attribution
 from igsed_core.baselines import ScoresOverTime
+from igsed_core.classifier import Classifier
 from igsed_core.features import FeatureFrames
 from igsed_core.heads import ClipLevelHead
+from igsed_core.maps import Explainer
 from igsed_core.summaries import Series
 
 HALF = "half_mass"
 RULE = ""  # of metrics that need no mask
+
+
+class MeanPooledHead(ClipLevelHead):
+    """The same weights on the mean of each feature over time, so that every frame counts."""
+
+    def clip_logits(self, features: Tensor) -> Tensor:
+        """Average each feature over time, then classify."""
+        return self.linear(features.mean(dim=1))  # (batch, n_features) -> (batch, n_classes)
+
+
+@dataclass(frozen=True)
+class MeanPooledExplainer(Explainer):
+    """Explains the classifier as it would be with the mean over time in the place of the maximum."""
+
+    def load(self) -> tuple[Classifier, attribution.Engine]:
+        """Load the classifier, exchange its pooling, and create the engine."""
+        classifier, engine = super().load()
+        head = MeanPooledHead(classifier.encoder.n_features, classifier.head.classes)
+        head.load_state_dict(classifier.head.state_dict())
+        head.requires_grad_(False)
+        return Classifier(classifier.encoder, head).to(self.device).eval(), engine
 
 
 def winners(head: ClipLevelHead, features: FeatureFrames) -> ScoresOverTime:

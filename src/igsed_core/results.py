@@ -57,6 +57,7 @@ TABLES = {
     "localiser": ("localiser", "the localiser without time labels, step by step"),
     "localiser_differences": ("localiser", "paired differences between its steps and to the framewise detectors"),
     "localiser_pooling": ("localiser", "how few frames of an event each method is about"),
+    "localiser_mean_pooling": ("localiser", "the same with the mean over time for the maximum"),
     "localiser_durations": ("localiser", "how long each class lasts, as believed, found and true"),
 }
 

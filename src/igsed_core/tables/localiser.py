@@ -10,7 +10,12 @@ from igsed_core.summaries import ALL
 from igsed_core.tables.cells import by_key, number, with_interval
 
 _METRICS = ("iou", "f1", "pointing_game")
-_CONCENTRATED = {"winners": "What each frame gives to the logit", "localiser": "Localiser, probability", "cam": "CAM"}
+_CONCENTRATED = {
+    "winners": "What each frame gives to the logit",
+    "ig_mean": "IG, mean over time for the maximum",
+    "cam": "CAM",
+    "localiser": "Localiser, probability",
+}
 
 
 def ladder_table(table: pd.DataFrame, *, split: str = "test", average: str = "instance") -> pd.DataFrame:
