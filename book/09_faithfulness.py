@@ -136,10 +136,10 @@ tables.show(
 )
 
 # %% [markdown]
-# Two things are to be kept apart. A method that beats the *random* order knows something of what the classifier uses. A
-# method that beats the *annotation* does not know better when the event sounds: it knows which hundred milliseconds the
-# classifier's maxima fall on. Global max pooling needs few frames, and a map that points at those few alone is faithful
-# *and* covers little of the event. Faithfulness and localisation are not the same aim.
+# A method whose curves lie beyond those of the *random* order knows something of what the classifier uses. One whose
+# curves lie beyond those of the *annotation* does not know better when the event sounds: it knows better on which frames the
+# decision hangs, as one may expect of a classifier that pools by a maximum. One whose curves fall short of the annotation's
+# points, in part, at frames that the classifier can do without. Faithfulness and localisation are not the same aim.
 
 # %% [markdown]
 # ## Do maps change when the classifier does?

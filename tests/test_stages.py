@@ -232,6 +232,17 @@ def test_a_folder_bank_outside_is_part_of_the_key(tmp_path: Path) -> None:
     assert changed(before, keys(soundbank=str(bank)), 0) == ALL
 
 
+def test_recordings_outside_are_part_of_the_key_of_their_stage(tmp_path: Path) -> None:
+    (tmp_path / "events.tsv").write_text("filename\tonset\toffset\tevent_label\n")
+    before = keys(recordings=str(tmp_path))
+    assert keys(recordings=str(tmp_path)) == before
+    assert changed(keys(), before, 0) == {"conditions"}
+    os.utime(tmp_path / "events.tsv", ns=(1, 1))
+    assert changed(before, keys(recordings=str(tmp_path)), 0) == {"conditions"}
+    with pytest.raises(IgsedError, match=r"parameter 'recordings' is '.*nothing': no such folder"):
+        keys(recordings=str(tmp_path / "nothing"))
+
+
 def test_a_bank_that_is_not_there() -> None:
     with pytest.raises(IgsedError, match=r"'no/such/bank'.*'soundbank' is one of desed, procedural"):
         keys(soundbank="no/such/bank")
