@@ -66,7 +66,7 @@ for name, table in {**found, "audit_verdicts": answers}.items():
 # Square brackets hold 95 % intervals from a bootstrap over clips.
 
 # %%
-tables.show(tables.verdicts_table(answers), caption="Open points of the paper, readings, and what the evidence says")
+tables.show(tables.verdicts_table(answers), caption="The paper's open points; reasons follow", words=True)
 
 # %% [markdown]
 # ## What is Table II a mean over?

@@ -35,7 +35,14 @@ _numbers = itertools.count(1)
 LONG = 12  # rows from which a table has a search field
 
 
-def show(table: pd.DataFrame, caption: str | None = None, *, paging: int = 0, search: bool | None = None) -> None:
+def show(
+    table: pd.DataFrame,
+    caption: str | None = None,
+    *,
+    paging: int = 0,
+    search: bool | None = None,
+    words: bool = False,
+) -> None:
     """Display a table.
 
     Parameters
@@ -48,14 +55,19 @@ def show(table: pd.DataFrame, caption: str | None = None, *, paging: int = 0, se
         Rows on a page; 0 shows all rows.
     search
         Whether there is a field that keeps the rows that hold all words typed; by default if the table is long.
+    words
+        Whether the cells hold sentences, set to the left.
     """
     _embed_library()
+    kind = "igsed-table igsed-words" if words else "igsed-table"
     search = len(table) >= LONG if search is None else search
-    display(HTML(_page_element(table, caption, paging, search, f"igsed-table-{next(_numbers)}")))
+    display(HTML(_page_element(table, caption, paging, search, f"igsed-table-{next(_numbers)}", kind)))
 
 
-def _page_element(table: pd.DataFrame, caption: str | None, paging: int, search: bool, name: str) -> str:
-    plain = table.to_html(index=False, border=0, classes="display compact igsed-table", justify="left")
+def _page_element(
+    table: pd.DataFrame, caption: str | None, paging: int, search: bool, name: str, kind: str = "igsed-table"
+) -> str:
+    plain = table.to_html(index=False, border=0, classes=f"display compact {kind}", justify="left")
     if caption:
         start = plain.index(">") + 1
         plain = f"{plain[:start]}<caption>{html.escape(caption)}</caption>{plain[start:]}"

@@ -27,7 +27,7 @@ COLUMNS = {
     "readings": "Readings",
     "paper": "Paper",
     "run": "This run",
-    "verdict": "Verdict",
+    "answer": "Verdict",
     "decided": "Decided",
 }
 
@@ -43,13 +43,13 @@ def verdicts(found: Found) -> pd.DataFrame:
     Returns
     -------
     pd.DataFrame
-        ``question, readings, paper, run, verdict, decided``, a row a question.
+        ``question, readings, paper, run, answer, verdict, decided``, a row a question.
     """
     return pd.DataFrame([dataclasses.asdict(answer(found)) for answer in ANSWERS.values()])
 
 
 def verdicts_table(answers: pd.DataFrame) -> pd.DataFrame:
-    """Show :func:`verdicts` as the table at the head of the page."""
+    """Show :func:`verdicts` as the table at the head of the page, without the reasons."""
     return answers[list(COLUMNS)].rename(columns=COLUMNS)
 
 

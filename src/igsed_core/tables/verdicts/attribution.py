@@ -53,6 +53,9 @@ def sign(found: Found) -> Answer:
         "; ".join(what for what, _ in READINGS.values()),
         f"absolute; pointing game {number(published('ig', 'pointing_game'))}",
         f"pointing game: absolute {with_interval(here[0])}, signed {with_interval(here[1])}",
+        f"Absolute values point worse than '{READINGS[pointer][0]}'."
+        if better
+        else "None points better than absolute.",
         verdict,
         YES if better else PARTLY,
     )
@@ -76,6 +79,7 @@ def target(found: Found) -> Answer:
         "logit; probability",
         "does not say",
         f"{name} instead: {words}",
+        f"{'It matters' if sure else 'No effect is seen'}; which one it was is undecided.",
         f"{seen}: {words}. The masks of the two overlap by an IoU of {number(own['mask_iou']['value'])}. "
         "Which one the paper took its figures do not tell.",
         PARTLY,
@@ -92,6 +96,7 @@ def window(found: Found) -> Answer:
         "Hann; Hamming",
         "Hamming; the public checkpoint of its encoder holds Hann",
         f"{title} instead: {words}",
+        f"{'It matters' if sure else 'No effect is seen'}; which one it was is undecided.",
         f"With {title} in place of the window that the encoder was trained with, mel power changes by "
         f"{number(own['level']['value'])} dB, feature frames by {percent(own['features']['value'])}, and "
         f"{number(own['flips']['value'])} detections a clip flip. "

@@ -18,12 +18,16 @@ YES, PARTLY, NO = "yes", "in part", "no"
 
 @dataclass(frozen=True)
 class Answer:
-    """One row of the table of verdicts; ``decided`` is one of yes, in part, no."""
+    """What is asked, what the paper and this run say; the answer in a few words, and the reasons for it.
+
+    ``decided`` is one of yes, in part, no.
+    """
 
     question: str
     readings: str
     paper: str
     run: str
+    answer: str
     verdict: str
     decided: str
 

@@ -51,6 +51,7 @@ def energy(found: Found) -> Answer:
         f"{table['reading'].nunique()} rankings of the frames, 3 thresholds",
         f"IoU / F1 / pointing game {' / '.join(number(published('energy', m)) for m in _FIGURES)}, below random",
         f"mean absolute sample {_triple(amplitude)}; {below} rankings point worse than the paper's random",
+        "Undecided; none that follows loudness" + ("; a wrong time axis could." if candidates else "."),
         verdict,
         PARTLY if near or candidates else NO,
     )
@@ -69,7 +70,8 @@ def overlap(found: Found) -> Answer:
     fits = table[table["p_value"] >= PLAUSIBLE].drop_duplicates(["lengths", "onsets", "filter"])
     shares = " and ".join(percent(row["removed"], 1) for row in mine)
     if mine[0]["p_value"] >= PLAUSIBLE:
-        verdict, decided = f"This book's onsets and filter ({shares}) agree with the paper's numbers.", PARTLY
+        answer, decided = "This book's is one that does.", PARTLY
+        verdict = f"This book's onsets and filter ({shares}) agree with the paper's numbers."
     else:
         verdict = f"This book's onsets and filter remove another share ({shares} expected). "
         readings = [
@@ -82,12 +84,14 @@ def overlap(found: Found) -> Answer:
             if readings
             else "No reading of onsets and filter gives both of the paper's numbers with these lengths of events."
         )
+        answer = f"Not this book's; {len(readings) or 'none'} of the readings do{'' if readings else 'es'}."
         decided = PARTLY if readings else NO
     return Answer(
         "Which filter removes as many soundscapes as the paper's?",
         f"{len(ONSETS)} distributions of onsets, {len(FILTERS)} filters, {len(LENGTHS)} of lengths",
         f"removed {percent(mine[0]['paper'], 1)} (training), {percent(mine[1]['paper'], 1)} (evaluation)",
         f"removed {removed}",
+        answer,
         verdict,
         decided,
     )

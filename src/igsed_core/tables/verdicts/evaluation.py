@@ -33,7 +33,8 @@ def averages(found: Found) -> Answer:
     fits = by_key(found["audit_countings"], ("counting",))[("evaluated",)]
     gap = rows_of(found, "averages", "audit_differences")["ig", "class", "iou"]
     if off <= ROUNDING:
-        verdict, decided = "The class means of Table III agree with Table II.", PARTLY
+        answer, decided = "Perhaps classes.", PARTLY
+        verdict = "The class means of Table III agree with Table II."
     else:
         verdict = (
             f"Table II is no mean over classes: the class means of Table III are off by up to {number(off)}, of which "
@@ -48,6 +49,7 @@ def averages(found: Found) -> Answer:
             )
         else:
             verdict += "Nor does any class mix that agrees with Table I explain it as a mean over instances."
+        answer = "Instances." if fits["possible"] else "Not classes; what else is open."
         decided = YES if fits["possible"] else PARTLY
     here = "level" if includes_zero(gap) else "apart"
     return Answer(
@@ -55,6 +57,7 @@ def averages(found: Found) -> Answer:
         "classes, as it says; instances",
         f"IoU {' / '.join(map(number, iou['table_2']))}; class means {' / '.join(map(number, iou['class_mean']))}",
         f"class mean less instance mean of IG's IoU {with_interval(gap)}: {here}",
+        answer,
         verdict,
         decided,
     )
@@ -70,7 +73,8 @@ def fig3(found: Found) -> Answer:
     nearest = min(mine, key=lambda rule: _apart(mine[rule]))
     beyond = bounds[bounds["value"] > bounds[CLIP] + ROUNDING / 2]
     if beyond.empty:
-        verdict, decided = "Every peak of Fig. 3 is one that a percentile of the clip's frames can reach.", NO
+        answer, decided = "Any of them.", NO
+        verdict = "Every peak of Fig. 3 is one that a percentile of the clip's frames can reach."
     else:
         curves = listed(list(dict.fromkeys(map(method_name, beyond["method"]))))
         verdict = (
@@ -85,12 +89,14 @@ def fig3(found: Found) -> Answer:
             f"{mine[nearest]['threshold']:.0f}"
         )
         verdict += "." if close else ", but not near: what the threshold is instead stays open."
+        answer = f"No percentile of the clip's frames; {THRESHOLDS[nearest] if close else 'what else is open'}."
         decided = YES if close and nearest != CLIP else PARTLY
     return Answer(
         "What is the threshold of Fig. 3?",
         "; ".join(THRESHOLDS.values()),
         f"{curve} {number(worst['value'])} at {worst['threshold']:.0f}; a percentile could reach {number(worst[CLIP])}",
         f"{curve}: " + "; ".join(f"{THRESHOLDS[rule]} {_place(row)}" for rule, row in mine.items()),
+        answer,
         verdict,
         decided,
     )
@@ -125,14 +131,17 @@ def chance(found: Found) -> Answer:
             f"paper's IoU and F1 at the percentiles {places[0]:.0f} and {places[1]:.0f}, clips that are all alike at "
             f"{places[2]:.0f} and {places[3]:.0f}. So Table II seems to hold one threshold for all methods."
         )
+        answer = "Probably one for all methods."
     else:
-        verdict += "Its IoU in the paper is that of a threshold of its own, at which every frame is marked."
+        answer = "Random's own, at which every frame is marked."
+        verdict += "Its IoU in the paper is no lower than if every frame were marked."
     return Answer(
         "Which threshold does Table II use?",
         "each method's own; IG's for all; the 80th percentile for all",
         f"random's IoU {number(theirs)}, pointing game {number(activity)}; "
         f"FW-SS {number(published('fw_ss', 'iou'))} in Table II, {number(strong['peak_value'])} in Fig. 3",
         f"random's IoU {number(own)} at its own threshold, {number(at_ig)} at IG's, {number(at_80)} at 80",
+        answer,
         verdict,
         PARTLY,
     )
@@ -157,6 +166,8 @@ def excluded(found: Found) -> Answer:
     verdict += (
         f"In this run IG's IoU is {number(base)}; that would make it {number(false)}, missed classes {number(missed)}."
     )
+    answer = "Missed ones: undecided; " if possible["missed_as_zero"] else "Missed ones are left out; "
+    answer += "false ones: undecided." if open_ else "false ones are left out."
     chances = [rows["random", rule, "pointing_game"]["value"] for rule in ("detected_and_present", "both_as_zero")]
     return Answer(
         "Where do missed and false classes go?",
@@ -164,6 +175,7 @@ def excluded(found: Found) -> Answer:
         "undetected classes are excluded; of false ones nothing is said",
         f"IG's IoU {number(base)}, missed as 0 {number(missed)}, false as 0 {number(false)}; "
         f"random's pointing game {number(chances[0])}, both as 0 {number(chances[1])}",
+        answer,
         verdict,
         PARTLY if open_ or possible["missed_as_zero"] else YES,
     )
