@@ -9,7 +9,7 @@
 experiment = "embedded"  # name of the experiment; its artefacts lie in runs/<experiment>
 seed = 2026  # seed of every random choice
 audit_clips = 12  # test soundscapes explained again: other target, other window
-audit_draws = 20000  # soundscapes planned for each reading of the polyphony filter
+audit_draws = 100000  # soundscapes planned for each reading of the polyphony filter
 
 # %%
 from igsed_core import notebook

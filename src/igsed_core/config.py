@@ -319,7 +319,7 @@ class Audit(StageParams):
     title: ClassVar[str] = "Audit of the paper"
 
     audit_clips: int = param(12, "test soundscapes explained again: other target, other window", low=1)
-    audit_draws: int = param(20000, "soundscapes planned for each reading of the polyphony filter", low=100)
+    audit_draws: int = param(100000, "soundscapes planned for each reading of the polyphony filter", low=100)
 
 
 @dataclass(frozen=True)

@@ -81,6 +81,7 @@ def fig3(found: Found) -> Answer:
             f"The curves of {curves} are no percentiles of a clip's frames: with {percent(worst['activity'], 1)} of "
             f"the frames active, {curve} cannot exceed {number(worst[CLIP])} at {worst['threshold']:.0f}"
         )
+        verdict += f" (it would take {percent(worst['needed'])})"
         ruled_out = bool(worst["value"] > worst[POOLED] + ROUNDING / 2)
         verdict += f", and {number(worst[POOLED])} as a percentile of all frames" if ruled_out else ""
         close = _apart(mine[nearest]) <= CLOSE
@@ -173,8 +174,8 @@ def excluded(found: Found) -> Answer:
         "Where do missed and false classes go?",
         "left out; missed count 0; false count 0; each model's own detections; every present class",
         "undetected classes are excluded; of false ones nothing is said",
-        f"IG's IoU {number(base)}, missed as 0 {number(missed)}, false as 0 {number(false)}; "
-        f"random's pointing game {number(chances[0])}, both as 0 {number(chances[1])}",
+        f"IG's IoU {number(base)}, with missed ones as zeros {number(missed)}, with false ones {number(false)}; "
+        f"random's pointing game {number(chances[0])}, with both {number(chances[1])}",
         answer,
         verdict,
         PARTLY if open_ or possible["missed_as_zero"] else YES,
