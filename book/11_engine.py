@@ -21,6 +21,7 @@ run = notebook.begin("engine", globals())
 from igsed_core import (
     classification,
     devices,
+    engine_example,
     engine_study,
     evaluation,
     figures,
@@ -69,13 +70,13 @@ explainer = maps.Explainer(
 
 # %%
 example = instances.index.iloc[0]
-path = engine_study.along_path(explainer, "test", example["clip"], example["label"], target=chosen.target)
+path = engine_example.along_path(explainer, "test", example["clip"], example["label"], target=chosen.target)
 files.write_table(run.dir / "path.csv", path)
 figures.score_along_path(
     path,
     {
         "gausslegendre": rules.points("gausslegendre", 50, 0.0)[0],
-        "db_midpoint": rules.points("db_midpoint", 16, float(engine_study.LEVELS[0]))[0],
+        "db_midpoint": rules.points("db_midpoint", 16, float(engine_example.LEVELS[0]))[0],
     },
 )
 
@@ -113,6 +114,13 @@ figures.score_along_path(
 # and $R_t = 2 \sum_f m_{t,f}\, v_{t,f}$ is an exact share of the score for each frame of 10 ms, $2\, m \odot v$ one for each
 # mel bin.
 #
+# The figure reads one attribution in these three ways: of mel bins, of frames, and of samples (summed over 10 ms). Frames
+# overlap and windows of samples do not, so the two curves differ in detail; all three add up to the same.
+
+# %%
+figures.readings(engine_example.readings(explainer, "test", example["clip"], example["label"], target=chosen.target))
+
+# %% [markdown]
 # **Decibels.** With $\alpha = 10^{s/20}$ and $\mathrm{d}\alpha = \tfrac{\ln 10}{20}\, \alpha\, \mathrm{d}s$
 #
 # ```{math}

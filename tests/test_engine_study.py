@@ -12,7 +12,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
-from igsed_core import audio, encoders, engine_study, heads, maps, soundscapes
+from igsed_core import audio, encoders, engine_example, engine_study, heads, maps, soundscapes
 from igsed_core.attribution import rules
 from igsed_core.attribution.decibel import MelPathIntegratedGradients
 from igsed_core.evaluation import Instances
@@ -133,7 +133,7 @@ def test_clips_that_are_done_are_not_explained_again(
 
 
 def test_the_path_leads_from_silence_to_the_clip(explainer: maps.Explainer) -> None:
-    path = engine_study.along_path(explainer, "test", "t0", "Hum", target="probability")
+    path = engine_example.along_path(explainer, "test", "t0", "Hum", target="probability")
     classifier = explainer.load()[0]
     clip = pd.DataFrame({"split": ["test"], "clip": ["t0"]})
     samples = torch.from_numpy(soundscapes.read_clips(explainer.soundscapes, clip)[0])
@@ -142,6 +142,14 @@ def test_the_path_leads_from_silence_to_the_clip(explainer: maps.Explainer) -> N
     assert path["score"].iloc[[0, -1]].tolist() == pytest.approx(ends, rel=1e-4)
     assert path["gain"].iloc[[0, -1]].tolist() == [0.0, 1.0]
     assert_allclose(rules.gain(path["level"].to_numpy()[1:]), path["gain"][1:])
+
+
+def test_each_reading_of_an_attribution_adds_up_to_the_same(explainer: maps.Explainer) -> None:
+    found = engine_example.readings(explainer, "test", "t0", "Hum", target="logit")
+    assert_allclose(found.frames, found.time_frequency.sum(axis=1), atol=1e-5)
+    assert found.samples.sum() == pytest.approx(found.frames.sum(), rel=1e-3)
+    assert found.frames.sum() == pytest.approx(found.change, rel=0.1)
+    assert len(found.samples) == 60
 
 
 def test_cosine() -> None:

@@ -15,6 +15,7 @@ from PIL import Image
 import result_tables
 from igsed_core import figures, paper
 from igsed_core.baselines import ScoresOverTime
+from igsed_core.engine_example import Readings
 from igsed_core.figures import sounds, style
 
 RATE = 32_000
@@ -73,6 +74,9 @@ def every_figure():
         "scores_over_time": figures.scores_over_time({"fw_ws": over_time}, "a", ["Cat"], EVENTS),
         "threshold_curves": figures.threshold_curves(pd.concat([elsewhere, result_tables.curves()]), split="test"),
         "main_result": figures.main_result(result_tables.detection(), paper.detection()),
+        "readings": figures.readings(
+            Readings(np.ones(12), np.full(12, 0.5), np.outer(np.linspace(-1, 1, 12), np.ones(4)), 6.0)
+        ),
         "score_along_path": figures.score_along_path(path, {"db_midpoint": np.array([0.05, 0.5, 1.0])}),
         "completeness_by_points": figures.completeness_by_points(result_tables.engine_study()),
         "localisation_by_points": figures.localisation_by_points(result_tables.engine_study()),

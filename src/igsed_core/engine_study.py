@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from igsed_core import files, frames, metrics, progress, thresholds
-from igsed_core.attribution.base import Attribution, Engine, score_function
+from igsed_core.attribution.base import Attribution, Engine
 from igsed_core.attribution.captum_ig import CaptumIntegratedGradients
 from igsed_core.attribution.decibel import TARGETS, MelPathIntegratedGradients
 from igsed_core.classifier import Classifier
@@ -35,7 +35,6 @@ RULES: dict[str, tuple[int, ...]] = {
 }
 BOTH_TARGETS = ("db_adaptive", 24)  # how logit and probability are compared
 CAPTUM = ("gausslegendre", 50)  # the paper's
-LEVELS = np.arange(-100.0, 1.0)  # dB; where the score along the path is shown
 
 COLUMNS = [
     *("clip", "label", "engine", "target", "rule", "n_points", "points", "completeness_error", "cosine", "iou"),
@@ -131,25 +130,6 @@ def compare(
         progress.expect("rules and engines", len(todo), seconds, item="clip", at_once=at_once)
     parallel_map(_study, todo, workers=workers, desc="rules and engines")
     return pd.concat([files.read_table(job.path) for job in jobs], ignore_index=True)
-
-
-def along_path(explainer: Explainer, split: str, clip: str, label: str, *, target: str) -> pd.DataFrame:
-    """Score of a class on the way from silence to a clip.
-
-    Returns
-    -------
-    pd.DataFrame
-        ``clip, label, level`` (dB re the clip), ``gain``, ``score``; the first row is silence.
-    """
-    classifier = explainer.load()[0]
-    waveform = explainer.waveform(split, clip)
-    gains = np.concatenate([[0.0], 10 ** (LEVELS / 20)])
-    score = score_function(classifier, target)
-    output = classifier.head.classes.index(label)
-    with torch.inference_mode():
-        scores = [float(score(gain * waveform[None])[0, output]) for gain in gains]
-    levels = [-np.inf, *LEVELS]
-    return pd.DataFrame({"clip": clip, "label": label, "level": levels, "gain": gains, "score": scores})
 
 
 @dataclass(frozen=True)

@@ -127,7 +127,7 @@ STAGES: dict[str, Stage] = {
             "engine",
             "11_engine",
             ("data_synthesis", "training", "integrated_gradients", "baselines", "threshold_sensitivity"),
-            ("engine_study.py",),
+            ("engine_study.py", "engine_example.py"),
         ),
         Stage(
             "audit",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from igsed_core.figures.audit import averages_of_paper, countings, energy_readings, sign_readings, threshold_readings
 from igsed_core.figures.conditions import by_condition
 from igsed_core.figures.diagram import block_diagram
-from igsed_core.figures.engine import completeness_by_points, localisation_by_points, score_along_path
+from igsed_core.figures.engine import completeness_by_points, localisation_by_points, readings, score_along_path
 from igsed_core.figures.explanations import attributions, completeness, methods_on_clip, scores_over_time
 from igsed_core.figures.faithfulness import deletion_and_insertion, occluded_split, shuffled_weights
 from igsed_core.figures.localiser import absence, ladder, parts_on_clip
@@ -45,6 +45,7 @@ __all__ = [
     "parts_on_clip",
     "per_class",
     "quality_against_cost",
+    "readings",
     "readings_of_methods",
     "rules_by_group",
     "rules_by_method",

@@ -11,8 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from igsed_core.engine_example import Readings
 from igsed_core.figures import style
 from igsed_core.figures.style import drawing
+from igsed_core.maps import STEP
 
 _RULES = {
     "gausslegendre": ("Gauss-Legendre, straight path", "#D55E00", "o"),
@@ -92,6 +94,27 @@ def localisation_by_points(study: pd.DataFrame) -> Figure:
             ax.set_ylim(0, 1.03)
         _plain_ticks(ax, study)
     fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    return fig
+
+
+@drawing
+def readings(found: Readings) -> Figure:
+    """One attribution over time and frequency, over frames and over samples, on one time axis."""
+    fig, axes = plt.subplots(2, 1, figsize=(style.WIDTH, 5.2), sharex=True, layout="constrained", height_ratios=(3, 2))
+    image, times = found.time_frequency.T, STEP * np.arange(len(found.frames))
+    most = float(np.quantile(np.abs(image), 0.999)) or 1.0
+    extent = (0.0, STEP * image.shape[1], 0.0, float(image.shape[0]))
+    shown = axes[0].imshow(
+        image, origin="lower", aspect="auto", extent=extent, cmap="RdBu_r", vmin=-most, vmax=most, interpolation="none"
+    )
+    fig.colorbar(shown, ax=axes[0], label="contribution to the score")
+    axes[0].set(ylabel="mel band")
+    axes[0].grid(False)
+    axes[1].plot(times, found.frames, color=style.IMPORTANCE, lw=1.4, label="frames")
+    axes[1].plot(STEP * np.arange(len(found.samples)), found.samples, color=style.INK, lw=0.8, label="samples, 10 ms")
+    axes[1].axhline(0, color=style.FAINT, lw=0.8)
+    axes[1].set(xlabel="time (s)", ylabel="contribution", xlim=(0, extent[1]))
+    axes[1].legend(loc="upper right")
     return fig
 
 

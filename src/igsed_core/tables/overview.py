@@ -92,7 +92,7 @@ def completeness_table(index: pd.DataFrame) -> pd.DataFrame:
                 "maps": len(group),
                 "median error": number(middle, 3),
                 "90th percentile": number(high, 3),
-                "points": f"{group['n_points'].mean():g}",
+                "points": f"{round(group['n_points'].mean(), 1):g}",
                 "seconds a map": number(group["seconds"].mean()),
             }
         )
