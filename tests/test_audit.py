@@ -544,3 +544,30 @@ def test_the_verdict_on_the_filter_follows_the_numbers(found: dict[str, pd.DataF
     assert "agree with the paper's numbers" in data_verdicts.overlap(agreed).verdict
     other = changed(none, "audit_overlap", {**ours, "filter": "chain"}, p_value=0.5)
     assert overlap.FILTERS["chain"] in data_verdicts.overlap(other).verdict
+
+
+def test_a_run_with_one_instance_and_one_event_a_clip_is_audited(
+    material: audit.Material, explainer: maps.Explainer, tmp_path: Path
+) -> None:
+    """As the smallest runs of the tests are: nothing divides by zero, every question has its verdict."""
+    predictions = material.predictions
+    one = predictions[
+        (predictions["clip"] != "t1") & ~((predictions["clip"] == "t0") & (predictions["label"] == "Hum"))
+    ]
+    synthesis = DataSynthesis(duration=SECONDS, events_max=1)
+    few = audit.gather(
+        material.data,
+        one,
+        material.maps,
+        material.scores,
+        synthesis=synthesis,
+        settings=ThresholdSensitivity(percentile_step=30.0, replicates=10),
+        seed=0,
+    )
+    assert len(few.splits["test"].index) == 1
+    small = audit.examine(few, explainer, synthesis, tmp_path, n_clips=1, draws=100, workers=1)
+    answers = tables.verdicts(small)
+    assert not answers.map(lambda text: "nan" in text).to_numpy().any()
+    for draw in (figures.threshold_readings, figures.energy_readings, figures.sign_readings, figures.countings):
+        figures.save(draw(small), tmp_path / "x.png")
+    assert len(tables.what_if_table(small, "window")) == 3
