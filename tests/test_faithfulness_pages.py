@@ -44,7 +44,7 @@ def test_curves_of_every_method() -> None:
     rows = [(m, "silence", k, s, 0.5) for m in METHODS for k in ("deletion", "insertion") for s in curves.SHARES]
     figure = figures.deletion_and_insertion(tidy(rows), replacement="silence")
     assert [text.get_text() for text in figure.legends[0].get_texts()] == [
-        *("Integrated Gradients (IG)", "CAM", "annotation")
+        *("Integrated Gradients (IG)", "CAM", "Annotation")
     ]
     assert [len(ax.lines) for ax in figure.axes] == [3, 3]
 

@@ -9,7 +9,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from igsed_core import methods
 from igsed_core.figures import style
 from igsed_core.figures.style import drawing
 
@@ -30,9 +29,7 @@ _ORDERS = {
     "harmful": ("most harmful (knows labels)", "#0072B2", "-"),
     "harmful_decided": ("most harmful to its own decisions", "#CC79A7", "--"),
 }
-_COLOURS = {"cam": "#009E73", "ixg": "#E69F00", "localiser": "#332288"}
-_OTHERS = ("#882255", "#117733", "#AA4499")
-_TITLES = {"truth": "annotation", "localiser": "Localiser"}
+_TITLES = {"truth": "Annotation", "localiser": "Localiser"}
 _UNITS = {"frames": "100 ms frames", "bins": "single mel bins"}
 
 
@@ -139,15 +136,12 @@ def _orders(ax: Axes, panel: pd.DataFrame) -> None:
 
 
 def look(method: str) -> tuple[str, str]:
-    """Colour and line of a method, the same in every figure."""
+    """Colour and line of a method, the annotation and the localiser among them."""
     if method == "truth":
         return style.INK, ":"
-    colours = {**_COLOURS, **style.COLOURS}
-    return colours.get(method, _OTHERS[sum(map(ord, method)) % len(_OTHERS)]), "-"
+    return style.FAMILIES["own"] if method == "localiser" else style.colour(method), "-"
 
 
 def title(method: str) -> str:
-    """Name of a method: of the main job, or of the registry."""
-    if method in _TITLES:
-        return _TITLES[method]
-    return methods.REGISTRY[method].title if method in methods.REGISTRY else style.name(method)
+    """Name of a method, the annotation and the localiser among them."""
+    return _TITLES.get(method) or style.name(method)

@@ -7,8 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from igsed_core import methods
-from igsed_core.figures.style import name
+from igsed_core.figures.faithfulness import title
 from igsed_core.tables.cells import by_key, with_interval
 
 _METRICS = {
@@ -42,8 +41,8 @@ def faithfulness_table(areas: pd.DataFrame, *, replacement: str) -> pd.DataFrame
     return pd.DataFrame(
         [
             {
-                "Method": _title(method),
-                **{title: with_interval(rows.get((method, metric))) for metric, title in _METRICS.items()},
+                "Method": title(method),
+                **{words: with_interval(rows.get((method, metric))) for metric, words in _METRICS.items()},
             }
             for method in dict.fromkeys(areas["method"])
         ]
@@ -66,10 +65,10 @@ def occlusion_table(occlusion: pd.DataFrame) -> pd.DataFrame:
         place = int(group["value"].to_numpy().argmax())
         best = group.to_dict("records")[place]
         loss = losses[(losses["unit"] == unit) & (losses["method"] == order)].to_dict("records")[place]
-        title, knows = _ORDERS[str(order)]
+        words, knows = _ORDERS[str(order)]
         rows.append(
             {
-                "What is replaced first": title,
+                "What is replaced first": words,
                 "unit": unit,
                 "knows labels": knows,
                 "best: replacement, share": f"{best['rule']}, {100 * best['threshold']:g} %",
@@ -84,9 +83,3 @@ def occlusion_table(occlusion: pd.DataFrame) -> pd.DataFrame:
 
 def _named(row: dict[Hashable, Any]) -> dict[str, Any]:
     return {str(column): value for column, value in row.items()}
-
-
-def _title(method: str) -> str:
-    if method == "truth":
-        return "Annotation"
-    return methods.REGISTRY[method].title if method in methods.REGISTRY else name(method)
