@@ -56,7 +56,8 @@ frames_of = {
     )
     for split, rows in data.clips.groupby("split")
 }
-head, fw_ws = (heads.load(run.input("training") / "heads" / f"{name}.safetensors") for name in ("clip_level", "fw_ws"))
+trained = {name: heads.load(run.input("training") / "heads" / f"{name}.safetensors") for name in heads.HEADS}
+head = trained["clip_level"]
 over_time = {
     **{name: baselines.ScoresOverTime.load(run.input("baselines") / f"{name}.npz") for name in ("fw_ws", "fw_ss")},
     "cam": baselines.framewise(head, features.concatenate([frames_of["validation"], frames_of["test"]])),
@@ -123,8 +124,7 @@ shifted = localiser_scores.shifted_cam(
 )
 training = frames_of["train"], features.targets(frames_of["train"], data.events, data.classes)
 decoded = localiser_study.decode(
-    head,
-    fw_ws,
+    trained,
     training,
     frames_of["test"],
     test,
@@ -247,8 +247,8 @@ tables.show(tables.durations_table(durations), caption="How long a class sounds:
 #
 # ## What each part adds
 #
-# Every step on the same test instances. Grey: the threshold (one number for all clips) is tuned on validation with time
-# labels; FW-SS was trained with them, too. Otsu and the hidden Markov model *in each clip* look at one clip's scores alone
+# Every step on the same test instances. Grey: time labels were used. They tune the threshold (one number for all clips) on
+# validation, or trained the detector (FW-SS), or both; the table says which. Otsu and the hidden Markov model *in each clip* look at one clip's scores alone
 # ({doc}`05_threshold_sensitivity` has the paper's rule).
 
 # %%
@@ -274,8 +274,8 @@ tables.show(tables.gains_table(differences), caption="Differences between means 
 # number of shifts follows from the evaluation frame (two steps in each), two densities a state from the two kinds of
 # frames that each holds. But those who chose this *kind* of model looked at its results on validation clips, which is a
 # use of time labels, if a mild one. What speaks against an over-fitted choice is that the same constants serve encoders and
-# sounds that have nothing in common: run this page with another sound bank and encoder and compare. FW-WS, decoded in the
-# same way, is on the ladder so that nobody mistakes the decoding's gain for the classifier's.
+# sounds that have nothing in common: run this page with another sound bank and encoder and compare. FW-WS and FW-SS, decoded in
+# the same way, are on the ladder so that nobody mistakes the decoding's gain for the classifier's.
 
 # %%
 run.finish(

@@ -277,7 +277,7 @@ def test_every_step_is_measured_shown_and_compared(tmp_path: Path) -> None:
     data = {split: Instances(index.assign(split=split), truth, scores) for split in ("validation", "test")}
     own = dict.fromkeys(
         [("cam", rule) for rule in (localiser_study.EVEN, localiser_study.ABSENCE, localiser_study.ABSENCE_HMM)]
-        + [localiser_study.LOCALISER, ("fw_ws", localiser_study.ABSENCE_HMM)],
+        + [localiser_study.LOCALISER, *((name, localiser_study.ABSENCE_HMM) for name in ("fw_ws", "fw_ss"))],
         truth - 0.5,
     )
     made = localiser_study.series(data, own, frame_length=0.1)

@@ -26,7 +26,7 @@ CAM, LOCALISER = ("cam", ABSENCE_HMM), ("shifted_cam", ABSENCE_HMM)
 PAIRS = (
     *((LOCALISER, ("ig", "percentile")), (LOCALISER, ("fw_ws", "share_of_maximum"))),
     *((LOCALISER, ("fw_ss", "share_of_maximum")), (LOCALISER, ("cam", "share_of_maximum"))),
-    (LOCALISER, ("fw_ws", ABSENCE_HMM)),
+    *((LOCALISER, ("fw_ws", ABSENCE_HMM)), (LOCALISER, ("fw_ss", ABSENCE_HMM))),
     *((("cam", ABSENCE), ("cam", EVEN)), (CAM, ("cam", ABSENCE)), (LOCALISER, CAM)),
 )
 DURATION_COLUMNS = ["class", "n_present", "n_absent", "n", "believed", "found", "true"]
@@ -58,7 +58,7 @@ def localise(models: Mapping[str, SoundModel], cam: Steps, labels: Sequence[str]
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
-    """The label-free decisions of one split.
+    """Decisions of one split against absence.
 
     Attributes
     ----------
@@ -79,8 +79,7 @@ class Decoded:
 
 
 def decode(
-    clip_level: Head,
-    fw_ws: Head,
+    heads: Mapping[str, Head],
     training: tuple[FeatureFrames, Targets],
     features: FeatureFrames,
     test: Instances,
@@ -94,8 +93,8 @@ def decode(
 
     Parameters
     ----------
-    clip_level, fw_ws
-        Heads trained with clip labels.
+    heads
+        ``clip_level``, ``fw_ws`` and ``fw_ss``; the last one alone was trained with time labels.
     training
         Feature frames of the training clips and their labels, of which those of clips alone are read.
     features
@@ -110,17 +109,18 @@ def decode(
         Seconds.
     """
     labels = [str(label) for label in test.index["label"]]
-    models = fit_classes(clip_level, *training, components=components)
-    alone = fit_classes(clip_level, *training, components=components, markov=False)
-    weak = fit_classes(fw_ws, *training, components=components)
-    cam = frame_logits(clip_level, features, test.index)
+    models = fit_classes(heads["clip_level"], *training, components=components)
+    alone = fit_classes(heads["clip_level"], *training, components=components, markov=False)
+    cam = frame_logits(heads["clip_level"], features, test.index)
     steps = {
         ("cam", EVEN): cam,
         ("cam", ABSENCE): localise(alone, cam, labels),
         CAM: localise(models, cam, labels),
         LOCALISER: localise(models, shifted, labels, shifts=shifts),
-        ("fw_ws", ABSENCE_HMM): localise(weak, frame_logits(fw_ws, features, test.index), labels),
     }
+    for name in ("fw_ws", "fw_ss"):
+        of_head = fit_classes(heads[name], *training, components=components)
+        steps[name, ABSENCE_HMM] = localise(of_head, frame_logits(heads[name], features, test.index), labels)
     n_frames = test.truth.shape[1]
     return Decoded(models, cam, steps, {key: of.to_frames(frame_length, n_frames) for key, of in steps.items()})
 

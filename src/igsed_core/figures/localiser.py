@@ -15,20 +15,22 @@ from numpy.typing import NDArray
 from igsed_core.figures import style
 from igsed_core.figures.style import drawing
 
-# (method, rule) -> name, and whether time labels tune its threshold
+NONE = "none"
+# (method, rule) -> name, and what time labels are used for
 LADDER = {
-    ("ig", "percentile"): ("IG, percentile of the clip (paper)", True),
-    ("ig", "share_of_maximum"): ("IG, share of its maximum", True),
-    ("fw_ws", "share_of_maximum"): ("FW-WS, share of its maximum", True),
-    ("fw_ss", "share_of_maximum"): ("FW-SS, share of its maximum", True),
-    ("cam", "share_of_maximum"): ("CAM, share of its maximum", True),
-    ("cam", "otsu"): ("CAM, Otsu in each clip", False),
-    ("cam", "logit_hmm"): ("CAM, hidden Markov in each clip", False),
-    ("cam", "even_odds"): ("CAM, probability above one half", False),
-    ("cam", "absence"): ("CAM, against absence, by frame", False),
-    ("cam", "absence_hmm"): ("CAM, against absence, in time", False),
-    ("shifted_cam", "absence_hmm"): ("Localiser: the same at shifts", False),
-    ("fw_ws", "absence_hmm"): ("FW-WS, against absence, in time", False),
+    ("ig", "percentile"): ("IG, percentile of the clip (paper)", "threshold"),
+    ("ig", "share_of_maximum"): ("IG, share of its maximum", "threshold"),
+    ("fw_ws", "share_of_maximum"): ("FW-WS, share of its maximum", "threshold"),
+    ("fw_ss", "share_of_maximum"): ("FW-SS, share of its maximum", "training, threshold"),
+    ("cam", "share_of_maximum"): ("CAM, share of its maximum", "threshold"),
+    ("cam", "otsu"): ("CAM, Otsu in each clip", NONE),
+    ("cam", "logit_hmm"): ("CAM, hidden Markov in each clip", NONE),
+    ("cam", "even_odds"): ("CAM, probability above one half", NONE),
+    ("cam", "absence"): ("CAM, against absence, by frame", NONE),
+    ("cam", "absence_hmm"): ("CAM, against absence, in time", NONE),
+    ("shifted_cam", "absence_hmm"): ("Localiser: the same at shifts", NONE),
+    ("fw_ws", "absence_hmm"): ("FW-WS, against absence, in time", NONE),
+    ("fw_ss", "absence_hmm"): ("FW-SS, against absence, in time", "training"),
 }
 OVER_TIME = {
     "winners": "share of the\nlogit",
@@ -126,7 +128,7 @@ def absence(table: pd.DataFrame, label: str) -> Figure:
 
 @drawing
 def ladder(table: pd.DataFrame, *, split: str = "test", average: str = "instance") -> Figure:
-    """IoU and pointing game of every step with intervals; colour says whether time labels tune the threshold.
+    """IoU and pointing game of every step with intervals; colour says whether time labels are used.
 
     Parameters
     ----------
@@ -142,8 +144,8 @@ def ladder(table: pd.DataFrame, *, split: str = "test", average: str = "instance
     for ax, metric in zip(axes, ("iou", "pointing_game"), strict=True):
         records = rows[rows["metric"] == metric].to_dict("records")
         of_metric = {(row["method"], row["rule"]): row for row in records}
-        for y, (key, (_, tuned)) in enumerate(steps.items()):
-            row, colour = of_metric[key], _WITH_TIME_LABELS if tuned else _WITHOUT
+        for y, (key, (_, used)) in enumerate(steps.items()):
+            row, colour = of_metric[key], _WITHOUT if used == NONE else _WITH_TIME_LABELS
             ax.plot([row["ci_low"], row["ci_high"]], [y, y], color=colour, lw=4, alpha=0.45, solid_capstyle="round")
             ax.plot(row["value"], y, "o", color=colour, ms=8, clip_on=False)
             ax.annotate(
@@ -163,7 +165,7 @@ def ladder(table: pd.DataFrame, *, split: str = "test", average: str = "instance
     for key, tick in zip(steps, axes[0].get_yticklabels(), strict=True):
         tick.set_fontweight("bold" if key == _OWN else "normal")
     handles = [
-        Line2D([], [], marker="o", color=_WITH_TIME_LABELS, lw=4, label="threshold tuned with time labels"),
+        Line2D([], [], marker="o", color=_WITH_TIME_LABELS, lw=4, label="time labels in training or threshold"),
         Line2D([], [], marker="o", color=_WITHOUT, lw=4, label="no time label"),
     ]
     fig.legend(handles=handles, loc="outside lower center", ncols=2)

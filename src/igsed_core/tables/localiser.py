@@ -33,14 +33,10 @@ def ladder_table(table: pd.DataFrame, *, split: str = "test", average: str = "in
         [
             {
                 "Scores and threshold": title,
-                "time labels": "threshold"
-                if tuned and method != "fw_ss"
-                else "training, threshold"
-                if tuned
-                else "none",
+                "time labels": used,
                 **{METRICS[metric]: with_interval(ours.get((method, rule, metric))) for metric in _METRICS},
             }
-            for (method, rule), (title, tuned) in LADDER.items()
+            for (method, rule), (title, used) in LADDER.items()
             if (method, rule, "iou") in ours
         ]
     )
