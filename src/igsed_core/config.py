@@ -253,9 +253,9 @@ class Methods(StageParams):
 
     methods: str = param("all", "methods of the registry igsed_core.methods, separated by commas; or 'all'")
     methods_validation_clips: int = param(
-        20, "validation soundscapes on which thresholds are chosen for each method (0: all)", low=0
+        16, "validation soundscapes on which thresholds are chosen for each method (0: all)", low=0
     )
-    methods_test_clips: int = param(40, "test soundscapes on which methods are compared (0: all)", low=0)
+    methods_test_clips: int = param(30, "test soundscapes on which methods are compared (0: all)", low=0)
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ def methods_quality(table: pd.DataFrame, *, split: str = "test") -> Figure:
             if row.kind in (PERCENTILE, SHARE):
                 mark |= {"markerfacecolor": "white"}
             ax.plot([row.ci_low, row.ci_high], [y, y], color=colour, lw=2.4, alpha=0.4, solid_capstyle="round")
-            ax.plot(row.value, y, color=colour, ls="none", zorder=5, **mark)  # type: ignore[arg-type]
+            ax.plot(row.value, y, color=colour, ls="none", zorder=5, clip_on=False, **mark)  # type: ignore[arg-type]
         ax.set(title=style.METRICS[metric], xlim=(0.4 if metric == "auroc" else 0, 1))
         ax.grid(axis="y", visible=False)
         for y in range(0, len(shown), 2):
@@ -156,34 +156,38 @@ def quality_against_cost(table: pd.DataFrame, cost: pd.DataFrame, *, split: str 
 
 
 def _label(ax: Axes, points: dict[str, tuple[float, float]]) -> None:
-    """Write each method's name beside its point, up or down where it would run into another."""
-    taken: list[tuple[float, float, float]] = []  # left, right, height of the names so far, in points of the page
-    to_page = 72 / ax.figure.dpi
-    where = {m: ax.transData.transform(xy) * to_page for m, xy in points.items()}
-    middle = float(ax.transAxes.transform((0.5, 0.5))[0]) * to_page
+    """Write each method's name near its point: the nearest place where it covers no point and no other name."""
+    to_page = 72 / ax.figure.dpi  # pixels -> points of the page
+    where = {method: tuple(ax.transData.transform(xy) * to_page) for method, xy in points.items()}
+    (left, bottom), (right, top) = ax.transAxes.transform([(0, 0), (1, 1)]) * to_page
+    gap, height = 7.0, 11.5
+    taken = [(x - 4, x + 4, y - 4, y + 4) for x, y in where.values()]  # boxes: left, right, bottom, top
     for method, (x, y) in sorted(where.items(), key=lambda item: -item[1][1]):
         text = style.name(method)
-        width, height = 5.2 * len(text), 11.5
-        right = x < middle
-        left_end = x + 7 if right else x - 7 - width
-        shift = 0.0
-        for step in (0, -1, 1, -2, 2, -3, 3, -4, 4, -5, 5, -6, 6):
-            shift = step * height
-            if all(
-                left_end + width < left or right_end < left_end or abs(y + shift - other) >= height
-                for left, right_end, other in taken
+        width = 6.0 * len(text)
+        places = [
+            (abs(step) + 0.5 * (side < 0), side, step * height / 2) for step in range(-24, 25) for side in (1, -1)
+        ]
+        for _, side, shift in sorted(places):
+            start = x + gap if side > 0 else x - gap - width
+            box = (start, start + width, y + shift - height / 2, y + shift + height / 2)
+            inside = left <= box[0] and box[1] <= right and bottom <= box[2] and box[3] <= top
+            if inside and not any(
+                box[0] < other[1] and other[0] < box[1] and box[2] < other[3] and other[2] < box[3] for other in taken
             ):
                 break
-        taken.append((left_end, left_end + width, y + shift))
+        else:
+            continue  # nowhere to put it: the table has the name
+        taken.append(box)
+        line = {"arrowstyle": "-", "color": "#BBBBBB", "lw": 0.7, "shrinkA": 0, "shrinkB": 4}
         ax.annotate(
             *(text, points[method]),
-            xytext=(7 if right else -7, shift),
+            xytext=(side * gap, shift),
             textcoords="offset points",
-            ha="left" if right else "right",
+            ha="left" if side > 0 else "right",
             va="center",
-            fontsize=10,
             color=_colour(method),
-            arrowprops={"arrowstyle": "-", "color": "#BBBBBB", "lw": 0.6} if shift else None,
+            arrowprops={**line, "relpos": (0 if side > 0 else 1, 0.5)} if abs(shift) > height / 2 else None,
         )
 
 
@@ -214,7 +218,7 @@ def methods_per_class(table: pd.DataFrame, *, split: str = "test") -> Figure:
                 text = f"{100 * value:.0f}"
                 ax.text(x, y, text, ha="center", va="center", color="white" if value < 0.6 else style.INK)
         ax.set_title(_RULES[kind])
-        ax.set_xticks(range(len(classes)), [style.class_name(c) for c in classes], rotation=60, ha="right")
+        ax.set_xticks(range(len(classes)), [style.class_name(c) for c in classes], rotation=90)
         ax.grid(visible=False)
     axes[0].set_yticks(range(len(shown)), [style.name(method) for method in shown])
     if image is not None:
@@ -247,8 +251,10 @@ def readings_of_methods(table: pd.DataFrame, *, split: str = "test") -> Figure:
                 ends = [row["ci_low"], row["ci_high"]]
                 ax.plot(ends, [y + offset] * 2, color=colour, lw=2, alpha=0.3, solid_capstyle="round")
                 face = colour if own else "white"
-                ax.plot(row["value"], y + offset, mark, color=colour, markerfacecolor=face, ms=5.5, zorder=5)
-        ax.set(title=title, xlim=(0.2 if metric == "auroc" else 0, 1))
+                ax.plot(
+                    row["value"], y + offset, mark, color=colour, markerfacecolor=face, ms=5.5, zorder=5, clip_on=False
+                )
+        ax.set(title=title, xlim=(0.2 if metric == "auroc" else 0, 1), xticks=np.arange(0.2, 1.1, 0.2))
         ax.grid(axis="y", visible=False)
         for y in range(0, len(shown), 2):
             ax.axhspan(y - 0.5, y + 0.5, color="#F6F6F6", lw=0, zorder=0)

@@ -21,7 +21,7 @@ from igsed_core.methods.surrogate import Surrogate
 
 # A line a method: name -> how it is made, what it is called, its family, how its sign is read.
 REGISTRY: dict[str, Entry] = {
-    "ig_captum": Entry(partial(IntegratedGradients, "captum"), "IG, Captum (paper)", "path"),
+    "ig_captum": Entry(partial(IntegratedGradients, "captum", internal_batch=5), "IG, Captum (paper)", "path"),
     "ig_db": Entry(partial(IntegratedGradients, "mel_path"), "IG, decibel path", "path"),
     "expected_gradients": Entry(ExpectedGradients, "Expected gradients", "path"),
     "saliency": Entry(Saliency, "Saliency", "gradient"),
