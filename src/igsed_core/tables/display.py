@@ -67,7 +67,7 @@ def show(
 def _page_element(
     table: pd.DataFrame, caption: str | None, paging: int, search: bool, name: str, kind: str = "igsed-table"
 ) -> str:
-    plain = table.to_html(index=False, border=0, classes=f"display compact {kind}", justify="left")
+    plain = table.to_html(index=False, border=0, na_rep="", classes=f"display compact {kind}", justify="left")
     if caption:
         start = plain.index(">") + 1
         plain = f"{plain[:start]}<caption>{html.escape(caption)}</caption>{plain[start:]}"
