@@ -368,3 +368,12 @@ def test_real_bank(tmp_path: Path) -> None:
         active = np.any([(seconds >= e.onset) & (seconds < e.offset) for e in events.itertuples()], axis=0)
         level = 10 * np.log10(np.mean(row[active] ** 2) / np.mean(row[~active] ** 2))
         assert 5.0 < level < 40.0
+
+
+def test_validation_and_test_sets_alone(bank: soundbank.SoundBank, tmp_path: Path) -> None:
+    """Without a training set the others are what they would be with one."""
+    alone = generate(bank, tmp_path / "alone", n_train=0)
+    whole = generate(bank, tmp_path / "whole")
+    assert set(alone.clips["split"]) == {"validation", "test"}
+    held_out = whole.clips[whole.clips["split"] != "train"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(alone.clips, held_out)

@@ -18,7 +18,7 @@ LAST = stages.downstream("threshold_sensitivity")
 AFTER_TRAINING = ALL - {"data_synthesis"}
 # Modules that change no result: how things are run, written, shown on the way.
 INFRASTRUCTURE = {
-    *("assets", "fetching", "config", "errors", "files", "parallel", "paths", "progress", "stages"),
+    *("assets", "fetching", "config", "devices", "errors", "files", "parallel", "paths", "progress", "stages"),
     *("_torchaudio", "_zennit"),  # doors to libraries
 }
 OUTSIDE = ("soundbank", "weights", "recordings")  # paths: below
@@ -84,6 +84,9 @@ OTHER = {
     "percentile_max": 95.0,
     "percentile_step": 2.0,
     "replicates": 50,
+    "seeds": "5, 6",
+    "seeds_training_data": True,
+    "seeds_points": 3,
 }
 
 
@@ -145,6 +148,7 @@ def test_each_parameter_makes_its_stage_and_those_after_it_stale(name: str) -> N
         ("metrics.py", AFTER_TRAINING),  # Table I is computed with the training
         ("attribution/captum_ig.py", {"integrated_gradients", "threshold_sensitivity", *LAST}),
         ("engine_study.py", {"engine"}),
+        ("seed_study.py", {"seeds"}),
         ("threshold_rules.py", {"threshold_rules", "methods", "localiser", "conditions"}),
         ("baselines.py", {"baselines", "threshold_sensitivity", *LAST}),
         ("training.py", AFTER_TRAINING),

@@ -333,6 +333,36 @@ class Localiser(StageParams):
     pooling_clips: int = param(12, "test soundscapes explained with the mean over time for the maximum, too", low=1)
 
 
+@dataclass(frozen=True)
+class SeedStudy(StageParams):
+    """The main job under other seeds of training and of data (not in the paper)."""
+
+    title: ClassVar[str] = "Seeds"
+
+    seeds: str = param("2027, 2028", "further seeds, by commas; a single one in a parameter file is quoted")
+    seeds_training_data: bool = param(
+        False, "draw the training soundscapes anew, too: a whole run more for each of the seeds"
+    )
+    seeds_points: int = param(4, "points of rule db_midpoint in this study; 0: rule and points of the main job", low=0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        numbers = [text.strip() for text in self.seeds.split(",")]
+        self.require(
+            all(text.isdecimal() for text in numbers),
+            f"parameter 'seeds' is {self.seeds!r}: write whole numbers, by commas, for instance '2027, 2028'",
+        )
+        self.require(
+            len({self.seed, *self.further_seeds}) == 1 + len(numbers),
+            f"parameter 'seeds' is {self.seeds!r}: each must differ from the others and from 'seed' ({self.seed})",
+        )
+
+    @property
+    def further_seeds(self) -> tuple[int, ...]:
+        """The numbers in ``seeds``."""
+        return tuple(int(text) for text in self.seeds.split(","))
+
+
 STAGE_PARAMS: dict[str, type[StageParams]] = {
     "data_synthesis": DataSynthesis,
     "training": Training,
@@ -345,6 +375,7 @@ STAGE_PARAMS: dict[str, type[StageParams]] = {
     "faithfulness": Faithfulness,
     "conditions": Conditions,
     "engine": EngineStudy,
+    "seeds": SeedStudy,
     "audit": Audit,
     "localiser": Localiser,
 }

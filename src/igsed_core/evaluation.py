@@ -85,7 +85,7 @@ class Measured:
     """
 
     index: pd.DataFrame
-    thresholds: NDArray[np.float64]
+    thresholds: NDArray[np.floating]
     values: dict[str, dict[str, NDArray[np.float64]]]
 
 
@@ -167,7 +167,7 @@ def instances(
     return Instances(index, truth, by_method)
 
 
-def measure(data: Instances, grid: NDArray[np.float64]) -> Measured:
+def measure(data: Instances, grid: NDArray[np.floating]) -> Measured:
     """Compute every metric of every method and instance at every percentile threshold."""
     values = {}
     for method, scores in data.scores.items():

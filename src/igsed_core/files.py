@@ -66,7 +66,7 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
 
 TEXT_COLUMNS = (
     *("clip", "label", "class", "split", "method", "rule", "other_method", "other_rule", "average", "metric"),
-    *("experiment", "source_file"),
+    *("experiment", "source_file", "varied"),
 )
 
 

@@ -59,6 +59,8 @@ TABLES = {
     "localiser_pooling": ("localiser", "how few frames of an event each method is about"),
     "localiser_mean_pooling": ("localiser", "the same with the mean over time for the maximum"),
     "localiser_durations": ("localiser", "how long each class lasts, as believed, found and true"),
+    "seeds": ("seeds", "each method under other seeds of training and of data, at its own thresholds"),
+    "seeds_spread": ("seeds", "mean and standard deviation over seeds"),
 }
 
 

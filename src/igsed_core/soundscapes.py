@@ -143,7 +143,7 @@ def generate(
     spec : SoundscapeSpec
         Distribution of the soundscapes.
     n_train, n_eval : int
-        Soundscapes before the removal.
+        Soundscapes before the removal; 0 for no training set.
     seed : int
         Seed of every choice.
     out_dir : Path
@@ -167,7 +167,7 @@ def generate(
     drawn = draw(bank, spec, pool="train", n=n_train, seed=seed) + draw(bank, spec, pool="eval", n=n_eval, seed=seed)
     kept = [plan for plan in drawn if plan.polyphony <= spec.max_polyphony]
     splits = assign_splits(kept)
-    for split in SPLITS:
+    for split in SPLITS if n_train else SPLITS[1:]:
         if split not in splits:
             raise IgsedError(
                 f"no soundscape is left for {split}: {len(drawn) - len(kept)} of {len(drawn)} have more than "

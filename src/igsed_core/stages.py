@@ -130,6 +130,12 @@ STAGES: dict[str, Stage] = {
             ("engine_study.py", "engine_example.py"),
         ),
         Stage(
+            "seeds",
+            "12_seeds",
+            ("data_synthesis", "training", "integrated_gradients", "baselines", "threshold_sensitivity"),
+            ("seed_study.py",),
+        ),
+        Stage(
             "audit",
             "13_audit",
             ("data_synthesis", "training", "integrated_gradients", "baselines", "threshold_sensitivity"),

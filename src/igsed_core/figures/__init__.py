@@ -18,6 +18,7 @@ from igsed_core.figures.methods import (
 )
 from igsed_core.figures.results import loss_curves, main_result, per_class, threshold_curves
 from igsed_core.figures.rules import rules_by_group, rules_by_method, rules_on_clip
+from igsed_core.figures.seeds import seeds
 from igsed_core.figures.sounds import contact_sheet, soundscape, soundscape_statistics
 from igsed_core.figures.style import save
 
@@ -53,6 +54,7 @@ __all__ = [
     "save",
     "score_along_path",
     "scores_over_time",
+    "seeds",
     "shuffled_weights",
     "sign_readings",
     "soundscape",

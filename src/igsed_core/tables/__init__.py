@@ -35,6 +35,7 @@ from igsed_core.tables.results import (
     thresholds_table,
     values_table,
 )
+from igsed_core.tables.seeds import seeds_table, varied_table
 from igsed_core.tables.threshold_rules import by_rule, ceilings, postprocessing, rule_overview
 from igsed_core.tables.verdicts import verdict, verdicts, verdicts_table
 
@@ -66,6 +67,7 @@ __all__ = [
     "postprocessing",
     "rule_overview",
     "rules_table",
+    "seeds_table",
     "show",
     "soundscapes_table",
     "table_1",
@@ -75,6 +77,7 @@ __all__ = [
     "thresholds_of_table_2",
     "thresholds_table",
     "values_table",
+    "varied_table",
     "verdict",
     "verdicts",
     "verdicts_table",

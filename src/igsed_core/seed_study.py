@@ -1,0 +1,299 @@
+"""How much results owe to chance: the experiment again under other seeds of training and of data."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from igsed_core import (
+    attribution,
+    baselines,
+    classification,
+    config,
+    devices,
+    encoders,
+    evaluation,
+    features,
+    files,
+    heads,
+    maps,
+    paths,
+    soundbank,
+    soundscapes,
+    summaries,
+    training,
+)
+from igsed_core.baselines import ScoresOverTime
+from igsed_core.features import FeatureFrames
+from igsed_core.heads import Head
+from igsed_core.soundscapes import SoundscapeSet
+from igsed_core.thresholds import percentile_grid
+
+MAIN, TRAINING, DATA, BOTH = "main", "training", "data", "both"
+# In the column `varied`, with what another seed draws anew.
+VARIED = {
+    MAIN: "nothing: the seeds of the main job",
+    TRAINING: "initial weights and order of the batches of the three heads; random scores",
+    DATA: "validation and test soundscapes, from the same sounds; random scores",
+    BOTH: "all soundscapes, from the same sounds; heads; random scores",
+}
+RULE = "db_midpoint"  # of Integrated Gradients where `seeds_points` is not 0
+HELD_OUT = ("validation", "test")
+COLUMNS = ["varied", "seed", *summaries.COLUMNS]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The parameters that the stages of the main job ran with, and where its artefacts lie."""
+
+    data: config.DataSynthesis
+    training: config.Training
+    attribution: config.IntegratedGradients
+    baselines: config.Baselines
+    evaluation: config.ThresholdSensitivity
+    data_dir: Path
+    training_dir: Path
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One repetition: what is varied, and the seed that it is varied with."""
+
+    varied: str
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Name of its folder."""
+        return f"{self.varied}_{self.seed}"
+
+
+def variants(seed: int, further: Sequence[int], *, training_data: bool) -> list[Variant]:
+    """List what is computed: the main job's seed first, then each kind under each further seed.
+
+    Parameters
+    ----------
+    seed
+        Of the main job.
+    further
+        Other seeds.
+    training_data
+        Whether everything is drawn anew as well, the training soundscapes included.
+    """
+    kinds = (TRAINING, DATA, BOTH) if training_data else (TRAINING, DATA)
+    return [Variant(MAIN, seed), *(Variant(kind, other) for kind in kinds for other in further)]
+
+
+def study(
+    recipe: Recipe, seed: int, further: Sequence[int], out_dir: Path, *, training_data: bool, n_points: int
+) -> pd.DataFrame:
+    """Repeat data, training, baselines, attribution and evaluation; what is finished is not done again.
+
+    Parameters
+    ----------
+    recipe
+        The main job.
+    seed, further, training_data
+        See :func:`variants`.
+    out_dir
+        A folder a variant is kept here.
+    n_points
+        Points of Integrated Gradients, by the rule :data:`RULE`; 0 takes rule and points of the main job. The
+        main job's seed is computed again in the same way, so that nothing but seeds varies.
+
+    Returns
+    -------
+    pd.DataFrame
+        ``varied, seed`` and the columns of :data:`igsed_core.summaries.COLUMNS`; every method on the test split at
+        the thresholds that this variant's own validation split chose.
+    """
+    if n_points:
+        cheap = dataclasses.replace(recipe.attribution, engine="mel_path", rule=RULE, n_points=n_points)
+        recipe = dataclasses.replace(recipe, attribution=cheap)
+    tables = []
+    for variant in variants(seed, further, training_data=training_data):
+        path = out_dir / f"{variant.name}.csv"
+        if not path.exists():
+            files.write_table(path, _measure(recipe, variant, out_dir / variant.name))
+        tables.append(files.read_table(path))
+    return pd.concat(tables, ignore_index=True)
+
+
+def spread(found: pd.DataFrame) -> pd.DataFrame:
+    """Mean and standard deviation over seeds, for each way to vary them; the main job's seed is one of each.
+
+    Parameters
+    ----------
+    found
+        From :func:`study`.
+
+    Returns
+    -------
+    pd.DataFrame
+        ``varied`` and the columns of :data:`igsed_core.summaries.COLUMNS`, less the threshold: ``value`` and ``std``
+        (with Bessel's correction; NaN for one seed) are over ``n`` seeds, ``ci_low`` and ``ci_high`` are the interval
+        of the main job's seed, from the bootstrap over clips.
+    """
+    key = ["split", "method", "rule", "metric", "class", "average"]
+    main = found[found["varied"] == MAIN]
+    intervals = main.set_index(key)[["ci_low", "ci_high"]]
+    parts = []
+    for varied in dict.fromkeys(found["varied"]):
+        if varied == MAIN:
+            continue
+        rows = pd.concat([main, found[found["varied"] == varied]])
+        over = rows.groupby(key, sort=False)["value"].agg(value="mean", n="count", std="std")
+        parts.append(over.join(intervals).reset_index().assign(varied=varied))
+    columns = ["varied", *(name for name in summaries.COLUMNS if name != "threshold")]
+    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+
+
+def _measure(recipe: Recipe, variant: Variant, out_dir: Path) -> pd.DataFrame:
+    """Everything from sounds to metrics under a variant's seeds."""
+    data = _soundscapes(recipe, variant, out_dir / "soundscapes")
+    frames_of = _features(recipe, variant, data, out_dir)
+    trained = _heads(recipe, variant, data, frames_of, out_dir)
+    classes = trained["clip_level"].classes
+    events = data.events[data.events["label"].isin(classes)]  # few soundscapes may have taught fewer classes
+    predictions = classification.predict_splits(
+        trained,
+        {split: (frames_of[split], features.targets(frames_of[split], events, classes)) for split in HELD_OUT},
+        threshold=recipe.training.probability_threshold,
+    )
+    explainer = maps.Explainer(
+        encoder=recipe.training.encoder,
+        weights=recipe.training.weights,
+        head=_heads_dir(recipe, variant, out_dir) / "clip_level.safetensors",
+        soundscapes=data.root,
+        engine=recipe.attribution.engine,
+        options=tuple(attribution.options(recipe.attribution).items()),
+        device=str(devices.choose(recipe.attribution.ig_device)),
+    )
+    detected = classification.detected_pairs(predictions)
+    attributions = maps.compute(explainer, detected, out_dir / "maps", workers=recipe.attribution.ig_workers)
+    extracted = features.concatenate(frames_of[split] for split in HELD_OUT)
+    over_time = _baselines(recipe, variant, data, extracted, trained)
+    instances = {
+        split: evaluation.instances(
+            predictions,
+            events,
+            attributions,
+            over_time,
+            split=split,
+            duration=recipe.data.duration,
+            frame_length=recipe.evaluation.frame_length,
+            min_coverage=recipe.evaluation.min_coverage,
+            reading=recipe.evaluation.reading,
+            seed=variant.seed,
+        )
+        for split in HELD_OUT
+    }
+    grid = percentile_grid(
+        recipe.evaluation.percentile_min, recipe.evaluation.percentile_max, recipe.evaluation.percentile_step
+    )
+    measured = {split: evaluation.measure(one, grid) for split, one in instances.items()}
+    chosen = evaluation.optimal_thresholds(measured["validation"])
+    series = evaluation.at_thresholds(measured["test"], chosen)
+    table = summaries.summarise(
+        measured["test"].index, series, replicates=recipe.evaluation.replicates, seed=variant.seed
+    )
+    return table.assign(varied=variant.varied, seed=variant.seed)[COLUMNS]
+
+
+def _soundscapes(recipe: Recipe, variant: Variant, out_dir: Path) -> SoundscapeSet:
+    """The main job's soundscapes, or others mixed from the same sounds."""
+    if variant.varied in (MAIN, TRAINING):
+        return soundscapes.load(recipe.data_dir)
+    p = recipe.data
+    bank = soundbank.prepare(
+        p.soundbank,
+        seed=p.seed,
+        sample_rate=p.sample_rate,
+        cache_dir=paths.data_dir() / "soundbanks",
+        workers=p.workers,
+        n_train=p.bank_train_files,
+        n_eval=p.bank_eval_files,
+        n_background=p.bank_backgrounds,
+        background_source=p.background_source,
+    )
+    names = [field.name for field in dataclasses.fields(soundscapes.SoundscapeSpec)]
+    return soundscapes.generate(
+        bank,
+        soundscapes.SoundscapeSpec(**{name: getattr(p, name) for name in names}),
+        n_train=p.n_train if variant.varied == BOTH else 0,
+        n_eval=p.n_eval,
+        seed=variant.seed,
+        out_dir=out_dir,
+        workers=p.workers,
+    )
+
+
+def _features(recipe: Recipe, variant: Variant, data: SoundscapeSet, out_dir: Path) -> dict[str, FeatureFrames]:
+    """Feature frames by split: those that the main job kept, or new ones."""
+    folder = recipe.training_dir if variant.varied in (MAIN, TRAINING) else out_dir
+    encoder = encoders.load(recipe.training.encoder, recipe.training.weights, recipe.training.window)
+    device = devices.choose(recipe.training.device)
+    splits = HELD_OUT if variant.varied in (MAIN, DATA) else soundscapes.SPLITS
+    return {
+        split: features.extract(
+            encoder,
+            data.root,
+            data.clips[data.clips["split"] == split],
+            folder / "features" / split,
+            device=device,
+        )
+        for split in splits
+    }
+
+
+def _heads_dir(recipe: Recipe, variant: Variant, out_dir: Path) -> Path:
+    return (recipe.training_dir if variant.varied in (MAIN, DATA) else out_dir) / "heads"
+
+
+def _heads(
+    recipe: Recipe, variant: Variant, data: SoundscapeSet, frames_of: dict[str, FeatureFrames], out_dir: Path
+) -> dict[str, Head]:
+    """The main job's heads, or those trained from another seed."""
+    folder = _heads_dir(recipe, variant, out_dir)
+    if variant.varied in (TRAINING, BOTH):
+        learned, checked = (
+            (frames_of[split], features.targets(frames_of[split], data.events, data.classes))
+            for split in ("train", "validation")
+        )
+        for name in heads.HEADS:
+            result = training.train(
+                name,
+                learned,
+                checked,
+                data.classes,
+                learning_rate=recipe.training.learning_rate,
+                batch_size=recipe.training.batch_size,
+                epochs=recipe.training.epochs,
+                patience=recipe.training.patience,
+                seed=variant.seed,
+            )
+            heads.save(result.head, name, folder / f"{name}.safetensors")
+    return {name: heads.load(folder / f"{name}.safetensors") for name in heads.HEADS}
+
+
+def _baselines(
+    recipe: Recipe,
+    variant: Variant,
+    data: SoundscapeSet,
+    extracted: FeatureFrames,
+    trained: dict[str, Head],
+) -> dict[str, ScoresOverTime]:
+    held_out = data.clips[data.clips["split"].isin(HELD_OUT)]
+    classes = trained["clip_level"].classes
+    result = {name: baselines.framewise(trained[name], extracted) for name in ("fw_ws", "fw_ss")}
+    result["random"] = baselines.random_scores(
+        extracted.clips, classes, duration=recipe.data.duration, seed=variant.seed
+    )
+    result["energy"] = baselines.energy(
+        data.root, held_out, classes, sample_rate=recipe.data.sample_rate, reading=recipe.baselines.energy
+    )
+    return result
