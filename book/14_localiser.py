@@ -272,8 +272,9 @@ tables.show(tables.gains_table(differences), caption="Differences between means 
 #
 # No time label enters the encoder, the head, the models, their parameters or the line at 0, and no constant was tuned: the
 # number of shifts follows from the evaluation frame (two steps in each), two densities a state from the two kinds of
-# frames that each holds. But those who chose this *kind* of model looked at its results on validation clips, which is a
-# use of time labels, if a mild one. What speaks against an over-fitted choice is that the same constants serve encoders and
+# frames that each holds. But those who chose this *kind* of model looked at its results on validation clips, and settled
+# details (how a shifted copy ends, when the fit ends) after a first look at test clips. Both are a use of time labels, if a
+# mild one. What speaks against an over-fitted choice is that the same constants serve encoders and
 # sounds that have nothing in common: run this page with another sound bank and encoder and compare. FW-WS and FW-SS, decoded in
 # the same way, are on the ladder so that nobody mistakes the decoding's gain for the classifier's.
 
