@@ -80,18 +80,21 @@ explainer = maps.Explainer(
 # Each is one small file behind one interface, from a well-kept library where one serves; {doc}`add_a_method` shows how to
 # add another.
 #
-# - **Gradient.** *Saliency*, the size of the gradient, on the log-mel map and on the waveform; *SmoothGrad*, its mean over
-#   noisy copies; *input x gradient*, on both.
-# - **Path.** *Integrated Gradients* as the run computed it ({doc}`03_integrated_gradients`), by Captum as in the paper, and
-#   over decibels ({doc}`11_engine`); *expected gradients*, whose baseline is not silence but real background, drawn from
-#   the quietest tenth of the clip's own frames.
-# - **Propagation.** *DeepLift* by Captum, with that background as its reference; *LRP* by zennit with the rules epsilon and
-#   gamma and a composite (flat, z-plus, epsilon). Batch normalisation is folded first; the maximum over time gives
-#   everything to the frame that won; channel attention passes relevance on.
-# - **Activation.** *CAM*, the clip-level head applied to each feature frame; *Grad-CAM* and *Layer-CAM* on the last feature
-#   map.
-# - **Perturbation.** *Occlusion* of 100 ms at a time by silence, by background or by the clip's mean, and of 0.5 s by
-#   background; *LIME* and *KernelSHAP*, linear models of randomly hidden segments.
+# - **Gradient.** *Saliency* {cite:p}`simonyan2014deep`, the size of the gradient, on the log-mel map and on the waveform;
+#   *SmoothGrad* {cite:p}`smilkov2017smoothgrad`, its mean over noisy copies; *input x gradient*, on both.
+# - **Path.** *Integrated Gradients* {cite:p}`sundararajan2017axiomatic` as the run computed it
+#   ({doc}`03_integrated_gradients`), by Captum as in the paper, and over decibels ({doc}`11_engine`); *expected gradients*
+#   {cite:p}`erion2021improving`, whose baseline is not silence but real background, drawn from the quietest tenth of the
+#   clip's own frames.
+# - **Propagation.** *DeepLift* {cite:p}`shrikumar2017learning` by Captum {cite:p}`kokhlikyan2020captum`, with that background
+#   as its reference; *LRP* {cite:p}`bach2015pixel` by zennit {cite:p}`anders2021zennit` with the rules epsilon and gamma and
+#   a composite (flat, z-plus, epsilon). Batch normalisation is folded first; the maximum over time gives everything to the
+#   frame that won; channel attention passes relevance on.
+# - **Activation.** *CAM* {cite:p}`zhou2016learning`, the clip-level head applied to each feature frame; *Grad-CAM*
+#   {cite:p}`selvaraju2020gradcam` and *Layer-CAM* {cite:p}`jiang2021layercam` on the last feature map.
+# - **Perturbation.** *Occlusion* {cite:p}`zeiler2014visualizing` of 100 ms at a time by silence, by background or by the
+#   clip's mean, and of 0.5 s by background; *LIME* {cite:p}`ribeiro2016why` and *KernelSHAP* {cite:p}`lundberg2017unified`,
+#   linear models of randomly hidden segments, as in {cite:t}`bolanos2025benchmarking`.
 # - **This project's.** {doc}`14_localiser` explains it, with more than its map.
 #
 # Gradients, paths and propagation end at samples or mel bins; their importance over time is the mean over 10 ms or over the
