@@ -25,11 +25,11 @@ def rules_table(study: pd.DataFrame) -> pd.DataFrame:
         From :func:`igsed_core.engine_study.compare`; engine ``mel_path`` is shown.
     """
     rows = []
-    for (rule, _), group in study[study["engine"] == "mel_path"].groupby(["rule", "n_points"], sort=False):
+    for (rule, n_points), group in study[study["engine"] == "mel_path"].groupby(["rule", "n_points"], sort=False):
         middle, high = group["completeness_error"].quantile([0.5, 0.9])
         rows.append(
             {
-                "Rule": _NAMES.get(str(rule), str(rule)),
+                "Rule": _NAMES.get(str(rule), str(rule)) + (f", at most {n_points}" if rule == "db_adaptive" else ""),
                 "points": f"{group['points'].mean():.3g}",
                 "median error": number(middle, 3),
                 "90th percentile": number(high, 3),
