@@ -119,7 +119,9 @@ instances = method_study.with_methods(references, explained)
 
 # %%
 example = instances["test"].first_of(method_study.example_clip(instances["test"]))
-figures.every_method_on_clip(example.truth, example.scores, frame_length=evaluated.frame_length, label=example.label)
+figures.methods_on_clip(
+    example.truth, example.scores, frame_length=evaluated.frame_length, label=example.label, height=0.38
+)
 
 # %% [markdown]
 # ## Quality

@@ -163,7 +163,7 @@ def test_figures_and_table_show_every_method(data, explained, judged, summary, c
         figures.quality_against_cost(summary, cost),
         figures.methods_per_class(by_class),
         figures.readings_of_methods(readings),
-        figures.every_method_on_clip(example.truth, example.scores, frame_length=0.1, label="Bell"),
+        figures.methods_on_clip(example.truth, example.scores, frame_length=0.1, label="Bell", height=0.4),
     ]
     for figure in drawn:
         figure.canvas.draw()

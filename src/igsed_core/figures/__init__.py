@@ -10,7 +10,6 @@ from igsed_core.figures.explanations import attributions, completeness, methods_
 from igsed_core.figures.faithfulness import deletion_and_insertion, occluded_split, shuffled_weights
 from igsed_core.figures.localiser import absence, ladder, parts_on_clip
 from igsed_core.figures.methods import (
-    every_method_on_clip,
     methods_per_class,
     methods_quality,
     quality_against_cost,
@@ -34,7 +33,6 @@ __all__ = [
     "countings",
     "deletion_and_insertion",
     "energy_readings",
-    "every_method_on_clip",
     "ladder",
     "localisation_by_points",
     "loss_curves",

@@ -145,7 +145,12 @@ def completeness(index: pd.DataFrame) -> Figure:
 
 @drawing
 def methods_on_clip(
-    truth: NDArray[np.bool_], scores: dict[str, NDArray[np.floating]], *, frame_length: float, label: str
+    truth: NDArray[np.bool_],
+    scores: dict[str, NDArray[np.floating]],
+    *,
+    frame_length: float,
+    label: str,
+    height: float = 0.75,
 ) -> Figure:
     """One instance as every method sees it: scores over evaluation frames, each over its own maximum.
 
@@ -159,17 +164,21 @@ def methods_on_clip(
         In seconds.
     label
         Class of the instance.
+    height
+        Of a method's panel in inches; low ones have their name on one line and no scale.
     """
+    low = height < 0.6
     edges = frame_length * np.arange(len(truth) + 1)
     fig, axes = plt.subplots(
-        len(scores), figsize=(style.WIDTH, 0.75 * len(scores) + 1.1), sharex=True, layout="constrained", squeeze=False
+        len(scores), figsize=(style.WIDTH, height * len(scores) + 1.1), sharex=True, layout="constrained", squeeze=False
     )
     for ax, (method, values) in zip(axes[:, 0], scores.items(), strict=True):
         active = truth.astype(float) * 1.08
         ax.fill_between(edges, [*active, active[-1]], step="post", color=style.TRUTH, alpha=0.25, lw=0, zorder=0)
-        draw_trace(ax, values, edges, style.colour(method))
-        ax.set(ylim=(0, 1.08), yticks=[0, 1], xlim=(0, edges[-1]))
-        ax.set_ylabel(style.name(method).replace(" (IG)", "").replace(" ", "\n"), rotation=0, ha="right", va="center")
+        _trace(ax, values, edges, style.colour(method))
+        ax.set(ylim=(0, 1.08), yticks=[] if low else [0, 1], xlim=(0, edges[-1]))
+        name = style.name(method) if low else style.name(method).replace(" (IG)", "").replace(" ", "\n")
+        ax.set_ylabel(name, rotation=0, ha="right", va="center")
     axes[-1, 0].set_xlabel("time (s)")
     fig.legend(
         handles=[Patch(color=style.TRUTH, alpha=0.3, label=f"{style.class_name(label)}: ground truth")],
@@ -209,7 +218,7 @@ def scores_over_time(
             values = of_clip[list(over_time.classes).index(label)].astype(float)
             edges = over_time.start + over_time.step * np.arange(len(values) + 1)
             _shade(ax, events[events["label"] == label])
-            draw_trace(ax, values, edges, style.colour(method))
+            _trace(ax, values, edges, style.colour(method))
             ax.set(ylim=(0, 1.08), yticks=[0, 1], xlim=(max(edges[0], 0), edges[-1]))
         row[0].set_ylabel(style.name(method), rotation=0, ha="right", va="center")
     for ax, label in zip(axes[0], labels, strict=True):
@@ -220,7 +229,7 @@ def scores_over_time(
     return fig
 
 
-def draw_trace(ax: Axes, values: NDArray[np.floating], edges: NDArray[np.floating], colour: str) -> None:
+def _trace(ax: Axes, values: NDArray[np.floating], edges: NDArray[np.floating], colour: str) -> None:
     """Draw scores over their maximum as steps; fine ones without an outline."""
     highest = float(np.max(values))
     shown = values / highest if highest > 0 else values

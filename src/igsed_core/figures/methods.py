@@ -11,12 +11,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
-from numpy.typing import NDArray
 
 from igsed_core import methods
 from igsed_core.figures import style
-from igsed_core.figures.explanations import draw_trace
 from igsed_core.figures.style import drawing
 
 PERCENTILE, SHARE, FREE = "percentile", "share_of_maximum", "free"
@@ -265,37 +262,4 @@ def readings_of_methods(table: pd.DataFrame, *, split: str = "test") -> Figure:
         for reading, mark in _READINGS.items()
     ]
     fig.legend(handles=[*handles, *_family_handles(shown)], loc="outside lower center", ncols=4)
-    return fig
-
-
-@drawing
-def every_method_on_clip(
-    truth: NDArray[np.bool_], scores: dict[str, NDArray[np.floating]], *, frame_length: float, label: str
-) -> Figure:
-    """One instance by all methods: the positive part of the scores, each over its own maximum.
-
-    Parameters
-    ----------
-    truth
-        Active frames, ``[shape=(n_frames,)]``.
-    scores
-        Method -> ``[shape=(n_frames,)]``.
-    frame_length
-        In seconds.
-    label
-        Class of the instance.
-    """
-    edges = frame_length * np.arange(len(truth) + 1)
-    fig, axes = plt.subplots(
-        len(scores), figsize=(style.WIDTH, 0.36 * len(scores) + 1.0), sharex=True, layout="constrained", squeeze=False
-    )
-    active = truth.astype(float) * 1.08
-    for ax, (method, values) in zip(axes[:, 0], scores.items(), strict=True):
-        ax.fill_between(edges, [*active, active[-1]], step="post", color=style.TRUTH, alpha=0.25, lw=0, zorder=0)
-        draw_trace(ax, np.maximum(values, 0), edges, _colour(method))
-        ax.set(ylim=(0, 1.08), yticks=[], xlim=(0, edges[-1]))
-        ax.set_ylabel(style.name(method), rotation=0, ha="right", va="center")
-    axes[-1, 0].set_xlabel("time (s)")
-    handle = Patch(color=style.TRUTH, alpha=0.3, label=f"{style.class_name(label)}: ground truth")
-    fig.legend(handles=[handle], loc="outside upper right")
     return fig
