@@ -168,12 +168,14 @@ def _most_found(
     order = np.argsort(-points.thresholds[rows, columns], kind="stable")
     rows, columns = rows[order], columns[order]
     thresholds = points.thresholds[rows, columns]
-    drawn = weights[:, clip_of[rows]]
     # All pairs whose score the threshold falls below change at once: read off after the last of equals.
     last = np.append(thresholds[1:] != thresholds[:-1], True)[: len(thresholds)]
-    found = np.cumsum(drawn * points.found[rows, columns], axis=1)[:, last]
-    false = np.rint(np.cumsum(drawn * points.false[rows, columns], axis=1)[:, last]).astype(np.int64)
-    best = np.zeros((len(weights), n_steps))
-    replicate, point = np.nonzero(false < n_steps)
-    np.maximum.at(best, (replicate, false[replicate, point]), found[replicate, point])
-    return np.maximum.accumulate(best, axis=1)
+    drawn = np.ascontiguousarray(np.rint(weights.T), dtype=np.int32)[clip_of[rows]]  # (n_points, n_replicates)
+    found, false = (
+        np.cumsum(drawn * change[rows, columns, None].astype(np.int32), axis=0, dtype=np.int32)[last]
+        for change in (points.found, points.false)
+    )
+    best = np.zeros(len(weights) * n_steps, dtype=np.int32)
+    point, replicate = np.nonzero(false < n_steps)
+    np.maximum.at(best, replicate * n_steps + false[point, replicate], found[point, replicate])
+    return np.maximum.accumulate(best.reshape(len(weights), n_steps), axis=1).astype(float)
