@@ -165,7 +165,7 @@ def differences_table(
     return pd.DataFrame(
         {"Difference": f"{short} less {name(other)}"}
         | {METRICS[metric]: with_interval(chosen.get((other, metric))) for metric in shown}
-        for other in dict.fromkeys(key[0] for key in chosen if key[1] in shown)
+        for other in dict.fromkeys(key[0] for key in chosen if key[1] == shown[0])
     )
 
 
