@@ -266,6 +266,7 @@ tables.show(tables.ladder_table(ladder), caption="The localiser step by step (te
 
 # %%
 tables.show(tables.gains_table(differences), caption="Differences between means (test)")
+tables.glue_localiser(ladder, differences)
 
 # %% [markdown]
 # ## What was looked at

@@ -24,7 +24,7 @@ from igsed_core.tables.overview import (
     encoder_table,
     soundscapes_table,
 )
-from igsed_core.tables.prose import glue_results
+from igsed_core.tables.prose import glue_localiser, glue_results
 from igsed_core.tables.results import (
     differences_table,
     further_table,
@@ -56,6 +56,7 @@ __all__ = [
     "faithfulness_table",
     "further_table",
     "gains_table",
+    "glue_localiser",
     "glue_results",
     "instances_table",
     "ladder_table",

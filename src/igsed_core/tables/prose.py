@@ -7,10 +7,13 @@ from typing import Any
 import pandas as pd
 
 from igsed_core import paper
+from igsed_core.summaries import ALL
 from igsed_core.tables.cells import by_key, number, with_interval
 
 _METHODS = ("ig", "fw_ws", "fw_ss", "random", "energy")
 _METRICS = ("iou", "f1", "pointing_game")
+LOCALISER = ("shifted_cam", "absence_hmm")
+TUNED = "share_of_maximum"
 
 
 def glue_results(found: dict[str, pd.DataFrame], *, split: str = "test") -> None:
@@ -58,6 +61,31 @@ def sentences(found: dict[str, pd.DataFrame], *, split: str = "test") -> dict[st
     for metric in ("iou", "f1"):
         texts[f"ig_{metric}_threshold"] = f"{ours['ig', metric]['threshold']:g}"
     return texts
+
+
+def glue_localiser(ladder: pd.DataFrame, differences: pd.DataFrame, *, split: str = "test") -> None:
+    """Make the localiser's main results available to the pages' text.
+
+    Keys: ``localiser_iou``, ``localiser_pointing_game``; ``fw_ws_tuned_iou``, ``fw_ss_tuned_iou`` (share of the
+    maximum, tuned with time labels); ``localiser_to_fw_ws_tuned``, ``localiser_to_fw_ss_tuned`` (``above``, ``below``
+    or ``level with``).
+
+    Parameters
+    ----------
+    ladder, differences
+        The tidy tables ``localiser.csv`` and ``localiser_differences.csv``.
+    split
+        Which rows to take.
+    """
+    from myst_nb import glue
+
+    ours = by_key(ladder, ("method", "rule", "metric"), **{"split": split, "average": "instance", "class": ALL})
+    apart = by_key(differences, ("method", "rule", "other_method", "other_rule", "metric"), split=split, average="instance")
+    for metric in ("iou", "pointing_game"):
+        glue(f"localiser_{metric}", with_interval(ours[(*LOCALISER, metric)]), display=False)
+    for method in ("fw_ws", "fw_ss"):
+        glue(f"{method}_tuned_iou", with_interval(ours[method, TUNED, "iou"]), display=False)
+        glue(f"localiser_to_{method}_tuned", _compare(apart[(*LOCALISER, method, TUNED, "iou")]), display=False)
 
 
 def _compare(difference: dict[str, Any]) -> str:
