@@ -27,7 +27,10 @@ for stage in stages.STAGES.values():
             str(MARKERS[stage.name]),
         params:
             stage=stage.name,
-        # A stage that computes much uses all cores itself; beside it there is room for a light one.
+        # A stage that computes much uses all cores itself, and measures its time: never two of them at once.
+        # Beside it there is room for a light one.
         threads: 1 if stage.light else max(1, workflow.cores - 1)
+        resources:
+            heavy=0 if stage.light else 1,
         shell:
             "{sys.executable} -m igsed_core stage {params.stage} {VALUES}"

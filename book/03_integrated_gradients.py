@@ -13,7 +13,7 @@
 # The paper (section II-C) takes Captum's approximation of the integral {cite:p}`kokhlikyan2020captum`, a weighted sum over
 # points on the path, spread over $\alpha$. Unless the parameters say otherwise, the same integral is computed here on the
 # mel map, with points spread over the level in decibels, which takes fewer points and leaves a smaller error;
-# {doc}`11_engine` derives it and holds both side by side. Every class whose probability exceeds the threshold is
+# {doc}`12_engine` derives it and holds both side by side. Every class whose probability exceeds the threshold is
 # explained. The *absolute* values, averaged over windows, are the importance over time.
 
 # %% tags=["parameters"]
@@ -92,7 +92,7 @@ tables.show(tables.completeness_table(attributions.index), caption="Completeness
 # A log-mel network hears $\alpha x$ as $x$ at a level $20 \log_{10} \alpha$ decibels lower, so that nearly all of the
 # score's change happens at small $\alpha$, where points spread evenly over $\alpha$, as Captum's are, hardly land. A large
 # completeness error is a sign of that. Rules over decibels (`db_...`) put their points where the change is.
-# {doc}`11_engine` shows what each rule makes of it, and what it matters to detections.
+# {doc}`12_engine` shows what each rule makes of it, and what it matters to detections.
 
 # %%
 run.finish(maps=len(attributions.index), seconds_of_maps=float(attributions.index["seconds"].sum()))

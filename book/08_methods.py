@@ -83,7 +83,7 @@ explainer = maps.Explainer(
 # - **Gradient.** *Saliency* {cite:p}`simonyan2014deep`, the size of the gradient, on the log-mel map and on the waveform;
 #   *SmoothGrad* {cite:p}`smilkov2017smoothgrad`, its mean over noisy copies; *input x gradient*, on both.
 # - **Path.** *Integrated Gradients* {cite:p}`sundararajan2017axiomatic` as the run computed it
-#   ({doc}`03_integrated_gradients`), by Captum as in the paper, and over decibels ({doc}`11_engine`); *expected gradients*
+#   ({doc}`03_integrated_gradients`), by Captum as in the paper, and over decibels ({doc}`12_engine`); *expected gradients*
 #   {cite:p}`erion2021improving`, whose baseline is not silence but real background, drawn from the quietest tenth of the
 #   clip's own frames.
 # - **Propagation.** *DeepLift* {cite:p}`shrikumar2017learning` by Captum {cite:p}`kokhlikyan2020captum`, with that background
@@ -95,7 +95,7 @@ explainer = maps.Explainer(
 # - **Perturbation.** *Occlusion* {cite:p}`zeiler2014visualizing` of 100 ms at a time by silence, by background or by the
 #   clip's mean, and of 0.5 s by background; *LIME* {cite:p}`ribeiro2016why` and *KernelSHAP* {cite:p}`lundberg2017unified`,
 #   linear models of randomly hidden segments, as in {cite:t}`bolanos2025benchmarking`.
-# - **This project's.** {doc}`14_localiser` explains it, with more than its map.
+# - **This project's.** {doc}`11_localiser` explains it, with more than its map.
 #
 # Gradients, paths and propagation end at samples or mel bins; their importance over time is the mean over 10 ms or over the
 # bins. Perturbations act on the log-mel map, so that the front end runs once.

@@ -102,7 +102,7 @@ files.write_table(run.dir / "clips.csv", clips.clips)
 # ## The classifier, and when it thinks it hears
 #
 # Feature frames, predictions and scores over time, by the heads of {doc}`02_training`. Integrated Gradients takes the adaptive
-# rule of {doc}`11_engine`, which gives the same maps as the main job's with fewer points.
+# rule of {doc}`12_engine`, which gives the same maps as the main job's with fewer points.
 
 # %%
 device = devices.choose(explained.ig_device)
@@ -191,7 +191,7 @@ instances = {
 }
 
 # %% [markdown]
-# The localiser of {doc}`14_localiser` is fitted to the training clips and their clip labels, and then left alone, as the heads are.
+# The localiser of {doc}`11_localiser` is fitted to the training clips and their clip labels, and then left alone, as the heads are.
 
 # %%
 models = localiser.fit_classes(

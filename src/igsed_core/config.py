@@ -374,10 +374,10 @@ STAGE_PARAMS: dict[str, type[StageParams]] = {
     "methods": Methods,
     "faithfulness": Faithfulness,
     "conditions": Conditions,
+    "localiser": Localiser,
     "engine": EngineStudy,
     "seeds": SeedStudy,
     "audit": Audit,
-    "localiser": Localiser,
 }
 
 

@@ -30,7 +30,7 @@ DRAWING = ("figures/**/*.py", "tables/**/*.py", "players.py", "paper/*")
 class Stage:
     """One node of the graph: a notebook, the stages it reads from, the modules that compute it.
 
-    A light stage computes little and may run beside another.
+    A light stage computes on one core and may run beside another; of the others one runs at a time.
     """
 
     name: str
@@ -100,6 +100,7 @@ STAGES: dict[str, Stage] = {
             "07_threshold_rules",
             ("data_synthesis", "training", "integrated_gradients", "baselines", "threshold_sensitivity"),
             ("threshold_rules.py", "instance_groups.py"),
+            light=True,
         ),
         Stage(
             "methods",
@@ -124,32 +125,32 @@ STAGES: dict[str, Stage] = {
             ),
         ),
         Stage(
-            "engine",
-            "11_engine",
-            ("data_synthesis", "training", "integrated_gradients", "baselines", "threshold_sensitivity"),
-            ("engine_study.py", "engine_example.py"),
-        ),
-        Stage(
-            "seeds",
-            "12_seeds",
-            ("data_synthesis", "training", "integrated_gradients", "baselines", "threshold_sensitivity"),
-            ("seed_study.py",),
-        ),
-        Stage(
-            "audit",
-            "13_audit",
-            ("data_synthesis", "training", "integrated_gradients", "baselines", "threshold_sensitivity"),
-            ("audit/**/*.py", "paper/*"),
-        ),
-        Stage(
             "localiser",
-            "14_localiser",
+            "11_localiser",
             ("data_synthesis", "training", "integrated_gradients", "baselines", "threshold_sensitivity"),
             (
                 *("localiser.py", "localiser_scores.py", "localiser_study.py", "pooling.py"),
                 *("threshold_rules.py", "thresholds/**/*.py"),
                 "methods/**/*.py",
             ),
+        ),
+        Stage(
+            "engine",
+            "12_engine",
+            ("data_synthesis", "training", "integrated_gradients", "baselines", "threshold_sensitivity"),
+            ("engine_study.py", "engine_example.py"),
+        ),
+        Stage(
+            "seeds",
+            "13_seeds",
+            ("data_synthesis", "training", "integrated_gradients", "baselines", "threshold_sensitivity"),
+            ("seed_study.py",),
+        ),
+        Stage(
+            "audit",
+            "14_audit",
+            ("data_synthesis", "training", "integrated_gradients", "baselines", "threshold_sensitivity"),
+            ("audit/**/*.py", "paper/*"),
         ),
     )
 }

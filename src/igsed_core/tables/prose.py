@@ -80,7 +80,9 @@ def glue_localiser(ladder: pd.DataFrame, differences: pd.DataFrame, *, split: st
     from myst_nb import glue
 
     ours = by_key(ladder, ("method", "rule", "metric"), **{"split": split, "average": "instance", "class": ALL})
-    apart = by_key(differences, ("method", "rule", "other_method", "other_rule", "metric"), split=split, average="instance")
+    apart = by_key(
+        differences, ("method", "rule", "other_method", "other_rule", "metric"), split=split, average="instance"
+    )
     for metric in ("iou", "pointing_game"):
         glue(f"localiser_{metric}", with_interval(ours[(*LOCALISER, metric)]), display=False)
     for method in ("fw_ws", "fw_ss"):

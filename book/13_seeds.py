@@ -38,7 +38,7 @@ recipe = seed_study.Recipe(
 # of the batches. A further *data* seed mixes other validation and test soundscapes from the same sounds and asks the
 # heads of the main job. With `seeds_training_data` everything is drawn anew together. Each repetition chooses its own
 # thresholds on its own validation split. Random scores follow the seed, too. To save time, Integrated Gradients
-# take few points of a rule that spreads them over decibels (`seeds_points`; {doc}`11_engine` shows what that does to a
+# take few points of a rule that spreads them over decibels (`seeds_points`; {doc}`12_engine` shows what that does to a
 # map); the main job's seed is computed again in the same way, so that nothing but seeds varies.
 
 # %%

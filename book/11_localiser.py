@@ -249,7 +249,7 @@ tables.show(tables.durations_table(durations), caption="How long a class sounds:
 #
 # Every step on the same test instances. Grey: time labels were used. They tune the threshold (one number for all clips) on
 # validation, or trained the detector (FW-SS), or both; the table says which. Otsu and the hidden Markov model *in each clip* look at one clip's scores alone
-# ({doc}`05_threshold_sensitivity` has the paper's rule).
+# ({doc}`07_threshold_rules` has them for all methods, and the paper's rule).
 
 # %%
 measured = localiser_study.series(instances, decoded.scores, frame_length=evaluated.frame_length)
