@@ -123,7 +123,8 @@ def predict(
     """
     extracted = features.extract(encoder, clips.root, clips.clips, out_dir, device=device)
     classes = next(iter(heads.values())).classes
-    targets = features.targets(extracted, clips.events, classes)
+    known = clips.events[clips.events["label"].isin(classes)]  # a small training set may lack a class of the bank
+    targets = features.targets(extracted, known, classes)
     return classification.predict(dict(heads), extracted, targets, split="test", threshold=threshold), extracted
 
 
