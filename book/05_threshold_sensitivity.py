@@ -21,7 +21,7 @@ from igsed_core import notebook
 
 run = notebook.begin("threshold_sensitivity", globals())
 
-# %%
+# %% tags=["hide-input"]
 import pandas as pd
 
 from igsed_core import (

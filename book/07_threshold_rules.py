@@ -14,7 +14,7 @@ from igsed_core import notebook
 
 run = notebook.begin("threshold_rules", globals())
 
-# %%
+# %% tags=["hide-input"]
 from igsed_core import (
     classification,
     evaluation,

@@ -18,8 +18,7 @@ from igsed_core import notebook
 
 run = notebook.begin("methods", globals())
 
-# %%
-
+# %% tags=["hide-input"]
 from igsed_core import (
     classification,
     devices,

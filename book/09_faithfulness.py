@@ -21,7 +21,7 @@ from igsed_core import notebook
 
 run = notebook.begin("faithfulness", globals())
 
-# %%
+# %% tags=["hide-input"]
 from igsed_core import (
     classification,
     devices,

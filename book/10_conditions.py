@@ -20,7 +20,7 @@ from igsed_core import notebook
 
 run = notebook.begin("conditions", globals())
 
-# %%
+# %% tags=["hide-input"]
 from igsed_core import (
     baselines,
     classification,

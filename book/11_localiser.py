@@ -18,7 +18,7 @@ from igsed_core import notebook
 
 run = notebook.begin("localiser", globals())
 
-# %%
+# %% tags=["hide-input"]
 import pandas as pd
 
 from igsed_core import (

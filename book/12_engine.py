@@ -17,7 +17,7 @@ from igsed_core import notebook
 
 run = notebook.begin("engine", globals())
 
-# %%
+# %% tags=["hide-input"]
 from igsed_core import (
     classification,
     devices,

@@ -16,7 +16,7 @@ from igsed_core import notebook
 
 run = notebook.begin("audit", globals())
 
-# %%
+# %% tags=["hide-input"]
 from igsed_core import attribution, audit, classification, devices, figures, files, maps, results, soundscapes, tables
 from igsed_core.baselines import ScoresOverTime
 from igsed_core.config import DataSynthesis, IntegratedGradients, ThresholdSensitivity, Training
