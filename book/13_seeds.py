@@ -51,7 +51,8 @@ with run.timed("study_seconds"):
         training_data=run.params.seeds_training_data,
         n_points=run.params.seeds_points,
     )
-files.write_table(run.dir / "seeds.csv", found.assign(experiment=run.params.experiment))
+identity = {"experiment": run.params.experiment, "seed": run.params.seed}
+files.write_table(run.dir / "seeds.csv", results.label(found, **identity))
 tables.show(tables.varied_table(found, seed_study.VARIED), caption="Repetitions")
 
 # %% [markdown]
@@ -67,9 +68,7 @@ figures.seeds(found)
 
 # %%
 spread = seed_study.spread(found)
-files.write_table(
-    run.dir / "seeds_spread.csv", results.label(spread, experiment=run.params.experiment, seed=run.params.seed)
-)
+files.write_table(run.dir / "seeds_spread.csv", results.label(spread, **identity))
 tables.show(
     tables.seeds_table(found, spread),
     caption="Test split: one seed with its 95 % interval; mean ± standard deviation over seeds",

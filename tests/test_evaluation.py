@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from igsed_core import evaluation, frames, metrics, summaries, thresholds
+from igsed_core import evaluation, frames, metrics, results, summaries, thresholds
 from igsed_core.baselines import ScoresOverTime
 from igsed_core.errors import IgsedError
 from igsed_core.maps import Maps
@@ -277,3 +277,11 @@ def test_nothing_to_evaluate(inputs: dict[str, Any]) -> None:
         match=r"detects no class that is present in the validation split.*'n_train'.*'probability_threshold'",
     ):
         evaluation.instances(**inputs, **{**OPTIONS, "split": "validation"})
+
+
+def test_a_table_of_several_seeds_keeps_them() -> None:
+    table = pd.DataFrame({"varied": ["data"], "seed": [7], "value": [0.5]})
+    assert results.label(table, experiment="x", seed=1).to_dict("records") == [
+        {"experiment": "x", "seed": 7, "varied": "data", "value": 0.5}
+    ]
+    assert list(results.label(table.drop(columns="seed"), experiment="x", seed=1)["seed"]) == [1]

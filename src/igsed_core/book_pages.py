@@ -55,8 +55,8 @@ def downloads(names: Sequence[str]) -> str:
     if not rows:
         return ""
     return (
-        "## Download\n\nThe tidy tables behind this page; every row names its experiment, seed and split.\n\n"
-        + _table(("table", "holds"), rows)
+        "## Download\n\nThe tidy tables behind this page; every row names its experiment and seed, and its split "
+        "where there is one.\n\n" + _table(("table", "holds"), rows)
     )
 
 

@@ -65,11 +65,12 @@ TABLES = {
 
 
 def label(table: pd.DataFrame, *, experiment: str, seed: int) -> pd.DataFrame:
-    """Put the columns ``experiment`` and ``seed`` before a tidy table."""
-    table = table.copy()
-    table.insert(0, "experiment", experiment)
-    table.insert(1, "seed", seed)
-    return table
+    """Put the columns ``experiment`` and ``seed`` before a tidy table; one of several seeds keeps its own."""
+    labelled = (
+        table.assign(experiment=experiment) if "seed" in table else table.assign(experiment=experiment, seed=seed)
+    )
+    first = ["experiment", "seed"]
+    return labelled[[*first, *(column for column in labelled.columns if column not in first)]]
 
 
 def gather(stage_dirs: dict[str, Path], out_dir: Path) -> dict[str, pd.DataFrame]:
