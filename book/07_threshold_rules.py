@@ -21,38 +21,17 @@ from igsed_core import (
     figures,
     files,
     instance_groups,
-    maps,
     results,
-    soundscapes,
     tables,
     threshold_rules,
     thresholds,
 )
-from igsed_core.baselines import ScoresOverTime
-from igsed_core.config import DataSynthesis, ThresholdSensitivity
+from igsed_core.config import ThresholdSensitivity
+from igsed_core.main_job import MainJob
 
-shared = run.params_of(ThresholdSensitivity)
-data = soundscapes.load(run.input("data_synthesis"))
-predictions = files.read_table(run.input("training") / "predictions.csv")
-attributions = maps.read(run.input("integrated_gradients") / "maps", classification.detected_pairs(predictions))
-over_time = {
-    name: ScoresOverTime.load(run.input("baselines") / f"{name}.npz") for name in evaluation.METHODS if name != "ig"
-}
-instances = {
-    split: evaluation.instances(
-        predictions,
-        data.events,
-        attributions,
-        over_time,
-        split=split,
-        duration=run.params_of(DataSynthesis).duration,
-        frame_length=shared.frame_length,
-        min_coverage=shared.min_coverage,
-        reading=shared.reading,
-        seed=run.params.seed,
-    )
-    for split in ("validation", "test")
-}
+main, shared = MainJob(run), run.params_of(ThresholdSensitivity)
+data = main.data
+instances = {split: main.instances(split) for split in ("validation", "test")}
 
 # %% [markdown]
 # ## The rules
@@ -130,7 +109,7 @@ tables.show(
 # make a cluster of their own; on their logarithm all of the event counts against the background.
 
 # %%
-clip = classification.example_clip(predictions)
+clip = classification.example_clip(main.predictions)
 one = instances["test"].first_of(clip)
 masks = threshold_rules.on_instance(
     evaluated, instances["test"], clip, ("ig", "fw_ws"), frame_length=shared.frame_length

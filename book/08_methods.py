@@ -20,58 +20,27 @@ run = notebook.begin("methods", globals())
 
 # %% tags=["hide-input"]
 from igsed_core import (
-    classification,
-    devices,
-    evaluation,
     figures,
     files,
-    maps,
     method_study,
     results,
-    soundscapes,
     tables,
     threshold_rules,
 )
-from igsed_core.baselines import ScoresOverTime
-from igsed_core.config import DataSynthesis, IntegratedGradients, ThresholdSensitivity, Training
+from igsed_core.config import IntegratedGradients, ThresholdSensitivity
+from igsed_core.main_job import MainJob
 
-data = soundscapes.load(run.input("data_synthesis"))
-predictions = files.read_table(run.input("training") / "predictions.csv")
-attributions = maps.read(run.input("integrated_gradients") / "maps", classification.detected_pairs(predictions))
+main = MainJob(run)
+data, attributions = main.data, main.attributions
 chosen, evaluated = run.params_of(IntegratedGradients), run.params_of(ThresholdSensitivity)
-over_time = {
-    name: ScoresOverTime.load(run.input("baselines") / f"{name}.npz") for name in evaluation.METHODS if name != "ig"
-}
 references = {
-    split: method_study.first_clips(
-        evaluation.instances(
-            predictions,
-            data.events,
-            attributions,
-            over_time,
-            split=split,
-            duration=run.params_of(DataSynthesis).duration,
-            frame_length=evaluated.frame_length,
-            min_coverage=evaluated.min_coverage,
-            reading=evaluated.reading,
-            seed=run.params.seed,
-        ),
-        n_clips,
-    )
+    split: method_study.first_clips(main.instances(split), n_clips)
     for split, n_clips in (
         ("validation", run.params.methods_validation_clips),
         ("test", run.params.methods_test_clips),
     )
 }
-explainer = maps.Explainer(
-    encoder=run.params_of(Training).encoder,
-    weights=run.params_of(Training).weights,
-    head=run.input("training") / "heads" / "clip_level.safetensors",
-    soundscapes=data.root,
-    engine="mel_path",
-    options=(),
-    device=str(devices.choose(chosen.ig_device)),
-)
+explainer = main.explainer()
 
 # %% [markdown]
 # ## The methods

@@ -23,38 +23,21 @@ run = notebook.begin("faithfulness", globals())
 
 # %% tags=["hide-input"]
 from igsed_core import (
-    classification,
-    devices,
     evaluation,
     figures,
     files,
-    maps,
     methods,
     results,
-    soundscapes,
     tables,
 )
-from igsed_core.baselines import ScoresOverTime
 from igsed_core.config import DataSynthesis, IntegratedGradients, ThresholdSensitivity, Training
 from igsed_core.faithfulness import clip, curves, improvement, sanity, study
+from igsed_core.main_job import MainJob
 from igsed_core.methods import replacement
 
-data = soundscapes.load(run.input("data_synthesis"))
-predictions = files.read_table(run.input("training") / "predictions.csv")
-attributions = maps.read(run.input("integrated_gradients") / "maps", classification.detected_pairs(predictions))
+main = MainJob(run)
 evaluated, trained = run.params_of(ThresholdSensitivity), run.params_of(Training)
-instances = evaluation.instances(
-    predictions,
-    data.events,
-    attributions,
-    {name: ScoresOverTime.load(run.input("baselines") / f"{name}.npz") for name in evaluation.METHODS if name != "ig"},
-    split="test",
-    duration=run.params_of(DataSynthesis).duration,
-    frame_length=evaluated.frame_length,
-    min_coverage=evaluated.min_coverage,
-    reading=evaluated.reading,
-    seed=run.params.seed,
-)
+instances = main.instances("test")
 
 # %% [markdown]
 # ## What is hidden, and by what
@@ -81,18 +64,10 @@ settings = clip.Settings(
     seed=run.params.seed,
 )
 found = study.compute(
-    maps.Explainer(
-        encoder=trained.encoder,
-        weights=trained.weights,
-        head=run.input("training") / "heads" / "clip_level.safetensors",
-        soundscapes=data.root,
-        engine="mel_path",
-        options=(),
-        device=str(devices.choose(run.params_of(IntegratedGradients).ig_device)),
-    ),
+    main.explainer(),
     instances,
-    attributions,
-    predictions,
+    main.attributions,
+    main.predictions,
     settings,
     run.dir / "clips",
     n_clips=run.params.faithfulness_clips,

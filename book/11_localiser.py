@@ -25,8 +25,6 @@ from igsed_core import (
     attribution,
     baselines,
     classification,
-    devices,
-    evaluation,
     features,
     figures,
     files,
@@ -37,14 +35,14 @@ from igsed_core import (
     maps,
     pooling,
     results,
-    soundscapes,
     summaries,
     tables,
 )
-from igsed_core.config import DataSynthesis, IntegratedGradients, ThresholdSensitivity, Training
+from igsed_core.config import IntegratedGradients, ThresholdSensitivity
+from igsed_core.main_job import MainJob
 
-data = soundscapes.load(run.input("data_synthesis"))
-predictions = files.read_table(run.input("training") / "predictions.csv")
+main = MainJob(run)
+data, predictions = main.data, main.predictions
 evaluated, chosen = run.params_of(ThresholdSensitivity), run.params_of(IntegratedGradients)
 steps_of = run.upstream["training"]["figures"]
 frames_of = {
@@ -59,24 +57,10 @@ frames_of = {
 trained = {name: heads.load(run.input("training") / "heads" / f"{name}.safetensors") for name in heads.HEADS}
 head = trained["clip_level"]
 over_time = {
-    **{name: baselines.ScoresOverTime.load(run.input("baselines") / f"{name}.npz") for name in ("fw_ws", "fw_ss")},
+    **main.scores(("fw_ws", "fw_ss")),
     "cam": baselines.framewise(head, features.concatenate([frames_of["validation"], frames_of["test"]])),
 }
-instances = {
-    split: evaluation.instances(
-        predictions,
-        data.events,
-        maps.read(run.input("integrated_gradients") / "maps", classification.detected_pairs(predictions)),
-        over_time,
-        split=split,
-        duration=run.params_of(DataSynthesis).duration,
-        frame_length=evaluated.frame_length,
-        min_coverage=evaluated.min_coverage,
-        reading=evaluated.reading,
-        seed=run.params.seed,
-    )
-    for split in ("validation", "test")
-}
+instances = {split: main.instances(split, over_time) for split in ("validation", "test")}
 test = instances["test"]
 identity = {"experiment": run.params.experiment, "seed": run.params.seed}
 resampling = {"replicates": evaluated.replicates, "seed": run.params.seed}
@@ -110,15 +94,7 @@ resampling = {"replicates": evaluated.replicates, "seed": run.params.seed}
 # and a frame that is nearly as high as the winner is nearly as good: the whole sound shows.
 
 # %%
-explainer = maps.Explainer(
-    encoder=run.params_of(Training).encoder,
-    weights=run.params_of(Training).weights,
-    head=run.input("training") / "heads" / "clip_level.safetensors",
-    soundscapes=data.root,
-    engine="mel_path",
-    options=(),
-    device=str(devices.choose(chosen.ig_device)),
-)
+explainer = main.explainer()
 shifted = localiser_scores.shifted_cam(
     explainer, test.index, run.dir / "clips", shifts=run.params.shifts, workers=chosen.ig_workers
 )
@@ -180,9 +156,7 @@ tables.show(tables.concentration_table(concentrated), caption="Share of an event
 # %%
 few = test.where(test.index["clip"].isin(test.index["clip"].unique()[: run.params.pooling_clips]).to_numpy())
 averaged = maps.compute(
-    pooling.MeanPooledExplainer(
-        **{**vars(explainer), "engine": chosen.engine, "options": tuple(attribution.options(chosen).items())}
-    ),
+    pooling.MeanPooledExplainer(**vars(main.explainer(chosen.engine, attribution.options(chosen)))),
     few.index,
     run.dir / "mean_pooling",
     workers=chosen.ig_workers,

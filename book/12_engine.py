@@ -19,45 +19,21 @@ run = notebook.begin("engine", globals())
 
 # %% tags=["hide-input"]
 from igsed_core import (
-    classification,
-    devices,
     engine_example,
     engine_study,
-    evaluation,
     figures,
     files,
-    maps,
     results,
-    soundscapes,
     tables,
 )
 from igsed_core.attribution import rules
-from igsed_core.config import DataSynthesis, IntegratedGradients, ThresholdSensitivity, Training
+from igsed_core.config import IntegratedGradients, ThresholdSensitivity
+from igsed_core.main_job import MainJob
 
-data = soundscapes.load(run.input("data_synthesis"))
-predictions = files.read_table(run.input("training") / "predictions.csv")
+main = MainJob(run)
 chosen, evaluated = run.params_of(IntegratedGradients), run.params_of(ThresholdSensitivity)
-instances = evaluation.instances(
-    predictions,
-    data.events,
-    maps.read(run.input("integrated_gradients") / "maps", classification.detected_pairs(predictions)),
-    {},
-    split="test",
-    duration=run.params_of(DataSynthesis).duration,
-    frame_length=evaluated.frame_length,
-    min_coverage=evaluated.min_coverage,
-    reading=evaluated.reading,
-    seed=run.params.seed,
-)
-explainer = maps.Explainer(
-    encoder=run.params_of(Training).encoder,
-    weights=run.params_of(Training).weights,
-    head=run.input("training") / "heads" / "clip_level.safetensors",
-    soundscapes=data.root,
-    engine="mel_path",
-    options=(),
-    device=str(devices.choose(chosen.ig_device)),
-)
+instances = main.instances("test", {})
+explainer = main.explainer()
 
 # %% [markdown]
 # ## Why points miss the change

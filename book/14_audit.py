@@ -17,31 +17,22 @@ from igsed_core import notebook
 run = notebook.begin("audit", globals())
 
 # %% tags=["hide-input"]
-from igsed_core import attribution, audit, classification, devices, figures, files, maps, results, soundscapes, tables
-from igsed_core.baselines import ScoresOverTime
-from igsed_core.config import DataSynthesis, IntegratedGradients, ThresholdSensitivity, Training
+from igsed_core import attribution, audit, figures, files, results, tables
+from igsed_core.config import DataSynthesis, IntegratedGradients, ThresholdSensitivity
+from igsed_core.main_job import MainJob
 
-data = soundscapes.load(run.input("data_synthesis"))
-predictions = files.read_table(run.input("training") / "predictions.csv")
+main = MainJob(run)
 synthesis, chosen = run.params_of(DataSynthesis), run.params_of(IntegratedGradients)
 material = audit.gather(
-    data,
-    predictions,
-    maps.read(run.input("integrated_gradients") / "maps", classification.detected_pairs(predictions)),
-    {name: ScoresOverTime.load(run.input("baselines") / f"{name}.npz") for name in audit.SCORED},
+    main.data,
+    main.predictions,
+    main.attributions,
+    main.scores(audit.SCORED),
     synthesis=synthesis,
     settings=run.params_of(ThresholdSensitivity),
     seed=run.params.seed,
 )
-explainer = maps.Explainer(
-    encoder=run.params_of(Training).encoder,
-    weights=run.params_of(Training).weights,
-    head=run.input("training") / "heads" / "clip_level.safetensors",
-    soundscapes=data.root,
-    engine=chosen.engine,
-    options=tuple(attribution.options(chosen).items()),
-    device=str(devices.choose(chosen.ig_device)),
-)
+explainer = main.explainer(chosen.engine, attribution.options(chosen))
 
 # %%
 found = audit.examine(

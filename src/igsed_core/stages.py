@@ -99,20 +99,20 @@ STAGES: dict[str, Stage] = {
             "threshold_rules",
             "07_threshold_rules",
             ("data_synthesis", "training", "integrated_gradients", "baselines", "threshold_sensitivity"),
-            ("threshold_rules.py", "instance_groups.py"),
+            ("main_job.py", "threshold_rules.py", "instance_groups.py"),
             light=True,
         ),
         Stage(
             "methods",
             "08_methods",
             ("data_synthesis", "training", "integrated_gradients", "baselines", "threshold_sensitivity"),
-            ("methods/**/*.py", "_zennit.py", "method_study.py", "threshold_rules.py"),
+            ("main_job.py", "methods/**/*.py", "_zennit.py", "method_study.py", "threshold_rules.py"),
         ),
         Stage(
             "faithfulness",
             "09_faithfulness",
             ("data_synthesis", "training", "integrated_gradients", "baselines", "threshold_sensitivity"),
-            ("faithfulness/*.py", "methods/**/*.py"),
+            ("main_job.py", "faithfulness/*.py", "methods/**/*.py"),
         ),
         Stage(
             "conditions",
@@ -129,7 +129,7 @@ STAGES: dict[str, Stage] = {
             "11_localiser",
             ("data_synthesis", "training", "integrated_gradients", "baselines", "threshold_sensitivity"),
             (
-                *("localiser.py", "localiser_scores.py", "localiser_study.py", "pooling.py"),
+                *("main_job.py", "localiser.py", "localiser_scores.py", "localiser_study.py", "pooling.py"),
                 *("threshold_rules.py", "thresholds/**/*.py"),
                 "methods/**/*.py",
             ),
@@ -138,7 +138,7 @@ STAGES: dict[str, Stage] = {
             "engine",
             "12_engine",
             ("data_synthesis", "training", "integrated_gradients", "baselines", "threshold_sensitivity"),
-            ("engine_study.py", "engine_example.py"),
+            ("main_job.py", "engine_study.py", "engine_example.py"),
         ),
         Stage(
             "seeds",
@@ -150,7 +150,7 @@ STAGES: dict[str, Stage] = {
             "audit",
             "14_audit",
             ("data_synthesis", "training", "integrated_gradients", "baselines", "threshold_sensitivity"),
-            ("audit/**/*.py", "paper/*"),
+            ("main_job.py", "audit/**/*.py", "paper/*"),
         ),
     )
 }

@@ -1,0 +1,101 @@
+"""What the main job left, as later pages read it: soundscapes, predictions, maps, scores, instances, the classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+
+from igsed_core import classification, devices, evaluation, files, maps, soundscapes
+from igsed_core.baselines import ScoresOverTime
+from igsed_core.config import DataSynthesis, IntegratedGradients, ThresholdSensitivity, Training
+from igsed_core.evaluation import Instances
+from igsed_core.notebook import StageRun
+from igsed_core.soundscapes import SoundscapeSet
+
+
+@dataclass(frozen=True)
+class MainJob:
+    """Artefacts and parameters of the stages before a page, read when they are first asked for.
+
+    Attributes
+    ----------
+    run
+        The page's stage; it reads from data synthesis, training, Integrated Gradients, baselines and threshold
+        sensitivity.
+    """
+
+    run: StageRun
+
+    @cached_property
+    def data(self) -> SoundscapeSet:
+        """Soundscapes and their events."""
+        return soundscapes.load(self.run.input("data_synthesis"))
+
+    @cached_property
+    def predictions(self) -> pd.DataFrame:
+        """What each head says of each clip, from :func:`igsed_core.classification.predict`."""
+        return files.read_table(self.run.input("training") / "predictions.csv")
+
+    @cached_property
+    def attributions(self) -> maps.Maps:
+        """Integrated Gradients of every detected class."""
+        folder = self.run.input("integrated_gradients") / "maps"
+        return maps.read(folder, classification.detected_pairs(self.predictions))
+
+    def scores(self, names: Iterable[str]) -> dict[str, ScoresOverTime]:
+        """Scores over time of framewise detectors and baselines, by name."""
+        return {name: ScoresOverTime.load(self.run.input("baselines") / f"{name}.npz") for name in names}
+
+    def instances(self, split: str, scores: dict[str, ScoresOverTime] | None = None) -> Instances:
+        """Evaluated (clip, class) pairs of one split, by the main job's frames and reading of the sign.
+
+        Parameters
+        ----------
+        split
+            ``validation`` or ``test``.
+        scores
+            Of the methods beside Integrated Gradients; the main job's, if not given.
+
+        Raises
+        ------
+        IgsedError
+            If the split has no instance.
+        """
+        evaluated = self.run.params_of(ThresholdSensitivity)
+        if scores is None:
+            scores = self.scores(name for name in evaluation.METHODS if name != "ig")
+        return evaluation.instances(
+            self.predictions,
+            self.data.events,
+            self.attributions,
+            scores,
+            split=split,
+            duration=self.run.params_of(DataSynthesis).duration,
+            frame_length=evaluated.frame_length,
+            min_coverage=evaluated.min_coverage,
+            reading=evaluated.reading,
+            seed=self.run.params.seed,
+        )
+
+    def explainer(self, engine: str = "mel_path", options: dict[str, Any] | None = None) -> maps.Explainer:
+        """Return the explained classifier on this experiment's soundscapes, as worker processes load it.
+
+        Parameters
+        ----------
+        engine, options
+            Of the integral: a name of :data:`igsed_core.attribution.ENGINES`, and what it is created with.
+        """
+        trained = self.run.params_of(Training)
+        return maps.Explainer(
+            encoder=trained.encoder,
+            weights=trained.weights,
+            head=self.run.input("training") / "heads" / "clip_level.safetensors",
+            soundscapes=self.data.root,
+            engine=engine,
+            options=tuple((options or {}).items()),
+            device=str(devices.choose(self.run.params_of(IntegratedGradients).ig_device)),
+        )
