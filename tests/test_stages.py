@@ -19,6 +19,7 @@ AFTER_TRAINING = ALL - {"data_synthesis"}
 # Modules that change no result: how things are run, written, shown on the way.
 INFRASTRUCTURE = {
     *("assets", "fetching", "config", "devices", "errors", "files", "parallel", "paths", "progress", "stages"),
+    "notebook",  # opens a stage and hands it its parameters
     *("_torchaudio", "_zennit"),  # doors to libraries
 }
 OUTSIDE = ("soundbank", "weights", "recordings")  # paths: below
