@@ -128,10 +128,10 @@ class Pointwise(nn.Module):
 def fold_batch_norm(network: nn.Module) -> nn.Module:
     """Copy a network with each batch normalisation that follows a convolution folded into it.
 
-    A network with 1x1 convolutions keeps channels last, where these are matrix products and the gradient of depthwise
-    ones is several times faster; another network is faster as it is. ReLUs after other convolutions work in
-    place, since the gradient of a convolution does not need its output. A network whose forward pass cannot be traced
-    is copied as it is.
+    Channels come last in memory: there 1x1 convolutions are matrix products, the gradient of depthwise ones is
+    several times faster, and no other is slower. ReLUs after convolutions that are not 1x1 work in place, since the
+    gradient of a convolution does not need its output. A network whose forward pass cannot be traced is copied as
+    it is.
 
     Parameters
     ----------
@@ -166,8 +166,7 @@ def fold_batch_norm(network: nn.Module) -> nn.Module:
             traced.set_submodule(name, Pointwise(module))
     traced.delete_all_unused_submodules()
     traced.recompile()
-    if any(isinstance(module, Pointwise) for module in traced.modules()):
-        traced.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    traced.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return traced.requires_grad_(False)
 
 
