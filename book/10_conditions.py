@@ -21,28 +21,28 @@ from igsed_core import notebook
 run = notebook.begin("conditions", globals())
 
 # %% tags=["hide-input"]
+import dataclasses
+
 from igsed_core import (
     baselines,
-    classification,
     devices,
     encoders,
     evaluation,
     features,
     figures,
     files,
-    heads,
     localiser,
-    maps,
     paths,
     results,
-    soundscapes,
     tables,
 )
 from igsed_core.conditions import plans, report, study
 from igsed_core.config import Baselines, DataSynthesis, IntegratedGradients, ThresholdSensitivity, Training
+from igsed_core.main_job import MainJob
 from igsed_core.soundbank import prepare
 from igsed_core.soundscapes import SoundscapeSpec
 
+main = MainJob(run)
 synthesised, trained = run.params_of(DataSynthesis), run.params_of(Training)
 explained, evaluated = run.params_of(IntegratedGradients), run.params_of(ThresholdSensitivity)
 bank = prepare(
@@ -87,13 +87,12 @@ conditions = plans.all_conditions(
     n_clips=run.params.conditions_clips,
     seed=run.params.seed,
 )
-trained_heads = {name: heads.load(run.input("training") / "heads" / f"{name}.safetensors") for name in heads.HEADS}
 clips = study.make_clips(
     bank,
     conditions,
     run.dir / "clips",
     folder=run.params.recordings,
-    classes=trained_heads["clip_level"].classes,
+    classes=main.heads["clip_level"].classes,
     workers=synthesised.workers,
 )
 files.write_table(run.dir / "clips.csv", clips.clips)
@@ -105,24 +104,15 @@ files.write_table(run.dir / "clips.csv", clips.clips)
 # rule of {doc}`12_engine`, which gives the same maps as the main job's with fewer points.
 
 # %%
-device = devices.choose(explained.ig_device)
 predictions, extracted = study.predict(
     clips,
     encoders.load(trained.encoder, trained.weights, trained.window),
-    trained_heads,
+    main.heads,
     run.dir / "features",
     threshold=trained.probability_threshold,
-    device=device,
+    device=devices.choose(explained.ig_device),
 )
-explainer = maps.Explainer(
-    encoder=trained.encoder,
-    weights=trained.weights,
-    head=run.input("training") / "heads" / "clip_level.safetensors",
-    soundscapes=clips.root,
-    engine="mel_path",
-    options=(),
-    device=str(device),
-)
+explainer = dataclasses.replace(main.explainer(), soundscapes=clips.root)
 attributions = study.explain(
     explainer,
     predictions,
@@ -137,69 +127,36 @@ attributions = study.explain(
 # the easier the instances: read the metrics beside the classifier's own.
 
 # %%
-data = soundscapes.load(run.input("data_synthesis"))
-main_predictions = files.read_table(run.input("training") / "predictions.csv")
-steps_of = run.upstream["training"]["figures"]
-frames_of = {
-    split: features.read(
-        run.input("training") / "features" / split,
-        rows,
-        frame_duration=steps_of["frame_duration"],
-        frame_start=steps_of["frame_start"],
-    )
-    for split, rows in data.clips.groupby("split")
-}
-held_out = features.concatenate([frames_of["validation"], frames_of["test"]])
-main = (
-    main_predictions,
-    data.events,
-    maps.read(run.input("integrated_gradients") / "maps", classification.detected_pairs(main_predictions)),
-    {
-        "cam": baselines.framewise(trained_heads["clip_level"], held_out, probability=False),
-        **{
-            name: baselines.ScoresOverTime.load(run.input("baselines") / f"{name}.npz")
-            for name in evaluation.METHODS
-            if name != "ig"
-        },
-    },
-)
-new = (
+held_out = features.concatenate([main.features["validation"], main.features["test"]])
+cam = baselines.framewise(main.heads["clip_level"], held_out, probability=False)
+baselines_of_main = main.scores(name for name in evaluation.METHODS if name != "ig")
+instances = {split: main.instances(split, {"cam": cam, **baselines_of_main}) for split in ("validation", "test")}
+instances["conditions"] = main.evaluate(
     predictions,
     clips.events,
     attributions,
     study.score(
         clips,
         extracted,
-        trained_heads,
+        main.heads,
         duration=synthesised.duration,
         sample_rate=synthesised.sample_rate,
         energy=run.params_of(Baselines).energy,
         seed=run.params.seed,
     ),
+    "test",
 )
-instances = {
-    name: evaluation.instances(
-        *inputs,
-        split=split,
-        duration=synthesised.duration,
-        frame_length=evaluated.frame_length,
-        min_coverage=evaluated.min_coverage,
-        reading=evaluated.reading,
-        seed=run.params.seed,
-    )
-    for name, split, inputs in (("validation", "validation", main), ("test", "test", main), ("conditions", "test", new))
-}
 
 # %% [markdown]
 # The localiser of {doc}`11_localiser` is fitted to the training clips and their clip labels, and then left alone, as the heads are.
 
 # %%
 models = localiser.fit_classes(
-    trained_heads["clip_level"],
-    frames_of["train"],
-    features.targets(frames_of["train"], data.events, data.classes),
+    main.heads["clip_level"],
+    main.features["train"],
+    features.targets(main.features["train"], main.data.events, main.data.classes),
 )
-for name, root in (("test", data.root), ("conditions", clips.root)):
+for name, root in (("test", main.data.root), ("conditions", clips.root)):
     instances[name] = study.localised(
         models,
         explainer,
@@ -221,7 +178,7 @@ table = results.label(
     report.summarise(
         clips,
         predictions,
-        main_predictions,
+        main.predictions,
         instances,
         frame_length=evaluated.frame_length,
         threshold=trained.probability_threshold,

@@ -28,7 +28,6 @@ from igsed_core import (
     features,
     figures,
     files,
-    heads,
     localiser,
     localiser_scores,
     localiser_study,
@@ -44,18 +43,7 @@ from igsed_core.main_job import MainJob
 main = MainJob(run)
 data, predictions = main.data, main.predictions
 evaluated, chosen = run.params_of(ThresholdSensitivity), run.params_of(IntegratedGradients)
-steps_of = run.upstream["training"]["figures"]
-frames_of = {
-    split: features.read(
-        run.input("training") / "features" / split,
-        rows,
-        frame_duration=steps_of["frame_duration"],
-        frame_start=steps_of["frame_start"],
-    )
-    for split, rows in data.clips.groupby("split")
-}
-trained = {name: heads.load(run.input("training") / "heads" / f"{name}.safetensors") for name in heads.HEADS}
-head = trained["clip_level"]
+frames_of, head = main.features, main.heads["clip_level"]
 over_time = {
     **main.scores(("fw_ws", "fw_ss")),
     "cam": baselines.framewise(head, features.concatenate([frames_of["validation"], frames_of["test"]])),
@@ -100,7 +88,7 @@ shifted = localiser_scores.shifted_cam(
 )
 training = frames_of["train"], features.targets(frames_of["train"], data.events, data.classes)
 decoded = localiser_study.decode(
-    trained,
+    main.heads,
     training,
     frames_of["test"],
     test,
@@ -206,7 +194,7 @@ durations = localiser_study.durations(
     decoded.models,
     test,
     log_odds,
-    frame_duration=steps_of["frame_duration"],
+    frame_duration=main.features["test"].frame_duration,
     frame_length=evaluated.frame_length,
 )
 files.write_table(run.dir / "localiser_durations.csv", results.label(durations, **identity))

@@ -9,10 +9,12 @@ from typing import Any
 
 import pandas as pd
 
-from igsed_core import classification, devices, evaluation, files, maps, soundscapes
+from igsed_core import classification, devices, evaluation, features, files, heads, maps, soundscapes
 from igsed_core.baselines import ScoresOverTime
 from igsed_core.config import DataSynthesis, IntegratedGradients, ThresholdSensitivity, Training
 from igsed_core.evaluation import Instances
+from igsed_core.features import FeatureFrames
+from igsed_core.heads import Head
 from igsed_core.notebook import StageRun
 from igsed_core.soundscapes import SoundscapeSet
 
@@ -41,6 +43,26 @@ class MainJob:
         return files.read_table(self.run.input("training") / "predictions.csv")
 
     @cached_property
+    def heads(self) -> dict[str, Head]:
+        """The trained heads, by name."""
+        folder = self.run.input("training") / "heads"
+        return {name: heads.load(folder / f"{name}.safetensors") for name in heads.HEADS}
+
+    @cached_property
+    def features(self) -> dict[str, FeatureFrames]:
+        """Feature frames that the heads were trained on and applied to, by split."""
+        steps = self.run.upstream["training"]["figures"]
+        return {
+            str(split): features.read(
+                self.run.input("training") / "features" / str(split),
+                rows,
+                frame_duration=steps["frame_duration"],
+                frame_start=steps["frame_start"],
+            )
+            for split, rows in self.data.clips.groupby("split")
+        }
+
+    @cached_property
     def attributions(self) -> maps.Maps:
         """Integrated Gradients of every detected class."""
         folder = self.run.input("integrated_gradients") / "maps"
@@ -65,13 +87,35 @@ class MainJob:
         IgsedError
             If the split has no instance.
         """
-        evaluated = self.run.params_of(ThresholdSensitivity)
         if scores is None:
             scores = self.scores(name for name in evaluation.METHODS if name != "ig")
+        return self.evaluate(self.predictions, self.data.events, self.attributions, scores, split)
+
+    def evaluate(
+        self,
+        predictions: pd.DataFrame,
+        events: pd.DataFrame,
+        attributions: maps.Maps,
+        scores: dict[str, ScoresOverTime],
+        split: str,
+    ) -> Instances:
+        """Evaluated (clip, class) pairs of any clips, by the main job's frames and reading of the sign.
+
+        Parameters
+        ----------
+        predictions, events, attributions, scores, split
+            As for :func:`igsed_core.evaluation.instances`.
+
+        Raises
+        ------
+        IgsedError
+            If the split has no instance.
+        """
+        evaluated = self.run.params_of(ThresholdSensitivity)
         return evaluation.instances(
-            self.predictions,
-            self.data.events,
-            self.attributions,
+            predictions,
+            events,
+            attributions,
             scores,
             split=split,
             duration=self.run.params_of(DataSynthesis).duration,
