@@ -269,7 +269,8 @@ def quality(classifier: Classifier, clips: Clips, options: argparse.Namespace) -
     for i in progress.bar(todo, desc="quality"):
         one_clip(classifier, clips.waveforms[i], clips.classes[i][:1], reference, engines).to_csv(files[i], index=False)
     table = pd.concat([pd.read_csv(file) for file in files])
-    return (
+    table["missing"] = table["error"] * table["change"]
+    summary = (
         table.groupby(["rule", "n_points", "precision"], sort=False)
         .agg(
             maps=("error", "size"),
@@ -277,15 +278,19 @@ def quality(classifier: Classifier, clips: Clips, options: argparse.Namespace) -
             error_median=("error", "median"),
             error_mean=("error", "mean"),
             error_p90=("error", lambda e: e.quantile(0.9)),
+            error_pooled=("missing", "sum"),
             cosine_signed=("signed", "mean"),
             cosine_signed_sem=("signed", "sem"),
             cosine_signed_min=("signed", "min"),
             cosine_absolute=("absolute", "mean"),
             cosine_absolute_sem=("absolute", "sem"),
             cosine_absolute_min=("absolute", "min"),
+            change=("change", "sum"),
         )
         .reset_index()
     )
+    summary["error_pooled"] /= summary.pop("change")
+    return summary
 
 
 def one_clip(
@@ -311,6 +316,7 @@ def one_clip(
                     "precision": precision,
                     "used": int(result.points[row]),
                     "error": float(result.completeness_error[row]),
+                    "change": float((result.score[row] - result.baseline_score[row]).abs()),
                     "signed": cosines[0][row],
                     "absolute": cosines[1][row],
                 }

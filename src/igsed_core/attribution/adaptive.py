@@ -19,7 +19,8 @@ from igsed_core.attribution import rules
 from igsed_core.attribution.mel_path import Task, gradients
 from igsed_core.attribution.reduced import MelScore
 
-FIRST = 12  # levels to begin with
+FIRST = 12  # levels to begin with, ...
+FIRST_SHARE = 0.75  # ... but no more than this share of all, lest none is left to place
 NARROWEST = 0.5  # dB; a step this narrow gets no further point
 
 
@@ -125,7 +126,8 @@ def integrate(
         ]
         for clip, classes in enumerate(task.classes)
     ]
-    shares = (np.arange(min(FIRST, n_points)) + 0.5) / min(FIRST, n_points)
+    n_first = max(1, min(FIRST, int(FIRST_SHARE * n_points)))
+    shares = (np.arange(n_first) + 0.5) / n_first
     wanted = [(of_clip, lowest * (1 - share)) for of_clip, lowest in zip(maps, floors, strict=True) for share in shares]
     active = [one for of_clip in maps for one in of_clip]
     while wanted:
