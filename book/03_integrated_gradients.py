@@ -25,7 +25,7 @@ n_points = 24  # points on the path from silence to the clip (the paper: 50); th
 tolerance = 0.05  # rule db_adaptive: relative completeness error at which it stops
 target = "logit"  # what is attributed (the paper does not say which) (logit, probability)
 precision = "float32"  # arithmetic of the network on the path (engine mel_path) (float32, bfloat16)
-internal_batch = 10  # path points in one forward pass: memory only
+internal_batch = 5  # path points in one forward pass: memory only
 ig_workers = 0  # processes on a CPU; 0 means one a core
 ig_device = "auto"  # 'auto' takes CUDA where there is one (auto, cpu, cuda)
 

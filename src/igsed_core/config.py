@@ -160,7 +160,7 @@ class IntegratedGradients(StageParams):
         "arithmetic of the network on the path (engine mel_path)",
         choices=("float32", "bfloat16"),
     )
-    internal_batch: int = param(10, "path points in one forward pass: memory only", low=1, execution=True)
+    internal_batch: int = param(5, "path points in one forward pass: memory only", low=1, execution=True)
     ig_workers: int = param(0, "processes on a CPU; 0 means one a core", low=0, execution=True)
     ig_device: str = param(
         "auto", "'auto' takes CUDA where there is one", choices=("auto", "cpu", "cuda"), execution=True
