@@ -34,7 +34,10 @@ def load_classifier(options: argparse.Namespace) -> Classifier:
     if options.head:
         head = heads.load(options.head)
     else:
-        head = heads.create("clip_level", encoder.n_features, [f"class {i}" for i in range(10)], seed=0)
+        names = [f"class {i}" for i in range(10)]
+        if options.predictions:
+            names = sorted(pd.read_csv(options.predictions)["label"].unique())
+        head = heads.create("clip_level", encoder.n_features, names, seed=0)
     return Classifier(encoder, head.requires_grad_(False)).to(options.device).eval()
 
 

@@ -272,7 +272,8 @@ def test_adaptive_stops_at_the_tolerance_or_at_the_bound() -> None:
     assert tight.n_points == 17
 
 
-def test_adaptive_puts_points_where_the_score_changes() -> None:
+@pytest.mark.parametrize(("n_points", "first"), [(32, 12), (8, 6)])
+def test_adaptive_puts_points_where_the_score_changes(n_points: int, first: int) -> None:
     # Bins of one power rise above the floor together, at one level.
     model = additive(lambda power: torch.sigmoid(20 * torch.log10(power * 1e3 + 1e-12)), samples=3200)
     x = noise(samples=3200, seed=3)[0]
@@ -285,10 +286,12 @@ def test_adaptive_puts_points_where_the_score_changes() -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("igsed_core.attribution.adaptive.gradients", spy)
-        MelPathIntegratedGradients(n_points=32, tolerance=0.0, floor=-100.0)(model, x, [0])
+        MelPathIntegratedGradients(n_points=n_points, tolerance=0.0, floor=-100.0)(model, x, [0])
     power = model.encoder.frontend.power(x[None])
     turning = -10 * np.log10(1e3 * power.median().item())
-    halved = np.array(levels[12:])
+    assert len(levels) == n_points
+    assert np.allclose(np.diff(levels[:first]), 100 / first)
+    halved = np.array(levels[first:])
     assert (np.abs(halved - turning) < 20).mean() > 0.8
 
 
