@@ -130,7 +130,7 @@ def speed(classifier: Classifier, clips: Clips, options: argparse.Namespace) -> 
         engines = {
             name: create(ENGINES[name], options.batch)
             for name in options.engines
-            if "bfloat16" not in name or has_bfloat16()
+            if "bfloat16" not in name or devices.has_bfloat16(options.device)
         }
         for engine in list(engines.values())[1:]:
             engine(classifier, clips.waveforms[0], wanted[0][:1])  # what happens once is not part of any time
@@ -264,7 +264,7 @@ def quality(classifier: Classifier, clips: Clips, options: argparse.Namespace) -
     engines = {
         rule: attribution.create("mel_path", rule=rule[0], n_points=rule[1], precision=rule[2], **batch)
         for rule in QUALITY
-        if rule[2] == "float32" or has_bfloat16()
+        if rule[2] == "float32" or devices.has_bfloat16(options.device)
     }
     for i in progress.bar(todo, desc="quality"):
         one_clip(classifier, clips.waveforms[i], clips.classes[i][:1], reference, engines).to_csv(files[i], index=False)
@@ -322,13 +322,6 @@ def one_clip(
                 }
             )
     return pd.DataFrame(rows)
-
-
-def has_bfloat16() -> bool:
-    """Whether the processor has the option ``precision=bfloat16``."""
-    if torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
 def over_time(result: Attribution, window: int) -> tuple[NDArray[np.floating], NDArray[np.floating]]:

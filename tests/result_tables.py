@@ -118,4 +118,4 @@ def engine_study() -> pd.DataFrame:
         rows.append((clip, "captum", "gausslegendre", 50, 50, scale / 50, 0.998, 0.5, 1.0, 1e-5 * scale, 3.0))
     columns = ["clip", "engine", "rule", "n_points", "points", "completeness_error", "cosine", "iou"]
     table = pd.DataFrame(rows, columns=[*columns, "pointing_game", "difference", "seconds"])
-    return table.assign(target="logit")
+    return table.assign(target="logit", precision="float32")

@@ -12,7 +12,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
-from igsed_core import audio, encoders, engine_example, engine_study, heads, maps, soundscapes
+from igsed_core import audio, devices, encoders, engine_example, engine_study, heads, maps, soundscapes
 from igsed_core.attribution import rules
 from igsed_core.attribution.decibel import MelPathIntegratedGradients
 from igsed_core.evaluation import Instances
@@ -53,6 +53,7 @@ def _few_maps() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(engine_study, "RULES", FEW)
         patch.setattr(engine_study, "CAPTUM", ("gausslegendre", 6))
+        patch.setattr(engine_study, "BOTH_PRECISIONS", ("db_midpoint", 4))
         yield
 
 
@@ -67,7 +68,7 @@ def study(
 def test_each_map_once_for_the_first_class_of_each_clip(study: pd.DataFrame) -> None:
     assert list(study.columns) == engine_study.COLUMNS
     assert set(zip(study["clip"], study["label"], strict=True)) == {("t0", "Hum"), ("t1", "Bell")}
-    mine = study[study["engine"] == "mel_path"]
+    mine = study[(study["engine"] == "mel_path") & (study["precision"] == "float32")]
     wanted = [(rule, n) for rule, counts in FEW.items() for n in counts]
     for _, of_clip in mine.groupby("clip"):
         assert list(zip(of_clip["rule"], of_clip["n_points"], strict=True)) == [
@@ -86,7 +87,9 @@ def test_maps_are_compared_with_the_reference(study: pd.DataFrame) -> None:
     """Over the same levels it is as exact as its rule, and closer to it than few points come."""
     assert_allclose(study.loc[study["rule"] == "reference", "cosine"], 1.0, rtol=1e-6)
     assert study["cosine"].between(0, 1 + 1e-6).all()
-    same = study[study["rule"] == "db_midpoint"].groupby("n_points")["cosine"].min()
+    same = (
+        study[(study["rule"] == "db_midpoint") & (study["precision"] == "float32")].groupby("n_points")["cosine"].min()
+    )
     assert same[4] < same[24] < 1
     assert same[24] == pytest.approx(1, abs=0.01)
 
@@ -104,6 +107,16 @@ def test_a_row_is_what_the_engine_gives(study: pd.DataFrame, explainer: maps.Exp
     assert row["completeness_error"] == pytest.approx(float(result.completeness_error), rel=1e-3, abs=1e-5)
     assert row["iou"] == pytest.approx((above & truth).sum() / (above | truth).sum())
     assert row["pointing_game"] == float(truth[frames.argmax()])
+
+
+def test_bfloat16_is_near_where_the_processor_has_it(study: pd.DataFrame) -> None:
+    coarse = study[study["precision"] == "bfloat16"]
+    assert len(coarse) == (2 if devices.has_bfloat16("cpu") else 0)
+    for _, row in coarse.iterrows():
+        same = study[(study["clip"] == row["clip"]) & (study["rule"] == row["rule"]) & (study["n_points"] == 4)]
+        exact = same.loc[same["precision"] == "float32", "cosine"].item()
+        assert 0.8 < row["cosine"] < 1
+        assert row["cosine"] != exact
 
 
 def test_captum_agrees_to_rounding(study: pd.DataFrame) -> None:
@@ -162,6 +175,8 @@ def test_nothing_has_more_points_than_the_reference(
 ) -> None:
     settings = dataclasses.replace(SETTINGS, reference_points=3)
     found = engine_study.compare(explainer, instances, settings, tmp_path, n_clips=1, n_captum=1, workers=1)
+    assert (found["n_points"] <= 3).all()
+    found = found[found["precision"] == "float32"]
     assert list(zip(found["engine"], found["rule"], found["n_points"], strict=True)) == [
         ("mel_path", "reference", 3),
         ("mel_path", "gausslegendre", 2),

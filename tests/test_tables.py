@@ -201,14 +201,21 @@ def test_rules_table_has_a_row_for_each_rule_and_number_of_points():
     assert (coarse["median error"], coarse["90th percentile"], coarse["cosine"]) == ("0.500", "0.700", "0.9750")
 
 
-def test_targets_table_compares_the_rule_that_both_have():
-    logit = result_tables.engine_study()
-    probability = logit[logit["rule"] == "db_adaptive"].assign(target="probability", iou=0.25)
-    table = tables.targets_table(pd.concat([logit, probability], ignore_index=True))
-    assert list(table["Attributed"]) == ["logit", "probability"]
-    assert list(table["IoU"]) == ["0.500", "0.250"]
-    assert list(table["maps"]) == [2, 2]
-    assert "cosine to the reference of the logit" in table
+def test_variants_table_compares_the_rule_that_both_have():
+    study = result_tables.engine_study()
+    adaptive = study[study["rule"] == "db_adaptive"]
+    probability = adaptive.assign(target="probability", iou=0.25)
+    coarse = study[study["rule"] == "db_midpoint"].assign(precision="bfloat16", cosine=0.9)
+    study = pd.concat([study, probability, coarse], ignore_index=True)
+    targets = tables.variants_table(study, "target")
+    assert list(targets["Target"]) == ["logit", "probability"]
+    assert list(targets["IoU"]) == ["0.500", "0.250"]
+    assert list(targets["maps"]) == [2, 2]
+    assert "cosine to the reference (logit)" in targets
+    precisions = tables.variants_table(study, "precision")
+    assert list(precisions["Precision"]) == ["float32", "bfloat16"]
+    assert precisions["cosine to the reference (float32)"].iloc[1] == "0.9000"
+    assert tables.variants_table(result_tables.engine_study(), "precision").empty
 
 
 def test_engines_table_compares_like_with_like():

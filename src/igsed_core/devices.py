@@ -20,3 +20,10 @@ def choose(name: str) -> torch.device:
     if name == "cuda" and not torch.cuda.is_available():
         raise IgsedError("parameter device is 'cuda', but no CUDA device is there: use 'auto' or 'cpu'")
     return torch.device(name)
+
+
+def has_bfloat16(device: torch.device | str) -> bool:
+    """Whether a device has instructions for bfloat16: AVX512-BF16, AMX, or a recent GPU."""
+    if torch.device(device).type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())

@@ -6,19 +6,20 @@ import dataclasses
 import functools
 import multiprocessing
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from igsed_core import files, frames, metrics, progress, thresholds
+from igsed_core import devices, files, frames, metrics, progress, thresholds
 from igsed_core.attribution.base import Attribution, Engine
 from igsed_core.attribution.captum_ig import CaptumIntegratedGradients
 from igsed_core.attribution.decibel import TARGETS, MelPathIntegratedGradients
+from igsed_core.attribution.reduced import PRECISIONS
 from igsed_core.classifier import Classifier
 from igsed_core.evaluation import Instances
 from igsed_core.maps import STEP, Explainer, Maps, seconds_a_point
@@ -35,11 +36,12 @@ RULES: dict[str, tuple[int, ...]] = {
     "db_adaptive": (16, 24, 64),
 }
 BOTH_TARGETS = ("db_adaptive", 24)  # how logit and probability are compared
+BOTH_PRECISIONS = ("db_midpoint", 16)  # how float32 and bfloat16 are, where the processor has both
 CAPTUM = ("gausslegendre", 50)  # the paper's
 
 COLUMNS = [
-    *("clip", "label", "engine", "target", "rule", "n_points", "points", "completeness_error", "cosine", "iou"),
-    *("pointing_game", "difference", "seconds"),
+    *("clip", "label", "engine", "target", "precision", "rule", "n_points", "points", "completeness_error"),
+    *("cosine", "iou", "pointing_game", "difference", "seconds"),
 ]
 
 
@@ -102,12 +104,12 @@ def compare(
     Returns
     -------
     pd.DataFrame
-        A row a map: ``clip, label, engine, target, rule, n_points`` (wanted; for the adaptive rule the most),
-        ``points`` (evaluated), ``completeness_error``, ``cosine`` (of the 10 ms map to the reference's),
+        A row a map: ``clip, label, engine, target, precision, rule, n_points`` (wanted; for the adaptive rule the
+        most), ``points`` (evaluated), ``completeness_error``, ``cosine`` (of the 10 ms map to the reference's),
         ``iou`` (at the percentile), ``pointing_game``, ``difference`` (of Captum's samples to those of
         ``mel_path`` with the same rule and points: the largest, relative to the largest sample), ``seconds``.
-        Rule ``reference`` is what all others are compared with. One map has the other target, all others that of the
-        settings.
+        Rule ``reference`` is what all others are compared with. One map has the other target and, where the
+        processor has it, one is computed in bfloat16; all others have the target of the settings and float32.
     """
     first = instances.index.reset_index(drop=True).drop_duplicates("clip").head(n_clips)
     jobs = [
@@ -125,14 +127,15 @@ def compare(
     _loaded.cache_clear()  # a head of the same name may have been trained again
     workers = workers if explainer.device == "cpu" else 1
     if len(todo) > 1:
-        one, at_once = todo[0], min(n_processes(workers), len(todo))
-        points = sum(n_points for *_, n_points in _runs(settings)) + CAPTUM[1] * sum(j.captum for j in todo) / len(todo)
-        tried = dataclasses.replace(
+        tried, at_once = todo[0], min(n_processes(workers), len(todo))
+        of_captum = CAPTUM[1] * sum(job.captum for job in todo) / len(todo)
+        points = of_captum + sum(one.n_points for one in _maps(settings, explainer.device))
+        quick = dataclasses.replace(
             explainer,
             engine="mel_path",
             options=(("rule", REFERENCE_RULE), ("n_points", settings.batch), ("batch", settings.batch)),
         )
-        seconds = points * seconds_a_point(tried, one.split, one.clip, [one.label], at_once=at_once)
+        seconds = points * seconds_a_point(quick, tried.split, tried.clip, [tried.label], at_once=at_once)
         progress.expect("rules and engines", len(todo), seconds, item="clip", at_once=at_once)
     parallel_map(_study, todo, workers=workers, desc="rules and engines")
     return pd.concat([files.read_table(job.path) for job in jobs], ignore_index=True)
@@ -151,11 +154,16 @@ class _Job:
 
 
 @functools.lru_cache(maxsize=1)
-def _loaded(explainer: Explainer, batch: int) -> tuple[Classifier, dict[str, MelPathIntegratedGradients]]:
-    """Load the classifier once a process; its lean copies are made once, too, since one engine serves all rules."""
+def _loaded(explainer: Explainer, batch: int) -> tuple[Classifier, dict[tuple[str, str], MelPathIntegratedGradients]]:
+    """Load the classifier once a process; its lean copies are made once, too: one engine a target and precision."""
     if multiprocessing.parent_process() is not None:
         torch.set_num_threads(1)
-    return explainer.load()[0], {target: MelPathIntegratedGradients(target=target, batch=batch) for target in TARGETS}
+    classifier = explainer.load()[0]
+    return classifier, {
+        (target, precision): MelPathIntegratedGradients(target=target, precision=precision, batch=batch)
+        for target in TARGETS
+        for precision in PRECISIONS
+    }
 
 
 def _timed(engine: Engine, classifier: Classifier, waveform: torch.Tensor, output: int) -> tuple[Attribution, float]:
@@ -165,17 +173,28 @@ def _timed(engine: Engine, classifier: Classifier, waveform: torch.Tensor, outpu
     return result, time.perf_counter() - started
 
 
-def _runs(settings: Settings) -> Iterator[tuple[str, str, str, int]]:
-    """Target, name, rule and points of each map, the reference first."""
-    most = settings.reference_points
-    yield settings.target, REFERENCE, REFERENCE_RULE, most
+class _Map(NamedTuple):
+    """How one map is computed; its name is the rule, or that of the reference."""
+
+    name: str
+    rule: str
+    n_points: int
+    target: str
+    precision: str = "float32"
+
+
+def _maps(settings: Settings, device: str) -> list[_Map]:
+    """Return the maps of a clip, the reference first."""
+    most, target = settings.reference_points, settings.target
+    maps = [_Map(REFERENCE, REFERENCE_RULE, most, target)]
     for rule, counts in RULES.items():
-        for n_points in sorted({min(n, most) for n in counts}):
-            yield settings.target, rule, rule, n_points
+        maps += [_Map(rule, rule, n, target) for n in sorted({min(n, most) for n in counts})]
     rule, n_points = BOTH_TARGETS
-    for target in TARGETS:
-        if target != settings.target:
-            yield target, rule, rule, min(n_points, most)
+    maps += [_Map(rule, rule, min(n_points, most), other) for other in TARGETS if other != target]
+    if devices.has_bfloat16(device):
+        rule, n_points = BOTH_PRECISIONS
+        maps.append(_Map(rule, rule, min(n_points, most), target, "bfloat16"))
+    return maps
 
 
 def _study(job: _Job) -> None:
@@ -183,33 +202,34 @@ def _study(job: _Job) -> None:
     classifier, engines = _loaded(job.explainer, settings.batch)
     waveform = job.explainer.waveform(job.split, job.clip)
     output = classifier.head.classes.index(job.label)
-    for engine in engines.values():
+    maps = _maps(settings, job.explainer.device)
+    for target, precision in sorted({(one.target, one.precision) for one in maps}):
+        engine = engines[target, precision]
         engine.tolerance = settings.tolerance
         engine.rule, engine.n_points = "gausslegendre", 2
         _timed(engine, classifier, waveform, output)  # what happens once is not part of any time
     truth, rate = np.array(job.truth), classifier.encoder.frontend.sample_rate
-    paper = (CAPTUM[0], min(CAPTUM[1], settings.reference_points))
+    rule, n_points = CAPTUM
+    paper = _Map(rule, rule, min(n_points, settings.reference_points), settings.target)
     rows: list[dict[str, object]] = []
     exact: NDArray[np.floating] = np.empty(0)
     counterpart = None
-    for target, name, rule, n_points in _runs(settings):
-        engine = engines[target]
-        engine.rule, engine.n_points = rule, n_points
-        engine.floor = REFERENCE_FLOOR if name == REFERENCE else 0.0
+    for one in maps:
+        engine = engines[one.target, one.precision]
+        engine.rule, engine.n_points = one.rule, one.n_points
+        engine.floor = REFERENCE_FLOOR if one.name == REFERENCE else 0.0
         result, seconds = _timed(engine, classifier, waveform, output)
         importance = _read(result, rate, settings.reading)
-        exact = importance if name == REFERENCE else exact
-        rows.append(_row(job, "mel_path", target, name, n_points, result, importance, exact, truth, seconds))
-        if (rule, n_points) == paper:
+        exact = importance if one.name == REFERENCE else exact
+        rows.append(_row(job, "mel_path", one, result, importance, exact, truth, seconds))
+        if one == paper:
             counterpart = result.samples
     if job.captum and counterpart is not None:
-        rule, n_points = paper
         captum = CaptumIntegratedGradients(
-            rule=rule, n_points=n_points, target=settings.target, internal_batch=settings.batch
+            rule=paper.rule, n_points=paper.n_points, target=paper.target, internal_batch=settings.batch
         )
         result, seconds = _timed(captum, classifier, waveform, output)
-        importance = _read(result, rate, settings.reading)
-        row = _row(job, "captum", settings.target, rule, n_points, result, importance, exact, truth, seconds)
+        row = _row(job, "captum", paper, result, _read(result, rate, settings.reading), exact, truth, seconds)
         largest = result.samples.abs().max()
         row["difference"] = float((counterpart - result.samples).abs().max() / largest.clamp_min(1e-30))
         rows.append(row)
@@ -227,9 +247,7 @@ def _read(result: Attribution, rate: int, reading: str) -> NDArray[np.floating]:
 def _row(
     job: _Job,
     engine: str,
-    target: str,
-    rule: str,
-    n_points: int,
+    one: _Map,
     result: Attribution,
     importance: NDArray[np.floating],
     exact: NDArray[np.floating],
@@ -243,9 +261,10 @@ def _row(
         "clip": job.clip,
         "label": job.label,
         "engine": engine,
-        "target": target,
-        "rule": rule,
-        "n_points": n_points,
+        "target": one.target,
+        "precision": one.precision,
+        "rule": one.name,
+        "n_points": one.n_points,
         "points": result.n_points,
         "completeness_error": float(result.completeness_error[0]),
         "cosine": cosine(importance, exact),

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from igsed_core import devices
 from igsed_core.attribution.base import score_function
 from igsed_core.classifier import Classifier
 from igsed_core.encoders.base import Encoder
@@ -58,7 +59,11 @@ class MelScore(nn.Module):
         self.target = target
         self.dtype = None
         if precision == "bfloat16":
-            _require_bfloat16(next(self.head.parameters()).device)
+            if not devices.has_bfloat16(next(self.head.parameters()).device):
+                raise IgsedError(
+                    "parameter 'precision' is 'bfloat16', for which this processor has no instructions "
+                    "(AVX512-BF16, AMX, or a recent GPU): use 'float32'"
+                )
             self.dtype = torch.bfloat16
             self.encoder.network.to(torch.bfloat16)
 
@@ -181,15 +186,3 @@ def _module(traced: fx.GraphModule, node: fx.Node) -> nn.Module | None:
 
 def _close(a: Tensor, b: Tensor, tolerance: float) -> bool:
     return bool((a - b).abs().max() <= tolerance * b.abs().max())
-
-
-def _require_bfloat16(device: torch.device) -> None:
-    if device.type == "cuda":
-        there = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        there = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    if not there:
-        raise IgsedError(
-            "parameter 'precision' is 'bfloat16', for which this processor has no instructions "
-            "(AVX512-BF16, AMX, or a recent GPU): use 'float32'"
-        )

@@ -14,7 +14,7 @@ from igsed_core.tables.audit import (
 )
 from igsed_core.tables.conditions import conditions_table
 from igsed_core.tables.display import show
-from igsed_core.tables.engine import engines_table, rules_table, targets_table
+from igsed_core.tables.engine import engines_table, rules_table, variants_table
 from igsed_core.tables.faithfulness import faithfulness_table, occlusion_table
 from igsed_core.tables.localiser import concentration_table, durations_table, gains_table, ladder_table
 from igsed_core.tables.methods import methods_table
@@ -74,10 +74,10 @@ __all__ = [
     "table_1",
     "table_2",
     "table_3",
-    "targets_table",
     "thresholds_of_table_2",
     "thresholds_table",
     "values_table",
+    "variants_table",
     "varied_table",
     "verdict",
     "verdicts",

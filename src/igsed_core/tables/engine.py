@@ -43,28 +43,33 @@ def rules_table(study: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def targets_table(study: pd.DataFrame) -> pd.DataFrame:
-    """Logit and probability, explained by the same rule on the same clips, means over the clips.
+def variants_table(study: pd.DataFrame, varied: str) -> pd.DataFrame:
+    """What another target or precision gives by the same rule on the same clips, means over the clips.
 
     Parameters
     ----------
     study
-        From :func:`igsed_core.engine_study.compare`; the rule and points that both targets have are shown.
+        From :func:`igsed_core.engine_study.compare`; the rules and points with several variants are shown.
+    varied
+        Column that varies: ``target`` or ``precision``. The others are as for the reference.
     """
     mine = study[study["engine"] == "mel_path"]
-    reference = str(mine.loc[mine["rule"] == "reference", "target"].iloc[0])
-    both = mine.groupby(["rule", "n_points"])["target"].transform("nunique") > 1
+    reference = mine[mine["rule"] == "reference"].iloc[0]
+    (fixed,) = {"target", "precision"} - {varied}
+    mine = mine[mine[fixed] == reference[fixed]]
+    several = mine.groupby(["rule", "n_points"])[varied].transform("nunique") > 1
     rows = []
-    for target, group in mine[both].groupby("target", sort=False):
+    for value, group in mine[several].groupby(varied, sort=False):
         rows.append(
             {
-                "Attributed": str(target),
+                varied.capitalize(): str(value),
                 "maps": len(group),
                 "points": f"{group['points'].mean():.3g}",
                 "median completeness error": number(group["completeness_error"].median(), 3),
-                f"cosine to the reference of the {reference}": number(group["cosine"].mean(), 4),
+                f"cosine to the reference ({reference[varied]})": number(group["cosine"].mean(), 4),
                 "IoU": number(group["iou"].mean(), 3),
                 "Pointing game": number(group["pointing_game"].mean(), 3),
+                "seconds a map": number(group["seconds"].median(), 3),
             }
         )
     return pd.DataFrame(rows)
