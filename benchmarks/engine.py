@@ -35,6 +35,7 @@ ENGINES: dict[str, tuple[str, dict[str, Any]]] = {
     "mel_path, captum's 50 points": ("mel_path", {"rule": "gausslegendre", "n_points": 50}),
     "db_midpoint, 12 points": ("mel_path", {"rule": "db_midpoint", "n_points": 12}),
     "db_midpoint, 16 points": ("mel_path", {"rule": "db_midpoint", "n_points": 16}),
+    "db_adaptive, at most 8": ("mel_path", {"rule": "db_adaptive", "n_points": 8}),
     "db_adaptive, at most 10": ("mel_path", {"rule": "db_adaptive", "n_points": 10}),
     "db_adaptive, at most 16": ("mel_path", {"rule": "db_adaptive", "n_points": 16}),
     "db_adaptive, at most 24": ("mel_path", {"rule": "db_adaptive", "n_points": 24}),
@@ -46,7 +47,7 @@ QUALITY: tuple[tuple[str, int, str], ...] = (
     ("gausslegendre", 50, "float32"),
     *(("db_midpoint", n, "float32") for n in (12, 16, 32)),
     ("db_gauss", 16, "float32"),
-    *(("db_adaptive", n, "float32") for n in (10, 16, 24)),
+    *(("db_adaptive", n, "float32") for n in (8, 10, 16, 24)),
     ("db_midpoint", 16, "bfloat16"),
 )
 REFERENCE_FLOOR = -120.0  # dB; so deep that nothing is left out
