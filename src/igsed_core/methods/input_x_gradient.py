@@ -28,13 +28,7 @@ class InputXGradient:
     def __call__(self, classifier: Classifier, waveforms: Tensor, classes: Sequence[Sequence[int]]) -> list[Importance]:
         """Tell for every clip when its classes sound (see :class:`igsed_core.methods.base.Method`)."""
         model = mel.folded(classifier)
-        frontend = model.encoder.frontend
-        if self.of == "waveform":
-            inputs = waveforms.detach().clone().requires_grad_()
-            found = mel.gradients(mel.score(model, frontend(inputs)), inputs, classes)
-            products = [x * g for x, g in zip(inputs.detach(), found, strict=True)]
-            return [mel.of_samples(one, frontend.sample_rate) for one in products]
-        inputs = mel.log_mel(model, waveforms).requires_grad_()
-        change = inputs.detach() - mel.silence(model, inputs)
-        found = mel.gradients(mel.score(model, inputs), inputs, classes)
-        return [mel.of_map(d * g, frontend) for d, g in zip(change, found, strict=True)]
+        inputs, found = mel.input_gradients(model, waveforms, classes, self.of)
+        change = inputs if self.of == "waveform" else inputs - mel.silence(model, inputs)
+        products = [d * g for d, g in zip(change, found, strict=True)]
+        return [mel.importance(one, model.encoder.frontend, self.of) for one in products]

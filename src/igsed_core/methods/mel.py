@@ -133,6 +133,40 @@ def gradients(logits: Tensor, inputs: Tensor, classes: Sequence[Sequence[int]]) 
     return [torch.stack(of_clip) if of_clip else inputs.new_zeros(0, *inputs.shape[1:]) for of_clip in found]
 
 
+def input_gradients(
+    model: MelScore, waveforms: Tensor, classes: Sequence[Sequence[int]], of: str
+) -> tuple[Tensor, list[Tensor]]:
+    """Gradients with respect to one of the two inputs that a method may explain.
+
+    Parameters
+    ----------
+    model
+        The classifier.
+    waveforms
+        ``[shape=(n_clips, n_samples)]``
+    classes
+        Outputs to explain, a list a clip.
+    of
+        ``waveform`` or ``log_mel``.
+
+    Returns
+    -------
+    inputs : Tensor [shape=(n_clips, ...)]
+        The waveforms, or their log-mel maps; without a graph.
+    gradients : list of Tensor
+        As :func:`gradients` has them.
+    """
+    inputs = waveforms.detach().clone() if of == "waveform" else log_mel(model, waveforms)
+    inputs.requires_grad_()
+    maps = model.encoder.frontend(inputs) if of == "waveform" else inputs
+    return inputs.detach(), gradients(score(model, maps), inputs, classes)
+
+
+def importance(attribution: Tensor, frontend: FrontEnd, of: str) -> Importance:
+    """Means over time of what a ``waveform`` (:func:`of_samples`) or a ``log_mel`` map (:func:`of_map`) was given."""
+    return of_samples(attribution, frontend.sample_rate) if of == "waveform" else of_map(attribution, frontend)
+
+
 def of_map(attribution: Tensor, frontend: FrontEnd) -> Importance:
     """Means over the mel bins: ``(n_classes, frames, mels)``; a frame is centred on a multiple of the hop."""
     step = frontend.hop_length / frontend.sample_rate

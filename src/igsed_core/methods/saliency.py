@@ -28,10 +28,5 @@ class Saliency:
     def __call__(self, classifier: Classifier, waveforms: Tensor, classes: Sequence[Sequence[int]]) -> list[Importance]:
         """Tell for every clip when its classes sound (see :class:`igsed_core.methods.base.Method`)."""
         model = mel.folded(classifier)
-        frontend = model.encoder.frontend
-        if self.of == "waveform":
-            inputs = waveforms.detach().clone().requires_grad_()
-            found = mel.gradients(mel.score(model, frontend(inputs)), inputs, classes)
-            return [mel.of_samples(one, frontend.sample_rate) for one in found]
-        inputs = mel.log_mel(model, waveforms).requires_grad_()
-        return [mel.of_map(one, frontend) for one in mel.gradients(mel.score(model, inputs), inputs, classes)]
+        _, found = mel.input_gradients(model, waveforms, classes, self.of)
+        return [mel.importance(one, model.encoder.frontend, self.of) for one in found]
