@@ -125,7 +125,10 @@ def test_ground_truth_of_a_clip_agrees_with_its_jams(smoke_run):
 def test_attribution_is_kept_at_10_ms_and_records_its_error(smoke_run):
     index = pd.read_csv(smoke_run.root / "integrated_gradients" / "maps.csv")
     assert np.isfinite(index["completeness_error"]).all()
-    assert (index["n_points"] == config.load("params/smoke.yaml").values()["n_points"]).all()
+    params = config.load("params/smoke.yaml").values()
+    assert (index["n_points"] <= params["n_points"]).all()
+    stopped = index[index["n_points"] < params["n_points"]]
+    assert (stopped["completeness_error"] <= params["tolerance"] + 1e-4).all()
 
 
 def test_the_record_of_a_stage_says_what_it_ran_with(smoke_run):
