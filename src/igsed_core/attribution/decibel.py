@@ -186,12 +186,14 @@ class MelPathIntegratedGradients:
 
     def _checked_model(self, classifier: Classifier, waveform: Tensor) -> MelScore | None:
         try:
-            model = MelScore(classifier, target=self.target, precision=self.precision)
+            model = MelScore(classifier, target=self.target)
             model.check(classifier, waveform)
         except UnsupportedEncoder:
             if not self.fallback:
                 raise
             return None
+        if self.precision == "bfloat16":
+            model.reduce()
         return model
 
     def _captum(self, classifier: Classifier, waveform: Tensor, classes: Sequence[int]) -> Attribution:
