@@ -33,7 +33,7 @@ RULES: dict[str, tuple[int, ...]] = {
     "gausslegendre": (4, 16, 50, 100),
     "db_midpoint": (4, 8, 16, 32),
     "db_gauss": (8, 16, 32),
-    "db_adaptive": (16, 24, 64),
+    "db_adaptive": (8, 16, 24),
 }
 BOTH_TARGETS = ("db_adaptive", 24)  # how logit and probability are compared
 BOTH_PRECISIONS = ("db_midpoint", 16)  # how float32 and bfloat16 are, where the processor has both
