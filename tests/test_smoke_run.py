@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import nbformat
 import numpy as np
@@ -11,6 +14,8 @@ import pytest
 
 from igsed_core import config, stages, summaries, thresholds
 
+pytestmark = pytest.mark.xdist_group("smoke")  # one worker, one smoke run
+ROOT = Path(__file__).resolve().parents[1]
 COLUMNS = ["experiment", "seed", *summaries.COLUMNS]
 FROM_THRESHOLDS = {"threshold_sensitivity", *stages.downstream("threshold_sensitivity")}
 
@@ -140,11 +145,23 @@ def test_the_record_of_a_stage_says_what_it_ran_with(smoke_run):
         assert record["params"]["experiment"] == "smoke"
 
 
+def test_the_benchmark_of_a_stage_leaves_the_run_as_it_is(smoke_run):
+    """It runs the stage elsewhere, on the same artefacts, and counts the memory of all its processes."""
+    record = (smoke_run.root / "integrated_gradients" / "record.json").read_text()
+    command = [sys.executable, "benchmarks/stage.py", str(smoke_run.root), "integrated_gradients", "n_points=2"]
+    done = subprocess.run(command, env=smoke_run.environment, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    heading, row = (line.split() for line in done.stdout.splitlines()[-2:])
+    measured = dict(zip(heading, row, strict=True))
+    assert int(measured["maps"]) == len(pd.read_csv(smoke_run.root / "integrated_gradients" / "maps.csv"))
+    assert 100 < float(measured["pss_mib"]) <= float(measured["rss_mib"])
+    assert int(measured["processes"]) >= 2
+    assert (smoke_run.root / "integrated_gradients" / "record.json").read_text() == record
+    assert planned(smoke_run) == set()
+
+
 def test_a_notebook_reexecutes_alone_with_another_parameter(smoke_run):
     """`papermill -p`: the last stage but one, other thresholds; the next run puts things right."""
-    import subprocess
-    import sys
-
     source = stages.get("threshold_sensitivity").source
     target = smoke_run.runs / "alone.ipynb"
     command = [sys.executable, "-m", "papermill", str(source), str(target)]
@@ -159,9 +176,6 @@ def test_a_notebook_reexecutes_alone_with_another_parameter(smoke_run):
 
 
 def test_an_unknown_parameter_given_to_papermill_is_an_error(smoke_run):
-    import subprocess
-    import sys
-
     source = stages.get("baselines").source
     command = [sys.executable, "-m", "papermill", str(source), str(smoke_run.runs / "typo.ipynb")]
     command += ["-p", "experiment", "smoke", "-p", "enrgy", "power"]
