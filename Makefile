@@ -8,7 +8,7 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 BIN := .venv/bin
 PYTEST := $(BIN)/pytest
-# These run the pipeline from end to end: two groups, each on one worker.
+# These run the pipeline from end to end and use all cores themselves.
 WHOLE_RUNS := $(addprefix tests/,test_book.py test_smoke_run.py test_paper_run.py)
 
 .DEFAULT_GOAL := help
@@ -32,7 +32,7 @@ parity: setup ## what some tests compare with; where it does not install, they a
 
 test: parity ## all tests
 	$(PYTEST) -n 2 --dist loadfile tests $(addprefix --ignore=,$(WHOLE_RUNS))
-	$(PYTEST) -n 2 --dist loadgroup $(WHOLE_RUNS)
+	$(PYTEST) $(WHOLE_RUNS)
 	$(BIN)/igsed notebooks params/smoke.yaml experiment=nbmake n_train=60 n_eval=24 --out .nbmake
 	$(PYTEST) --nbmake .nbmake
 

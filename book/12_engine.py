@@ -175,7 +175,7 @@ tables.show(tables.rules_table(same), caption="Rules and points: means over the 
 tables.show(tables.variants_table(study, "target"), caption="What is attributed: means over the clips")
 
 # %% [markdown]
-# ## Single or half precision
+# ## Single precision or bfloat16
 #
 # A processor with instructions for bfloat16 multiplies matrices twice as fast in it, and keeps eight bits of each number
 # instead of twenty-four. `precision=bfloat16` computes the network in it, nothing else. The rule has the same points for both,

@@ -18,7 +18,6 @@ import yaml
 from igsed_core import book, book_pages
 from igsed_core.errors import IgsedError
 
-pytestmark = pytest.mark.xdist_group("smoke")  # one worker, one smoke run
 ROOT = Path(__file__).resolve().parents[1]
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: pages are not opened")

@@ -24,7 +24,6 @@ from failing_server import Server, serve
 from igsed_core import assets, stages
 from igsed_core.soundbank import desed
 
-pytestmark = pytest.mark.xdist_group("paper")
 ROOT = Path(__file__).resolve().parents[1]
 CHECKPOINT = assets.REGISTRY["cnn14"].file_name
 ARCHIVE = assets.REGISTRY["desed"].file_name

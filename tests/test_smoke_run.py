@@ -14,7 +14,6 @@ import pytest
 
 from igsed_core import config, stages, summaries, thresholds
 
-pytestmark = pytest.mark.xdist_group("smoke")  # one worker, one smoke run
 ROOT = Path(__file__).resolve().parents[1]
 COLUMNS = ["experiment", "seed", *summaries.COLUMNS]
 FROM_THRESHOLDS = {"threshold_sensitivity", *stages.downstream("threshold_sensitivity")}
