@@ -39,7 +39,12 @@ ENGINES: dict[str, tuple[str, dict[str, Any]]] = {
     "db_adaptive, at most 10": ("mel_path", {"rule": "db_adaptive", "n_points": 10}),
     "db_adaptive, at most 16": ("mel_path", {"rule": "db_adaptive", "n_points": 16}),
     "db_adaptive, at most 24": ("mel_path", {"rule": "db_adaptive", "n_points": 24}),
+    "db_adaptive, 10 in any case": ("mel_path", {"rule": "db_adaptive", "n_points": 10, "tolerance": 0.0}),
     "db_adaptive, 10, bfloat16": ("mel_path", {"rule": "db_adaptive", "n_points": 10, "precision": "bfloat16"}),
+    "db_adaptive, 10 in any case, bfloat16": (
+        "mel_path",
+        {"rule": "db_adaptive", "n_points": 10, "tolerance": 0.0, "precision": "bfloat16"},
+    ),
     "db_midpoint, 16, bfloat16": ("mel_path", {"rule": "db_midpoint", "n_points": 16, "precision": "bfloat16"}),
 }
 QUALITY: tuple[tuple[str, int, str], ...] = (

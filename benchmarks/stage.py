@@ -18,7 +18,6 @@ from pathlib import Path
 
 import pandas as pd
 import psutil
-import yaml
 
 from igsed_core import stages
 
@@ -52,9 +51,7 @@ def measure(run: Path, stage: str, overrides: list[str]) -> dict[str, object]:
         root.mkdir()
         for name in stages.get(stage).upstream:
             (root / name).symlink_to(run / name)
-        params = root / "params.yaml"
-        params.write_text(yaml.safe_dump(json.loads((run / "parameters.json").read_text())))
-        command = [sys.executable, "-m", "igsed_core", "stage", stage, str(params), *overrides]
+        command = [sys.executable, "-m", "igsed_core", "stage", stage, str(run / "parameters.json"), *overrides]
         started = time.perf_counter()
         process = psutil.Popen(command, env={**os.environ, "IGSED_RUNS_DIR": folder})
         peak, rss, count = 0, 0, 0

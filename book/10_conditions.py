@@ -27,7 +27,6 @@ from igsed_core import (
     baselines,
     devices,
     encoders,
-    evaluation,
     features,
     figures,
     files,
@@ -129,8 +128,7 @@ attributions = study.explain(
 # %%
 held_out = features.concatenate([main.features["validation"], main.features["test"]])
 cam = baselines.framewise(main.heads["clip_level"], held_out, probability=False)
-baselines_of_main = main.scores(name for name in evaluation.METHODS if name != "ig")
-instances = {split: main.instances(split, {"cam": cam, **baselines_of_main}) for split in ("validation", "test")}
+instances = {split: main.instances(split, {"cam": cam, **main.scores()}) for split in ("validation", "test")}
 instances["conditions"] = main.evaluate(
     predictions,
     clips.events,

@@ -18,6 +18,9 @@ from igsed_core.heads import Head
 from igsed_core.notebook import StageRun
 from igsed_core.soundscapes import SoundscapeSet
 
+# What the main job holds against Integrated Gradients.
+BASELINES = tuple(name for name in evaluation.METHODS if name != "ig")
+
 
 @dataclass(frozen=True)
 class MainJob:
@@ -68,7 +71,7 @@ class MainJob:
         folder = self.run.input("integrated_gradients") / "maps"
         return maps.read(folder, classification.detected_pairs(self.predictions))
 
-    def scores(self, names: Iterable[str]) -> dict[str, ScoresOverTime]:
+    def scores(self, names: Iterable[str] = BASELINES) -> dict[str, ScoresOverTime]:
         """Scores over time of framewise detectors and baselines, by name."""
         return {name: ScoresOverTime.load(self.run.input("baselines") / f"{name}.npz") for name in names}
 
@@ -87,8 +90,7 @@ class MainJob:
         IgsedError
             If the split has no instance.
         """
-        if scores is None:
-            scores = self.scores(name for name in evaluation.METHODS if name != "ig")
+        scores = self.scores() if scores is None else scores
         return self.evaluate(self.predictions, self.data.events, self.attributions, scores, split)
 
     def evaluate(

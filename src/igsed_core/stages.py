@@ -119,14 +119,8 @@ STAGES: dict[str, Stage] = {
             "10_conditions",
             ("data_synthesis", "training", "integrated_gradients", "baselines", "threshold_sensitivity"),
             (
-                *(
-                    "main_job.py",
-                    "conditions/*.py",
-                    "localiser.py",
-                    "localiser_scores.py",
-                    "localiser_study.py",
-                    "pooling.py",
-                ),
+                *("main_job.py", "conditions/*.py", "pooling.py"),
+                *("localiser.py", "localiser_scores.py", "localiser_study.py"),
                 *("ranking.py", "threshold_rules.py"),
                 *("thresholds/**/*.py", "methods/**/*.py"),
             ),
