@@ -42,7 +42,8 @@ run = notebook.begin("data_synthesis", globals())
 # `soundbank` to the path of a folder to use recordings.
 
 # %%
-from igsed_core import figures, paths, players, tables
+from igsed_core import figures, players, tables
+from igsed_core.base import paths
 from igsed_core.soundbank import prepare
 from igsed_core.soundscapes import SoundscapeSpec, generate, read_clips
 

@@ -28,9 +28,10 @@ from igsed_core import notebook
 run = notebook.begin("training", globals())
 
 # %%
-from igsed_core import classification, devices, features, figures, files, heads, results, soundscapes, tables
+from igsed_core import classification, features, figures, heads, results, soundscapes, tables
 from igsed_core import encoders as registry
 from igsed_core import training as trainer
+from igsed_core.base import devices, files
 from igsed_core.config import DataSynthesis
 
 data = soundscapes.load(run.input("data_synthesis"))

@@ -35,7 +35,8 @@ from igsed_core import notebook
 run = notebook.begin("integrated_gradients", globals())
 
 # %%
-from igsed_core import attribution, classification, devices, figures, files, maps, players, soundscapes, tables
+from igsed_core import attribution, classification, figures, maps, players, soundscapes, tables
+from igsed_core.base import devices, files
 from igsed_core.config import DataSynthesis, Training
 
 data = soundscapes.load(run.input("data_synthesis"))

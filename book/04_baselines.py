@@ -18,7 +18,8 @@ run = notebook.begin("baselines", globals())
 
 # %%
 from igsed_core import baselines as scores
-from igsed_core import classification, features, figures, files, heads, soundscapes
+from igsed_core import classification, features, figures, heads, soundscapes
+from igsed_core.base import files
 from igsed_core.config import DataSynthesis
 
 data = soundscapes.load(run.input("data_synthesis"))

@@ -28,7 +28,6 @@ from igsed_core import (
     classification,
     evaluation,
     figures,
-    files,
     further_metrics,
     maps,
     results,
@@ -36,6 +35,7 @@ from igsed_core import (
     tables,
     thresholds,
 )
+from igsed_core.base import files
 from igsed_core.baselines import ScoresOverTime
 from igsed_core.config import DataSynthesis
 

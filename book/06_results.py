@@ -14,7 +14,8 @@ from igsed_core import notebook
 run = notebook.begin("results", globals())
 
 # %%
-from igsed_core import classification, figures, files, maps, paper, results, soundscapes, tables
+from igsed_core import classification, figures, maps, paper, results, soundscapes, tables
+from igsed_core.base import files
 from igsed_core.config import DataSynthesis
 
 found = results.gather({name: run.input(name) for name in run.upstream}, run.dir)

@@ -19,13 +19,13 @@ from igsed_core import (
     classification,
     evaluation,
     figures,
-    files,
     instance_groups,
     results,
     tables,
     threshold_rules,
     thresholds,
 )
+from igsed_core.base import files
 from igsed_core.config import ThresholdSensitivity
 from igsed_core.main_job import MainJob
 

@@ -19,14 +19,8 @@ from igsed_core import notebook
 run = notebook.begin("methods", globals())
 
 # %% tags=["hide-input"]
-from igsed_core import (
-    figures,
-    files,
-    method_study,
-    results,
-    tables,
-    threshold_rules,
-)
+from igsed_core import figures, method_study, results, tables, threshold_rules
+from igsed_core.base import files
 from igsed_core.config import IntegratedGradients, ThresholdSensitivity
 from igsed_core.main_job import MainJob
 

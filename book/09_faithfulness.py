@@ -22,14 +22,8 @@ from igsed_core import notebook
 run = notebook.begin("faithfulness", globals())
 
 # %% tags=["hide-input"]
-from igsed_core import (
-    evaluation,
-    figures,
-    files,
-    methods,
-    results,
-    tables,
-)
+from igsed_core import evaluation, figures, methods, results, tables
+from igsed_core.base import files
 from igsed_core.config import DataSynthesis, IntegratedGradients, ThresholdSensitivity, Training
 from igsed_core.faithfulness import clip, curves, improvement, sanity, study
 from igsed_core.main_job import MainJob

@@ -23,18 +23,8 @@ run = notebook.begin("conditions", globals())
 # %% tags=["hide-input"]
 import dataclasses
 
-from igsed_core import (
-    baselines,
-    devices,
-    encoders,
-    features,
-    figures,
-    files,
-    localiser,
-    paths,
-    results,
-    tables,
-)
+from igsed_core import baselines, encoders, features, figures, localiser, results, tables
+from igsed_core.base import devices, files, paths
 from igsed_core.conditions import plans, report, study
 from igsed_core.config import Baselines, DataSynthesis, IntegratedGradients, ThresholdSensitivity, Training
 from igsed_core.main_job import MainJob

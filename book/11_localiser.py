@@ -27,7 +27,6 @@ from igsed_core import (
     classification,
     features,
     figures,
-    files,
     localiser,
     localiser_scores,
     localiser_study,
@@ -37,6 +36,7 @@ from igsed_core import (
     summaries,
     tables,
 )
+from igsed_core.base import files
 from igsed_core.config import IntegratedGradients, ThresholdSensitivity
 from igsed_core.main_job import MainJob
 

@@ -18,15 +18,9 @@ from igsed_core import notebook
 run = notebook.begin("engine", globals())
 
 # %% tags=["hide-input"]
-from igsed_core import (
-    engine_example,
-    engine_study,
-    figures,
-    files,
-    results,
-    tables,
-)
+from igsed_core import engine_example, engine_study, figures, results, tables
 from igsed_core.attribution import rules
+from igsed_core.base import files
 from igsed_core.config import IntegratedGradients, ThresholdSensitivity
 from igsed_core.main_job import MainJob
 

@@ -19,7 +19,8 @@ from igsed_core import notebook
 run = notebook.begin("seeds", globals())
 
 # %%
-from igsed_core import config, figures, files, results, seed_study, tables
+from igsed_core import config, figures, results, seed_study, tables
+from igsed_core.base import files
 
 recipe = seed_study.Recipe(
     data=run.params_of(config.DataSynthesis),

@@ -17,7 +17,8 @@ from igsed_core import notebook
 run = notebook.begin("audit", globals())
 
 # %% tags=["hide-input"]
-from igsed_core import attribution, audit, figures, files, results, tables
+from igsed_core import attribution, audit, figures, results, tables
+from igsed_core.base import files
 from igsed_core.config import DataSynthesis, IntegratedGradients, ThresholdSensitivity
 from igsed_core.main_job import MainJob
 

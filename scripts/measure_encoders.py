@@ -24,10 +24,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from igsed_core import encoders, provenance
+from igsed_core import encoders
+from igsed_core.base import provenance
+from igsed_core.base.files import write_text
 from igsed_core.encoders import cnn14
 from igsed_core.encoders.base import Encoder
-from igsed_core.files import write_text
 from igsed_core.frontend import PannsLogMel
 from igsed_core.soundbank.procedural import CLASSES, synthesize, synthesize_background
 

@@ -25,11 +25,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from igsed_core.base.files import atomic, write_text
+from igsed_core.base.parallel import parallel_map
+from igsed_core.base.paths import data_dir
 from igsed_core.encoders import embedded
-from igsed_core.files import atomic, write_text
 from igsed_core.frontend import PannsLogMel
-from igsed_core.parallel import parallel_map
-from igsed_core.paths import data_dir
 from igsed_core.soundbank import procedural
 
 SAMPLE_RATE = 32_000

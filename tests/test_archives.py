@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from igsed_core import archives
-from igsed_core.errors import IgsedError
+from igsed_core.base.errors import IgsedError
 
 SOUND = b"RIFF" + bytes(range(200)) * 400
 

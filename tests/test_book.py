@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from igsed_core import book, book_pages
-from igsed_core.errors import IgsedError
+from igsed_core.base.errors import IgsedError
 
 ROOT = Path(__file__).resolve().parents[1]
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")

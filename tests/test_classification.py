@@ -9,7 +9,7 @@ import torch
 from numpy.testing import assert_allclose
 
 from igsed_core import bootstrap, classification, heads, summaries
-from igsed_core.errors import IgsedError
+from igsed_core.base.errors import IgsedError
 from igsed_core.features import FeatureFrames, Targets
 from tiny_classifier import CLASSES, tiny_head
 

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from igsed_core import __version__, cli, config, notebook, stages
-from igsed_core.errors import IgsedError
+from igsed_core.base.errors import IgsedError
 
 PARAMS = Path(__file__).resolve().parents[1] / "params"
 

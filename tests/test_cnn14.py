@@ -15,9 +15,9 @@ from torch import Tensor, nn
 import cnn14_checkpoint
 from igsed_core import assets, encoders
 from igsed_core.audio import EXTENSIONS
+from igsed_core.base.errors import IgsedError
 from igsed_core.encoders import cnn14
 from igsed_core.encoders.cnn14 import Cnn14Encoder
-from igsed_core.errors import IgsedError
 from igsed_core.soundbank.procedural import CLASSES, synthesize
 
 SHARED = Path(os.environ.get("IGSED_SHARED") or Path(__file__).resolve().parents[2] / "shared")

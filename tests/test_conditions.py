@@ -17,7 +17,6 @@ from igsed_core import (
     encoders,
     evaluation,
     figures,
-    files,
     heads,
     maps,
     metrics,
@@ -27,8 +26,9 @@ from igsed_core import (
     threshold_rules,
     thresholds,
 )
+from igsed_core.base import files
+from igsed_core.base.errors import IgsedError
 from igsed_core.conditions import plans, recordings, report, study
-from igsed_core.errors import IgsedError
 from igsed_core.soundbank.base import SoundBank
 from igsed_core.soundscape_plan import SoundscapeSpec, draw
 from tiny_bank import CLASSES, noise, put, tone, write_bank

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from igsed_core import config
-from igsed_core.errors import IgsedError
+from igsed_core.base.errors import IgsedError
 
 PARAMS = Path(__file__).resolve().parents[1] / "params"
 BOUNDED = [

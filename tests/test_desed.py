@@ -11,7 +11,7 @@ import pytest
 import desed_archive
 from failing_server import serve
 from igsed_core import assets, cli, download, fetching, soundbank
-from igsed_core.errors import IgsedError
+from igsed_core.base.errors import IgsedError
 from igsed_core.soundbank import desed
 from igsed_core.soundbank.base import BankFile
 

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from igsed_core import assets, encoders
+from igsed_core.base.errors import IgsedError
 from igsed_core.encoders import Encoder, embedded
 from igsed_core.encoders.mobilenet import MobileNet, MobileNetEncoder
-from igsed_core.errors import IgsedError
 
 SHARED = Path(os.environ.get("IGSED_SHARED") or Path(__file__).resolve().parents[2] / "shared")
 CHECKPOINT = SHARED / "weights" / "mn04_as_mAP_432.pt"

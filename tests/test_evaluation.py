@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from igsed_core import evaluation, frames, metrics, results, summaries, thresholds
+from igsed_core.base.errors import IgsedError
 from igsed_core.baselines import ScoresOverTime
-from igsed_core.errors import IgsedError
 from igsed_core.maps import Maps
 
 OTHERS = ("fw_ws", "fw_ss", "random", "energy")

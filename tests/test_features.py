@@ -11,7 +11,7 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
 from igsed_core import audio, features, soundscapes
-from igsed_core.errors import IgsedError
+from igsed_core.base.errors import IgsedError
 from tiny_classifier import RATE, TinyEncoder
 
 SECONDS = 0.5

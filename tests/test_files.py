@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from igsed_core import files
-from igsed_core.errors import IgsedError
+from igsed_core.base import files
+from igsed_core.base.errors import IgsedError
 
 FULL = Path("/dev/full")  # Linux: every write fails for want of space
 

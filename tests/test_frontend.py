@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from igsed_core.errors import IgsedError
+from igsed_core.base.errors import IgsedError
 from igsed_core.frontend import EfficientATLogMel, FrontEnd, PannsLogMel
 
 FRONT_ENDS = [PannsLogMel, lambda: PannsLogMel("hamming"), EfficientATLogMel]

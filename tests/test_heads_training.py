@@ -10,8 +10,9 @@ import torch
 from numpy.testing import assert_array_equal
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from igsed_core import files, heads, training
-from igsed_core.errors import IgsedError
+from igsed_core import heads, training
+from igsed_core.base import files
+from igsed_core.base.errors import IgsedError
 from igsed_core.features import FeatureFrames, Targets
 
 CLASSES = ("Bell", "Hum")

@@ -26,7 +26,7 @@ from igsed_core import (
     pooling,
     tables,
 )
-from igsed_core.errors import IgsedError
+from igsed_core.base.errors import IgsedError
 from igsed_core.evaluation import Instances
 from igsed_core.features import FeatureFrames, Targets
 from igsed_core.localiser import Mixture

@@ -10,7 +10,7 @@ from captum.attr import Saliency as CaptumSaliency
 from numpy.testing import assert_allclose
 
 from igsed_core import attribution, frames, methods
-from igsed_core.errors import IgsedError
+from igsed_core.base.errors import IgsedError
 from igsed_core.methods import mel
 from igsed_core.methods.base import Importance
 from igsed_core.methods.input_x_gradient import InputXGradient

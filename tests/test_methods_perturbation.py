@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from igsed_core.errors import IgsedError
+from igsed_core.base.errors import IgsedError
 from igsed_core.methods import mel, surrogate
 from igsed_core.methods.expected_gradients import ExpectedGradients
 from igsed_core.methods.occlusion import Occlusion

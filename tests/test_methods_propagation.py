@@ -11,11 +11,11 @@ from numpy.testing import assert_allclose
 from torch import nn
 
 from igsed_core import heads
+from igsed_core.base.errors import IgsedError
 from igsed_core.classifier import Classifier
 from igsed_core.encoders.base import Encoder
 from igsed_core.encoders.cnn14 import Cnn14
 from igsed_core.encoders.mobilenet import MobileNet
-from igsed_core.errors import IgsedError
 from igsed_core.frontend import EfficientATLogMel, PannsLogMel
 from igsed_core.methods import lrp, mel
 from igsed_core.methods.deep_lift import DeepLift, DifferenceGate

@@ -11,9 +11,10 @@ from typing import Any
 import jupytext
 import pytest
 
-from igsed_core import config, files, notebook, provenance, stages
-from igsed_core.errors import IgsedError
-from igsed_core.paths import RunPaths
+from igsed_core import config, notebook, stages
+from igsed_core.base import files, provenance
+from igsed_core.base.errors import IgsedError
+from igsed_core.base.paths import RunPaths
 
 BEGIN = "from igsed_core import notebook\nrun = notebook.begin('data_synthesis', globals())"
 
@@ -263,7 +264,7 @@ def test_papermill_with_an_unknown_parameter(book: Path, tmp_path: Path) -> None
 
 
 def test_a_failing_cell_is_told_without_a_traceback_if_it_was_explained(book: Path, tmp_path: Path) -> None:
-    write_notebook(book, "from igsed_core.errors import IgsedError\nraise IgsedError('file x is bad: remove it')")
+    write_notebook(book, "from igsed_core.base.errors import IgsedError\nraise IgsedError('file x is bad: remove it')")
     stage, params = stages.get("data_synthesis"), config.DataSynthesis()
     target = tmp_path / "out" / "01_data_synthesis.ipynb"
     with pytest.raises(IgsedError) as error:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from igsed_core.errors import IgsedError
-from igsed_core.parallel import n_processes, parallel_map
-from igsed_core.progress import bar
+from igsed_core.base.errors import IgsedError
+from igsed_core.base.parallel import n_processes, parallel_map
+from igsed_core.base.progress import bar
 
 
 def double(x: int) -> int:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from igsed_core.errors import IgsedError
+from igsed_core.base.errors import IgsedError
 from igsed_core.soundbank.procedural import CLASSES, kinds, synthesize, synthesize_background, write_bank
 
 RATE = 32000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from igsed_core import progress
+from igsed_core.base import progress
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from igsed_core.attribution import rules
-from igsed_core.errors import IgsedError
+from igsed_core.base.errors import IgsedError
 
 
 @pytest.mark.parametrize("rule", rules.STRAIGHT)

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from igsed_core import soundbank
-from igsed_core.errors import IgsedError
+from igsed_core.base.errors import IgsedError
 from igsed_core.soundbank import base
 from tiny_bank import CLASSES, RATE, noise, put, tone, write_bank
 

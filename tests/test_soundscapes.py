@@ -16,7 +16,7 @@ import soundfile
 from scipy import stats
 
 from igsed_core import mixing, soundbank, soundscapes
-from igsed_core.errors import IgsedError
+from igsed_core.base.errors import IgsedError
 from igsed_core.soundscape_plan import ClipPlan, PlannedEvent, SoundscapeSpec, draw, max_polyphony
 from tiny_bank import RATE, noise, put, tone, write_bank
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from igsed_core import config, stages
-from igsed_core.errors import IgsedError
+from igsed_core.base.errors import IgsedError
 
 ALL = set(stages.STAGES)
 LAST = stages.downstream("threshold_sensitivity")

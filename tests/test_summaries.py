@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from igsed_core import bootstrap, summaries
-from igsed_core.errors import IgsedError
+from igsed_core.base.errors import IgsedError
 from igsed_core.summaries import Series
 
 # Two clips hold a Bell, one of them also a Hum.

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from igsed_core.errors import IgsedError
+from igsed_core.base.errors import IgsedError
 from igsed_core.soundbank.synthesis import dsp
 from igsed_core.soundbank.synthesis.noise import bubbles
 from igsed_core.soundbank.synthesis.regions import REGIONS, region_named

@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
 from igsed_core import thresholds
-from igsed_core.errors import IgsedError
+from igsed_core.base.errors import IgsedError
 from igsed_core.thresholds import RULES, levels, markov, partitions, postprocessing, transforms
 
 seeds = st.integers(0, 2**31)

@@ -10,7 +10,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from igsed_core import instance_groups, metrics, summaries, threshold_rules, thresholds
-from igsed_core.errors import IgsedError
+from igsed_core.base.errors import IgsedError
 from igsed_core.evaluation import Instances
 from igsed_core.thresholds import levels
 

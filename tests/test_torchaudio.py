@@ -6,10 +6,10 @@ import pytest
 import torch
 
 import igsed_core
-from igsed_core._torchaudio import torchaudio
+from igsed_core.base._torchaudio import torchaudio
 
 SCRIPT = """
-from igsed_core._torchaudio import torchaudio
+from igsed_core.base._torchaudio import torchaudio
 print(torchaudio.answer, torchaudio._extension._IS_TORCHAUDIO_EXT_AVAILABLE)
 """
 

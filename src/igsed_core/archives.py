@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from igsed_core import progress
 from igsed_core.audio import EXTENSIONS
-from igsed_core.errors import IgsedError
+from igsed_core.base import progress
+from igsed_core.base.errors import IgsedError
 
 _MAGIC = (b"RIFF", b"fLaC", b"OggS")
 _BLOCK = 1 << 20

@@ -12,10 +12,10 @@ from urllib.parse import quote
 import pooch
 
 from igsed_core import download
+from igsed_core.base.errors import IgsedError
+from igsed_core.base.files import read_json, write_json
+from igsed_core.base.paths import data_dir
 from igsed_core.download import Download, FetchError
-from igsed_core.errors import IgsedError
-from igsed_core.files import read_json, write_json
-from igsed_core.paths import data_dir
 
 MIRROR_VARIABLE = "IGSED_MIRROR"
 ZENODO = "https://zenodo.org"

@@ -8,8 +8,8 @@ import numpy as np
 import soundfile
 import soxr
 
-from igsed_core.errors import IgsedError
-from igsed_core.files import atomic
+from igsed_core.base.errors import IgsedError
+from igsed_core.base.files import atomic
 
 EXTENSIONS = frozenset({".wav", ".flac", ".ogg"})
 

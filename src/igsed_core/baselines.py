@@ -10,7 +10,8 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from igsed_core import files, frames, soundscapes
+from igsed_core import frames, soundscapes
+from igsed_core.base import files
 from igsed_core.features import FeatureFrames
 from igsed_core.heads import Head
 

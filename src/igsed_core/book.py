@@ -10,11 +10,12 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from igsed_core import book_pages, provenance, stages
+from igsed_core import book_pages, stages
+from igsed_core.base import provenance
+from igsed_core.base.errors import IgsedError
+from igsed_core.base.files import write_text
+from igsed_core.base.paths import RunPaths, project_root
 from igsed_core.config import Experiment
-from igsed_core.errors import IgsedError
-from igsed_core.files import write_text
-from igsed_core.paths import RunPaths, project_root
 from igsed_core.results import TABLES
 
 MAX_PAGE = 5_000_000  # bytes

@@ -11,7 +11,8 @@ from typing import Any
 
 import nbformat
 
-from igsed_core import config, files, stages
+from igsed_core import config, stages
+from igsed_core.base import files
 from igsed_core.config import Experiment
 from igsed_core.results import TABLES
 

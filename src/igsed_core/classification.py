@@ -7,7 +7,7 @@ import pandas as pd
 import torch
 
 from igsed_core import bootstrap, metrics, summaries
-from igsed_core.errors import IgsedError
+from igsed_core.base.errors import IgsedError
 from igsed_core.features import FeatureFrames, Targets
 from igsed_core.heads import Head
 

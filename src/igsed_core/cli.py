@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from igsed_core import __version__, assets, config, fetching, stages
-from igsed_core.errors import IgsedError
-from igsed_core.parallel import n_processes
+from igsed_core.base.errors import IgsedError
+from igsed_core.base.parallel import n_processes
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -80,7 +80,7 @@ def _run(options: argparse.Namespace) -> None:
         options.params, options.overrides, cores=n_processes(options.cores), dry_run=options.dry_run
     )
     if not options.dry_run:
-        from igsed_core.paths import RunPaths
+        from igsed_core.base.paths import RunPaths
 
         print(f"results: {RunPaths(experiment.name).stage('results')}")
 

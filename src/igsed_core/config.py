@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 import yaml
 
-from igsed_core.errors import IgsedError
+from igsed_core.base.errors import IgsedError
 
 
 def param(

@@ -12,8 +12,9 @@ from typing import Any
 
 import requests
 
-from igsed_core import __version__, progress
-from igsed_core.errors import IgsedError
+from igsed_core import __version__
+from igsed_core.base import progress
+from igsed_core.base.errors import IgsedError
 
 TIMEOUT = 60.0  # seconds without an answer
 PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0)  # seconds before each further attempt

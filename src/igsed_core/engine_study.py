@@ -15,15 +15,16 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from igsed_core import devices, files, frames, metrics, progress, thresholds
+from igsed_core import frames, metrics, thresholds
 from igsed_core.attribution.base import Attribution, Engine
 from igsed_core.attribution.captum_ig import CaptumIntegratedGradients
 from igsed_core.attribution.decibel import TARGETS, MelPathIntegratedGradients
 from igsed_core.attribution.reduced import PRECISIONS
+from igsed_core.base import devices, files, progress
+from igsed_core.base.parallel import n_processes, parallel_map
 from igsed_core.classifier import Classifier
 from igsed_core.evaluation import Instances
 from igsed_core.maps import STEP, Explainer, Maps, seconds_a_point
-from igsed_core.parallel import n_processes, parallel_map
 
 REFERENCE = "reference"
 REFERENCE_RULE = "db_midpoint"

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from igsed_core import archives, assets
 from igsed_core.assets import GROUPS, REGISTRY
+from igsed_core.base.errors import IgsedError
+from igsed_core.base.paths import data_dir
 from igsed_core.download import FetchError, size_text
-from igsed_core.errors import IgsedError
-from igsed_core.paths import data_dir
 
 EVERYTHING = "all"
 NAMES = (*GROUPS, EVERYTHING)

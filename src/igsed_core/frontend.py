@@ -11,8 +11,8 @@ from abc import abstractmethod
 import torch
 from torch import Tensor, nn
 
-from igsed_core._torchaudio import torchaudio
-from igsed_core.errors import IgsedError
+from igsed_core.base._torchaudio import torchaudio
+from igsed_core.base.errors import IgsedError
 
 WINDOWS = ("hann", "hamming")
 

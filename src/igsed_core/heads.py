@@ -10,8 +10,8 @@ from safetensors import safe_open
 from safetensors.torch import save as serialise
 from torch import Tensor, nn
 
-from igsed_core import files
-from igsed_core.errors import IgsedError
+from igsed_core.base import files
+from igsed_core.base.errors import IgsedError
 
 
 class Head(nn.Module):

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from igsed_core.errors import IgsedError
+from igsed_core.base.errors import IgsedError
 from igsed_core.features import FeatureFrames, Targets
 from igsed_core.heads import Head
 from igsed_core.thresholds.markov import forward_backward

@@ -13,14 +13,15 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from igsed_core import baselines, files, frames
+from igsed_core import baselines, frames
+from igsed_core.base import files
+from igsed_core.base.parallel import parallel_map
 from igsed_core.baselines import ScoresOverTime
 from igsed_core.classifier import Classifier
 from igsed_core.features import FeatureFrames
 from igsed_core.heads import Head
 from igsed_core.maps import Explainer
 from igsed_core.methods.shifted_cam import ShiftedCam
-from igsed_core.parallel import parallel_map
 
 
 @dataclass(frozen=True, eq=False)

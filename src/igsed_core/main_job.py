@@ -9,7 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from igsed_core import classification, devices, evaluation, features, files, heads, maps, soundscapes
+from igsed_core import classification, evaluation, features, heads, maps, soundscapes
+from igsed_core.base import devices, files
 from igsed_core.baselines import ScoresOverTime
 from igsed_core.config import DataSynthesis, IntegratedGradients, ThresholdSensitivity, Training
 from igsed_core.evaluation import Instances

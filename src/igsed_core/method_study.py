@@ -14,13 +14,14 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from igsed_core import files, frames, metrics, progress, ranking, summaries, threshold_rules, thresholds
+from igsed_core import frames, metrics, ranking, summaries, threshold_rules, thresholds
+from igsed_core.base import files, progress
+from igsed_core.base.errors import IgsedError
+from igsed_core.base.parallel import n_processes, parallel_map
 from igsed_core.classifier import Classifier
-from igsed_core.errors import IgsedError
 from igsed_core.evaluation import ORACLE, Instances
 from igsed_core.maps import Explainer, Maps
 from igsed_core.methods import READINGS, REGISTRY, Importance, Method, create, entry
-from igsed_core.parallel import n_processes, parallel_map
 from igsed_core.summaries import Series
 from igsed_core.threshold_rules import Evaluated
 

@@ -15,11 +15,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from igsed_core import config, files, provenance, stages
+from igsed_core import config, stages
+from igsed_core.base import files, provenance
+from igsed_core.base.errors import IgsedError
+from igsed_core.base.paths import RunPaths, project_root
+from igsed_core.base.progress import TERMINAL_VARIABLE
 from igsed_core.config import Experiment, StageParams
-from igsed_core.errors import IgsedError
-from igsed_core.paths import RunPaths, project_root
-from igsed_core.progress import TERMINAL_VARIABLE
 
 P = TypeVar("P", bound=StageParams)
 

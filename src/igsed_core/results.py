@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from igsed_core import files
+from igsed_core.base import files
 
 # table -> (stage that makes it and keeps it as <table>.csv, what it holds); the book offers each for download
 TABLES = {

@@ -14,19 +14,17 @@ from igsed_core import (
     baselines,
     classification,
     config,
-    devices,
     encoders,
     evaluation,
     features,
-    files,
     heads,
     maps,
-    paths,
     soundbank,
     soundscapes,
     summaries,
     training,
 )
+from igsed_core.base import devices, files, paths
 from igsed_core.baselines import ScoresOverTime
 from igsed_core.features import FeatureFrames
 from igsed_core.heads import Head

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from igsed_core.errors import IgsedError
+from igsed_core.base.errors import IgsedError
 from igsed_core.soundbank.base import POOLS, SoundBank
 
 

@@ -14,9 +14,9 @@ import pandas as pd
 import soundfile
 
 from igsed_core import audio, mixing
-from igsed_core.errors import IgsedError
-from igsed_core.files import write_table, write_text
-from igsed_core.parallel import parallel_map
+from igsed_core.base.errors import IgsedError
+from igsed_core.base.files import write_table, write_text
+from igsed_core.base.parallel import parallel_map
 from igsed_core.soundbank.base import SoundBank
 from igsed_core.soundscape_plan import ClipPlan, SoundscapeSpec, draw
 

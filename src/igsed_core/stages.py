@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from igsed_core import config
+from igsed_core.base.errors import IgsedError
+from igsed_core.base.paths import RunPaths, project_root
 from igsed_core.config import Experiment, StageParams
-from igsed_core.errors import IgsedError
-from igsed_core.paths import RunPaths, project_root
 
 PACKAGE = Path(__file__).resolve().parent
 KEY_LENGTH = 16

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from igsed_core import metrics, summaries, thresholds
-from igsed_core.errors import IgsedError
+from igsed_core.base.errors import IgsedError
 from igsed_core.evaluation import Instances
 from igsed_core.summaries import Series
 from igsed_core.thresholds import postprocessing

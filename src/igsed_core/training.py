@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from igsed_core import heads
-from igsed_core.errors import IgsedError
+from igsed_core.base.errors import IgsedError
 from igsed_core.features import FeatureFrames, Targets
 from igsed_core.heads import Head
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from igsed_core.attribution.base import Attribution, Engine
+from igsed_core.base.errors import IgsedError
 from igsed_core.config import IntegratedGradients
-from igsed_core.errors import IgsedError
 
 
 def _captum(**options: Any) -> Engine:

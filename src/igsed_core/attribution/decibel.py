@@ -16,8 +16,8 @@ from igsed_core.attribution import adaptive, mel_path, rules
 from igsed_core.attribution.base import Attribution
 from igsed_core.attribution.mel_path import Task
 from igsed_core.attribution.reduced import PRECISIONS, MelScore, UnsupportedEncoder
+from igsed_core.base.errors import IgsedError
 from igsed_core.classifier import Classifier
-from igsed_core.errors import IgsedError
 
 TARGETS = ("logit", "probability")
 

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from igsed_core import devices
 from igsed_core.attribution.base import score_function
+from igsed_core.base import devices
+from igsed_core.base.errors import IgsedError
 from igsed_core.classifier import Classifier
 from igsed_core.encoders.base import Encoder
-from igsed_core.errors import IgsedError
 from igsed_core.frontend import FrontEnd
 
 PRECISIONS = ("float32", "bfloat16")

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from igsed_core.errors import IgsedError
+from igsed_core.base.errors import IgsedError
 
 Points = tuple[NDArray[np.float64], NDArray[np.float64]]
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from igsed_core import audio
 from igsed_core.audio import EXTENSIONS
-from igsed_core.errors import IgsedError
+from igsed_core.base.errors import IgsedError
 
 COLUMNS = ("filename", "onset", "offset", "event_label")
 FAMILY, LEVEL = "recordings", "recordings"

@@ -14,8 +14,8 @@ import safetensors
 import safetensors.torch
 from torch import Tensor, nn
 
+from igsed_core.base.errors import IgsedError
 from igsed_core.encoders.base import Encoder, load_strictly, read_weights
-from igsed_core.errors import IgsedError
 from igsed_core.frontend import PannsLogMel
 
 NAME = "embedded"

@@ -11,7 +11,8 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from igsed_core import files, methods
+from igsed_core import methods
+from igsed_core.base import files
 
 P = ParamSpec("P")
 

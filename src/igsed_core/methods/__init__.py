@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from igsed_core.errors import IgsedError
+from igsed_core.base.errors import IgsedError
 from igsed_core.methods.base import FAMILIES, READINGS, Entry, Importance, Method
 from igsed_core.methods.cam import ClassActivationMap
 from igsed_core.methods.deep_lift import DeepLift

@@ -17,8 +17,8 @@ from torch import Tensor, fx, nn
 from torch.fx.experimental.optimization import fuse
 
 from igsed_core._zennit import layer
+from igsed_core.base.errors import IgsedError
 from igsed_core.classifier import Classifier
-from igsed_core.errors import IgsedError
 from igsed_core.heads import ClipLevelHead, FramewiseHead
 
 _ACTIVATIONS: dict[Any, type[nn.Module]] = {

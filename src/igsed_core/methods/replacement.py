@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from igsed_core.attribution.reduced import MelScore
-from igsed_core.errors import IgsedError
+from igsed_core.base.errors import IgsedError
 from igsed_core.methods import mel
 
 KINDS = ("silence", "background", "mean")

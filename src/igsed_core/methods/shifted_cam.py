@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from igsed_core.base.errors import IgsedError
 from igsed_core.classifier import Classifier
-from igsed_core.errors import IgsedError
 from igsed_core.methods import mel
 from igsed_core.methods.base import Importance
 

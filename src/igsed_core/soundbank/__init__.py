@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from igsed_core import audio
-from igsed_core.errors import IgsedError
+from igsed_core.base.errors import IgsedError
 from igsed_core.soundbank import base, desed, folder
 from igsed_core.soundbank.base import SoundBank
 

@@ -11,8 +11,8 @@ import pandas as pd
 
 from igsed_core import audio
 from igsed_core.audio import EXTENSIONS
-from igsed_core.errors import IgsedError
-from igsed_core.files import write_table
+from igsed_core.base.errors import IgsedError
+from igsed_core.base.files import write_table
 
 FILE_COLUMNS = ["path", "role", "pool", "label", "duration", "sha256"]
 SKIPPED_COLUMNS = ["path", "reason"]

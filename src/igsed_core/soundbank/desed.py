@@ -17,7 +17,7 @@ from pathlib import Path
 import soundfile
 
 from igsed_core.audio import EXTENSIONS
-from igsed_core.errors import IgsedError
+from igsed_core.base.errors import IgsedError
 from igsed_core.soundbank import base, folder
 from igsed_core.soundbank.base import BankFile
 

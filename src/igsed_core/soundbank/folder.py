@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from igsed_core import audio
-from igsed_core.errors import IgsedError
-from igsed_core.parallel import parallel_map
+from igsed_core.base.errors import IgsedError
+from igsed_core.base.parallel import parallel_map
 from igsed_core.soundbank import base
 
 # Scaper sets every level by loudness, so the peak is free. Below full scale, so that neither resampling

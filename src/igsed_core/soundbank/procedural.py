@@ -17,8 +17,8 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from igsed_core.errors import IgsedError
-from igsed_core.parallel import parallel_map
+from igsed_core.base.errors import IgsedError
+from igsed_core.base.parallel import parallel_map
 from igsed_core.soundbank.synthesis import dsp
 from igsed_core.soundbank.synthesis.ambient import AMBIENTS
 from igsed_core.soundbank.synthesis.animals import cat, dog

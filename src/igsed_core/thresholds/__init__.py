@@ -6,7 +6,7 @@ to a case worked out by hand.
 
 from __future__ import annotations
 
-from igsed_core.errors import IgsedError
+from igsed_core.base.errors import IgsedError
 from igsed_core.thresholds import levels, markov, partitions, transforms
 from igsed_core.thresholds.base import CLASS, CLIP, LOG, LOGIT, SCORES, SPLIT, Rule
 from igsed_core.thresholds.levels import percentile, percentile_grid

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from igsed_core.errors import IgsedError
+from igsed_core.base.errors import IgsedError
 
 CLIP, CLASS, SPLIT = "clip", "class", "split"  # whose scores a rule looks at to judge one instance
 SCORES, LOG, LOGIT = "scores", "log", "logit"  # what a rule acts on

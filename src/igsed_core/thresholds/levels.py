@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from igsed_core.errors import IgsedError
+from igsed_core.base.errors import IgsedError
 
 
 def percentile(scores: NDArray[np.floating], tau: ArrayLike) -> NDArray[np.bool_]:

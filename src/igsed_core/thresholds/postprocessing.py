@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import median_filter
 
-from igsed_core.errors import IgsedError
+from igsed_core.base.errors import IgsedError
 
 
 def median(mask: NDArray[np.bool_], seconds: float, *, frame_length: float) -> NDArray[np.bool_]:

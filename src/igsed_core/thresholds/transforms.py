@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter1d
 
-from igsed_core.errors import IgsedError
+from igsed_core.base.errors import IgsedError
 
 _FLOOR = 1e-3  # of the clip's maximum: below it scores count as equal
 _EDGE = 1e-6  # probabilities keep this distance from 0 and 1

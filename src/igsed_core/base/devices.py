@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from igsed_core.errors import IgsedError
+from igsed_core.base.errors import IgsedError
 
 
 def choose(name: str) -> torch.device:

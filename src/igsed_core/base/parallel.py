@@ -10,8 +10,8 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
-from igsed_core.errors import IgsedError
-from igsed_core.progress import bar
+from igsed_core.base.errors import IgsedError
+from igsed_core.base.progress import bar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from igsed_core.errors import IgsedError
-from igsed_core.paths import project_root
+from igsed_core.base.errors import IgsedError
+from igsed_core.base.paths import project_root
 
 PACKAGES = (
     *("torch", "torchaudio", "captum", "scaper", "numpy", "scipy", "pandas", "soundfile"),

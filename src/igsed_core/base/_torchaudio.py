@@ -3,7 +3,7 @@
 The torchaudio wheel on PyPI is built against CUDA. Beside a CPU build of torch its extension cannot be
 loaded and `import torchaudio` ends in an `OSError`. What this project uses (mel filter banks, resampling) is
 plain Python, so that a stand-in for the extension is enough. Every module takes torchaudio from here:
-``from igsed_core._torchaudio import torchaudio``.
+``from igsed_core.base._torchaudio import torchaudio``.
 """
 
 from __future__ import annotations

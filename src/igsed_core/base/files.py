@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from igsed_core.errors import IgsedError
+from igsed_core.base.errors import IgsedError
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from igsed_core.errors import IgsedError
+from igsed_core.base.errors import IgsedError
 
 
 def project_root() -> Path:
