@@ -33,12 +33,12 @@ from igsed_core import (
     maps,
     pooling,
     results,
-    summaries,
     tables,
 )
 from igsed_core.base import files
 from igsed_core.config import IntegratedGradients, ThresholdSensitivity
 from igsed_core.main_job import MainJob
+from igsed_core.metrics import summaries
 
 main = MainJob(run)
 data, predictions = main.data, main.predictions

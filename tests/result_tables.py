@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pandas as pd
 
-from igsed_core.summaries import COLUMNS, DIFFERENCE_COLUMNS
+from igsed_core.metrics.summaries import COLUMNS, DIFFERENCE_COLUMNS
 
 METHODS = ("ig", "fw_ws", "fw_ss", "random", "energy")
 CLASSES = ("Blender", "Cat", "Kettle")  # the paper has no Kettle

@@ -13,11 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from igsed_core import audio, audit, encoders, figures, heads, maps, metrics, paper, soundscapes, tables, thresholds
+from igsed_core import audio, audit, encoders, figures, heads, maps, paper, soundscapes, tables, thresholds
 from igsed_core.audit import averages, chance, energy, excluded, fig3, overlap, placement, sign, target, window
 from igsed_core.audit.again import rank_correlation
 from igsed_core.baselines import ScoresOverTime
 from igsed_core.config import DataSynthesis, ThresholdSensitivity
+from igsed_core.metrics import localisation
 from igsed_core.tables.verdicts import ANSWERS, common, evaluation
 from igsed_core.tables.verdicts import data as data_verdicts
 
@@ -183,7 +184,7 @@ def test_no_score_passes_the_ceiling_of_a_percentile(active: list[int], kept: in
     of_clip = rank >= 20 - kept
     order = scores.ravel().argsort().argsort().reshape(scores.shape)
     pooled = order >= truth.size - kept * len(active)
-    for metric, function in (("iou", metrics.iou), ("f1", metrics.f1)):
+    for metric, function in (("iou", localisation.iou), ("f1", localisation.f1)):
         for reading, mask in ((fig3.CLIP, of_clip), (fig3.POOLED, pooled)):
             assert function(mask, truth).mean() <= fig3.mean_ceiling(a, k, metric, reading) + 1e-9
         each = fig3.ceiling(truth.mean(axis=1), k, metric)
@@ -193,7 +194,7 @@ def test_no_score_passes_the_ceiling_of_a_percentile(active: list[int], kept: in
 def test_the_ceiling_is_reached_by_a_perfect_ranking() -> None:
     truth = np.arange(100) < 28
     mask = thresholds.percentile(truth + np.linspace(0, 0.5, 100), 28.0)
-    assert float(metrics.iou(mask, truth)) == pytest.approx(28 / 72)
+    assert float(localisation.iou(mask, truth)) == pytest.approx(28 / 72)
     assert float(fig3.ceiling(0.28, 0.72, "iou")) == pytest.approx(28 / 72)
     assert float(fig3.ceiling(0.28, 0.72, "f1")) == pytest.approx(0.56)
     assert float(fig3.mean_ceiling(0.28, 0.72, "iou", fig3.VALUE)) == 1.0
@@ -290,7 +291,7 @@ def test_random_scores_keep_what_their_metrics_say() -> None:
     truth = np.arange(1000) < 300
     scores = rng.random((200, 1000))
     mask = thresholds.percentile(scores, 60.0)
-    for metric, function in (("iou", metrics.iou), ("f1", metrics.f1)):
+    for metric, function in (("iou", localisation.iou), ("f1", localisation.f1)):
         value = float(function(mask, truth).mean())
         assert chance.kept_at(value, 0.3, metric) == pytest.approx(0.4, abs=0.01)
     assert chance.kept_at(0.3, 0.3, "iou") == pytest.approx(1.0)

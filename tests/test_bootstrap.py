@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from igsed_core import bootstrap
+from igsed_core.metrics import bootstrap
 
 
 def drawn_clips(weights: np.ndarray) -> list[int]:

@@ -12,23 +12,11 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
-from igsed_core import (
-    audio,
-    encoders,
-    evaluation,
-    figures,
-    heads,
-    maps,
-    metrics,
-    soundbank,
-    summaries,
-    tables,
-    threshold_rules,
-    thresholds,
-)
+from igsed_core import audio, encoders, evaluation, figures, heads, maps, soundbank, tables, threshold_rules, thresholds
 from igsed_core.base import files
 from igsed_core.base.errors import IgsedError
 from igsed_core.conditions import plans, recordings, report, study
+from igsed_core.metrics import localisation, summaries
 from igsed_core.soundbank.base import SoundBank
 from igsed_core.soundscape_plan import SoundscapeSpec, draw
 from tiny_bank import CLASSES, noise, put, tone, write_bank
@@ -314,7 +302,7 @@ def test_the_localiser_decides_at_even_odds(studied: dict[str, Any]) -> None:
     table, data = studied["table"], studied["data"]["conditions"]
     found = report.evaluate(studied["data"], frame_length=0.1)
     mask = data.scores["localiser"] > 0
-    assert_allclose(found.one("conditions", "localiser", "absence_hmm").values, metrics.iou(mask, data.truth))
+    assert_allclose(found.one("conditions", "localiser", "absence_hmm").values, localisation.iou(mask, data.truth))
     rows = table[(table["method"] == "localiser") & (table["metric"] == "iou")]
     assert set(rows["rule"]) == {"absence_hmm"}
 

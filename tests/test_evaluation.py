@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from igsed_core import evaluation, frames, metrics, results, summaries, thresholds
+from igsed_core import evaluation, results, thresholds
 from igsed_core.base.errors import IgsedError
 from igsed_core.baselines import ScoresOverTime
 from igsed_core.maps import Maps
+from igsed_core.metrics import frames, localisation, summaries
 
 OTHERS = ("fw_ws", "fw_ss", "random", "energy")
 # Ten frames of 0.1 s. Instances in the order of the classifier's predictions: (clip, label, active frames).
@@ -162,9 +163,11 @@ def test_measures_are_those_of_single_instances(seed: int) -> None:
         for i in range(len(data.index)):
             for t, tau in enumerate(grid):
                 mask = thresholds.percentile(scores[i], tau)
-                assert measured.values[method]["iou"][t, i] == metrics.iou(mask, data.truth[i])
-                assert measured.values[method]["f1"][t, i] == metrics.f1(mask, data.truth[i])
-            assert measured.values[method]["pointing_game"][0, i] == metrics.pointing_game(scores[i], data.truth[i])
+                assert measured.values[method]["iou"][t, i] == localisation.iou(mask, data.truth[i])
+                assert measured.values[method]["f1"][t, i] == localisation.f1(mask, data.truth[i])
+            assert measured.values[method]["pointing_game"][0, i] == localisation.pointing_game(
+                scores[i], data.truth[i]
+            )
 
 
 # --- from predictions, events and scores to instances --------------------------------------------------------

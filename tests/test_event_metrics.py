@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 import reference_metrics
-from igsed_core import event_metrics
+from igsed_core.metrics import event_based
 
 
 def mask(text: str) -> np.ndarray:
@@ -23,9 +23,9 @@ def spans(*pairs: tuple[float, float]) -> np.ndarray:
 
 
 def test_runs_are_events() -> None:
-    assert_allclose(event_metrics.mask_spans(mask("##..#."), 0.5), [[0, 1], [2, 2.5]])
-    assert_allclose(event_metrics.mask_spans(mask(".##"), 0.5), [[0.5, 1.5]])
-    assert event_metrics.mask_spans(mask("..."), 0.5).shape == (0, 2)
+    assert_allclose(event_based.mask_spans(mask("##..#."), 0.5), [[0, 1], [2, 2.5]])
+    assert_allclose(event_based.mask_spans(mask(".##"), 0.5), [[0.5, 1.5]])
+    assert event_based.mask_spans(mask("..."), 0.5).shape == (0, 2)
 
 
 def test_overlapping_events_of_a_pair_are_one() -> None:
@@ -34,7 +34,7 @@ def test_overlapping_events_of_a_pair_are_one() -> None:
         columns=["clip", "label", "onset", "offset"],
     )
     pairs = pd.DataFrame({"clip": ["a", "b"], "label": ["Bell", "Bell"]})
-    bell, nothing = event_metrics.true_spans(events, pairs)
+    bell, nothing = event_based.true_spans(events, pairs)
     assert_array_equal(bell, [[0, 2], [3, 4]])
     assert nothing.shape == (0, 2)
 
@@ -50,18 +50,18 @@ def test_overlapping_events_of_a_pair_are_one() -> None:
     ],
 )
 def test_collars(detected: tuple[float, float], wanted: int) -> None:
-    assert event_metrics.matches(spans(detected), spans((1.0, 4.0))) == wanted
+    assert event_based.matches(spans(detected), spans((1.0, 4.0))) == wanted
 
 
 def test_a_short_event_has_the_offset_collar_of_200_ms() -> None:
-    assert event_metrics.matches(spans((1.0, 1.7)), spans((1.0, 1.5))) == 1
-    assert event_metrics.matches(spans((1.0, 1.71)), spans((1.0, 1.5))) == 0
+    assert event_based.matches(spans((1.0, 1.7)), spans((1.0, 1.5))) == 1
+    assert event_based.matches(spans((1.0, 1.71)), spans((1.0, 1.5))) == 0
 
 
 def test_matching_is_the_best_and_not_the_first() -> None:
     """The first detection fits both events, the second only the first event."""
     true = spans((0.0, 0.3), (0.2, 0.5))
-    assert event_metrics.matches(spans((0.1, 0.4), (0.0, 0.2)), true) == 2
+    assert event_based.matches(spans((0.1, 0.4), (0.0, 0.2)), true) == 2
 
 
 @settings(max_examples=60, deadline=None)
@@ -73,7 +73,7 @@ def test_matches_agree_with_trying_everything(seed: int) -> None:
         onsets = rng.uniform(0, 1, rng.integers(0, 5))
         sets.append(np.stack([onsets, onsets + rng.uniform(0.05, 1.5, len(onsets))], axis=1).reshape(-1, 2))
     lists = [[(a, b) for a, b in events] for events in sets]
-    assert event_metrics.matches(*sets) == reference_metrics.matches(*lists)
+    assert event_based.matches(*sets) == reference_metrics.matches(*lists)
 
 
 @settings(max_examples=30, deadline=None)
@@ -81,16 +81,16 @@ def test_matches_agree_with_trying_everything(seed: int) -> None:
 def test_counts_agree_with_the_slow_reference(seed: int) -> None:
     rng = np.random.default_rng(seed)
     masks, truth = rng.random((2, 3, 15)) < 0.5, rng.random((3, 15)) < 0.5
-    true = [event_metrics.mask_spans(row, 0.1) for row in truth]
-    found = event_metrics.counts(masks, true, frame_length=0.1)
+    true = [event_based.mask_spans(row, 0.1) for row in truth]
+    found = event_based.counts(masks, true, frame_length=0.1)
     for t, i in np.ndindex(2, 3):
         detected, events = (reference_metrics.runs(m, 0.1) for m in (masks[t, i], truth[i]))
         # the collar of exactly 200 ms on a grid of 100 ms: leave rounding out of it
         detected = [(round(a, 9), round(b, 9)) for a, b in detected]
         assert found.tp[t, i] + found.fp[t, i] == len(detected)
         assert found.tp[t, i] + found.fn[t, i] == len(events)
-        assert found.tp[t, i] == event_metrics.matches(spans(*detected), spans(*events))
-    perfect = event_metrics.counts(truth, true, frame_length=0.1)
+        assert found.tp[t, i] == event_based.matches(spans(*detected), spans(*events))
+    perfect = event_based.counts(truth, true, frame_length=0.1)
     assert perfect.fp.sum() == perfect.fn.sum() == 0
 
 
@@ -98,7 +98,7 @@ def test_boundary_errors_by_hand() -> None:
     """Two events: one is found 0.2 s late and ends 0.1 s late, of the other the longest part counts."""
     true = [spans((0.0, 0.5), (1.0, 2.0)), spans((0.0, 0.3)), spans((0.5, 0.6))]
     masks = np.stack([mask("..####....#.######.."), mask("....##.............."), mask("....................")])
-    onset, offset, n = event_metrics.boundary_errors(masks, true, frame_length=0.1)
+    onset, offset, n = event_based.boundary_errors(masks, true, frame_length=0.1)
     assert_array_equal(n, [2, 0, 0])
     assert onset[0] == pytest.approx((0.2 + 0.2) / 2)
     assert offset[0] == pytest.approx((0.1 + 0.2) / 2)

@@ -16,12 +16,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 from torch import Tensor, nn
 
-from igsed_core import audio, encoders, heads, maps, metrics, thresholds
+from igsed_core import audio, encoders, heads, maps, thresholds
 from igsed_core.base import files
 from igsed_core.base.errors import IgsedError
 from igsed_core.classifier import Classifier
 from igsed_core.evaluation import Instances
 from igsed_core.faithfulness import clip, curves, improvement, occlusion, sanity, study
+from igsed_core.metrics import localisation
 
 RATE = 32_000
 CLASSES = ("Bell", "Hum")
@@ -292,7 +293,7 @@ def test_macro_f1_of_the_sample_is_that_of_table_1() -> None:
     rng = np.random.default_rng(0)
     detected, present = rng.random((2, 30, 4)) > 0.5
     present[:, 3] = False  # a class that the split does not hold
-    expected = metrics.precision_recall_f1(detected, present)[2][:3].mean()
+    expected = localisation.precision_recall_f1(detected, present)[2][:3].mean()
     assert improvement.macro_f1(detected, present, np.ones((1, 30)))[0] == pytest.approx(expected)
     doubled = improvement.macro_f1(np.repeat(detected, 2, axis=0), np.repeat(present, 2, axis=0), np.ones((1, 60)))
     assert improvement.macro_f1(detected, present, np.full((1, 30), 2.0))[0] == pytest.approx(doubled[0])

@@ -7,7 +7,7 @@ import pytest
 
 from igsed_core import figures, tables
 from igsed_core.faithfulness import curves, improvement, sanity
-from igsed_core.summaries import COLUMNS
+from igsed_core.metrics.summaries import COLUMNS
 
 METHODS = ("ig", "cam", "truth")
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from igsed_core import frames
+from igsed_core.metrics import frames
 
 TICK = 0.001  # s: times below are whole numbers of ticks, so that counting ticks is exact
 

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from igsed_core import evaluation, further_metrics, summaries
+from igsed_core import evaluation, further_metrics
 from igsed_core.evaluation import Instances
+from igsed_core.metrics import summaries
 
 EVENTS = pd.DataFrame(
     [("a", "Bell", 0.0, 1.0), ("a", "Hum", 1.0, 2.0), ("b", "Bell", 1.0, 2.0), ("c", "Bell", 0.0, 1.0)],

@@ -9,13 +9,14 @@ from captum.attr import LayerGradCam
 from captum.attr import Saliency as CaptumSaliency
 from numpy.testing import assert_allclose
 
-from igsed_core import attribution, frames, methods
+from igsed_core import attribution, methods
 from igsed_core.base.errors import IgsedError
 from igsed_core.methods import mel
 from igsed_core.methods.base import Importance
 from igsed_core.methods.input_x_gradient import InputXGradient
 from igsed_core.methods.integrated_gradients import IntegratedGradients
 from igsed_core.methods.smoothgrad import SmoothGrad
+from igsed_core.metrics import frames
 from methods_classifier import CLASSES, RATE, SECONDS, classifier, clips
 
 # fewer points, masks and copies than by default: here only what a method promises counts

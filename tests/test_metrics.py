@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from igsed_core import metrics, thresholds
+from igsed_core import thresholds
+from igsed_core.metrics import localisation
 
 pairs = st.integers(1, 30).flatmap(
     lambda n: st.tuples(*[st.lists(st.booleans(), min_size=n, max_size=n).map(np.array)] * 2)
@@ -35,15 +36,15 @@ def mask(text: str) -> np.ndarray:
     ],
 )
 def test_by_hand(detected: str, active: str, iou: float, f1: float) -> None:
-    assert metrics.iou(mask(detected), mask(active)) == pytest.approx(iou)
-    assert metrics.f1(mask(detected), mask(active)) == pytest.approx(f1)
+    assert localisation.iou(mask(detected), mask(active)) == pytest.approx(iou)
+    assert localisation.f1(mask(detected), mask(active)) == pytest.approx(f1)
 
 
 @given(pairs)
 def test_iou_is_a_ratio_of_sets(pair: tuple[np.ndarray, np.ndarray]) -> None:
     one, other = (set(np.flatnonzero(m)) for m in pair)
     wanted = len(one & other) / len(one | other) if one | other else 1.0
-    assert metrics.iou(*pair) == pytest.approx(wanted)
+    assert localisation.iou(*pair) == pytest.approx(wanted)
 
 
 @given(pairs)
@@ -51,27 +52,27 @@ def test_f1_is_the_harmonic_mean_of_precision_and_recall(pair: tuple[np.ndarray,
     one, other = (set(np.flatnonzero(m)) for m in pair)
     if one & other:
         precision, recall = len(one & other) / len(one), len(one & other) / len(other)
-        assert metrics.f1(*pair) == pytest.approx(2 * precision * recall / (precision + recall))
+        assert localisation.f1(*pair) == pytest.approx(2 * precision * recall / (precision + recall))
 
 
 @given(pairs)
 def test_identities(pair: tuple[np.ndarray, np.ndarray]) -> None:
     detected, active = pair
-    iou, f1 = metrics.iou(detected, active), metrics.f1(detected, active)
+    iou, f1 = localisation.iou(detected, active), localisation.f1(detected, active)
     assert f1 == pytest.approx(2 * iou / (1 + iou))
     assert 0 <= iou <= f1 <= 1
-    assert metrics.iou(active, detected) == iou
-    assert metrics.f1(active, detected) == f1
+    assert localisation.iou(active, detected) == iou
+    assert localisation.f1(active, detected) == f1
     order = np.random.default_rng(0).permutation(len(active))
-    assert metrics.iou(detected[order], active[order]) == iou
-    tp, fp, fn = metrics.counts(detected, active)
+    assert localisation.iou(detected[order], active[order]) == iou
+    tp, fp, fn = localisation.counts(detected, active)
     assert (tp + fp, tp + fn) == (detected.sum(), active.sum())
 
 
 def test_masks_are_broadcast_against_the_truth() -> None:
     rng = np.random.default_rng(0)
     masks, truth = rng.random((4, 3, 10)) < 0.5, rng.random((3, 10)) < 0.5
-    for function in (metrics.iou, metrics.f1):
+    for function in (localisation.iou, localisation.f1):
         found = function(masks, truth)
         assert found.shape == (4, 3)
         for t, i in np.ndindex(4, 3):
@@ -90,7 +91,7 @@ def test_masks_are_broadcast_against_the_truth() -> None:
     ],
 )
 def test_pointing_game_by_hand(scores: list[float], active: str, wanted: float) -> None:
-    assert metrics.pointing_game(np.array(scores, dtype=float), mask(active)) == pytest.approx(wanted)
+    assert localisation.pointing_game(np.array(scores, dtype=float), mask(active)) == pytest.approx(wanted)
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.booleans()), min_size=1, max_size=20))
@@ -98,13 +99,13 @@ def test_pointing_game_is_the_mean_over_the_highest(frames: list[tuple[int, bool
     highest = max(score for score, _ in frames)
     wanted = np.mean([active for score, active in frames if score == highest])
     scores, active = (np.array(column) for column in zip(*frames, strict=True))
-    assert metrics.pointing_game(scores.astype(float), active) == pytest.approx(wanted)
+    assert localisation.pointing_game(scores.astype(float), active) == pytest.approx(wanted)
 
 
 @given(tables)
 def test_precision_and_recall_by_a_plain_loop(table: np.ndarray) -> None:
     detected, present = table
-    found = metrics.precision_recall_f1(detected, present)
+    found = localisation.precision_recall_f1(detected, present)
     for c in range(detected.shape[1]):
         hits = sum(bool(d and p) for d, p in zip(detected[:, c], present[:, c], strict=True))
         n_detected, n_present = int(detected[:, c].sum()), int(present[:, c].sum())
@@ -127,9 +128,9 @@ def test_random_scores_reach_what_chance_reaches(tau: int, active: int) -> None:
     expected = (hypergeom(100, active, k).pmf(hits) * hits / (k + active - hits)).sum()
     truth = np.arange(100) < active
     scores = np.random.default_rng(0).random((4000, 100))
-    values = metrics.iou(thresholds.percentile(scores, tau), truth)
+    values = localisation.iou(thresholds.percentile(scores, tau), truth)
     assert values.mean() == pytest.approx(expected, abs=4 * values.std() / np.sqrt(len(values)))
-    assert metrics.pointing_game(scores, truth).mean() == pytest.approx(active / 100, abs=0.03)
+    assert localisation.pointing_game(scores, truth).mean() == pytest.approx(active / 100, abs=0.03)
 
 
 @settings(deadline=None)
@@ -139,13 +140,13 @@ def test_a_perfect_ranking_reaches_the_ratio_of_lengths(tau: int, active: int) -
     truth = np.arange(100) < active
     scores = truth + 0.5 * np.random.default_rng(tau).random(100)
     k = 100 - tau
-    found = metrics.iou(thresholds.percentile(scores, tau), truth)
+    found = localisation.iou(thresholds.percentile(scores, tau), truth)
     assert found == pytest.approx(min(k, active) / max(k, active))
 
 
 def test_metrics_are_of_each_instance() -> None:
     rng = np.random.default_rng(1)
     scores, truth = rng.integers(0, 4, (5, 12)).astype(float), rng.random((5, 12)) < 0.5
-    found = metrics.pointing_game(scores, truth)
-    assert_array_equal(found, [metrics.pointing_game(s, t) for s, t in zip(scores, truth, strict=True)])
-    assert_allclose(metrics.precision_recall_f1(truth, truth)[2], truth.any(axis=0))
+    found = localisation.pointing_game(scores, truth)
+    assert_array_equal(found, [localisation.pointing_game(s, t) for s, t in zip(scores, truth, strict=True)])
+    assert_allclose(localisation.precision_recall_f1(truth, truth)[2], truth.any(axis=0))

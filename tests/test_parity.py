@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from igsed_core import event_metrics, frames, metrics, psds
+from igsed_core.metrics import event_based, frames, localisation, psds
 
 N_CLIPS, CLASSES, DURATION, LENGTH = 20, ("Bell", "Hum", "Purr"), 10.0, 0.1
 N_FRAMES = round(DURATION / LENGTH)
@@ -34,7 +34,7 @@ def system() -> dict[str, Any]:
     return {
         "events": events,
         "pairs": pairs,
-        "true": event_metrics.true_spans(events, pairs),
+        "true": event_based.true_spans(events, pairs),
         "scores": scores.reshape(-1, N_FRAMES),
         "masks": scores.reshape(-1, N_FRAMES) > 1.0,
     }
@@ -54,7 +54,7 @@ def evaluate(metric: Any, system: dict[str, Any]) -> dict[str, Any]:
             for spans, out in (
                 (system["true"][row], true),
                 # A hair within: sed_eval rounds 0.3 / 0.1 up to four segments.
-                (event_metrics.mask_spans(system["masks"][row], LENGTH) + HAIR, detected),
+                (event_based.mask_spans(system["masks"][row], LENGTH) + HAIR, detected),
             ):
                 for on, off in spans:
                     event = {"event_label": label, "event_onset": on, "event_offset": off}
@@ -68,7 +68,7 @@ def test_frame_metrics_are_segment_metrics_of_sed_eval(system: dict[str, Any], s
     truth = np.stack(
         [frames.activity(spans[:, 0], spans[:, 1], n_frames=N_FRAMES, frame_length=LENGTH) for spans in system["true"]]
     )
-    tp, fp, fn = metrics.counts(system["masks"], truth)
+    tp, fp, fn = localisation.counts(system["masks"], truth)
     compare(theirs, system, tp, fp, fn)
 
 
@@ -76,7 +76,7 @@ def test_event_based_metrics_are_those_of_sed_eval(system: dict[str, Any], sed_e
     metric = sed_eval.sound_event.EventBasedMetrics(
         list(CLASSES), t_collar=0.2, percentage_of_length=0.2, event_matching_type="optimal"
     )
-    found = event_metrics.counts(system["masks"], system["true"], frame_length=LENGTH)
+    found = event_based.counts(system["masks"], system["true"], frame_length=LENGTH)
     assert found.tp.sum() > 5
     compare(evaluate(metric, system), system, found.tp, found.fp, found.fn)
 
@@ -86,7 +86,7 @@ def compare(theirs: dict[str, Any], system: dict[str, Any], tp: np.ndarray, fp: 
     labels = system["pairs"]["label"].to_numpy()
     for label in (None, *CLASSES):
         rows = np.ones(len(labels), dtype=bool) if label is None else labels == label
-        ours = metrics.of_counts(tp[rows].sum(), fp[rows].sum(), fn[rows].sum())
+        ours = localisation.of_counts(tp[rows].sum(), fp[rows].sum(), fn[rows].sum())
         wanted = (theirs["overall"] if label is None else theirs["class_wise"][label])["f_measure"]
         assert ours == pytest.approx((wanted["precision"], wanted["recall"], wanted["f_measure"]), abs=1e-12)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 import reference_metrics
-from igsed_core import event_metrics, psds
+from igsed_core.metrics import event_based, psds
 
 LENGTH = 0.5  # s, of a frame
 
@@ -21,7 +21,7 @@ def system(seed: int, n_clips: int = 5, n_classes: int = 3, ties: bool = False) 
     n_events = np.zeros((n_classes, n_clips), dtype=int)
     for clip, label in np.ndindex(n_clips, n_classes):
         truth = np.repeat(rng.random(5) < 0.5, 4)
-        spans = event_metrics.mask_spans(truth, LENGTH) if clip else np.array([[1.0, 4.3]])
+        spans = event_based.mask_spans(truth, LENGTH) if clip else np.array([[1.0, 4.3]])
         n_events[label, clip] = len(spans)
         if rng.random() < 0.2 and clip:
             continue
@@ -86,7 +86,7 @@ def test_perfect_scores_earn_one_and_none_at_all_nothing() -> None:
     one = system(1)
     starts = LENGTH * np.arange(20)
     perfect = np.array([[any(on <= t < off for on, off in spans) for t in starts] for spans in one["true"]])
-    one |= {"scores": perfect + 0.0, "true": [event_metrics.mask_spans(row, LENGTH) for row in perfect]}
+    one |= {"scores": perfect + 0.0, "true": [event_based.mask_spans(row, LENGTH) for row in perfect]}
     one["n_events"] = np.zeros_like(one["n_events"])
     for spans, label, clip in zip(one["true"], one["class_of"], one["clip_of"], strict=True):
         one["n_events"][label, clip] = len(spans)

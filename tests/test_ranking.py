@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose, assert_array_equal
 
 import reference_metrics
-from igsed_core import ranking
+from igsed_core.metrics import ranking
 
 SCORES = arrays(np.float64, (3, 12), elements=st.integers(0, 5).map(float))  # many ties
 TRUTH = arrays(np.bool_, (3, 12))

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from igsed_core import bootstrap, summaries
 from igsed_core.base.errors import IgsedError
-from igsed_core.summaries import Series
+from igsed_core.metrics import bootstrap, summaries
+from igsed_core.metrics.summaries import Series
 
 # Two clips hold a Bell, one of them also a Hum.
 INDEX = pd.DataFrame({"split": "test", "clip": ["a", "a", "b"], "label": ["Bell", "Hum", "Bell"]})

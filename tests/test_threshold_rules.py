@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from igsed_core import instance_groups, metrics, summaries, threshold_rules, thresholds
+from igsed_core import instance_groups, threshold_rules, thresholds
 from igsed_core.base.errors import IgsedError
 from igsed_core.evaluation import Instances
+from igsed_core.metrics import localisation, summaries
 from igsed_core.thresholds import levels
 
 METHODS = ("ig", "fw_ws", "fw_ss")
@@ -54,7 +55,7 @@ def test_a_parameter_is_the_best_on_validation(
     data: dict[str, Instances], evaluated: threshold_rules.Evaluated
 ) -> None:
     validation = data["validation"]
-    for metric, of in (("iou", metrics.iou), ("f1", metrics.f1)):
+    for metric, of in (("iou", localisation.iou), ("f1", localisation.f1)):
         means = [
             of(levels.share_of_maximum(validation.scores["ig"], share), validation.truth).mean()
             for share in levels.all_shares(validation.scores["ig"])
@@ -117,7 +118,7 @@ def test_the_ceiling_of_a_percentile_is_its_formula(data: dict[str, Instances]) 
     for tau in (20.0, 55.0, 90.0):
         mask = thresholds.percentile(scores, tau)
         kept = mask.sum(axis=1)
-        assert_allclose(metrics.iou(mask, ordered.truth), np.minimum(kept, active) / np.maximum(kept, active))
+        assert_allclose(localisation.iou(mask, ordered.truth), np.minimum(kept, active) / np.maximum(kept, active))
 
 
 def test_no_rule_of_one_level_a_clip_passes_the_best_of_the_clip(

@@ -10,10 +10,11 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from igsed_core import frames, soundscapes
+from igsed_core import soundscapes
 from igsed_core.base import files
 from igsed_core.features import FeatureFrames
 from igsed_core.heads import Head
+from igsed_core.metrics import frames
 
 STEP = 0.01  # s, of random and energy scores
 

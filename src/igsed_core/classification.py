@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from igsed_core import bootstrap, metrics, summaries
 from igsed_core.base.errors import IgsedError
 from igsed_core.features import FeatureFrames, Targets
 from igsed_core.heads import Head
+from igsed_core.metrics import bootstrap, localisation, summaries
 
 RULE = "probability"  # in the column `rule`
 _NOTHING_TO_LOCATE = (
@@ -87,7 +87,7 @@ def report(
     Returns
     -------
     pd.DataFrame
-        The columns of :data:`igsed_core.summaries.COLUMNS`. In the row of a class ``n`` is the number of clips
+        The columns of :data:`igsed_core.metrics.summaries.COLUMNS`. In the row of a class ``n`` is the number of clips
         that hold it; the mean over classes is over the ``n`` classes that the split holds.
     """
     rows: list[tuple[object, ...]] = []
@@ -98,7 +98,7 @@ def report(
         weights = bootstrap.with_sample(bootstrap.clip_weights(len(truth), replicates=replicates, seed=seed))
         tp, fp, fn = (weights @ which.astype(float) for which in (found & truth, found & ~truth, ~found & truth))
         held = truth.any(axis=0)
-        for metric, values in zip(("precision", "recall", "f1"), metrics.of_counts(tp, fp, fn), strict=True):
+        for metric, values in zip(("precision", "recall", "f1"), localisation.of_counts(tp, fp, fn), strict=True):
             values[1:][(tp + fn)[1:] == 0] = np.nan
             key = (split, method, RULE, metric)
             ends = bootstrap.intervals(values[1:]).T

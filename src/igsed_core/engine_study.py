@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from igsed_core import frames, metrics, thresholds
+from igsed_core import thresholds
 from igsed_core.attribution.base import Attribution, Engine
 from igsed_core.attribution.captum_ig import CaptumIntegratedGradients
 from igsed_core.attribution.decibel import TARGETS, MelPathIntegratedGradients
@@ -25,6 +25,7 @@ from igsed_core.base.parallel import n_processes, parallel_map
 from igsed_core.classifier import Classifier
 from igsed_core.evaluation import Instances
 from igsed_core.maps import STEP, Explainer, Maps, seconds_a_point
+from igsed_core.metrics import frames, localisation
 
 REFERENCE = "reference"
 REFERENCE_RULE = "db_midpoint"
@@ -269,8 +270,8 @@ def _row(
         "points": result.n_points,
         "completeness_error": float(result.completeness_error[0]),
         "cosine": cosine(importance, exact),
-        "iou": float(metrics.iou(mask, truth)),
-        "pointing_game": float(metrics.pointing_game(scores, truth)),
+        "iou": float(localisation.iou(mask, truth)),
+        "pointing_game": float(localisation.pointing_game(scores, truth)),
         "difference": np.nan,
         "seconds": seconds,
     }

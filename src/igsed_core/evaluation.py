@@ -15,10 +15,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from igsed_core import classification, frames, metrics, summaries, thresholds
+from igsed_core import classification, thresholds
 from igsed_core.baselines import ScoresOverTime
 from igsed_core.maps import STEP, Maps
-from igsed_core.summaries import Series
+from igsed_core.metrics import frames, localisation, summaries
+from igsed_core.metrics.summaries import Series
 
 METHODS = ("ig", "fw_ws", "fw_ss", "random", "energy")
 ORACLE = "oracle"
@@ -120,7 +121,7 @@ def instances(
     duration, frame_length
         Seconds.
     min_coverage
-        See :func:`igsed_core.frames.activity`.
+        See :func:`igsed_core.metrics.frames.activity`.
     reading
         See :meth:`igsed_core.maps.Maps.read_as`.
     seed
@@ -173,9 +174,9 @@ def measure(data: Instances, grid: NDArray[np.floating]) -> Measured:
     for method, scores in data.scores.items():
         masks = thresholds.percentile(scores, grid)  # (n_thresholds, n_instances, n_frames)
         values[method] = {
-            "iou": metrics.iou(masks, data.truth),
-            "f1": metrics.f1(masks, data.truth),
-            "pointing_game": metrics.pointing_game(scores, data.truth)[None],
+            "iou": localisation.iou(masks, data.truth),
+            "f1": localisation.f1(masks, data.truth),
+            "pointing_game": localisation.pointing_game(scores, data.truth)[None],
         }
     return Measured(data.index, grid, values)
 
@@ -232,7 +233,7 @@ def curves(measured: dict[str, Measured], *, replicates: int, seed: int) -> pd.D
     Returns
     -------
     pd.DataFrame
-        As :func:`igsed_core.summaries.summarise`.
+        As :func:`igsed_core.metrics.summaries.summarise`.
     """
     return pd.concat(
         [
@@ -245,7 +246,7 @@ def curves(measured: dict[str, Measured], *, replicates: int, seed: int) -> pd.D
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """Tidy tables of all splits, as :func:`igsed_core.summaries.summarise` makes them.
+    """Tidy tables of all splits, as :func:`igsed_core.metrics.summaries.summarise` makes them.
 
     Attributes
     ----------
@@ -256,7 +257,7 @@ class Report:
     per_class
         ``detection`` within each class (paper, Table III); one without an instance has ``n`` 0 and no value.
     differences
-        Of each method and those after it, paired (:func:`igsed_core.summaries.differences`).
+        Of each method and those after it, paired (:func:`igsed_core.metrics.summaries.differences`).
     """
 
     detection: pd.DataFrame

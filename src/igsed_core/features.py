@@ -11,10 +11,11 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from igsed_core import frames, soundscapes
+from igsed_core import soundscapes
 from igsed_core.base import files, progress
 from igsed_core.base.errors import IgsedError
 from igsed_core.encoders.base import Encoder
+from igsed_core.metrics import frames
 
 CLIPS_A_PART = 64
 

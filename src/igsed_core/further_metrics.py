@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from igsed_core import bootstrap, evaluation, event_metrics, metrics, psds, ranking, summaries, thresholds
+from igsed_core import evaluation, thresholds
 from igsed_core.evaluation import Instances
-from igsed_core.summaries import Series
+from igsed_core.metrics import bootstrap, event_based, localisation, psds, ranking, summaries
+from igsed_core.metrics.summaries import Series
 
 METHODS = (*evaluation.METHODS, evaluation.ORACLE)
 NO_RULE = "none"  # in the column `rule`: the metric needs none
@@ -106,26 +107,26 @@ class _Events:
     """The instances of one split and their events."""
 
     present: Instances
-    true: list[event_metrics.Spans]
+    true: list[event_based.Spans]
     frame_length: float
 
     @classmethod
     def of(cls, split: Split) -> _Events:
-        spans = event_metrics.true_spans(split.events, split.detected.index)
+        spans = event_based.true_spans(split.events, split.detected.index)
         rows = np.array([len(one) > 0 for one in spans])
         return cls(split.detected.where(rows), [one for one in spans if len(one)], split.frame_length)
 
-    def counts(self, method: str, tau: ArrayLike) -> event_metrics.EventCounts:
+    def counts(self, method: str, tau: ArrayLike) -> event_based.EventCounts:
         """Event-based counts of every instance at one percentile or at several."""
         masks = thresholds.percentile(self.present.scores[method], tau)
-        return event_metrics.counts(masks, self.true, frame_length=self.frame_length)
+        return event_based.counts(masks, self.true, frame_length=self.frame_length)
 
     def best_thresholds(self, grid: NDArray[np.float64]) -> dict[str, float]:
         """By method, the percentile with the highest F1 of the counts of all instances together."""
         best = {}
         for method in METHODS:
             c = self.counts(method, grid)
-            _, _, f1 = metrics.of_counts(c.tp.sum(axis=1), c.fp.sum(axis=1), c.fn.sum(axis=1))
+            _, _, f1 = localisation.of_counts(c.tp.sum(axis=1), c.fp.sum(axis=1), c.fn.sum(axis=1))
             best[method] = float(grid[f1.argmax()])
         return best
 
@@ -135,12 +136,12 @@ class _Events:
         n_true = np.array([len(spans) for spans in self.true], dtype=float)
         for method in METHODS:
             c = self.counts(method, best[method])
-            _, _, f1 = metrics.of_counts(c.tp, c.fp, c.fn)
+            _, _, f1 = localisation.of_counts(c.tp, c.fp, c.fn)
             size = (2 * c.tp + c.fp + c.fn).astype(float)
             result.append(Series(method, evaluation.RULE, "event_f1", f1, best[method], weights=size))
             threshold = chosen[method]["f1"]
             masks = thresholds.percentile(self.present.scores[method], threshold)
-            onset, offset, found = event_metrics.boundary_errors(masks, self.true, frame_length=self.frame_length)
+            onset, offset, found = event_based.boundary_errors(masks, self.true, frame_length=self.frame_length)
             for metric, values, weights in (
                 ("onset_error", onset, found),
                 ("offset_error", offset, found),
@@ -158,10 +159,10 @@ def _psds(split: Split, *, replicates: int, seed: int) -> dict[tuple[str, str], 
     labels = sorted({*pairs["label"], *split.detected.index["label"]})
     classes = {label: i for i, label in enumerate(labels)}
     n_events = np.zeros((len(classes), len(clips)), dtype=np.int64)
-    for clip, label, spans in zip(pairs["clip"], pairs["label"], event_metrics.true_spans(events, pairs), strict=True):
+    for clip, label, spans in zip(pairs["clip"], pairs["label"], event_based.true_spans(events, pairs), strict=True):
         n_events[classes[label], clips[clip]] = len(spans)
     index = split.detected.index
-    true = event_metrics.true_spans(events, index)
+    true = event_based.true_spans(events, index)
     class_of = np.array([classes[label] for label in index["label"]], dtype=np.int64)
     clip_of = np.array([clips[clip] for clip in index["clip"]], dtype=np.int64)
     weights = bootstrap.with_sample(bootstrap.clip_weights(len(clips), replicates=replicates, seed=seed))

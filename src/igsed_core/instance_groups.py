@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from igsed_core import summaries
 from igsed_core.evaluation import Instances
+from igsed_core.metrics import summaries
 from igsed_core.threshold_rules import Evaluated
 
 ACTIVE_TIME = "active_time"
@@ -63,7 +63,7 @@ def table_by(
     Returns
     -------
     pd.DataFrame
-        ``by, group`` and the columns of :func:`igsed_core.summaries.summarise`.
+        ``by, group`` and the columns of :func:`igsed_core.metrics.summaries.summarise`.
     """
     tables = []
     for by, groups in groupings.items():

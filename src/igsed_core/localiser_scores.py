@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from igsed_core import baselines, frames
+from igsed_core import baselines
 from igsed_core.base import files
 from igsed_core.base.parallel import parallel_map
 from igsed_core.baselines import ScoresOverTime
@@ -22,6 +22,7 @@ from igsed_core.features import FeatureFrames
 from igsed_core.heads import Head
 from igsed_core.maps import Explainer
 from igsed_core.methods.shifted_cam import ShiftedCam
+from igsed_core.metrics import frames
 
 
 @dataclass(frozen=True, eq=False)

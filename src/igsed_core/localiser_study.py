@@ -10,13 +10,14 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from igsed_core import metrics, summaries, threshold_rules
+from igsed_core import threshold_rules
 from igsed_core.evaluation import Instances
 from igsed_core.features import FeatureFrames, Targets
 from igsed_core.heads import Head
 from igsed_core.localiser import SoundModel, fit_classes
 from igsed_core.localiser_scores import Steps, frame_logits
-from igsed_core.summaries import Series
+from igsed_core.metrics import localisation, summaries
+from igsed_core.metrics.summaries import Series
 
 TUNED = ("percentile", "share_of_maximum")  # on validation, with time labels
 OF_THE_CLIP = ("otsu", "logit_hmm")  # label-free, from one clip's scores
@@ -146,13 +147,13 @@ def series(
     made = threshold_rules.evaluate(data, TUNED, methods=methods, **options).series["test"]  # type: ignore[arg-type]
     made += threshold_rules.evaluate(data, OF_THE_CLIP, methods=("cam",), **options).series["test"]  # type: ignore[arg-type]
     for method, rule in dict.fromkeys((one.method, one.rule) for one in made):
-        pointing = metrics.pointing_game(test.scores[method], test.truth)
+        pointing = localisation.pointing_game(test.scores[method], test.truth)
         made.append(Series(method, rule, "pointing_game", pointing))
     for (method, rule), scores in log_odds.items():
         made += [
-            Series(method, rule, "iou", metrics.iou(scores > 0, test.truth)),
-            Series(method, rule, "f1", metrics.f1(scores > 0, test.truth)),
-            Series(method, rule, "pointing_game", metrics.pointing_game(scores, test.truth)),
+            Series(method, rule, "iou", localisation.iou(scores > 0, test.truth)),
+            Series(method, rule, "f1", localisation.f1(scores > 0, test.truth)),
+            Series(method, rule, "pointing_game", localisation.pointing_game(scores, test.truth)),
         ]
     return made
 

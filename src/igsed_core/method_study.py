@@ -14,7 +14,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from igsed_core import frames, metrics, ranking, summaries, threshold_rules, thresholds
+from igsed_core import threshold_rules, thresholds
 from igsed_core.base import files, progress
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.parallel import n_processes, parallel_map
@@ -22,7 +22,8 @@ from igsed_core.classifier import Classifier
 from igsed_core.evaluation import ORACLE, Instances
 from igsed_core.maps import Explainer, Maps
 from igsed_core.methods import READINGS, REGISTRY, Importance, Method, create, entry
-from igsed_core.summaries import Series
+from igsed_core.metrics import frames, localisation, ranking, summaries
+from igsed_core.metrics.summaries import Series
 from igsed_core.threshold_rules import Evaluated
 
 ALL = "all"
@@ -260,7 +261,7 @@ def evaluate(data: Mapping[str, Instances], *, frame_length: float) -> Evaluated
         for name in names:
             scores = instances.scores[name]
             series[split] += [
-                Series(name, NO_RULE, "pointing_game", metrics.pointing_game(scores, instances.truth)),
+                Series(name, NO_RULE, "pointing_game", localisation.pointing_game(scores, instances.truth)),
                 Series(name, NO_RULE, "auroc", ranking.auroc(scores, instances.truth)),
             ]
     return Evaluated(under.index, series)
@@ -279,7 +280,7 @@ def readings(
     Returns
     -------
     pd.DataFrame
-        ``reading`` and the columns of :func:`igsed_core.summaries.summarise`; the test split.
+        ``reading`` and the columns of :func:`igsed_core.metrics.summaries.summarise`; the test split.
     """
     tables = []
     for reading in READINGS:
@@ -293,7 +294,7 @@ def readings(
         test = mine["test"]
         series = list(under.series["test"])
         for name, scores in test.scores.items():
-            series.append(Series(name, NO_RULE, "pointing_game", metrics.pointing_game(scores, test.truth)))
+            series.append(Series(name, NO_RULE, "pointing_game", localisation.pointing_game(scores, test.truth)))
             series.append(Series(name, NO_RULE, "auroc", ranking.auroc(scores, test.truth)))
         made = summaries.summarise(test.index, series, replicates=replicates, seed=seed)
         made.insert(0, "reading", reading)
@@ -307,7 +308,7 @@ def per_class(judged: Evaluated, classes: Sequence[str], *, replicates: int, see
     Returns
     -------
     pd.DataFrame
-        As :func:`igsed_core.summaries.summarise`; a class without an instance has ``n`` 0.
+        As :func:`igsed_core.metrics.summaries.summarise`; a class without an instance has ``n`` 0.
     """
     series = [one for one in judged.series["test"] if one.metric == "iou"]
     made = summaries.summarise(judged.index["test"], series, replicates=replicates, seed=seed, classes=classes)
@@ -333,7 +334,7 @@ def cost(
     Returns
     -------
     pd.DataFrame
-        As :func:`igsed_core.summaries.summarise`, metric ``seconds``.
+        As :func:`igsed_core.metrics.summaries.summarise`, metric ``seconds``.
     """
     of_pair = attributions.index.set_index(["clip", "label"])["seconds"]
     pairs = list(zip(data.index["clip"], data.index["label"], strict=True))

@@ -20,7 +20,7 @@ from igsed_core.classifier import Classifier
 from igsed_core.features import FeatureFrames
 from igsed_core.heads import ClipLevelHead
 from igsed_core.maps import Explainer
-from igsed_core.summaries import Series
+from igsed_core.metrics.summaries import Series
 
 HALF = "half_mass"
 RULE = ""  # of metrics that need no mask

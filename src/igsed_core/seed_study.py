@@ -21,13 +21,13 @@ from igsed_core import (
     maps,
     soundbank,
     soundscapes,
-    summaries,
     training,
 )
 from igsed_core.base import devices, files, paths
 from igsed_core.baselines import ScoresOverTime
 from igsed_core.features import FeatureFrames
 from igsed_core.heads import Head
+from igsed_core.metrics import summaries
 from igsed_core.soundscapes import SoundscapeSet
 from igsed_core.thresholds import percentile_grid
 
@@ -106,7 +106,7 @@ def study(
     Returns
     -------
     pd.DataFrame
-        ``varied, seed`` and the columns of :data:`igsed_core.summaries.COLUMNS`; every method on the test split at
+        ``varied, seed`` and the columns of :data:`igsed_core.metrics.summaries.COLUMNS`; every method on the test split at
         the thresholds that this variant's own validation split chose.
     """
     if n_points:
@@ -132,7 +132,7 @@ def spread(found: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pd.DataFrame
-        ``varied`` and the columns of :data:`igsed_core.summaries.COLUMNS`, less the threshold: ``value`` and ``std``
+        ``varied`` and the columns of :data:`igsed_core.metrics.summaries.COLUMNS`, less the threshold: ``value`` and ``std``
         (with Bessel's correction; NaN for one seed) are over ``n`` seeds, ``ci_low`` and ``ci_high`` are the interval
         of the main job's seed, from the bootstrap over clips.
     """

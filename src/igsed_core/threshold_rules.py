@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from igsed_core import metrics, summaries, thresholds
+from igsed_core import thresholds
 from igsed_core.base.errors import IgsedError
 from igsed_core.evaluation import Instances
-from igsed_core.summaries import Series
+from igsed_core.metrics import localisation, summaries
+from igsed_core.metrics.summaries import Series
 from igsed_core.thresholds import postprocessing
 
-METRICS = {"iou": metrics.iou, "f1": metrics.f1}
+METRICS = {"iou": localisation.iou, "f1": localisation.f1}
 LEARNED = ("ig", "fw_ws", "fw_ss")
 PROBABILITIES = ("fw_ws", "fw_ss")  # methods whose scores are probabilities, so that they have a logit
 PAPER = "percentile"
@@ -221,7 +222,7 @@ def postprocessed(
 
 
 def table(evaluated: Evaluated, *, replicates: int, seed: int) -> pd.DataFrame:
-    """Summarise every split (:func:`igsed_core.summaries.summarise`)."""
+    """Summarise every split (:func:`igsed_core.metrics.summaries.summarise`)."""
     return pd.concat(
         [
             summaries.summarise(evaluated.index[split], series, replicates=replicates, seed=seed)
@@ -232,7 +233,7 @@ def table(evaluated: Evaluated, *, replicates: int, seed: int) -> pd.DataFrame:
 
 
 def gains(evaluated: Evaluated, *, replicates: int, seed: int, over: str = PAPER) -> pd.DataFrame:
-    """Paired gain of every rule over another, method by method (:func:`igsed_core.summaries.differences`)."""
+    """Paired gain of every rule over another, method by method (:func:`igsed_core.metrics.summaries.differences`)."""
     return pd.concat(
         [
             summaries.differences(

@@ -11,10 +11,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from igsed_core import classification, maps, metrics, thresholds
+from igsed_core import classification, maps, thresholds
 from igsed_core.audit.material import AT_IG, Material, instances_of, measured
 from igsed_core.maps import Explainer
-from igsed_core.summaries import Series
+from igsed_core.metrics import localisation
+from igsed_core.metrics.summaries import Series
 
 AGREEMENT = "agreement"
 
@@ -83,7 +84,7 @@ def compare(
     masks = [thresholds.percentile(scores, tau["iou"]) for scores in (twice.run, twice.changed)]
     agreement: Sequence[Series] = (
         Series(names[1], AGREEMENT, "rank_correlation", rank_correlation(twice.run, twice.changed)),
-        Series(names[1], AGREEMENT, "mask_iou", metrics.iou(*masks)),
+        Series(names[1], AGREEMENT, "mask_iou", localisation.iou(*masks)),
     )
     pair = ((names[1], AT_IG), (names[0], AT_IG))
     return (

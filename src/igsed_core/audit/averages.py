@@ -15,9 +15,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import Bounds, LinearConstraint, linprog, milp
 
-from igsed_core import bootstrap, paper
+from igsed_core import paper
 from igsed_core.audit.material import TUNED, Material, measured
-from igsed_core.summaries import CLASS, INSTANCE, Series
+from igsed_core.metrics import bootstrap
+from igsed_core.metrics.summaries import CLASS, INSTANCE, Series
 
 LEARNED = ("ig", "fw_ws", "fw_ss")
 # Both tables give two decimals, so that a weighted mean of one may be this far from the other.
@@ -232,7 +233,7 @@ def of_run(material: Material, split: str = "test") -> tuple[pd.DataFrame, pd.Da
     Returns
     -------
     averages, gaps : pd.DataFrame
-        Tidy rows; ``gaps`` has the columns of :func:`igsed_core.summaries.differences`, with ``rule`` and
+        Tidy rows; ``gaps`` has the columns of :func:`igsed_core.metrics.summaries.differences`, with ``rule`` and
         ``other_rule`` naming the two averages.
     """
     data = material.splits[split]

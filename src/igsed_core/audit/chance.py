@@ -9,10 +9,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from igsed_core import metrics, paper, thresholds
+from igsed_core import paper, thresholds
 from igsed_core.audit.material import AT_IG, DEFAULT, DEFAULT_PERCENTILE, TUNED, Material, both, measured
 from igsed_core.evaluation import METHODS
-from igsed_core.summaries import Series
+from igsed_core.metrics import localisation
+from igsed_core.metrics.summaries import Series
 
 RULES = (TUNED, AT_IG, DEFAULT)
 
@@ -41,11 +42,11 @@ def identity(material: Material, split: str = "test") -> pd.DataFrame:
     Returns
     -------
     pd.DataFrame
-        As :func:`igsed_core.summaries.differences`.
+        As :func:`igsed_core.metrics.summaries.differences`.
     """
     data = material.splits[split]
     series = [
-        Series("random", "hits", "pointing_game", metrics.pointing_game(data.scores["random"], data.truth)),
+        Series("random", "hits", "pointing_game", localisation.pointing_game(data.scores["random"], data.truth)),
         Series("truth", "activity", "pointing_game", data.truth.mean(axis=-1)),
     ]
     return material.apart("chance", data.index, series, [(("random", "hits"), ("truth", "activity"))])
@@ -65,7 +66,7 @@ def threshold_of(material: Material, split: str = "test") -> pd.DataFrame:
     data = material.splits[split]
     masks = thresholds.percentile(data.scores["random"], material.grid)
     rows = []
-    for metric, function in (("iou", metrics.iou), ("f1", metrics.f1)):
+    for metric, function in (("iou", localisation.iou), ("f1", localisation.f1)):
         value = float(published.to_dict()[metric])
         mine = function(masks, data.truth).mean(axis=-1)
         run = float(material.grid[int(np.abs(mine - value).argmin())])

@@ -11,11 +11,12 @@ import dataclasses
 import numpy as np
 import pandas as pd
 
-from igsed_core import frames, paper
+from igsed_core import paper
 from igsed_core.audit import averages
 from igsed_core.audit.material import SCORED, Material, measured
 from igsed_core.evaluation import METHODS
-from igsed_core.summaries import Series
+from igsed_core.metrics import frames
+from igsed_core.metrics.summaries import Series
 
 BASE = "detected_and_present"
 COUNTS = {

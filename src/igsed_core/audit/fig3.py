@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from igsed_core import metrics, paper, thresholds
+from igsed_core import paper, thresholds
 from igsed_core.audit.material import Material
-from igsed_core.summaries import INSTANCE, Series
+from igsed_core.metrics import localisation
+from igsed_core.metrics.summaries import INSTANCE, Series
 
 CLIP, POOLED, VALUE, SHARE = "clip_percentile", "pooled_percentile", "value", "share_of_maximum"
 READINGS = (CLIP, POOLED, VALUE, SHARE)
@@ -124,7 +125,7 @@ def curves(material: Material, split: str = "test") -> pd.DataFrame:
             if (reading == VALUE and method not in PROBABILITIES) or (method == "oracle" and reading != CLIP):
                 continue
             found = masks(data.scores[method], tau)
-            for metric, function in (("iou", metrics.iou), ("f1", metrics.f1)):
+            for metric, function in (("iou", localisation.iou), ("f1", localisation.f1)):
                 values = function(found, data.truth)  # (n_thresholds, n_instances)
                 series += [
                     Series(method, reading, metric, row, threshold=float(t)) for t, row in zip(tau, values, strict=True)

@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from igsed_core import evaluation, frames, metrics, summaries, thresholds
+from igsed_core import evaluation, thresholds
 from igsed_core.baselines import ScoresOverTime
 from igsed_core.config import DataSynthesis, ThresholdSensitivity
 from igsed_core.evaluation import Instances
 from igsed_core.maps import Maps
+from igsed_core.metrics import frames, localisation, summaries
+from igsed_core.metrics.summaries import Series
 from igsed_core.soundscapes import SoundscapeSet
-from igsed_core.summaries import Series
 
 SCORED = ("fw_ws", "fw_ss", "random", "energy")  # methods whose scores a run keeps for every pair
 TUNED = "percentile"  # each metric at the percentile that is best on validation
@@ -70,7 +71,7 @@ class Material:
         return frames.n_frames(self.duration, self.settings.frame_length)
 
     def tidy(self, question: str, index: pd.DataFrame, series: Sequence[Series]) -> pd.DataFrame:
-        """Return :func:`igsed_core.summaries.summarise` of series, under the name of their question."""
+        """Return :func:`igsed_core.metrics.summaries.summarise` of series, under the name of their question."""
         table = summaries.summarise(index, series, replicates=self.settings.replicates, seed=self.seed)
         table.insert(0, "question", question)
         return table
@@ -78,7 +79,7 @@ class Material:
     def apart(
         self, question: str, index: pd.DataFrame, series: Sequence[Series], pairs: Sequence[tuple[tuple[str, str], ...]]
     ) -> pd.DataFrame:
-        """Return :func:`igsed_core.summaries.differences` of series, under the name of their question."""
+        """Return :func:`igsed_core.metrics.summaries.differences` of series, under the name of their question."""
         table = summaries.differences(
             index,
             series,
@@ -142,7 +143,7 @@ def tune(scores: NDArray[np.floating], truth: NDArray[np.bool_], grid: NDArray[n
     masks = thresholds.percentile(scores, grid)  # (n_thresholds, n_instances, n_frames)
     return {
         name: float(grid[metric(masks, truth).mean(axis=-1).argmax()])
-        for name, metric in (("iou", metrics.iou), ("f1", metrics.f1))
+        for name, metric in (("iou", localisation.iou), ("f1", localisation.f1))
     }
 
 
@@ -166,14 +167,14 @@ def measured(
     """
     return [
         Series(
-            *(method, rule, "iou", metrics.iou(thresholds.percentile(scores, percentiles["iou"]), truth)),
+            *(method, rule, "iou", localisation.iou(thresholds.percentile(scores, percentiles["iou"]), truth)),
             threshold=percentiles["iou"],
         ),
         Series(
-            *(method, rule, "f1", metrics.f1(thresholds.percentile(scores, percentiles["f1"]), truth)),
+            *(method, rule, "f1", localisation.f1(thresholds.percentile(scores, percentiles["f1"]), truth)),
             threshold=percentiles["f1"],
         ),
-        Series(method, rule, "pointing_game", metrics.pointing_game(scores, truth)),
+        Series(method, rule, "pointing_game", localisation.pointing_game(scores, truth)),
     ]
 
 

@@ -13,11 +13,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from igsed_core import metrics, thresholds
+from igsed_core import thresholds
 from igsed_core.audit import overlap
 from igsed_core.audit.energy import apart_from_paper
 from igsed_core.audit.material import Material
 from igsed_core.config import DataSynthesis
+from igsed_core.metrics import localisation
 
 FINE = 10  # steps of an evaluation frame
 
@@ -113,9 +114,9 @@ def _power(
 
 
 def _figures(scores: NDArray[np.float64], truth: NDArray[np.bool_], percentiles: dict[str, float]) -> dict[str, float]:
-    iou = metrics.iou(thresholds.percentile(scores, percentiles["iou"]), truth)
-    f1 = metrics.f1(thresholds.percentile(scores, percentiles["f1"]), truth)
-    pointing = metrics.pointing_game(scores, truth)
+    iou = localisation.iou(thresholds.percentile(scores, percentiles["iou"]), truth)
+    f1 = localisation.f1(thresholds.percentile(scores, percentiles["f1"]), truth)
+    pointing = localisation.pointing_game(scores, truth)
     return {
         "iou": float(iou.mean()),
         "f1": float(f1.mean()),

@@ -22,7 +22,7 @@ from igsed_core.audit.material import Material
 from igsed_core.classifier import Classifier
 from igsed_core.encoders.base import Encoder
 from igsed_core.frontend import WINDOWS
-from igsed_core.summaries import Series
+from igsed_core.metrics.summaries import Series
 
 HANN, HAMMING = WINDOWS
 PEDESTAL = 0.08  # hamming = 0.08 + 0.92 hann

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from igsed_core import audio, frames
+from igsed_core import audio
+from igsed_core.metrics import frames
 from igsed_core.soundbank.base import SoundBank
 from igsed_core.soundscape_plan import ClipPlan, SoundscapeSpec, draw
 

@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from igsed_core import classification, localiser_study, metrics, ranking, summaries, threshold_rules, thresholds
+from igsed_core import classification, localiser_study, threshold_rules, thresholds
 from igsed_core.conditions.study import CLASSIFIER, LOCALISER, Clips
 from igsed_core.evaluation import ORACLE, Instances
-from igsed_core.summaries import Series
+from igsed_core.metrics import localisation, ranking, summaries
+from igsed_core.metrics.summaries import Series
 from igsed_core.threshold_rules import Evaluated
 
 RUN, DURATION = "run", "duration"
@@ -54,7 +55,7 @@ def evaluate(data: Mapping[str, Instances], *, frame_length: float) -> Evaluated
             if name == ORACLE:
                 continue
             measured = {
-                "pointing_game": metrics.pointing_game(scores, instances.truth),
+                "pointing_game": localisation.pointing_game(scores, instances.truth),
                 "auroc": ranking.auroc(scores, instances.truth),
             }
             series[split] += [Series(name, NO_RULE, metric, values) for metric, values in measured.items()]
@@ -99,7 +100,7 @@ def summarise(
     Returns
     -------
     pd.DataFrame
-        ``condition, level`` and the columns of :func:`igsed_core.summaries.summarise`. The classifier is the method
+        ``condition, level`` and the columns of :func:`igsed_core.metrics.summaries.summarise`. The classifier is the method
         ``clip_level`` with the metrics ``classifier_precision``, ``_recall``, ``_f1``, means over classes. A
         condition in which nothing is detected has the classifier's rows only.
     """

@@ -17,7 +17,7 @@ from igsed_core import thresholds
 from igsed_core.attribution.reduced import MelScore
 from igsed_core.faithfulness import occlusion
 from igsed_core.methods.replacement import replacement
-from igsed_core.summaries import INSTANCE, Series, summarise
+from igsed_core.metrics.summaries import INSTANCE, Series, summarise
 
 # Denser where curves fall: events are short.
 SHARES = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)

@@ -15,11 +15,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from igsed_core import bootstrap, metrics
 from igsed_core.attribution.reduced import MelScore
 from igsed_core.faithfulness import occlusion
 from igsed_core.methods.replacement import replacement
-from igsed_core.summaries import ALL, CLASS, COLUMNS, INSTANCE
+from igsed_core.metrics import bootstrap, localisation
+from igsed_core.metrics.summaries import ALL, CLASS, COLUMNS, INSTANCE
 
 # Unit -> share of the input that is replaced. Bins are many, and to first order only the smallest steps are safe.
 LEVELS = {"frames": (0.01, 0.05, 0.2, 0.6), "bins": (0.001, 0.01, 0.1, 0.5)}  # frames of 100 ms; single mel bins
@@ -199,6 +199,6 @@ def macro_f1(
     """
     counted = (detected & present, detected & ~present, ~detected & present)
     tp, fp, fn = (weights @ which.astype(float) for which in counted)
-    f1 = metrics.of_counts(tp, fp, fn)[2]
+    f1 = localisation.of_counts(tp, fp, fn)[2]
     f1[tp + fn == 0] = np.nan
     return bootstrap.mean_of_present(f1, axis=1)

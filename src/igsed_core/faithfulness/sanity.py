@@ -13,9 +13,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from igsed_core import metrics, thresholds
+from igsed_core import thresholds
 from igsed_core.classifier import Classifier
-from igsed_core.summaries import Series, summarise
+from igsed_core.metrics import localisation
+from igsed_core.metrics.summaries import Series, summarise
 
 ORIGINAL = "original"
 # name -> share of the encoder's layers, from the top, whose weights are shuffled; the head's are in every case
@@ -106,8 +107,8 @@ def measure(
     mask = thresholds.percentile(scores, percentile)
     return {
         "rank_correlation": rank_correlation(scores, original),
-        "iou": float(metrics.iou(mask, truth)),
-        "pointing_game": float(metrics.pointing_game(scores, truth)),
+        "iou": float(localisation.iou(mask, truth)),
+        "pointing_game": float(localisation.pointing_game(scores, truth)),
     }
 
 

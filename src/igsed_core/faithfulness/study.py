@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from igsed_core import frames
 from igsed_core.base import files
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.parallel import parallel_map
@@ -18,6 +17,7 @@ from igsed_core.evaluation import Instances
 from igsed_core.faithfulness.clip import Detected, Explained, Job, Settings, loaded, study_clip
 from igsed_core.maps import STEP as MAP_STEP
 from igsed_core.maps import Explainer, Maps
+from igsed_core.metrics import frames
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from igsed_core import frames
 from igsed_core.attribution.reduced import MelScore
 from igsed_core.classifier import Classifier
 from igsed_core.frontend import FrontEnd
 from igsed_core.methods.base import Importance
+from igsed_core.metrics import frames
 
 Made = TypeVar("Made")
 

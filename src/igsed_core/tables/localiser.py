@@ -6,7 +6,7 @@ import pandas as pd
 
 from igsed_core.figures.localiser import LADDER
 from igsed_core.figures.style import METRICS, class_name, name
-from igsed_core.summaries import ALL
+from igsed_core.metrics.summaries import ALL
 from igsed_core.tables.cells import by_key, number, with_interval
 
 _METRICS = ("iou", "f1", "pointing_game")

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from igsed_core import paper
-from igsed_core.summaries import ALL
+from igsed_core.metrics.summaries import ALL
 from igsed_core.tables.cells import by_key, number, with_interval
 
 _METHODS = ("ig", "fw_ws", "fw_ss", "random", "energy")

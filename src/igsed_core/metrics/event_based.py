@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from igsed_core import frames
+from igsed_core.metrics import frames
 
 COLLAR = 0.2  # s, for onsets, and at least for offsets
 OFFSET_SHARE = 0.2  # of the event's length, if that is more (DCASE's convention)

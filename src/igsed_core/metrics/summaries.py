@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from igsed_core import bootstrap
 from igsed_core.base.errors import IgsedError
+from igsed_core.metrics import bootstrap
 
 ALL = "all"  # in the column `class`: over all classes
 INSTANCE, CLASS = "instance", "class"  # in the column `average`: what the mean is over

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from igsed_core import frames
-from igsed_core.event_metrics import Spans
+from igsed_core.metrics import frames
+from igsed_core.metrics.event_based import Spans
 
 _TOLERANCE = 1e-7  # s
 
@@ -70,7 +70,7 @@ def changes(
     scores
         ``[shape=(n_pairs, n_frames)]``
     true
-        Events of each pair, from :func:`igsed_core.event_metrics.true_spans`; none for a false detection.
+        Events of each pair, from :func:`igsed_core.metrics.event_based.true_spans`; none for a false detection.
     frame_length
         Seconds.
     scenario

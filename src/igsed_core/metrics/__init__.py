@@ -1,0 +1,1 @@
+"""Numbers about detections: frames, localisation, ranking, events, PSDS, intervals, tidy rows."""
