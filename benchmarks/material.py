@@ -10,8 +10,9 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from igsed_core import encoders, heads, soundscapes
+from igsed_core import encoders, heads
 from igsed_core.classifier import Classifier
+from igsed_core.data import soundscapes
 from igsed_core.encoders.base import Encoder
 from igsed_core.encoders.cnn14 import Cnn14
 from igsed_core.encoders.embedded import CompactCnn

@@ -44,8 +44,8 @@ run = notebook.begin("data_synthesis", globals())
 # %%
 from igsed_core import figures, players, tables
 from igsed_core.base import paths
-from igsed_core.soundbank import prepare
-from igsed_core.soundscapes import SoundscapeSpec, generate, read_clips
+from igsed_core.data.soundbank.registry import prepare
+from igsed_core.data.soundscapes import SoundscapeSpec, generate, read_clips
 
 bank = prepare(
     run.params.soundbank,

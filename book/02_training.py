@@ -28,11 +28,12 @@ from igsed_core import notebook
 run = notebook.begin("training", globals())
 
 # %%
-from igsed_core import classification, features, figures, heads, results, soundscapes, tables
+from igsed_core import classification, features, figures, heads, results, tables
 from igsed_core import encoders as registry
 from igsed_core import training as trainer
 from igsed_core.base import devices, files
 from igsed_core.config import DataSynthesis
+from igsed_core.data import soundscapes
 
 data = soundscapes.load(run.input("data_synthesis"))
 model = registry.load(run.params.encoder, run.params.weights, run.params.window)

@@ -35,9 +35,10 @@ from igsed_core import notebook
 run = notebook.begin("integrated_gradients", globals())
 
 # %%
-from igsed_core import attribution, classification, figures, maps, players, soundscapes, tables
+from igsed_core import attribution, classification, figures, maps, players, tables
 from igsed_core.base import devices, files
 from igsed_core.config import DataSynthesis, Training
+from igsed_core.data import soundscapes
 
 data = soundscapes.load(run.input("data_synthesis"))
 predictions = files.read_table(run.input("training") / "predictions.csv")

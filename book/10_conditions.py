@@ -27,9 +27,9 @@ from igsed_core import baselines, encoders, features, figures, localiser, result
 from igsed_core.base import devices, files, paths
 from igsed_core.conditions import plans, report, study
 from igsed_core.config import Baselines, DataSynthesis, IntegratedGradients, ThresholdSensitivity, Training
+from igsed_core.data.soundbank.registry import prepare
+from igsed_core.data.soundscapes import SoundscapeSpec
 from igsed_core.main_job import MainJob
-from igsed_core.soundbank import prepare
-from igsed_core.soundscapes import SoundscapeSpec
 
 main = MainJob(run)
 synthesised, trained = run.params_of(DataSynthesis), run.params_of(Training)

@@ -3,7 +3,7 @@
     python scripts/train_embedded_encoder.py
 
 Like PANNs on AudioSet, it learns from clip-level labels alone: which kinds of sound occur, never when. Sounds of all
-kinds of `igsed_core.soundbank.procedural`, drawn from the region `pretrain` and thus in none of the pools, are mixed
+kinds of `igsed_core.data.soundbank.procedural`, drawn from the region `pretrain` and thus in none of the pools, are mixed
 at random times and levels over weak noise. Mixing adds mel power, which is additive in expectation and far cheaper
 than adding waveforms; the validation clips are true mixtures of waveforms, from sounds never trained on.
 """
@@ -28,9 +28,9 @@ from tqdm import tqdm
 from igsed_core.base.files import atomic, write_text
 from igsed_core.base.parallel import parallel_map
 from igsed_core.base.paths import data_dir
+from igsed_core.data.soundbank import procedural
 from igsed_core.encoders import embedded
 from igsed_core.frontend import PannsLogMel
-from igsed_core.soundbank import procedural
 
 SAMPLE_RATE = 32_000
 HOP = 320

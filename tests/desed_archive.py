@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from igsed_core.soundbank.desed import CLASSES
-from igsed_core.soundbank.procedural import synthesize, synthesize_background
+from igsed_core.data.soundbank.desed import CLASSES
+from igsed_core.data.soundbank.procedural import synthesize, synthesize_background
 
 RATE = 16_000
 # Suffixes of the class folders, in turn.

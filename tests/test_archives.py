@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from igsed_core import archives
 from igsed_core.base.errors import IgsedError
+from igsed_core.data import archives
 
 SOUND = b"RIFF" + bytes(range(200)) * 400
 

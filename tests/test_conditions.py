@@ -12,13 +12,15 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
-from igsed_core import audio, encoders, evaluation, figures, heads, maps, soundbank, tables, threshold_rules, thresholds
+from igsed_core import encoders, evaluation, figures, heads, maps, tables, threshold_rules, thresholds
 from igsed_core.base import files
 from igsed_core.base.errors import IgsedError
-from igsed_core.conditions import plans, recordings, report, study
+from igsed_core.conditions import plans, report, study
+from igsed_core.data import audio, recordings
+from igsed_core.data.soundbank import registry as soundbank
+from igsed_core.data.soundbank.base import SoundBank
+from igsed_core.data.soundscape_plan import SoundscapeSpec, draw
 from igsed_core.metrics import localisation, summaries
-from igsed_core.soundbank.base import SoundBank
-from igsed_core.soundscape_plan import SoundscapeSpec, draw
 from tiny_bank import CLASSES, noise, put, tone, write_bank
 
 RATE = 32_000
@@ -259,7 +261,7 @@ def test_clips_of_all_conditions(studied: dict[str, Any]) -> None:
 
 
 def test_clips_that_are_there_are_not_mixed_again(studied: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    from igsed_core import soundscapes
+    from igsed_core.data import soundscapes
 
     monkeypatch.setattr(soundscapes, "_make", None)
     again = study.make_clips(

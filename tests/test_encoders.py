@@ -9,8 +9,9 @@ import soundfile
 import torch
 from torch import Tensor, nn
 
-from igsed_core import assets, encoders
+from igsed_core import encoders
 from igsed_core.base.errors import IgsedError
+from igsed_core.data import assets
 from igsed_core.encoders import Encoder, embedded
 from igsed_core.encoders.mobilenet import MobileNet, MobileNetEncoder
 

@@ -14,7 +14,6 @@ from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
 from igsed_core import (
-    audio,
     baselines,
     figures,
     heads,
@@ -27,6 +26,7 @@ from igsed_core import (
     tables,
 )
 from igsed_core.base.errors import IgsedError
+from igsed_core.data import audio
 from igsed_core.evaluation import Instances
 from igsed_core.features import FeatureFrames, Targets
 from igsed_core.localiser import Mixture

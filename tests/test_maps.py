@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from igsed_core import attribution, audio, heads, maps, soundscapes
+from igsed_core import attribution, heads, maps
 from igsed_core.base import progress
 from igsed_core.base.errors import IgsedError
 from igsed_core.classifier import Classifier
+from igsed_core.data import audio, soundscapes
 from igsed_core.metrics import frames
 from tiny_classifier import CLASSES, RATE, TinyEncoder, TinyExplainer, tiny_head
 

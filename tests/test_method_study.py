@@ -11,8 +11,9 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
-from igsed_core import audio, encoders, figures, heads, maps, method_study, methods, tables, threshold_rules
+from igsed_core import encoders, figures, heads, maps, method_study, methods, tables, threshold_rules
 from igsed_core.base.errors import IgsedError
+from igsed_core.data import audio
 from igsed_core.evaluation import Instances
 from igsed_core.figures import style
 from igsed_core.metrics import summaries

@@ -21,8 +21,9 @@ import pytest
 import cnn14_checkpoint
 import desed_archive
 from failing_server import Server, serve
-from igsed_core import assets, stages
-from igsed_core.soundbank import desed
+from igsed_core import stages
+from igsed_core.data import assets
+from igsed_core.data.soundbank import desed
 
 ROOT = Path(__file__).resolve().parents[1]
 CHECKPOINT = assets.REGISTRY["cnn14"].file_name

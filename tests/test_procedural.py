@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from igsed_core.base.errors import IgsedError
-from igsed_core.soundbank.procedural import CLASSES, kinds, synthesize, synthesize_background, write_bank
+from igsed_core.data.soundbank.procedural import CLASSES, kinds, synthesize, synthesize_background, write_bank
 
 RATE = 32000
 N_SOUNDS = 6

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 import soundfile
 
-from igsed_core import soundbank
 from igsed_core.base.errors import IgsedError
-from igsed_core.soundbank import base
+from igsed_core.data.soundbank import base
+from igsed_core.data.soundbank import registry as soundbank
 from tiny_bank import CLASSES, RATE, noise, put, tone, write_bank
 
 

@@ -15,9 +15,10 @@ import pytest
 import soundfile
 from scipy import stats
 
-from igsed_core import mixing, soundbank, soundscapes
 from igsed_core.base.errors import IgsedError
-from igsed_core.soundscape_plan import ClipPlan, PlannedEvent, SoundscapeSpec, draw, max_polyphony
+from igsed_core.data import mixing, soundscapes
+from igsed_core.data.soundbank import registry as soundbank
+from igsed_core.data.soundscape_plan import ClipPlan, PlannedEvent, SoundscapeSpec, draw, max_polyphony
 from tiny_bank import RATE, noise, put, tone, write_bank
 
 SPEC = SoundscapeSpec(duration=3.0, sample_rate=RATE)

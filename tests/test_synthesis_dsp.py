@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from igsed_core.base.errors import IgsedError
-from igsed_core.soundbank.synthesis import dsp
-from igsed_core.soundbank.synthesis.noise import bubbles
-from igsed_core.soundbank.synthesis.regions import REGIONS, region_named
+from igsed_core.data.soundbank.synthesis import dsp
+from igsed_core.data.soundbank.synthesis.noise import bubbles
+from igsed_core.data.soundbank.synthesis.regions import REGIONS, region_named
 
 RATE = 32000
 

@@ -10,8 +10,8 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from igsed_core import soundscapes
 from igsed_core.base import files
+from igsed_core.data import soundscapes
 from igsed_core.features import FeatureFrames
 from igsed_core.heads import Head
 from igsed_core.metrics import frames

@@ -8,9 +8,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from igsed_core import __version__, assets, config, fetching, stages
+from igsed_core import __version__, config, stages
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.parallel import n_processes
+from igsed_core.data import assets, fetching
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -114,7 +115,7 @@ def _notebooks(options: argparse.Namespace) -> None:
 
 
 def _fetch(options: argparse.Namespace) -> None:
-    from igsed_core.soundbank import desed
+    from igsed_core.data.soundbank import desed
 
     unknown = sorted(set(options.names) - set(fetching.NAMES))
     if unknown:

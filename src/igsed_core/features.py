@@ -11,9 +11,9 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from igsed_core import soundscapes
 from igsed_core.base import files, progress
 from igsed_core.base.errors import IgsedError
+from igsed_core.data import soundscapes
 from igsed_core.encoders.base import Encoder
 from igsed_core.metrics import frames
 

@@ -9,15 +9,16 @@ from typing import Any
 
 import pandas as pd
 
-from igsed_core import classification, evaluation, features, heads, maps, soundscapes
+from igsed_core import classification, evaluation, features, heads, maps
 from igsed_core.base import devices, files
 from igsed_core.baselines import ScoresOverTime
 from igsed_core.config import DataSynthesis, IntegratedGradients, ThresholdSensitivity, Training
+from igsed_core.data import soundscapes
+from igsed_core.data.soundscapes import SoundscapeSet
 from igsed_core.evaluation import Instances
 from igsed_core.features import FeatureFrames
 from igsed_core.heads import Head
 from igsed_core.notebook import StageRun
-from igsed_core.soundscapes import SoundscapeSet
 
 # What the main job holds against Integrated Gradients.
 BASELINES = tuple(name for name in evaluation.METHODS if name != "ig")

@@ -16,10 +16,11 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from igsed_core import attribution, encoders, heads, soundscapes
+from igsed_core import attribution, encoders, heads
 from igsed_core.base import files, progress
 from igsed_core.base.parallel import n_processes, parallel_map
 from igsed_core.classifier import Classifier
+from igsed_core.data import soundscapes
 from igsed_core.metrics import frames
 
 _OF_A_MAP = ("score", "baseline_score", "completeness_error", "n_points", "seconds")

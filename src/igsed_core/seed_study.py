@@ -19,16 +19,16 @@ from igsed_core import (
     features,
     heads,
     maps,
-    soundbank,
-    soundscapes,
     training,
 )
 from igsed_core.base import devices, files, paths
 from igsed_core.baselines import ScoresOverTime
+from igsed_core.data import soundscapes
+from igsed_core.data.soundbank import registry as soundbank
+from igsed_core.data.soundscapes import SoundscapeSet
 from igsed_core.features import FeatureFrames
 from igsed_core.heads import Head
 from igsed_core.metrics import summaries
-from igsed_core.soundscapes import SoundscapeSet
 from igsed_core.thresholds import percentile_grid
 
 MAIN, TRAINING, DATA, BOTH = "main", "training", "data", "both"

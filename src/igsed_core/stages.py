@@ -213,7 +213,7 @@ def markers(experiment: Experiment) -> dict[str, Path]:
 def _outside(params: StageParams) -> Any:
     """Fingerprint inputs that lie outside the project: a folder of sounds, a checkpoint."""
     if isinstance(params, config.DataSynthesis):
-        from igsed_core import soundbank
+        from igsed_core.data.soundbank import registry as soundbank
 
         return soundbank.fingerprint(
             params.soundbank,
@@ -225,7 +225,7 @@ def _outside(params: StageParams) -> Any:
             background_source=params.background_source,
         )
     if isinstance(params, config.Conditions) and params.recordings:
-        from igsed_core.conditions import recordings
+        from igsed_core.data import recordings
 
         return recordings.fingerprint(params.recordings)
     if isinstance(params, config.Training) and params.weights:

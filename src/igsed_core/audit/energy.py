@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from igsed_core import paper, soundscapes
+from igsed_core import paper
 from igsed_core.audit.material import AT_IG, DEFAULT, DEFAULT_PERCENTILE, TUNED, Material, both, measured, tune
+from igsed_core.data import soundscapes
 from igsed_core.evaluation import Instances
 from igsed_core.metrics.summaries import ALL, INSTANCE
 

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from igsed_core import evaluation, thresholds
 from igsed_core.baselines import ScoresOverTime
 from igsed_core.config import DataSynthesis, ThresholdSensitivity
+from igsed_core.data.soundscapes import SoundscapeSet
 from igsed_core.evaluation import Instances
 from igsed_core.maps import Maps
 from igsed_core.metrics import frames, localisation, summaries
 from igsed_core.metrics.summaries import Series
-from igsed_core.soundscapes import SoundscapeSet
 
 SCORED = ("fw_ws", "fw_ss", "random", "energy")  # methods whose scores a run keeps for every pair
 TUNED = "percentile"  # each metric at the percentile that is best on validation

@@ -16,10 +16,11 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from igsed_core import attribution, maps, soundscapes
+from igsed_core import attribution, maps
 from igsed_core.audit import again
 from igsed_core.audit.material import Material
 from igsed_core.classifier import Classifier
+from igsed_core.data import soundscapes
 from igsed_core.encoders.base import Encoder
 from igsed_core.frontend import WINDOWS
 from igsed_core.metrics.summaries import Series

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from igsed_core import audio
+from igsed_core.data import audio
+from igsed_core.data.soundbank.base import SoundBank
+from igsed_core.data.soundscape_plan import ClipPlan, SoundscapeSpec, draw
 from igsed_core.metrics import frames
-from igsed_core.soundbank.base import SoundBank
-from igsed_core.soundscape_plan import ClipPlan, SoundscapeSpec, draw
 
 SNR, EVENTS, OVERLAP, BACKGROUND = "snr", "events", "overlap", "background"
 MOST_EVENTS = 5

@@ -9,17 +9,11 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from igsed_core import (
-    baselines,
-    classification,
-    features,
-    localiser_scores,
-    localiser_study,
-    maps,
-    soundscapes,
-)
+from igsed_core import baselines, classification, features, localiser_scores, localiser_study, maps
 from igsed_core.baselines import ScoresOverTime
-from igsed_core.conditions import plans, recordings
+from igsed_core.conditions import plans
+from igsed_core.data import recordings, soundscapes
+from igsed_core.data.soundbank.base import SoundBank
 from igsed_core.encoders.base import Encoder
 from igsed_core.evaluation import Instances
 from igsed_core.features import FeatureFrames
@@ -27,7 +21,6 @@ from igsed_core.heads import Head
 from igsed_core.localiser import SoundModel
 from igsed_core.maps import Explainer
 from igsed_core.methods.shifted_cam import SHIFTS
-from igsed_core.soundbank.base import SoundBank
 
 LOCALISER = "localiser"
 # IG of new clips by the adaptive rule: the same integral, in a fraction of the time (see the page on the engine).
@@ -74,7 +67,7 @@ def make_clips(
     out_dir
         Folder to write to; what is there, made from the same, is not made again.
     folder
-        Annotated recordings (:func:`igsed_core.conditions.recordings.read`); empty for none.
+        Annotated recordings (:func:`igsed_core.data.recordings.read`); empty for none.
     classes
         What the classifier knows.
     workers

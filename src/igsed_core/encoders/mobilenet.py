@@ -15,8 +15,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from igsed_core import assets
 from igsed_core.base.errors import IgsedError
+from igsed_core.data import assets
 from igsed_core.encoders.base import Encoder, load_strictly, read_weights
 from igsed_core.frontend import EfficientATLogMel
 

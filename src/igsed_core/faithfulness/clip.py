@@ -13,10 +13,11 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from igsed_core import methods, soundscapes
+from igsed_core import methods
 from igsed_core.attribution.reduced import MelScore
 from igsed_core.base import files
 from igsed_core.classifier import Classifier
+from igsed_core.data import soundscapes
 from igsed_core.evaluation import Instances
 from igsed_core.faithfulness import curves, improvement, occlusion, sanity
 from igsed_core.maps import Explainer

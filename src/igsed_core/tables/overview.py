@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from igsed_core.data.soundscapes import SoundscapeSet
 from igsed_core.figures.style import class_name
-from igsed_core.soundscapes import SoundscapeSet
 from igsed_core.tables.cells import NONE, PAPER, number
 
 # Clips of each split in the paper, and clips removed from each pool (section II-A).

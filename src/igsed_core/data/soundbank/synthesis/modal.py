@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from igsed_core.soundbank.synthesis import dsp
-from igsed_core.soundbank.synthesis.dsp import Signal
-from igsed_core.soundbank.synthesis.regions import Region
+from igsed_core.data.soundbank.synthesis import dsp
+from igsed_core.data.soundbank.synthesis.dsp import Signal
+from igsed_core.data.soundbank.synthesis.regions import Region
 
 BELL_RATIOS = np.array([1.0, 1.19, 1.51, 2.0, 2.52, 2.66, 3.01, 4.17, 5.43, 6.79, 8.21])
 PLATE_RATIOS = np.array([1.0, 1.73, 2.33, 2.80, 3.91, 4.12, 5.06, 6.30, 6.71, 8.20, 9.55, 11.2])

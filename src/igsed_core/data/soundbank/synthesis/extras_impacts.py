@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from igsed_core.soundbank.synthesis import dsp
-from igsed_core.soundbank.synthesis.dsp import Signal
-from igsed_core.soundbank.synthesis.modal import strike
-from igsed_core.soundbank.synthesis.noise import bubbles, crackles
-from igsed_core.soundbank.synthesis.regions import Region
+from igsed_core.data.soundbank.synthesis import dsp
+from igsed_core.data.soundbank.synthesis.dsp import Signal
+from igsed_core.data.soundbank.synthesis.modal import strike
+from igsed_core.data.soundbank.synthesis.noise import bubbles, crackles
+from igsed_core.data.soundbank.synthesis.regions import Region
 
 
 def _length(rng: np.random.Generator, low: float, high: float) -> float:

@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from igsed_core.soundbank.synthesis import dsp
-from igsed_core.soundbank.synthesis.dsp import Signal
+from igsed_core.data.soundbank.synthesis import dsp
+from igsed_core.data.soundbank.synthesis.dsp import Signal
 
 Ambient = Callable[[np.random.Generator, int, int], Signal]
 

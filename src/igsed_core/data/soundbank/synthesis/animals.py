@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from igsed_core.soundbank.synthesis import dsp
-from igsed_core.soundbank.synthesis.dsp import Signal
-from igsed_core.soundbank.synthesis.regions import Region
-from igsed_core.soundbank.synthesis.voice import glottal_source
+from igsed_core.data.soundbank.synthesis import dsp
+from igsed_core.data.soundbank.synthesis.dsp import Signal
+from igsed_core.data.soundbank.synthesis.regions import Region
+from igsed_core.data.soundbank.synthesis.voice import glottal_source
 
 
 def meow(rng: np.random.Generator, sample_rate: int, duration: float, pitch: float, scale: float) -> Signal:

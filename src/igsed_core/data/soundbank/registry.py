@@ -9,16 +9,16 @@ from typing import Any
 
 import pandas as pd
 
-from igsed_core import audio
+from igsed_core.data import audio
 from igsed_core.base.errors import IgsedError
-from igsed_core.soundbank import base, desed, folder
-from igsed_core.soundbank.base import SoundBank
+from igsed_core.data.soundbank import base, desed, folder
+from igsed_core.data.soundbank.base import SoundBank
 
 __all__ = ["SoundBank", "available", "fingerprint", "prepare"]
 
 
 def _write_procedural(root: Path, **arguments: Any) -> None:
-    from igsed_core.soundbank.procedural import write_bank
+    from igsed_core.data.soundbank.procedural import write_bank
 
     write_bank(root, **arguments)
 

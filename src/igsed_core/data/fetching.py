@@ -7,11 +7,11 @@ import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from igsed_core import archives, assets
-from igsed_core.assets import GROUPS, REGISTRY
+from igsed_core.data import archives, assets
+from igsed_core.data.assets import GROUPS, REGISTRY
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.paths import data_dir
-from igsed_core.download import FetchError, size_text
+from igsed_core.data.download import FetchError, size_text
 
 EVERYTHING = "all"
 NAMES = (*GROUPS, EVERYTHING)

@@ -1,6 +1,6 @@
 """The procedural sound bank: the ten DESED classes and ambient backgrounds, synthesised on any machine.
 
-Isolated sounds come from physical and source-filter models (see `igsed_core.soundbank.synthesis`). The train
+Isolated sounds come from physical and source-filter models (see `igsed_core.data.soundbank.synthesis`). The train
 and eval pools draw their identity parameters from disjoint regions (`synthesis.regions.Region`).
 """
 
@@ -19,16 +19,16 @@ from numpy.typing import NDArray
 
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.parallel import parallel_map
-from igsed_core.soundbank.synthesis import dsp
-from igsed_core.soundbank.synthesis.ambient import AMBIENTS
-from igsed_core.soundbank.synthesis.animals import cat, dog
-from igsed_core.soundbank.synthesis.extras_impacts import IMPACTS
-from igsed_core.soundbank.synthesis.extras_tones import TONES
-from igsed_core.soundbank.synthesis.modal import alarm_bell_ringing, dishes
-from igsed_core.soundbank.synthesis.motors import blender, electric_shaver_toothbrush, vacuum_cleaner
-from igsed_core.soundbank.synthesis.noise import frying, running_water
-from igsed_core.soundbank.synthesis.regions import Region, region_named
-from igsed_core.soundbank.synthesis.voice import speech
+from igsed_core.data.soundbank.synthesis import dsp
+from igsed_core.data.soundbank.synthesis.ambient import AMBIENTS
+from igsed_core.data.soundbank.synthesis.animals import cat, dog
+from igsed_core.data.soundbank.synthesis.extras_impacts import IMPACTS
+from igsed_core.data.soundbank.synthesis.extras_tones import TONES
+from igsed_core.data.soundbank.synthesis.modal import alarm_bell_ringing, dishes
+from igsed_core.data.soundbank.synthesis.motors import blender, electric_shaver_toothbrush, vacuum_cleaner
+from igsed_core.data.soundbank.synthesis.noise import frying, running_water
+from igsed_core.data.soundbank.synthesis.regions import Region, region_named
+from igsed_core.data.soundbank.synthesis.voice import speech
 
 SoundModel = Callable[[np.random.Generator, Region, int], dsp.Signal]
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from igsed_core import audio
-from igsed_core.audio import EXTENSIONS
+from igsed_core.data import audio
+from igsed_core.data.audio import EXTENSIONS
 from igsed_core.base.errors import IgsedError
 
 COLUMNS = ("filename", "onset", "offset", "event_label")

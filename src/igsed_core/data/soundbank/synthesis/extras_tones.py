@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from igsed_core.soundbank.synthesis import dsp
-from igsed_core.soundbank.synthesis.dsp import Signal
-from igsed_core.soundbank.synthesis.motors import motor_harmonics
-from igsed_core.soundbank.synthesis.regions import Region
-from igsed_core.soundbank.synthesis.voice import glottal_source
+from igsed_core.data.soundbank.synthesis import dsp
+from igsed_core.data.soundbank.synthesis.dsp import Signal
+from igsed_core.data.soundbank.synthesis.motors import motor_harmonics
+from igsed_core.data.soundbank.synthesis.regions import Region
+from igsed_core.data.soundbank.synthesis.voice import glottal_source
 
 
 def _time(rng: np.random.Generator, low: float, high: float, sample_rate: int) -> Signal:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from igsed_core.base.errors import IgsedError
-from igsed_core.soundbank.base import POOLS, SoundBank
+from igsed_core.data.soundbank.base import POOLS, SoundBank
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from igsed_core.soundbank.synthesis import dsp
-from igsed_core.soundbank.synthesis.dsp import Signal
-from igsed_core.soundbank.synthesis.regions import Region
+from igsed_core.data.soundbank.synthesis import dsp
+from igsed_core.data.soundbank.synthesis.dsp import Signal
+from igsed_core.data.soundbank.synthesis.regions import Region
 
 # First three formants (Hz) of an adult male, after Peterson & Barney (1952), and of /l, r, m, n, w, j/.
 VOWELS: dict[str, tuple[float, float, float]] = {

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from igsed_core import audio
+from igsed_core.data import audio
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.parallel import parallel_map
-from igsed_core.soundbank import base
+from igsed_core.data.soundbank import base
 
 # Scaper sets every level by loudness, so the peak is free. Below full scale, so that neither resampling
 # nor the 24-bit file clips, and far above Scaper's floor of -70 LUFS, below which its SNR would be wrong.

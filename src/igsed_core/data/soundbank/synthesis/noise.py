@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from igsed_core.soundbank.synthesis import dsp
-from igsed_core.soundbank.synthesis.dsp import Signal
-from igsed_core.soundbank.synthesis.regions import Region
+from igsed_core.data.soundbank.synthesis import dsp
+from igsed_core.data.soundbank.synthesis.dsp import Signal
+from igsed_core.data.soundbank.synthesis.regions import Region
 
 
 def crackles(

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from igsed_core.audio import EXTENSIONS
+from igsed_core.data.audio import EXTENSIONS
 from igsed_core.base import progress
 from igsed_core.base.errors import IgsedError
 

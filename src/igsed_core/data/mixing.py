@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from igsed_core.base.errors import IgsedError
-from igsed_core.soundscape_plan import ClipPlan, PlannedEvent, SoundscapeSpec
+from igsed_core.data.soundscape_plan import ClipPlan, PlannedEvent, SoundscapeSpec
 
 TOLERANCE = 1e-3  # s and dB, between the plan and the JAMS
 

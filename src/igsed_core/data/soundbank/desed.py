@@ -16,10 +16,10 @@ from pathlib import Path
 
 import soundfile
 
-from igsed_core.audio import EXTENSIONS
+from igsed_core.data.audio import EXTENSIONS
 from igsed_core.base.errors import IgsedError
-from igsed_core.soundbank import base, folder
-from igsed_core.soundbank.base import BankFile
+from igsed_core.data.soundbank import base, folder
+from igsed_core.data.soundbank.base import BankFile
 
 NAME = "desed"
 CLASSES = (
@@ -76,7 +76,7 @@ def _backgrounds(root: Path, source: str) -> list[BankFile]:
         files = [(place.name, file) for place in places for file in _audio_files(place)]
         remedy = f"set background_source={SINS} or to the path of a folder of recordings"
     elif source == SINS:
-        from igsed_core import fetching
+        from igsed_core.data import fetching
 
         files = [(SINS, file) for file in _audio_files(fetching.sins())]
         remedy = "delete the folder sins in the cache and fetch it again"
@@ -251,7 +251,7 @@ def prepare(
         return cached
     validation: Path | None
     if path is None:
-        from igsed_core import fetching
+        from igsed_core.data import fetching
 
         place, validation = fetching.desed(), fetching.validation_list()
     else:

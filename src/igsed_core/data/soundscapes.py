@@ -13,12 +13,12 @@ import numpy as np
 import pandas as pd
 import soundfile
 
-from igsed_core import audio, mixing
+from igsed_core.data import audio, mixing
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.files import write_table, write_text
 from igsed_core.base.parallel import parallel_map
-from igsed_core.soundbank.base import SoundBank
-from igsed_core.soundscape_plan import ClipPlan, SoundscapeSpec, draw
+from igsed_core.data.soundbank.base import SoundBank
+from igsed_core.data.soundscape_plan import ClipPlan, SoundscapeSpec, draw
 
 __all__ = ["SPLITS", "SoundscapeSet", "SoundscapeSpec", "assign_splits", "generate", "load", "read_clips", "realise"]
 
