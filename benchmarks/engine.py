@@ -24,12 +24,13 @@ from material import Clips, load_classifier, load_clips
 from numpy.typing import NDArray
 from torch import Tensor
 
-from igsed_core import attribution, encoders
+from igsed_core import attribution
 from igsed_core.attribution import Attribution
 from igsed_core.attribution.decibel import MelPathIntegratedGradients
 from igsed_core.base import devices, progress
-from igsed_core.classifier import Classifier
 from igsed_core.metrics import frames
+from igsed_core.models.classifier import Classifier
+from igsed_core.models.encoders import registry as encoders
 
 CAPTUM: tuple[str, dict[str, Any]] = ("captum", {"rule": "gausslegendre", "n_points": 50})
 ENGINES: dict[str, tuple[str, dict[str, Any]]] = {

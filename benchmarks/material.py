@@ -10,14 +10,15 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from igsed_core import encoders, heads
-from igsed_core.classifier import Classifier
 from igsed_core.data import soundscapes
-from igsed_core.encoders.base import Encoder
-from igsed_core.encoders.cnn14 import Cnn14
-from igsed_core.encoders.embedded import CompactCnn
-from igsed_core.encoders.mobilenet import MobileNet
-from igsed_core.frontend import EfficientATLogMel, PannsLogMel
+from igsed_core.models import heads
+from igsed_core.models.classifier import Classifier
+from igsed_core.models.encoders import registry as encoders
+from igsed_core.models.encoders.base import Encoder
+from igsed_core.models.encoders.cnn14 import Cnn14
+from igsed_core.models.encoders.embedded import CompactCnn
+from igsed_core.models.encoders.mobilenet import MobileNet
+from igsed_core.models.frontend import EfficientATLogMel, PannsLogMel
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@
 # %% tags=["parameters"]
 experiment = "embedded"  # name of the experiment; its artefacts lie in runs/<experiment>
 seed = 2026  # seed of every random choice
-encoder = "embedded"  # name of the frozen encoder (registry igsed_core.encoders)
+encoder = "embedded"  # name of the frozen encoder (registry igsed_core.models.encoders.registry)
 weights = ""  # path of the encoder's checkpoint; empty: shipped with the package, or fetched
 window = "auto"  # analysis window of the encoder's front end: 'auto' takes that of the checkpoint, another must agree with it (auto, hann, hamming)
 learning_rate = 0.001  # Adam's learning rate
@@ -28,12 +28,13 @@ from igsed_core import notebook
 run = notebook.begin("training", globals())
 
 # %%
-from igsed_core import classification, features, figures, heads, results, tables
-from igsed_core import encoders as registry
-from igsed_core import training as trainer
+from igsed_core import figures, results, tables
 from igsed_core.base import devices, files
 from igsed_core.config import DataSynthesis
 from igsed_core.data import soundscapes
+from igsed_core.models import classification, features, heads
+from igsed_core.models import training as trainer
+from igsed_core.models.encoders import registry as registry
 
 data = soundscapes.load(run.input("data_synthesis"))
 model = registry.load(run.params.encoder, run.params.weights, run.params.window)

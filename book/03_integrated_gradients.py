@@ -35,10 +35,11 @@ from igsed_core import notebook
 run = notebook.begin("integrated_gradients", globals())
 
 # %%
-from igsed_core import attribution, classification, figures, maps, players, tables
+from igsed_core import attribution, figures, maps, players, tables
 from igsed_core.base import devices, files
 from igsed_core.config import DataSynthesis, Training
 from igsed_core.data import soundscapes
+from igsed_core.models import classification
 
 data = soundscapes.load(run.input("data_synthesis"))
 predictions = files.read_table(run.input("training") / "predictions.csv")

@@ -18,10 +18,11 @@ run = notebook.begin("baselines", globals())
 
 # %%
 from igsed_core import baselines as scores
-from igsed_core import classification, features, figures, heads
+from igsed_core import figures
 from igsed_core.base import files
 from igsed_core.config import DataSynthesis
 from igsed_core.data import soundscapes
+from igsed_core.models import classification, features, heads
 
 data = soundscapes.load(run.input("data_synthesis"))
 predictions = files.read_table(run.input("training") / "predictions.csv")

@@ -24,11 +24,12 @@ run = notebook.begin("threshold_sensitivity", globals())
 # %% tags=["hide-input"]
 import pandas as pd
 
-from igsed_core import classification, evaluation, figures, further_metrics, maps, results, tables, thresholds
+from igsed_core import evaluation, figures, further_metrics, maps, results, tables, thresholds
 from igsed_core.base import files
 from igsed_core.baselines import ScoresOverTime
 from igsed_core.config import DataSynthesis
 from igsed_core.data import soundscapes
+from igsed_core.models import classification
 
 data = soundscapes.load(run.input("data_synthesis"))
 predictions = files.read_table(run.input("training") / "predictions.csv")

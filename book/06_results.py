@@ -14,10 +14,11 @@ from igsed_core import notebook
 run = notebook.begin("results", globals())
 
 # %%
-from igsed_core import classification, figures, maps, paper, results, tables
+from igsed_core import figures, maps, paper, results, tables
 from igsed_core.base import files
 from igsed_core.config import DataSynthesis
 from igsed_core.data import soundscapes
+from igsed_core.models import classification
 
 found = results.gather({name: run.input(name) for name in run.upstream}, run.dir)
 

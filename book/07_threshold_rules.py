@@ -15,19 +15,11 @@ from igsed_core import notebook
 run = notebook.begin("threshold_rules", globals())
 
 # %% tags=["hide-input"]
-from igsed_core import (
-    classification,
-    evaluation,
-    figures,
-    instance_groups,
-    results,
-    tables,
-    threshold_rules,
-    thresholds,
-)
+from igsed_core import evaluation, figures, instance_groups, results, tables, threshold_rules, thresholds
 from igsed_core.base import files
 from igsed_core.config import ThresholdSensitivity
 from igsed_core.main_job import MainJob
+from igsed_core.models import classification
 
 main, shared = MainJob(run), run.params_of(ThresholdSensitivity)
 data = main.data

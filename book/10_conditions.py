@@ -23,13 +23,15 @@ run = notebook.begin("conditions", globals())
 # %% tags=["hide-input"]
 import dataclasses
 
-from igsed_core import baselines, encoders, features, figures, localiser, results, tables
+from igsed_core import baselines, figures, localiser, results, tables
 from igsed_core.base import devices, files, paths
 from igsed_core.conditions import plans, report, study
 from igsed_core.config import Baselines, DataSynthesis, IntegratedGradients, ThresholdSensitivity, Training
 from igsed_core.data.soundbank.registry import prepare
 from igsed_core.data.soundscapes import SoundscapeSpec
 from igsed_core.main_job import MainJob
+from igsed_core.models import features
+from igsed_core.models.encoders import registry as encoders
 
 main = MainJob(run)
 synthesised, trained = run.params_of(DataSynthesis), run.params_of(Training)

@@ -24,8 +24,6 @@ import pandas as pd
 from igsed_core import (
     attribution,
     baselines,
-    classification,
-    features,
     figures,
     localiser,
     localiser_scores,
@@ -39,6 +37,7 @@ from igsed_core.base import files
 from igsed_core.config import IntegratedGradients, ThresholdSensitivity
 from igsed_core.main_job import MainJob
 from igsed_core.metrics import summaries
+from igsed_core.models import classification, features
 
 main = MainJob(run)
 data, predictions = main.data, main.predictions

@@ -24,13 +24,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from igsed_core import encoders
 from igsed_core.base import provenance
 from igsed_core.base.files import write_text
 from igsed_core.data.soundbank.procedural import CLASSES, synthesize, synthesize_background
-from igsed_core.encoders import cnn14
-from igsed_core.encoders.base import Encoder
-from igsed_core.frontend import PannsLogMel
+from igsed_core.models.encoders import cnn14
+from igsed_core.models.encoders import registry as encoders
+from igsed_core.models.encoders.base import Encoder
+from igsed_core.models.frontend import PannsLogMel
 
 BOOK = Path(__file__).resolve().parents[1] / "book"
 SECONDS, RATE = 10, 32_000

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from igsed_core.frontend import PannsLogMel
+from igsed_core.models.frontend import PannsLogMel
 
 CHANNELS = (1, 64, 128, 256, 512, 1024, 2048)
 

@@ -7,8 +7,9 @@ import functools
 import torch
 from torch import Tensor
 
-from igsed_core import encoders, heads
-from igsed_core.classifier import Classifier
+from igsed_core.models import heads
+from igsed_core.models.classifier import Classifier
+from igsed_core.models.encoders import registry as encoders
 
 CLASSES = ("Bell", "Hum", "Whistle")
 RATE = 32_000

@@ -15,7 +15,7 @@ from torch.testing import assert_close
 from igsed_core import attribution, config
 from igsed_core.attribution import Attribution, rules
 from igsed_core.base.errors import IgsedError
-from igsed_core.classifier import Classifier
+from igsed_core.models.classifier import Classifier
 from tiny_classifier import Function, TinyEncoder, tiny_head
 
 N = 40  # samples of a waveform

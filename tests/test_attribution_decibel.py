@@ -11,17 +11,19 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 import cnn14_checkpoint
-from igsed_core import attribution, encoders, heads
+from igsed_core import attribution
 from igsed_core.attribution import mel_path, reduced, rules
 from igsed_core.attribution.decibel import MelPathIntegratedGradients
 from igsed_core.base import devices
 from igsed_core.base.errors import IgsedError
-from igsed_core.classifier import Classifier
-from igsed_core.encoders.base import Encoder
-from igsed_core.encoders.cnn14 import from_checkpoint
-from igsed_core.encoders.embedded import CompactCnn
-from igsed_core.encoders.mobilenet import MobileNet
-from igsed_core.frontend import EfficientATLogMel, FrontEnd, PannsLogMel
+from igsed_core.models import heads
+from igsed_core.models.classifier import Classifier
+from igsed_core.models.encoders import registry as encoders
+from igsed_core.models.encoders.base import Encoder
+from igsed_core.models.encoders.cnn14 import from_checkpoint
+from igsed_core.models.encoders.embedded import CompactCnn
+from igsed_core.models.encoders.mobilenet import MobileNet
+from igsed_core.models.frontend import EfficientATLogMel, FrontEnd, PannsLogMel
 
 SHARED = Path(os.environ.get("IGSED_SHARED") or Path(__file__).resolve().parents[2] / "shared")
 CHECKPOINT = SHARED / "weights" / "mn04_as_mAP_432.pt"

@@ -10,10 +10,11 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
-from igsed_core import baselines, heads
+from igsed_core import baselines
 from igsed_core.baselines import ScoresOverTime
 from igsed_core.data import audio
-from igsed_core.features import FeatureFrames
+from igsed_core.models import heads
+from igsed_core.models.features import FeatureFrames
 from tiny_classifier import CLASSES
 
 RATE = 8000

@@ -8,10 +8,10 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
-from igsed_core import classification, heads
 from igsed_core.base.errors import IgsedError
-from igsed_core.features import FeatureFrames, Targets
 from igsed_core.metrics import bootstrap, summaries
+from igsed_core.models import classification, heads
+from igsed_core.models.features import FeatureFrames, Targets
 from tiny_classifier import CLASSES, tiny_head
 
 

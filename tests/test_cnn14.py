@@ -13,13 +13,13 @@ import torch
 from torch import Tensor, nn
 
 import cnn14_checkpoint
-from igsed_core import encoders
 from igsed_core.base.errors import IgsedError
 from igsed_core.data import assets
 from igsed_core.data.audio import EXTENSIONS
 from igsed_core.data.soundbank.procedural import CLASSES, synthesize
-from igsed_core.encoders import cnn14
-from igsed_core.encoders.cnn14 import Cnn14Encoder
+from igsed_core.models.encoders import cnn14
+from igsed_core.models.encoders import registry as encoders
+from igsed_core.models.encoders.cnn14 import Cnn14Encoder
 
 SHARED = Path(os.environ.get("IGSED_SHARED") or Path(__file__).resolve().parents[2] / "shared")
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
-from igsed_core import encoders, evaluation, figures, heads, maps, tables, threshold_rules, thresholds
+from igsed_core import evaluation, figures, maps, tables, threshold_rules, thresholds
 from igsed_core.base import files
 from igsed_core.base.errors import IgsedError
 from igsed_core.conditions import plans, report, study
@@ -21,6 +21,8 @@ from igsed_core.data.soundbank import registry as soundbank
 from igsed_core.data.soundbank.base import SoundBank
 from igsed_core.data.soundscape_plan import SoundscapeSpec, draw
 from igsed_core.metrics import localisation, summaries
+from igsed_core.models import heads
+from igsed_core.models.encoders import registry as encoders
 from tiny_bank import CLASSES, noise, put, tone, write_bank
 
 RATE = 32_000

@@ -12,8 +12,8 @@ import pytest
 import torch
 
 import cnn14_checkpoint
-from igsed_core import encoders
-from igsed_core.encoders import cnn14
+from igsed_core.models.encoders import cnn14
+from igsed_core.models.encoders import registry as encoders
 
 SHARED = Path(os.environ.get("IGSED_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 

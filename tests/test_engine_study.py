@@ -12,12 +12,14 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
-from igsed_core import encoders, engine_example, engine_study, heads, maps
+from igsed_core import engine_example, engine_study, maps
 from igsed_core.attribution import rules
 from igsed_core.attribution.decibel import MelPathIntegratedGradients
 from igsed_core.base import devices
 from igsed_core.data import audio, soundscapes
 from igsed_core.evaluation import Instances
+from igsed_core.models import heads
+from igsed_core.models.encoders import registry as encoders
 
 RATE = 32_000
 CLASSES = ("Bell", "Hum")

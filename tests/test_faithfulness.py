@@ -16,14 +16,16 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 from torch import Tensor, nn
 
-from igsed_core import encoders, heads, maps, thresholds
+from igsed_core import maps, thresholds
 from igsed_core.base import files
 from igsed_core.base.errors import IgsedError
-from igsed_core.classifier import Classifier
 from igsed_core.data import audio
 from igsed_core.evaluation import Instances
 from igsed_core.faithfulness import clip, curves, improvement, occlusion, sanity, study
 from igsed_core.metrics import localisation
+from igsed_core.models import heads
+from igsed_core.models.classifier import Classifier
+from igsed_core.models.encoders import registry as encoders
 
 RATE = 32_000
 CLASSES = ("Bell", "Hum")

@@ -10,9 +10,9 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
-from igsed_core import features
 from igsed_core.base.errors import IgsedError
 from igsed_core.data import audio, soundscapes
+from igsed_core.models import features
 from tiny_classifier import RATE, TinyEncoder
 
 SECONDS = 0.5

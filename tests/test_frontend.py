@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from igsed_core.base.errors import IgsedError
-from igsed_core.frontend import EfficientATLogMel, FrontEnd, PannsLogMel
+from igsed_core.models.frontend import EfficientATLogMel, FrontEnd, PannsLogMel
 
 FRONT_ENDS = [PannsLogMel, lambda: PannsLogMel("hamming"), EfficientATLogMel]
 IDS = ["panns-hann", "panns-hamming", "efficientat"]

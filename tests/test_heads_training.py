@@ -10,10 +10,10 @@ import torch
 from numpy.testing import assert_array_equal
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from igsed_core import heads, training
 from igsed_core.base import files
 from igsed_core.base.errors import IgsedError
-from igsed_core.features import FeatureFrames, Targets
+from igsed_core.models import heads, training
+from igsed_core.models.features import FeatureFrames, Targets
 
 CLASSES = ("Bell", "Hum")
 SETTINGS = {"learning_rate": 0.05, "batch_size": 8, "epochs": 60, "patience": 10, "seed": 0}

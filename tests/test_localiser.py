@@ -13,24 +13,14 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
-from igsed_core import (
-    baselines,
-    figures,
-    heads,
-    localiser,
-    localiser_scores,
-    localiser_study,
-    maps,
-    methods,
-    pooling,
-    tables,
-)
+from igsed_core import baselines, figures, localiser, localiser_scores, localiser_study, maps, methods, pooling, tables
 from igsed_core.base.errors import IgsedError
 from igsed_core.data import audio
 from igsed_core.evaluation import Instances
-from igsed_core.features import FeatureFrames, Targets
 from igsed_core.localiser import Mixture
 from igsed_core.methods.shifted_cam import ShiftedCam
+from igsed_core.models import heads
+from igsed_core.models.features import FeatureFrames, Targets
 from methods_classifier import CLASSES, RATE, classifier, clips
 
 TRANSITIONS = np.array([[0.95, 0.05], [0.1, 0.9]])

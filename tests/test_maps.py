@@ -13,12 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from igsed_core import attribution, heads, maps
+from igsed_core import attribution, maps
 from igsed_core.base import progress
 from igsed_core.base.errors import IgsedError
-from igsed_core.classifier import Classifier
 from igsed_core.data import audio, soundscapes
 from igsed_core.metrics import frames
+from igsed_core.models import heads
+from igsed_core.models.classifier import Classifier
 from tiny_classifier import CLASSES, RATE, TinyEncoder, TinyExplainer, tiny_head
 
 OPTIONS = (("rule", "gausslegendre"), ("n_points", 6), ("target", "logit"), ("internal_batch", 4))

@@ -11,12 +11,14 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
-from igsed_core import encoders, figures, heads, maps, method_study, methods, tables, threshold_rules
+from igsed_core import figures, maps, method_study, methods, tables, threshold_rules
 from igsed_core.base.errors import IgsedError
 from igsed_core.data import audio
 from igsed_core.evaluation import Instances
 from igsed_core.figures import style
 from igsed_core.metrics import summaries
+from igsed_core.models import heads
+from igsed_core.models.encoders import registry as encoders
 
 RATE = 32_000
 CLASSES = ("Bell", "Hum")

@@ -10,18 +10,18 @@ import torch
 from numpy.testing import assert_allclose
 from torch import nn
 
-from igsed_core import heads
 from igsed_core.base.errors import IgsedError
-from igsed_core.classifier import Classifier
-from igsed_core.encoders.base import Encoder
-from igsed_core.encoders.cnn14 import Cnn14
-from igsed_core.encoders.mobilenet import MobileNet
-from igsed_core.frontend import EfficientATLogMel, PannsLogMel
 from igsed_core.methods import lrp, mel
 from igsed_core.methods.deep_lift import DeepLift, DifferenceGate
 from igsed_core.methods.layers import Layers
 from igsed_core.methods.lrp import Lrp, RelevanceGate
 from igsed_core.methods.replacement import quiet_frames
+from igsed_core.models import heads
+from igsed_core.models.classifier import Classifier
+from igsed_core.models.encoders.base import Encoder
+from igsed_core.models.encoders.cnn14 import Cnn14
+from igsed_core.models.encoders.mobilenet import MobileNet
+from igsed_core.models.frontend import EfficientATLogMel, PannsLogMel
 from methods_classifier import CLASSES, classifier, clips
 
 EVERY = list(range(len(CLASSES)))

@@ -9,13 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from igsed_core import config, encoders, features, figures, heads, seed_study, tables
-from igsed_core import training as trainer
+from igsed_core import config, figures, seed_study, tables
 from igsed_core.base import paths
 from igsed_core.base.errors import IgsedError
 from igsed_core.data import soundscapes
 from igsed_core.data.soundbank.registry import prepare
 from igsed_core.metrics import summaries
+from igsed_core.models import features, heads
+from igsed_core.models import training as trainer
+from igsed_core.models.encoders import registry as encoders
 from tiny_bank import write_bank
 
 RATE = 32000

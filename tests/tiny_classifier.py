@@ -44,7 +44,7 @@ class Function(nn.Module):
 
 
 def tiny_head(seed: int = 0) -> nn.Module:
-    from igsed_core import heads
+    from igsed_core.models import heads
 
     return heads.create("clip_level", 2, CLASSES, seed=seed).requires_grad_(False).eval()
 
@@ -54,8 +54,8 @@ class TinyExplainer(maps.Explainer):
     """As the real one, with the tiny encoder; a class of a module, so that worker processes find it."""
 
     def load(self) -> tuple[Any, attribution.Engine]:
-        from igsed_core import heads
-        from igsed_core.classifier import Classifier
+        from igsed_core.models import heads
+        from igsed_core.models.classifier import Classifier
 
         classifier = Classifier(TinyEncoder(), heads.load(self.head))  # type: ignore[arg-type]
         return classifier, attribution.create(self.engine, **dict(self.options))

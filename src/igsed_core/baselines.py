@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from igsed_core.base import files
 from igsed_core.data import soundscapes
-from igsed_core.features import FeatureFrames
-from igsed_core.heads import Head
 from igsed_core.metrics import frames
+from igsed_core.models.features import FeatureFrames
+from igsed_core.models.heads import Head
 
 STEP = 0.01  # s, of random and energy scores
 

@@ -108,7 +108,7 @@ class Training(StageParams):
 
     title: ClassVar[str] = "Training"
 
-    encoder: str = param("embedded", "name of the frozen encoder (registry igsed_core.encoders)")
+    encoder: str = param("embedded", "name of the frozen encoder (registry igsed_core.models.encoders.registry)")
     weights: str = param("", "path of the encoder's checkpoint; empty: shipped with the package, or fetched")
     window: str = param(
         "auto",

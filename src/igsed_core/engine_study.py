@@ -22,10 +22,10 @@ from igsed_core.attribution.decibel import TARGETS, MelPathIntegratedGradients
 from igsed_core.attribution.reduced import PRECISIONS
 from igsed_core.base import devices, files, progress
 from igsed_core.base.parallel import n_processes, parallel_map
-from igsed_core.classifier import Classifier
 from igsed_core.evaluation import Instances
 from igsed_core.maps import STEP, Explainer, Maps, seconds_a_point
 from igsed_core.metrics import frames, localisation
+from igsed_core.models.classifier import Classifier
 
 REFERENCE = "reference"
 REFERENCE_RULE = "db_midpoint"

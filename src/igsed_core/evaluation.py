@@ -15,11 +15,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from igsed_core import classification, thresholds
+from igsed_core import thresholds
 from igsed_core.baselines import ScoresOverTime
 from igsed_core.maps import STEP, Maps
 from igsed_core.metrics import frames, localisation, summaries
 from igsed_core.metrics.summaries import Series
+from igsed_core.models import classification
 
 METHODS = ("ig", "fw_ws", "fw_ss", "random", "energy")
 ORACLE = "oracle"
@@ -109,7 +110,7 @@ def instances(
     Parameters
     ----------
     predictions
-        From :func:`igsed_core.classification.predict`.
+        From :func:`igsed_core.models.classification.predict`.
     events
         ``clip, label, onset, offset`` in seconds.
     maps

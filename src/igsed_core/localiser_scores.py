@@ -17,12 +17,12 @@ from igsed_core import baselines
 from igsed_core.base import files
 from igsed_core.base.parallel import parallel_map
 from igsed_core.baselines import ScoresOverTime
-from igsed_core.classifier import Classifier
-from igsed_core.features import FeatureFrames
-from igsed_core.heads import Head
 from igsed_core.maps import Explainer
 from igsed_core.methods.shifted_cam import ShiftedCam
 from igsed_core.metrics import frames
+from igsed_core.models.classifier import Classifier
+from igsed_core.models.features import FeatureFrames
+from igsed_core.models.heads import Head
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from igsed_core import threshold_rules
 from igsed_core.evaluation import Instances
-from igsed_core.features import FeatureFrames, Targets
-from igsed_core.heads import Head
 from igsed_core.localiser import SoundModel, fit_classes
 from igsed_core.localiser_scores import Steps, frame_logits
 from igsed_core.metrics import localisation, summaries
 from igsed_core.metrics.summaries import Series
+from igsed_core.models.features import FeatureFrames, Targets
+from igsed_core.models.heads import Head
 
 TUNED = ("percentile", "share_of_maximum")  # on validation, with time labels
 OF_THE_CLIP = ("otsu", "logit_hmm")  # label-free, from one clip's scores

@@ -9,15 +9,16 @@ from typing import Any
 
 import pandas as pd
 
-from igsed_core import classification, evaluation, features, heads, maps
+from igsed_core import evaluation, maps
 from igsed_core.base import devices, files
 from igsed_core.baselines import ScoresOverTime
 from igsed_core.config import DataSynthesis, IntegratedGradients, ThresholdSensitivity, Training
 from igsed_core.data import soundscapes
 from igsed_core.data.soundscapes import SoundscapeSet
 from igsed_core.evaluation import Instances
-from igsed_core.features import FeatureFrames
-from igsed_core.heads import Head
+from igsed_core.models import classification, features, heads
+from igsed_core.models.features import FeatureFrames
+from igsed_core.models.heads import Head
 from igsed_core.notebook import StageRun
 
 # What the main job holds against Integrated Gradients.
@@ -44,7 +45,7 @@ class MainJob:
 
     @cached_property
     def predictions(self) -> pd.DataFrame:
-        """What each head says of each clip, from :func:`igsed_core.classification.predict`."""
+        """What each head says of each clip, from :func:`igsed_core.models.classification.predict`."""
         return files.read_table(self.run.input("training") / "predictions.csv")
 
     @cached_property

@@ -16,12 +16,14 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from igsed_core import attribution, encoders, heads
+from igsed_core import attribution
 from igsed_core.base import files, progress
 from igsed_core.base.parallel import n_processes, parallel_map
-from igsed_core.classifier import Classifier
 from igsed_core.data import soundscapes
 from igsed_core.metrics import frames
+from igsed_core.models import heads
+from igsed_core.models.classifier import Classifier
+from igsed_core.models.encoders import registry as encoders
 
 _OF_A_MAP = ("score", "baseline_score", "completeness_error", "n_points", "seconds")
 STEP = 0.01  # s; fine enough for every later frame length, small enough to keep

@@ -16,11 +16,11 @@ from torch import Tensor
 
 from igsed_core import attribution
 from igsed_core.baselines import ScoresOverTime
-from igsed_core.classifier import Classifier
-from igsed_core.features import FeatureFrames
-from igsed_core.heads import ClipLevelHead
 from igsed_core.maps import Explainer
 from igsed_core.metrics.summaries import Series
+from igsed_core.models.classifier import Classifier
+from igsed_core.models.features import FeatureFrames
+from igsed_core.models.heads import ClipLevelHead
 
 HALF = "half_mass"
 RULE = ""  # of metrics that need no mask

@@ -9,26 +9,17 @@ from pathlib import Path
 
 import pandas as pd
 
-from igsed_core import (
-    attribution,
-    baselines,
-    classification,
-    config,
-    encoders,
-    evaluation,
-    features,
-    heads,
-    maps,
-    training,
-)
+from igsed_core import attribution, baselines, config, evaluation, maps
 from igsed_core.base import devices, files, paths
 from igsed_core.baselines import ScoresOverTime
 from igsed_core.data import soundscapes
 from igsed_core.data.soundbank import registry as soundbank
 from igsed_core.data.soundscapes import SoundscapeSet
-from igsed_core.features import FeatureFrames
-from igsed_core.heads import Head
 from igsed_core.metrics import summaries
+from igsed_core.models import classification, features, heads, training
+from igsed_core.models.encoders import registry as encoders
+from igsed_core.models.features import FeatureFrames
+from igsed_core.models.heads import Head
 from igsed_core.thresholds import percentile_grid
 
 MAIN, TRAINING, DATA, BOTH = "main", "training", "data", "both"

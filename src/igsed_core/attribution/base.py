@@ -9,7 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from igsed_core.classifier import Classifier
+from igsed_core.models.classifier import Classifier
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from captum.attr import IntegratedGradients
 from torch import Tensor
 
 from igsed_core.attribution.base import Attribution, score_function
-from igsed_core.classifier import Classifier
+from igsed_core.models.classifier import Classifier
 
 
 class CaptumIntegratedGradients:

@@ -17,7 +17,7 @@ from igsed_core.attribution.base import Attribution
 from igsed_core.attribution.mel_path import Task
 from igsed_core.attribution.reduced import PRECISIONS, MelScore, UnsupportedEncoder
 from igsed_core.base.errors import IgsedError
-from igsed_core.classifier import Classifier
+from igsed_core.models.classifier import Classifier
 
 TARGETS = ("logit", "probability")
 

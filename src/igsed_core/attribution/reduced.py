@@ -12,9 +12,9 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from igsed_core.attribution.base import score_function
 from igsed_core.base import devices
 from igsed_core.base.errors import IgsedError
-from igsed_core.classifier import Classifier
-from igsed_core.encoders.base import Encoder
-from igsed_core.frontend import FrontEnd
+from igsed_core.models.classifier import Classifier
+from igsed_core.models.encoders.base import Encoder
+from igsed_core.models.frontend import FrontEnd
 
 PRECISIONS = ("float32", "bfloat16")
 _REMEDY = "use engine=captum with rule=gausslegendre, which needs nothing but a gradient"

@@ -34,7 +34,7 @@ class Material:
     data
         Soundscapes and their events.
     predictions
-        From :func:`igsed_core.classification.predict`.
+        From :func:`igsed_core.models.classification.predict`.
     maps
         Attributions of the detected pairs.
     scores

@@ -19,11 +19,11 @@ from torch import Tensor
 from igsed_core import attribution, maps
 from igsed_core.audit import again
 from igsed_core.audit.material import Material
-from igsed_core.classifier import Classifier
 from igsed_core.data import soundscapes
-from igsed_core.encoders.base import Encoder
-from igsed_core.frontend import WINDOWS
 from igsed_core.metrics.summaries import Series
+from igsed_core.models.classifier import Classifier
+from igsed_core.models.encoders.base import Encoder
+from igsed_core.models.frontend import WINDOWS
 
 HANN, HAMMING = WINDOWS
 PEDESTAL = 0.08  # hamming = 0.08 + 0.92 hann

@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from igsed_core import classification, localiser_study, threshold_rules, thresholds
+from igsed_core import localiser_study, threshold_rules, thresholds
 from igsed_core.conditions.study import CLASSIFIER, LOCALISER, Clips
 from igsed_core.evaluation import ORACLE, Instances
 from igsed_core.metrics import localisation, ranking, summaries
 from igsed_core.metrics.summaries import Series
+from igsed_core.models import classification
 from igsed_core.threshold_rules import Evaluated
 
 RUN, DURATION = "run", "duration"

@@ -9,18 +9,19 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from igsed_core import baselines, classification, features, localiser_scores, localiser_study, maps
+from igsed_core import baselines, localiser_scores, localiser_study, maps
 from igsed_core.baselines import ScoresOverTime
 from igsed_core.conditions import plans
 from igsed_core.data import recordings, soundscapes
 from igsed_core.data.soundbank.base import SoundBank
-from igsed_core.encoders.base import Encoder
 from igsed_core.evaluation import Instances
-from igsed_core.features import FeatureFrames
-from igsed_core.heads import Head
 from igsed_core.localiser import SoundModel
 from igsed_core.maps import Explainer
 from igsed_core.methods.shifted_cam import SHIFTS
+from igsed_core.models import classification, features
+from igsed_core.models.encoders.base import Encoder
+from igsed_core.models.features import FeatureFrames
+from igsed_core.models.heads import Head
 
 LOCALISER = "localiser"
 # IG of new clips by the adaptive rule: the same integral, in a fraction of the time (see the page on the engine).
@@ -110,7 +111,7 @@ def predict(
     Returns
     -------
     predictions
-        As from :func:`igsed_core.classification.predict`.
+        As from :func:`igsed_core.models.classification.predict`.
     features
         Of all clips, in their order.
     """

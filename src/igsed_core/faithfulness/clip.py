@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from igsed_core import methods
 from igsed_core.attribution.reduced import MelScore
 from igsed_core.base import files
-from igsed_core.classifier import Classifier
 from igsed_core.data import soundscapes
 from igsed_core.evaluation import Instances
 from igsed_core.faithfulness import curves, improvement, occlusion, sanity
 from igsed_core.maps import Explainer
 from igsed_core.methods import mel
 from igsed_core.metrics import frames
+from igsed_core.models.classifier import Classifier
 
 # Know nothing of the classifier: there is nothing to shuffle. (The framewise detectors are other classifiers.)
 WITHOUT_CLASSIFIER = ("random", "energy", "fw_ws", "fw_ss")

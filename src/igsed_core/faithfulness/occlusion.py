@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from igsed_core.attribution.reduced import MelScore
-from igsed_core.classifier import Classifier
+from igsed_core.models.classifier import Classifier
 
 
 def frame_of(n_mel_frames: int, *, hop: float, frame_length: float, n_frames: int) -> NDArray[np.int64]:

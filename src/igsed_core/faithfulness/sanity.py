@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from igsed_core import thresholds
-from igsed_core.classifier import Classifier
 from igsed_core.metrics import localisation
 from igsed_core.metrics.summaries import Series, summarise
+from igsed_core.models.classifier import Classifier
 
 ORIGINAL = "original"
 # name -> share of the encoder's layers, from the top, whose weights are shuffled; the head's are in every case

@@ -84,7 +84,7 @@ def compute(
     maps
         Attributions of all detected pairs, read as the absolute: they order the occlusion by Integrated Gradients.
     predictions
-        From :func:`igsed_core.classification.predict`; give the labels of the test clips.
+        From :func:`igsed_core.models.classification.predict`; give the labels of the test clips.
     settings
         What holds for every clip.
     out_dir

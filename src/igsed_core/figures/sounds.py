@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from igsed_core.figures import style
 from igsed_core.figures.style import drawing
-from igsed_core.frontend import PannsLogMel
+from igsed_core.models.frontend import PannsLogMel
 
 _RANGE = 70.0  # dB below the loudest bin that a spectrogram shows
 _HOP = 0.01  # s

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from igsed_core.classifier import Classifier
+from igsed_core.models.classifier import Classifier
 
 FAMILIES = ("gradient", "path", "propagation", "activation", "perturbation", "own")
 READINGS = ("absolute", "signed", "positive")

@@ -11,11 +11,11 @@ from captum.attr import DeepLift as CaptumDeepLift
 from captum.attr._core import deep_lift as captum_rules
 from torch import Tensor, nn
 
-from igsed_core.classifier import Classifier
 from igsed_core.methods import mel
 from igsed_core.methods.base import Importance
 from igsed_core.methods.layers import Layers
 from igsed_core.methods.replacement import quiet_frames
+from igsed_core.models.classifier import Classifier
 
 
 class _Shared(torch.autograd.Function):

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from igsed_core.classifier import Classifier
 from igsed_core.methods import mel
 from igsed_core.methods.base import Importance
+from igsed_core.models.classifier import Classifier
 
 
 class InputXGradient:

@@ -8,9 +8,9 @@ from typing import Any
 from torch import Tensor
 
 from igsed_core import attribution
-from igsed_core.classifier import Classifier
 from igsed_core.methods import mel
 from igsed_core.methods.base import Importance
+from igsed_core.models.classifier import Classifier
 
 
 class IntegratedGradients:

@@ -18,8 +18,8 @@ from torch.fx.experimental.optimization import fuse
 
 from igsed_core._zennit import layer
 from igsed_core.base.errors import IgsedError
-from igsed_core.classifier import Classifier
-from igsed_core.heads import ClipLevelHead, FramewiseHead
+from igsed_core.models.classifier import Classifier
+from igsed_core.models.heads import ClipLevelHead, FramewiseHead
 
 _ACTIVATIONS: dict[Any, type[nn.Module]] = {
     torch.relu: nn.ReLU,

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from igsed_core._zennit import composites, core, rules, types
 from igsed_core.base.errors import IgsedError
-from igsed_core.classifier import Classifier
 from igsed_core.methods import mel
 from igsed_core.methods.base import Importance
 from igsed_core.methods.layers import Layers
+from igsed_core.models.classifier import Classifier
 
 EPSILON = 0.1  # of the root mean square of what it is added to
 

@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 
 from igsed_core.attribution.reduced import MelScore
-from igsed_core.classifier import Classifier
-from igsed_core.frontend import FrontEnd
 from igsed_core.methods.base import Importance
 from igsed_core.metrics import frames
+from igsed_core.models.classifier import Classifier
+from igsed_core.models.frontend import FrontEnd
 
 Made = TypeVar("Made")
 

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from igsed_core.base.errors import IgsedError
-from igsed_core.classifier import Classifier
 from igsed_core.methods import mel
 from igsed_core.methods.base import Importance
 from igsed_core.methods.replacement import replacement
 from igsed_core.metrics import frames
+from igsed_core.models.classifier import Classifier
 
 
 class Occlusion:

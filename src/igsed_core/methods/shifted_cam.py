@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from igsed_core.base.errors import IgsedError
-from igsed_core.classifier import Classifier
 from igsed_core.methods import mel
 from igsed_core.methods.base import Importance
+from igsed_core.models.classifier import Classifier
 
 SHIFTS = 8  # of 0.32 s: a step of 40 ms, so that an evaluation frame of 100 ms sees at least two
 

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from igsed_core.base.errors import IgsedError
-from igsed_core.classifier import Classifier
 from igsed_core.methods import mel
 from igsed_core.methods.base import Importance
 from igsed_core.methods.replacement import replacement
 from igsed_core.metrics import frames
+from igsed_core.models.classifier import Classifier
 
 Masks = NDArray[np.bool_]  # (n_masks, n_segments); the first shows all segments, the second none
 Fit = Callable[[Masks, NDArray[np.float64]], NDArray[np.float64]]

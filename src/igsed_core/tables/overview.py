@@ -62,7 +62,7 @@ def soundscapes_table(soundscapes: SoundscapeSet) -> pd.DataFrame:
 
 
 def encoder_table(description: Mapping[str, Any]) -> pd.DataFrame:
-    """List what an encoder is: from :func:`igsed_core.encoders.describe`."""
+    """List what an encoder is: from :func:`igsed_core.models.encoders.registry.describe`."""
     names = {
         "name": "name",
         "parameters": "parameters",

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from igsed_core.base.errors import IgsedError
 from igsed_core.data import assets
-from igsed_core.encoders.base import Encoder, load_strictly, read_weights
-from igsed_core.frontend import EfficientATLogMel
+from igsed_core.models.encoders.base import Encoder, load_strictly, read_weights
+from igsed_core.models.frontend import EfficientATLogMel
 
 NAME = "mn04_as"
 N_FEATURES = 384

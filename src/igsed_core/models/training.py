@@ -10,10 +10,10 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from igsed_core import heads
 from igsed_core.base.errors import IgsedError
-from igsed_core.features import FeatureFrames, Targets
-from igsed_core.heads import Head
+from igsed_core.models import heads
+from igsed_core.models.features import FeatureFrames, Targets
+from igsed_core.models.heads import Head
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def train(
     Parameters
     ----------
     name
-        Name of the head, one of :data:`igsed_core.heads.HEADS`.
+        Name of the head, one of :data:`igsed_core.models.heads.HEADS`.
     data, validation
         Feature frames and targets.
     classes

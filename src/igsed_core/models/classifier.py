@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from igsed_core.encoders.base import Encoder
-from igsed_core.heads import Head
+from igsed_core.models.encoders.base import Encoder
+from igsed_core.models.heads import Head
 
 
 class Classifier(nn.Module):

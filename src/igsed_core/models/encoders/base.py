@@ -8,7 +8,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from igsed_core.base.errors import IgsedError
-from igsed_core.frontend import FrontEnd
+from igsed_core.models.frontend import FrontEnd
 
 
 class Encoder(nn.Module):

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from igsed_core.base import files, progress
 from igsed_core.base.errors import IgsedError
 from igsed_core.data import soundscapes
-from igsed_core.encoders.base import Encoder
 from igsed_core.metrics import frames
+from igsed_core.models.encoders.base import Encoder
 
 CLIPS_A_PART = 64
 

@@ -15,8 +15,8 @@ import safetensors.torch
 from torch import Tensor, nn
 
 from igsed_core.base.errors import IgsedError
-from igsed_core.encoders.base import Encoder, load_strictly, read_weights
-from igsed_core.frontend import PannsLogMel
+from igsed_core.models.encoders.base import Encoder, load_strictly, read_weights
+from igsed_core.models.frontend import PannsLogMel
 
 NAME = "embedded"
 N_FEATURES = 512

@@ -3,7 +3,7 @@
 Kong et al.: PANNs: Large-scale pretrained audio neural networks for audio pattern recognition, IEEE/ACM TASLP 28,
 2020, Table I. The names of the modules are those of the public checkpoint, which is loaded strictly. The checkpoint
 also holds the front end as weights of convolutions: the analysis window is read from it, and the rest must agree
-with `igsed_core.frontend.PannsLogMel`.
+with `igsed_core.models.frontend.PannsLogMel`.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from torch import Tensor, nn
 
 from igsed_core.base.errors import IgsedError
 from igsed_core.data import assets
-from igsed_core.encoders.base import Encoder, load_strictly, read_weights
-from igsed_core.frontend import WINDOWS, PannsLogMel
+from igsed_core.models.encoders.base import Encoder, load_strictly, read_weights
+from igsed_core.models.frontend import WINDOWS, PannsLogMel
 
 NAME = "cnn14"
 N_FEATURES = 2048

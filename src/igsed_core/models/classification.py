@@ -7,9 +7,9 @@ import pandas as pd
 import torch
 
 from igsed_core.base.errors import IgsedError
-from igsed_core.features import FeatureFrames, Targets
-from igsed_core.heads import Head
 from igsed_core.metrics import bootstrap, localisation, summaries
+from igsed_core.models.features import FeatureFrames, Targets
+from igsed_core.models.heads import Head
 
 RULE = "probability"  # in the column `rule`
 _NOTHING_TO_LOCATE = (

@@ -9,8 +9,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from igsed_core.base.errors import IgsedError
-from igsed_core.encoders import cnn14, embedded, mobilenet
-from igsed_core.encoders.base import Encoder
+from igsed_core.models.encoders import cnn14, embedded, mobilenet
+from igsed_core.models.encoders.base import Encoder
 
 __all__ = ["REGISTRY", "Encoder", "available", "describe", "load"]
 

@@ -1,0 +1,1 @@
+"""The classifier: front end, encoders, feature frames, heads, training."""

@@ -1,0 +1,1 @@
+"""Frozen encoders, one file per network, and their registry."""
