@@ -24,9 +24,9 @@ from material import Clips, load_classifier, load_clips
 from numpy.typing import NDArray
 from torch import Tensor
 
-from igsed_core import attribution
-from igsed_core.attribution import Attribution
-from igsed_core.attribution.decibel import MelPathIntegratedGradients
+from igsed_core.attribution.ig import engines
+from igsed_core.attribution.ig.decibel import MelPathIntegratedGradients
+from igsed_core.attribution.ig.engines import Attribution
 from igsed_core.base import devices, progress
 from igsed_core.metrics import frames
 from igsed_core.models.classifier import Classifier
@@ -117,10 +117,10 @@ def parse() -> argparse.Namespace:
     return options
 
 
-def create(engine: tuple[str, dict[str, Any]], batch: int) -> attribution.Engine:
+def create(engine: tuple[str, dict[str, Any]], batch: int) -> engines.Engine:
     """Create an engine of the table above."""
     name, settings = engine
-    return attribution.create(name, **settings, **{"internal_batch" if name == "captum" else "batch": batch})
+    return engines.create(name, **settings, **{"internal_batch" if name == "captum" else "batch": batch})
 
 
 # --- speed
@@ -267,11 +267,11 @@ def quality(classifier: Classifier, clips: Clips, options: argparse.Namespace) -
     files = [folder / f"{options.reference}_points_{name}.csv" for name in clips.names]
     todo = [i for i, file in enumerate(files) if not file.exists()]
     batch = {"batch": options.batch}
-    reference = attribution.create(
+    reference = engines.create(
         "mel_path", rule="db_midpoint", n_points=options.reference, floor=REFERENCE_FLOOR, **batch
     )
     engines = {
-        rule: attribution.create("mel_path", rule=rule[0], n_points=rule[1], precision=rule[2], **batch)
+        rule: engines.create("mel_path", rule=rule[0], n_points=rule[1], precision=rule[2], **batch)
         for rule in QUALITY
         if rule[2] == "float32" or devices.has_bfloat16(options.device)
     }
@@ -306,8 +306,8 @@ def one_clip(
     classifier: Classifier,
     waveform: Tensor,
     wanted: list[int],
-    reference: attribution.Engine,
-    engines: dict[tuple[str, int, str], attribution.Engine],
+    reference: engines.Engine,
+    engines: dict[tuple[str, int, str], engines.Engine],
 ) -> pd.DataFrame:
     """Quality of each rule on one clip, a row a rule and class."""
     window = round(STEP * classifier.encoder.frontend.sample_rate)

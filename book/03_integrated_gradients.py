@@ -35,7 +35,9 @@ from igsed_core import notebook
 run = notebook.begin("integrated_gradients", globals())
 
 # %%
-from igsed_core import attribution, figures, maps, players, tables
+from igsed_core import figures, players, tables
+from igsed_core.attribution import maps
+from igsed_core.attribution.ig import engines
 from igsed_core.base import devices, files
 from igsed_core.config import DataSynthesis, Training
 from igsed_core.data import soundscapes
@@ -50,7 +52,7 @@ explainer = maps.Explainer(
     head=run.input("training") / "heads" / "clip_level.safetensors",
     soundscapes=data.root,
     engine=run.params.engine,
-    options=tuple(attribution.options(run.params).items()),
+    options=tuple(engines.options(run.params).items()),
     device=str(devices.choose(run.params.ig_device)),
 )
 attributions = maps.compute(explainer, detected, run.dir / "maps", workers=run.params.ig_workers)

@@ -24,7 +24,8 @@ run = notebook.begin("threshold_sensitivity", globals())
 # %% tags=["hide-input"]
 import pandas as pd
 
-from igsed_core import evaluation, figures, further_metrics, maps, results, tables, thresholds
+from igsed_core import evaluation, figures, further_metrics, results, tables, thresholds
+from igsed_core.attribution import maps
 from igsed_core.base import files
 from igsed_core.baselines import ScoresOverTime
 from igsed_core.config import DataSynthesis

@@ -14,7 +14,8 @@ from igsed_core import notebook
 run = notebook.begin("results", globals())
 
 # %%
-from igsed_core import figures, maps, paper, results, tables
+from igsed_core import figures, paper, results, tables
+from igsed_core.attribution import maps
 from igsed_core.base import files
 from igsed_core.config import DataSynthesis
 from igsed_core.data import soundscapes

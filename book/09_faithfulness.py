@@ -9,7 +9,7 @@
 # %% tags=["parameters"]
 experiment = "embedded"  # name of the experiment; its artefacts lie in runs/<experiment>
 seed = 2026  # seed of every random choice
-faithfulness_methods = "ig,cam,ixg,random,energy"  # methods that are tested, separated by commas: of the main job, or of the registry igsed_core.methods
+faithfulness_methods = "ig,cam,ixg,random,energy"  # methods that are tested, separated by commas: of the main job, or of the registry igsed_core.attribution.registry
 replacements = "silence,background,mean"  # what takes the place of occluded parts, by commas: silence, background (the clip's quietest tenth), mean
 faithfulness_target = "probability"  # height of the deletion and insertion curves (probability, logit)
 faithfulness_clips = 12  # test soundscapes with deletion and insertion curves
@@ -22,12 +22,13 @@ from igsed_core import notebook
 run = notebook.begin("faithfulness", globals())
 
 # %% tags=["hide-input"]
-from igsed_core import evaluation, figures, methods, results, tables
+from igsed_core import evaluation, figures, results, tables
+from igsed_core.attribution import registry as methods
+from igsed_core.attribution import replacement
 from igsed_core.base import files
 from igsed_core.config import DataSynthesis, IntegratedGradients, ThresholdSensitivity, Training
 from igsed_core.faithfulness import clip, curves, improvement, sanity, study
 from igsed_core.main_job import MainJob
-from igsed_core.methods import replacement
 
 main = MainJob(run)
 evaluated, trained = run.params_of(ThresholdSensitivity), run.params_of(Training)

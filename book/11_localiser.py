@@ -21,18 +21,9 @@ run = notebook.begin("localiser", globals())
 # %% tags=["hide-input"]
 import pandas as pd
 
-from igsed_core import (
-    attribution,
-    baselines,
-    figures,
-    localiser,
-    localiser_scores,
-    localiser_study,
-    maps,
-    pooling,
-    results,
-    tables,
-)
+from igsed_core import baselines, figures, localiser, localiser_scores, localiser_study, results, tables
+from igsed_core.attribution import concentration, maps
+from igsed_core.attribution.ig import engines
 from igsed_core.base import files
 from igsed_core.config import IntegratedGradients, ThresholdSensitivity
 from igsed_core.main_job import MainJob
@@ -97,7 +88,7 @@ decoded = localiser_study.decode(
     frame_length=evaluated.frame_length,
 )
 log_odds = decoded.scores[localiser_study.LOCALISER]
-winners = localiser_scores.of_instances(pooling.winners(head, frames_of["test"]), test.index)
+winners = localiser_scores.of_instances(concentration.winners(head, frames_of["test"]), test.index)
 shown = test.first_row(classification.example_clip(predictions))
 figures.parts_on_clip(
     test.truth[shown],
@@ -119,7 +110,7 @@ figures.parts_on_clip(
 # %%
 concentrated = summaries.summarise(
     test.index,
-    pooling.concentration(
+    concentration.concentration(
         {
             "winners": winners.to_frames(evaluated.frame_length, test.truth.shape[1]),
             "ig": test.scores["ig"],
@@ -143,12 +134,12 @@ tables.show(tables.concentration_table(concentrated), caption="Share of an event
 # %%
 few = test.where(test.index["clip"].isin(test.index["clip"].unique()[: run.params.pooling_clips]).to_numpy())
 averaged = maps.compute(
-    pooling.MeanPooledExplainer(**vars(main.explainer(chosen.engine, attribution.options(chosen)))),
+    concentration.MeanPooledExplainer(**vars(main.explainer(chosen.engine, engines.options(chosen)))),
     few.index,
     run.dir / "mean_pooling",
     workers=chosen.ig_workers,
 )
-by_pooling = pooling.concentration(
+by_pooling = concentration.concentration(
     {
         "ig": few.scores["ig"],
         "ig_mean": localiser_scores.Steps(averaged.read_as(evaluated.reading), maps.STEP, 0.0).to_frames(

@@ -19,7 +19,7 @@ run = notebook.begin("engine", globals())
 
 # %% tags=["hide-input"]
 from igsed_core import engine_example, engine_study, figures, results, tables
-from igsed_core.attribution import rules
+from igsed_core.attribution.ig import quadrature
 from igsed_core.base import files
 from igsed_core.config import IntegratedGradients, ThresholdSensitivity
 from igsed_core.main_job import MainJob
@@ -45,8 +45,8 @@ files.write_table(run.dir / "path.csv", path)
 figures.score_along_path(
     path,
     {
-        "gausslegendre": rules.points("gausslegendre", 50, 0.0)[0],
-        "db_midpoint": rules.points("db_midpoint", 16, float(engine_example.LEVELS[0]))[0],
+        "gausslegendre": quadrature.points("gausslegendre", 50, 0.0)[0],
+        "db_midpoint": quadrature.points("db_midpoint", 16, float(engine_example.LEVELS[0]))[0],
     },
 )
 

@@ -17,7 +17,8 @@ from igsed_core import notebook
 run = notebook.begin("audit", globals())
 
 # %% tags=["hide-input"]
-from igsed_core import attribution, audit, figures, results, tables
+from igsed_core import audit, figures, results, tables
+from igsed_core.attribution.ig import engines
 from igsed_core.base import files
 from igsed_core.config import DataSynthesis, IntegratedGradients, ThresholdSensitivity
 from igsed_core.main_job import MainJob
@@ -33,7 +34,7 @@ material = audit.gather(
     settings=run.params_of(ThresholdSensitivity),
     seed=run.params.seed,
 )
-explainer = main.explainer(chosen.engine, attribution.options(chosen))
+explainer = main.explainer(chosen.engine, engines.options(chosen))
 
 # %%
 found = audit.examine(

@@ -31,7 +31,9 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / new_test).write_text(test)
     text = (root / registry).read_text()
     name = re.search(r"^class (\w+)", code, flags=re.MULTILINE).group(1)  # type: ignore[union-attr]
-    text = text.replace("\n# A line", f"from igsed_core.methods.{Path(new_file).stem} import {name}\n\n# A line", 1)
+    text = text.replace(
+        "\n# A line", f"from igsed_core.attribution.registry.{Path(new_file).stem} import {name}\n\n# A line", 1
+    )
     text, n = re.subn(r"(REGISTRY: dict\[str, Entry\] = \{\n)", rf"\1    {line}", text)
     assert n == 1
     (root / registry).write_text(text)

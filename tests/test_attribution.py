@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.testing import assert_close
 
-from igsed_core import attribution, config
-from igsed_core.attribution import Attribution, rules
+from igsed_core import config
+from igsed_core.attribution.ig import engines, quadrature
+from igsed_core.attribution.ig.engines import Attribution
 from igsed_core.base.errors import IgsedError
 from igsed_core.models.classifier import Classifier
 from tiny_classifier import Function, TinyEncoder, tiny_head
@@ -37,7 +38,7 @@ def waveform(seed: int = 1, n: int = N) -> Tensor:
 def attribute(
     function: Callable[[Tensor], Tensor], x: Tensor, classes: tuple[int, ...] = (0, 1), **options: Any
 ) -> Attribution:
-    return attribution.create("captum", **options)(Function(function), x, classes)  # type: ignore[arg-type]
+    return engines.create("captum", **options)(Function(function), x, classes)  # type: ignore[arg-type]
 
 
 def linear(x: Tensor) -> Tensor:
@@ -163,7 +164,7 @@ def test_a_whole_classifier_is_complete() -> None:
     """Encoder and clip-level head: max over time, then linear; the pooled frame may change along the path."""
     classifier = Classifier(TinyEncoder(), tiny_head())  # type: ignore[arg-type]
     x = waveform(n=400).float() * torch.repeat_interleave(torch.tensor([0.1, 1.0, 0.3, 0.2]), 100)
-    found = attribution.create("captum", n_points=100)(classifier, x, [0, 1])
+    found = engines.create("captum", n_points=100)(classifier, x, [0, 1])
     assert found.samples.shape == (2, 400)
     assert found.samples.dtype == torch.float32
     assert found.completeness_error.max() < 1e-3
@@ -180,17 +181,17 @@ def test_nothing_that_is_returned_holds_a_graph() -> None:
 
 def test_unknown_engine() -> None:
     with pytest.raises(IgsedError, match="parameter 'engine' is 'guess': choose one of ") as error:
-        attribution.create("guess")
-    for name in attribution.ENGINES:
+        engines.create("guess")
+    for name in engines.ENGINES:
         assert name in str(error.value)
 
 
-@pytest.mark.parametrize("engine", attribution.ENGINES)
+@pytest.mark.parametrize("engine", engines.ENGINES)
 def test_the_parameters_of_the_stage_reach_the_engine(engine: str) -> None:
     params = config.IntegratedGradients(
         engine=engine, rule="riemann_middle", n_points=7, target="probability", internal_batch=3, tolerance=0.2
     )
-    made: Any = attribution.create(engine, **attribution.options(params))
+    made: Any = engines.create(engine, **engines.options(params))
     assert (made.rule, made.n_points, made.target) == ("riemann_middle", 7, "probability")
     assert (made.internal_batch if engine == "captum" else made.batch) == 3
     assert engine == "captum" or (made.tolerance, made.precision) == (0.2, "float32")
@@ -198,5 +199,5 @@ def test_the_parameters_of_the_stage_reach_the_engine(engine: str) -> None:
 
 def test_the_parameters_offer_every_engine_and_rule() -> None:
     fields = config.parameter_fields(config.IntegratedGradients)
-    assert set(fields["engine"].metadata["choices"]) == set(attribution.ENGINES)
-    assert set(fields["rule"].metadata["choices"]) == set(rules.NAMES)
+    assert set(fields["engine"].metadata["choices"]) == set(engines.ENGINES)
+    assert set(fields["rule"].metadata["choices"]) == set(quadrature.NAMES)

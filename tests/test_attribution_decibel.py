@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 import cnn14_checkpoint
-from igsed_core import attribution
-from igsed_core.attribution import mel_path, reduced, rules
-from igsed_core.attribution.decibel import MelPathIntegratedGradients
+from igsed_core.attribution.ig import engines, mel_path, quadrature, reduced
+from igsed_core.attribution.ig.decibel import MelPathIntegratedGradients
 from igsed_core.base import devices
 from igsed_core.base.errors import IgsedError
 from igsed_core.models import heads
@@ -93,13 +92,13 @@ def relative(a: Tensor, b: Tensor) -> float:
 
 # --- parity with Captum
 @pytest.mark.parametrize(
-    ("rule", "target"), [*((rule, "logit") for rule in rules.STRAIGHT), ("gausslegendre", "probability")]
+    ("rule", "target"), [*((rule, "logit") for rule in quadrature.STRAIGHT), ("gausslegendre", "probability")]
 )
 def test_same_points_give_captums_attribution(classifier: Classifier, rule: str, target: str) -> None:
     x = noise()[0]
     options = {"rule": rule, "n_points": 3, "target": target}
-    expected = attribution.create("captum", **options)(classifier, x, [2, 0])
-    result = attribution.create("mel_path", **options)(classifier, x, [2, 0])
+    expected = engines.create("captum", **options)(classifier, x, [2, 0])
+    result = engines.create("mel_path", **options)(classifier, x, [2, 0])
     assert relative(result.samples, expected.samples) < 1e-6
     torch.testing.assert_close(result.score, expected.score)
     torch.testing.assert_close(result.baseline_score, expected.baseline_score)
@@ -114,8 +113,8 @@ def cnn14() -> Classifier:
 
 def test_cnn14_is_attributed_as_by_captum() -> None:
     model, x = cnn14(), noise()[0]
-    expected = attribution.create("captum", n_points=2)(model, x, [0])
-    result = attribution.create("mel_path", rule="gausslegendre", n_points=2)(model, x, [0])
+    expected = engines.create("captum", n_points=2)(model, x, [0])
+    result = engines.create("mel_path", rule="gausslegendre", n_points=2)(model, x, [0])
     assert relative(result.samples, expected.samples) < 1e-6
 
 
@@ -132,7 +131,7 @@ def test_parity_on_recordings(name: str) -> None:
     encoder = encoders.load(name, weights=str(CHECKPOINT) if name == "mn04_as" else "")
     model = Classifier(encoder, heads.create("clip_level", encoder.n_features, CLASSES, seed=1)).eval()
     options = {"rule": "gausslegendre", "n_points": 5}
-    engines = [attribution.create(engine, **options) for engine in ("captum", "mel_path")]
+    engines = [engines.create(engine, **options) for engine in ("captum", "mel_path")]
     singles, doubles = [], []
     for recording in RECORDINGS[:40:10]:
         samples, rate = soundfile.read(recording, dtype="float32", always_2d=True)
@@ -174,11 +173,11 @@ def additive(compression: Callable[[Tensor], Tensor], samples: int = 3200) -> Cl
     return Classifier(encoder, heads.create("clip_level", n_features, CLASSES, seed=3)).double().eval()
 
 
-@pytest.mark.parametrize("rule", [*rules.STRAIGHT, *rules.DECIBEL])
+@pytest.mark.parametrize("rule", [*quadrature.STRAIGHT, *quadrature.DECIBEL])
 def test_quadratic_network_in_closed_form(rule: str) -> None:
     # F = sum(c m) + b is quadratic in the waveform: 2 m v = c m.
     model, x = additive(lambda power: power), noise(samples=3200)[0]
-    result = attribution.create("mel_path", rule=rule, n_points=400, floor=-100.0)(model, x, [1])
+    result = engines.create("mel_path", rule=rule, n_points=400, floor=-100.0)(model, x, [1])
     power = model.encoder.frontend.power(x[None])[0]
     c = model.head.linear.weight[1].view_as(power)
     torch.testing.assert_close(result.time_frequency[0], c * power, rtol=5e-3, atol=1e-9)
@@ -187,7 +186,7 @@ def test_quadratic_network_in_closed_form(rule: str) -> None:
 def test_network_linear_along_the_path_needs_one_point() -> None:
     # F(a x) = a F(x) where the compression is a square root, so that any point shows the slope everywhere.
     model, x = additive(torch.sqrt), noise(samples=3200)[0]
-    result = attribution.create("mel_path", rule="gausslegendre", n_points=1)(model, x, [0])
+    result = engines.create("mel_path", rule="gausslegendre", n_points=1)(model, x, [0])
     amplitude = model.encoder.frontend.power(x[None])[0].sqrt()
     c = model.head.linear.weight[0].view_as(amplitude)
     torch.testing.assert_close(result.time_frequency[0], c * amplitude)
@@ -288,7 +287,7 @@ def test_adaptive_puts_points_where_the_score_changes(n_points: int, first: int)
         return evaluated(score, power, classes, gains, scale)  # type: ignore[arg-type]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("igsed_core.attribution.adaptive.gradients", spy)
+        patch.setattr("igsed_core.attribution.ig.adaptive.gradients", spy)
         MelPathIntegratedGradients(n_points=n_points, tolerance=0.0, floor=-100.0)(model, x, [0])
     power = model.encoder.frontend.power(x[None])
     turning = -10 * np.log10(1e3 * power.median().item())
@@ -419,9 +418,9 @@ def test_another_form_is_refused_with_the_remedy_or_left_to_captum(
     model = Classifier(encoder, heads.create("clip_level", 512, CLASSES, seed=1)).double().eval()
     x, options = noise()[0], {"rule": "riemann_middle", "n_points": 3}
     with pytest.raises(IgsedError, match=f"{message}.*engine=captum"):
-        attribution.create("mel_path", **options)(model, x, [0])
-    result = attribution.create("mel_path", fallback=True, **options)(model, x, [0])
-    expected = attribution.create("captum", **options)(model, x, [0])
+        engines.create("mel_path", **options)(model, x, [0])
+    result = engines.create("mel_path", fallback=True, **options)(model, x, [0])
+    expected = engines.create("captum", **options)(model, x, [0])
     torch.testing.assert_close(result.samples, expected.samples)
     assert result.time_frequency is None
 
@@ -439,7 +438,7 @@ def test_another_form_is_refused_with_the_remedy_or_left_to_captum(
 )
 def test_options_are_checked(options: dict[str, object], message: str) -> None:
     with pytest.raises(IgsedError, match=message):
-        attribution.create("mel_path", **options)
+        engines.create("mel_path", **options)
 
 
 def test_bfloat16_is_near_or_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from igsed_core import audit, figures, maps, paper, tables, thresholds
+from igsed_core import audit, figures, paper, tables, thresholds
+from igsed_core.attribution import maps
 from igsed_core.audit import averages, chance, energy, excluded, fig3, overlap, placement, sign, target, window
 from igsed_core.audit.again import rank_correlation
 from igsed_core.baselines import ScoresOverTime

@@ -12,7 +12,8 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
-from igsed_core import evaluation, figures, maps, tables, threshold_rules, thresholds
+from igsed_core import evaluation, figures, tables, threshold_rules, thresholds
+from igsed_core.attribution import maps
 from igsed_core.base import files
 from igsed_core.base.errors import IgsedError
 from igsed_core.conditions import plans, report, study

@@ -12,9 +12,10 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
-from igsed_core import engine_example, engine_study, maps
-from igsed_core.attribution import rules
-from igsed_core.attribution.decibel import MelPathIntegratedGradients
+from igsed_core import engine_example, engine_study
+from igsed_core.attribution import maps
+from igsed_core.attribution.ig import quadrature
+from igsed_core.attribution.ig.decibel import MelPathIntegratedGradients
 from igsed_core.base import devices
 from igsed_core.data import audio, soundscapes
 from igsed_core.evaluation import Instances
@@ -158,7 +159,7 @@ def test_the_path_leads_from_silence_to_the_clip(explainer: maps.Explainer) -> N
         ends = torch.sigmoid(classifier(torch.stack([torch.zeros_like(samples), samples])))[:, 1].tolist()
     assert path["score"].iloc[[0, -1]].tolist() == pytest.approx(ends, rel=1e-4)
     assert path["gain"].iloc[[0, -1]].tolist() == [0.0, 1.0]
-    assert_allclose(rules.gain(path["level"].to_numpy()[1:]), path["gain"][1:])
+    assert_allclose(quadrature.gain(path["level"].to_numpy()[1:]), path["gain"][1:])
 
 
 def test_each_reading_of_an_attribution_adds_up_to_the_same(explainer: maps.Explainer) -> None:

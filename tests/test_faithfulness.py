@@ -16,7 +16,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 from torch import Tensor, nn
 
-from igsed_core import maps, thresholds
+from igsed_core import thresholds
+from igsed_core.attribution import maps
 from igsed_core.base import files
 from igsed_core.base.errors import IgsedError
 from igsed_core.data import audio

@@ -13,12 +13,14 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
-from igsed_core import baselines, figures, localiser, localiser_scores, localiser_study, maps, methods, pooling, tables
+from igsed_core import baselines, figures, localiser, localiser_scores, localiser_study, tables
+from igsed_core.attribution import concentration, maps
+from igsed_core.attribution import registry as methods
+from igsed_core.attribution.shifted_cam import ShiftedCam
 from igsed_core.base.errors import IgsedError
 from igsed_core.data import audio
 from igsed_core.evaluation import Instances
 from igsed_core.localiser import Mixture
-from igsed_core.methods.shifted_cam import ShiftedCam
 from igsed_core.models import heads
 from igsed_core.models.features import FeatureFrames, Targets
 from methods_classifier import CLASSES, RATE, classifier, clips
@@ -85,7 +87,7 @@ def features() -> FeatureFrames:
 def test_what_frames_give_sums_to_the_logit(features: FeatureFrames) -> None:
     head = heads.create("clip_level", 5, CLASSES, seed=1)
     assert isinstance(head, heads.ClipLevelHead)
-    given_by = pooling.winners(head, features)
+    given_by = concentration.winners(head, features)
     with torch.no_grad():
         logits = head.clip_logits(torch.from_numpy(features.values)).numpy()
     assert_allclose(given_by.values.sum(axis=2) + head.linear.bias.detach().numpy(), logits, rtol=1e-5)
@@ -98,7 +100,7 @@ def test_the_gradient_sees_nothing_else(features: FeatureFrames) -> None:
     x = torch.from_numpy(features.values).requires_grad_()
     (gradient,) = torch.autograd.grad(head.clip_logits(x)[:, 2].sum(), x)
     given_by = (gradient * x).sum(dim=2).detach()
-    assert_allclose(given_by, pooling.winners(head, features).values[:, 2], rtol=1e-5, atol=1e-7)
+    assert_allclose(given_by, concentration.winners(head, features).values[:, 2], rtol=1e-5, atol=1e-7)
 
 
 def test_no_frame_exceeds_the_logit_where_no_weight_is_negative(features: FeatureFrames) -> None:
@@ -111,7 +113,7 @@ def test_no_frame_exceeds_the_logit_where_no_weight_is_negative(features: Featur
 
 
 def test_mean_pooling_has_the_mean_of_cam_as_its_logit(explainer: maps.Explainer) -> None:
-    mean_pooled = pooling.MeanPooledExplainer(**vars(explainer)).load()[0]
+    mean_pooled = concentration.MeanPooledExplainer(**vars(explainer)).load()[0]
     waveform = explainer.waveform("test", "t0")[None]
     cam = methods.create("cam")(classifier(), waveform, [list(range(3))])[0].signed
     assert_allclose(mean_pooled(waveform)[0], cam.mean(axis=1), rtol=1e-3, atol=1e-5)
@@ -120,7 +122,7 @@ def test_mean_pooling_has_the_mean_of_cam_as_its_logit(explainer: maps.Explainer
 def test_half_of_the_mass_by_hand() -> None:
     truth = np.array([[True] * 4 + [False]] * 4)
     flat, lone, slope, none = [2.0] * 4 + [9], [5.0, 0, 0, 0, 9], [4.0, 3, 2, 1, 0], [0.0, 0, 0, -1, 5]
-    (made,) = pooling.concentration({"cam": np.array([flat, lone, slope, none])}, truth)
+    (made,) = concentration.concentration({"cam": np.array([flat, lone, slope, none])}, truth)
     # 10 in all: 4 in the first, 1 of the 3 of the second
     assert_allclose(made.values, [0.5, 0.125, (1 + 1 / 3) / 4, np.nan])
 

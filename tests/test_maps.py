@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from igsed_core import attribution, maps
+from igsed_core.attribution import maps
+from igsed_core.attribution.ig import engines
 from igsed_core.base import progress
 from igsed_core.base.errors import IgsedError
 from igsed_core.data import audio, soundscapes
@@ -58,7 +59,7 @@ def test_a_map_is_the_attribution_at_ten_milliseconds(explainer: TinyExplainer, 
     assert found.absolute.shape == found.signed.shape == (4, 50)
     pd.testing.assert_frame_equal(found.index[["split", "clip", "label"]], DETECTED)
     classifier = Classifier(TinyEncoder(), tiny_head())  # type: ignore[arg-type]
-    engine = attribution.create("captum", **dict(OPTIONS))
+    engine = engines.create("captum", **dict(OPTIONS))
     for i, (split, clip, label) in enumerate(DETECTED.itertuples(index=False)):
         rows = pd.DataFrame({"split": [split], "clip": [clip]})
         x = torch.from_numpy(soundscapes.read_clips(explainer.soundscapes, rows)[0])
@@ -132,11 +133,11 @@ def test_points_are_those_of_each_map(
 ) -> None:
     """The adaptive rule spends more on one class of a clip than on another."""
 
-    def adaptive(classifier: Classifier, waveform: torch.Tensor, classes: list[int]) -> attribution.Attribution:
-        found = attribution.create("captum", **dict(OPTIONS))(classifier, waveform, classes)
+    def adaptive(classifier: Classifier, waveform: torch.Tensor, classes: list[int]) -> engines.Attribution:
+        found = engines.create("captum", **dict(OPTIONS))(classifier, waveform, classes)
         return dataclasses.replace(found, n_points=9, points=torch.tensor([7, 9])[: len(classes)])
 
-    monkeypatch.setitem(attribution.ENGINES, "adaptive", lambda: adaptive)
+    monkeypatch.setitem(engines.ENGINES, "adaptive", lambda: adaptive)
     chosen = dataclasses.replace(explainer, engine="adaptive", options=())
     found = maps.compute(chosen, DETECTED, tmp_path / "maps", workers=1)
     assert list(found.index["n_points"]) == [7, 7, 9, 7]

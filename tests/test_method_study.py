@@ -11,7 +11,9 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
-from igsed_core import figures, maps, method_study, methods, tables, threshold_rules
+from igsed_core import figures, method_study, tables, threshold_rules
+from igsed_core.attribution import maps
+from igsed_core.attribution import registry as methods
 from igsed_core.base.errors import IgsedError
 from igsed_core.data import audio
 from igsed_core.evaluation import Instances

@@ -9,13 +9,14 @@ from captum.attr import LayerGradCam
 from captum.attr import Saliency as CaptumSaliency
 from numpy.testing import assert_allclose
 
-from igsed_core import attribution, methods
+from igsed_core.attribution import mel
+from igsed_core.attribution import registry as methods
+from igsed_core.attribution.base import Importance
+from igsed_core.attribution.ig import engines
+from igsed_core.attribution.input_x_gradient import InputXGradient
+from igsed_core.attribution.integrated_gradients import IntegratedGradients
+from igsed_core.attribution.smoothgrad import SmoothGrad
 from igsed_core.base.errors import IgsedError
-from igsed_core.methods import mel
-from igsed_core.methods.base import Importance
-from igsed_core.methods.input_x_gradient import InputXGradient
-from igsed_core.methods.integrated_gradients import IntegratedGradients
-from igsed_core.methods.smoothgrad import SmoothGrad
 from igsed_core.metrics import frames
 from methods_classifier import CLASSES, RATE, SECONDS, classifier, clips
 
@@ -106,7 +107,7 @@ def test_input_x_gradient_of_silence_is_zero() -> None:
 @pytest.mark.parametrize("engine", ["captum", "mel_path"])
 def test_integrated_gradients_are_the_engines(engine: str) -> None:
     found = IntegratedGradients(engine, n_points=6, rule="gausslegendre")(classifier(), clips()[:1], [[2]])[0]
-    direct = attribution.create("captum", n_points=6)(classifier(), clips()[0], [2]).samples.numpy()
+    direct = engines.create("captum", n_points=6)(classifier(), clips()[0], [2]).samples.numpy()
     assert_allclose(
         found.absolute, frames.window_mean(np.abs(direct), RATE // 100), rtol=2e-3, atol=1e-4 * np.abs(direct).max()
     )

@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
+from igsed_core.attribution import mel, surrogate
+from igsed_core.attribution.expected_gradients import ExpectedGradients
+from igsed_core.attribution.occlusion import Occlusion
+from igsed_core.attribution.replacement import KINDS, quiet_frames, replacement
+from igsed_core.attribution.surrogate import Surrogate
 from igsed_core.base.errors import IgsedError
-from igsed_core.methods import mel, surrogate
-from igsed_core.methods.expected_gradients import ExpectedGradients
-from igsed_core.methods.occlusion import Occlusion
-from igsed_core.methods.replacement import KINDS, quiet_frames, replacement
-from igsed_core.methods.surrogate import Surrogate
 from methods_classifier import RATE, SECONDS, classifier, clips
 
 HOP = 320

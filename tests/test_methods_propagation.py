@@ -10,12 +10,12 @@ import torch
 from numpy.testing import assert_allclose
 from torch import nn
 
+from igsed_core.attribution import lrp, mel
+from igsed_core.attribution.deep_lift import DeepLift, DifferenceGate
+from igsed_core.attribution.layers import Layers
+from igsed_core.attribution.lrp import Lrp, RelevanceGate
+from igsed_core.attribution.replacement import quiet_frames
 from igsed_core.base.errors import IgsedError
-from igsed_core.methods import lrp, mel
-from igsed_core.methods.deep_lift import DeepLift, DifferenceGate
-from igsed_core.methods.layers import Layers
-from igsed_core.methods.lrp import Lrp, RelevanceGate
-from igsed_core.methods.replacement import quiet_frames
 from igsed_core.models import heads
 from igsed_core.models.classifier import Classifier
 from igsed_core.models.encoders.base import Encoder

@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from igsed_core import attribution, maps
+from igsed_core.attribution import maps
+from igsed_core.attribution.ig import engines
 
 RATE = 1000  # Hz
 CLASSES = ("Bell", "Hum")
@@ -53,9 +54,9 @@ def tiny_head(seed: int = 0) -> nn.Module:
 class TinyExplainer(maps.Explainer):
     """As the real one, with the tiny encoder; a class of a module, so that worker processes find it."""
 
-    def load(self) -> tuple[Any, attribution.Engine]:
+    def load(self) -> tuple[Any, engines.Engine]:
         from igsed_core.models import heads
         from igsed_core.models.classifier import Classifier
 
         classifier = Classifier(TinyEncoder(), heads.load(self.head))  # type: ignore[arg-type]
-        return classifier, attribution.create(self.engine, **dict(self.options))
+        return classifier, engines.create(self.engine, **dict(self.options))

@@ -294,7 +294,7 @@ def check() -> None:
     ]
     if unmet:
         raise SetupError("constraints.txt does not hold together:\n    " + "\n    ".join(unmet))
-    if not logged([PYTHON, "-c", "import igsed_core._zennit, torch, captum, scaper, soundfile"]):
+    if not logged([PYTHON, "-c", "import igsed_core.attribution._zennit, torch, captum, scaper, soundfile"]):
         raise SetupError(f"A package does not import:\n{log_tail()}\nRun `make distclean` and try again.")
 
 

@@ -251,7 +251,9 @@ class Methods(StageParams):
 
     title: ClassVar[str] = "Which explanation tells when?"
 
-    methods: str = param("all", "methods of the registry igsed_core.methods, separated by commas; or 'all'")
+    methods: str = param(
+        "all", "methods of the registry igsed_core.attribution.registry, separated by commas; or 'all'"
+    )
     methods_validation_clips: int = param(
         16, "validation soundscapes on which thresholds are chosen for each method (0: all)", low=0
     )
@@ -298,7 +300,7 @@ class Faithfulness(StageParams):
 
     faithfulness_methods: str = param(
         "ig,cam,ixg,random,energy",
-        "methods that are tested, separated by commas: of the main job, or of the registry igsed_core.methods",
+        "methods that are tested, separated by commas: of the main job, or of the registry igsed_core.attribution.registry",
     )
     replacements: str = param(
         "silence,background,mean",

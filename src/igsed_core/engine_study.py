@@ -16,14 +16,14 @@ import torch
 from numpy.typing import NDArray
 
 from igsed_core import thresholds
-from igsed_core.attribution.base import Attribution, Engine
-from igsed_core.attribution.captum_ig import CaptumIntegratedGradients
-from igsed_core.attribution.decibel import TARGETS, MelPathIntegratedGradients
-from igsed_core.attribution.reduced import PRECISIONS
+from igsed_core.attribution.ig.base import Attribution, Engine
+from igsed_core.attribution.ig.captum_ig import CaptumIntegratedGradients
+from igsed_core.attribution.ig.decibel import TARGETS, MelPathIntegratedGradients
+from igsed_core.attribution.ig.reduced import PRECISIONS
+from igsed_core.attribution.maps import STEP, Explainer, Maps, seconds_a_point
 from igsed_core.base import devices, files, progress
 from igsed_core.base.parallel import n_processes, parallel_map
 from igsed_core.evaluation import Instances
-from igsed_core.maps import STEP, Explainer, Maps, seconds_a_point
 from igsed_core.metrics import frames, localisation
 from igsed_core.models.classifier import Classifier
 
@@ -58,11 +58,11 @@ class Settings:
     percentile
         Threshold at which maps become detections.
     reading
-        See :meth:`igsed_core.maps.Maps.read_as`.
+        See :meth:`igsed_core.attribution.maps.Maps.read_as`.
     frame_length
         Evaluation frame in seconds.
     target, batch, tolerance
-        See :class:`igsed_core.attribution.decibel.MelPathIntegratedGradients`.
+        See :class:`igsed_core.attribution.ig.decibel.MelPathIntegratedGradients`.
     """
 
     reference_points: int

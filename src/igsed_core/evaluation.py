@@ -16,8 +16,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from igsed_core import thresholds
+from igsed_core.attribution.maps import STEP, Maps
 from igsed_core.baselines import ScoresOverTime
-from igsed_core.maps import STEP, Maps
 from igsed_core.metrics import frames, localisation, summaries
 from igsed_core.metrics.summaries import Series
 from igsed_core.models import classification
@@ -124,7 +124,7 @@ def instances(
     min_coverage
         See :func:`igsed_core.metrics.frames.activity`.
     reading
-        See :meth:`igsed_core.maps.Maps.read_as`.
+        See :meth:`igsed_core.attribution.maps.Maps.read_as`.
     seed
         Breaks the oracle's ties.
     false_too

@@ -14,11 +14,11 @@ import torch
 from numpy.typing import NDArray
 
 from igsed_core import baselines
+from igsed_core.attribution.maps import Explainer
+from igsed_core.attribution.shifted_cam import ShiftedCam
 from igsed_core.base import files
 from igsed_core.base.parallel import parallel_map
 from igsed_core.baselines import ScoresOverTime
-from igsed_core.maps import Explainer
-from igsed_core.methods.shifted_cam import ShiftedCam
 from igsed_core.metrics import frames
 from igsed_core.models.classifier import Classifier
 from igsed_core.models.features import FeatureFrames
@@ -68,7 +68,7 @@ def shifted_cam(explainer: Explainer, index: pd.DataFrame, out_dir: Path, *, shi
     out_dir
         Files go to ``<clip>.npz`` in it.
     shifts
-        See :class:`igsed_core.methods.shifted_cam.ShiftedCam`.
+        See :class:`igsed_core.attribution.shifted_cam.ShiftedCam`.
     workers
         Processes on a CPU, each with one thread (0: one a core); a GPU is used from this process.
     """

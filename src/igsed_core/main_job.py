@@ -9,7 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from igsed_core import evaluation, maps
+from igsed_core import evaluation
+from igsed_core.attribution import maps
 from igsed_core.base import devices, files
 from igsed_core.baselines import ScoresOverTime
 from igsed_core.config import DataSynthesis, IntegratedGradients, ThresholdSensitivity, Training
@@ -136,7 +137,7 @@ class MainJob:
         Parameters
         ----------
         engine, options
-            Of the integral: a name of :data:`igsed_core.attribution.ENGINES`, and what it is created with.
+            Of the integral: a name of :data:`igsed_core.attribution.ig.engines.ENGINES`, and what it is created with.
         """
         trained = self.run.params_of(Training)
         return maps.Explainer(

@@ -15,12 +15,12 @@ import torch
 from numpy.typing import NDArray
 
 from igsed_core import threshold_rules, thresholds
+from igsed_core.attribution.maps import Explainer, Maps
+from igsed_core.attribution.registry import READINGS, REGISTRY, Importance, Method, create, entry
 from igsed_core.base import files, progress
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.parallel import n_processes, parallel_map
 from igsed_core.evaluation import ORACLE, Instances
-from igsed_core.maps import Explainer, Maps
-from igsed_core.methods import READINGS, REGISTRY, Importance, Method, create, entry
 from igsed_core.metrics import frames, localisation, ranking, summaries
 from igsed_core.metrics.summaries import Series
 from igsed_core.models.classifier import Classifier

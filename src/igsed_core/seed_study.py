@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from igsed_core import attribution, baselines, config, evaluation, maps
+from igsed_core import baselines, config, evaluation
+from igsed_core.attribution import maps
+from igsed_core.attribution.ig import engines
 from igsed_core.base import devices, files, paths
 from igsed_core.baselines import ScoresOverTime
 from igsed_core.data import soundscapes
@@ -159,7 +161,7 @@ def _measure(recipe: Recipe, variant: Variant, out_dir: Path) -> pd.DataFrame:
         head=_heads_dir(recipe, variant, out_dir) / "clip_level.safetensors",
         soundscapes=data.root,
         engine=recipe.attribution.engine,
-        options=tuple(attribution.options(recipe.attribution).items()),
+        options=tuple(engines.options(recipe.attribution).items()),
         device=str(devices.choose(recipe.attribution.ig_device)),
     )
     detected = classification.detected_pairs(predictions)

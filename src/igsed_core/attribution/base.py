@@ -1,4 +1,4 @@
-"""What an attribution engine takes and gives."""
+"""What a method that tells when a class sounds takes and gives: (classifier, waveforms, classes) -> importance."""
 
 from __future__ import annotations
 
@@ -6,63 +6,90 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-import torch
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from igsed_core.models.classifier import Classifier
 
+FAMILIES = ("gradient", "path", "propagation", "activation", "perturbation", "own")
+READINGS = ("absolute", "signed", "positive")
 
-@dataclass(frozen=True)
-class Attribution:
-    """Attribution of one clip's class scores to its samples.
+
+@dataclass(frozen=True, eq=False)
+class Importance:
+    """Importance over time of the explained classes of one clip.
 
     Attributes
     ----------
-    samples
-        Signed attribution of each sample, ``[shape=(n_classes, n_samples)]``.
-    score, baseline_score
-        The class score of the clip and of silence, ``[shape=(n_classes,)]``.
-    n_points
-        Points on the path that were evaluated.
-    points
-        The same for each class, where that can differ, ``[shape=(n_classes,)]``.
-    frames
-        Signed attribution of each frame of the front end, ``[shape=(n_classes, n_frames)]``; sums to the
-        same as ``samples``.
-    time_frequency
-        Signed attribution of each mel bin, ``[shape=(n_classes, n_frames, n_mels)]``; sums over bins to
-        ``frames``.
+    signed
+        Value ``j`` holds on ``[start + j * step, start + (j + 1) * step)``; positive where the step speaks for
+        the class, ``[shape=(n_classes, n_steps)]``.
+    absolute
+        Mean absolute attribution of what lies in a step (samples, mel bins); ``abs(signed)`` for a method that
+        knows nothing finer, ``[shape=(n_classes, n_steps)]``.
+    step, start
+        Seconds.
     """
 
-    samples: Tensor
-    score: Tensor
-    baseline_score: Tensor
-    n_points: int
-    points: Tensor | None = None
-    frames: Tensor | None = None
-    time_frequency: Tensor | None = None
+    signed: NDArray[np.float32]
+    absolute: NDArray[np.float32]
+    step: float
+    start: float = 0.0
 
-    @property
-    def completeness_error(self) -> Tensor:
-        """Relative completeness error, ``|sum(samples) - (F(x) - F(0))| / |F(x) - F(0)|``, a class.
+    def read_as(self, reading: str) -> NDArray[np.floating]:
+        """Return importance under a reading of the sign: one of :data:`READINGS`, ``[shape=(n_classes, n_steps)]``.
 
-        Integrated Gradients is complete: its attributions sum to the change of the score along the path
-        :cite:`sundararajan2017axiomatic`; what is missing is the error of the quadrature.
+        As in :meth:`igsed_core.attribution.maps.Maps.read_as`.
         """
-        change = self.score - self.baseline_score
-        return (self.samples.sum(dim=1) - change).abs() / change.abs().clamp_min(1e-12)
+        readings: dict[str, NDArray[np.floating]] = {
+            "absolute": self.absolute,
+            "signed": self.signed,
+            "positive": (self.absolute + self.signed) / 2,
+        }
+        return readings[reading]
 
 
-class Engine(Protocol):
-    """Integrated Gradients from silence to the clip, for several classes of one clip."""
+class Method(Protocol):
+    """One method, with its options set: several clips of one length, some classes of each."""
 
-    def __call__(self, classifier: Classifier, waveform: Tensor, classes: Sequence[int]) -> Attribution:
-        """Attribute the scores of ``classes`` to the samples of ``waveform`` ``(n_samples,)``."""
+    def __call__(self, classifier: Classifier, waveforms: Tensor, classes: Sequence[Sequence[int]]) -> list[Importance]:
+        """Tell for every clip when its classes sound.
+
+        Parameters
+        ----------
+        classifier
+            What is explained: encoder and clip-level head.
+        waveforms
+            ``[shape=(n_clips, n_samples)]``
+        classes
+            Outputs of the classifier to explain, a list a clip.
+
+        Returns
+        -------
+        list of Importance
+            One a clip, its rows in the order of ``classes``.
+        """
         ...
 
 
-def score_function(classifier: Classifier, target: str) -> Callable[[Tensor], Tensor]:
-    """Return ``(batch, samples) -> (batch, n_classes)`` scores: logits, or probabilities."""
-    if target == "probability":
-        return lambda waveform: torch.sigmoid(classifier(waveform))
-    return classifier
+@dataclass(frozen=True)
+class Entry:
+    """A line of the registry.
+
+    Attributes
+    ----------
+    factory
+        Makes the method with its default options.
+    title
+        Its name for a reader.
+    family
+        One of :data:`FAMILIES`.
+    reading
+        How the sign is read when the method is compared with others: what its source does.
+    """
+
+    factory: Callable[[], Method]
+    title: str
+    family: str
+    reading: str = "absolute"

@@ -10,11 +10,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from igsed_core import evaluation, thresholds
+from igsed_core.attribution.maps import Maps
 from igsed_core.baselines import ScoresOverTime
 from igsed_core.config import DataSynthesis, ThresholdSensitivity
 from igsed_core.data.soundscapes import SoundscapeSet
 from igsed_core.evaluation import Instances
-from igsed_core.maps import Maps
 from igsed_core.metrics import frames, localisation, summaries
 from igsed_core.metrics.summaries import Series
 

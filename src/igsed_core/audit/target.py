@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from igsed_core.attribution.decibel import TARGETS
+from igsed_core.attribution.ig.decibel import TARGETS
+from igsed_core.attribution.maps import Explainer
 from igsed_core.audit import again
 from igsed_core.audit.material import Material
-from igsed_core.maps import Explainer
 
 
 def other(explainer: Explainer) -> tuple[str, str, Explainer]:

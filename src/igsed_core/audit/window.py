@@ -16,7 +16,8 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from igsed_core import attribution, maps
+from igsed_core.attribution import maps
+from igsed_core.attribution.ig import engines
 from igsed_core.audit import again
 from igsed_core.audit.material import Material
 from igsed_core.data import soundscapes
@@ -68,7 +69,7 @@ def behind_other_window(encoder: Encoder) -> Encoder:
 class OtherWindow(maps.Explainer):
     """An explainer whose encoder has the other window."""
 
-    def load(self) -> tuple[Classifier, attribution.Engine]:
+    def load(self) -> tuple[Classifier, engines.Engine]:
         """Load the classifier, change its window, and create the engine."""
         classifier, engine = super().load()
         classifier.encoder = behind_other_window(classifier.encoder)

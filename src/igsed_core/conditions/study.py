@@ -9,15 +9,16 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from igsed_core import baselines, localiser_scores, localiser_study, maps
+from igsed_core import baselines, localiser_scores, localiser_study
+from igsed_core.attribution import maps
+from igsed_core.attribution.maps import Explainer
+from igsed_core.attribution.shifted_cam import SHIFTS
 from igsed_core.baselines import ScoresOverTime
 from igsed_core.conditions import plans
 from igsed_core.data import recordings, soundscapes
 from igsed_core.data.soundbank.base import SoundBank
 from igsed_core.evaluation import Instances
 from igsed_core.localiser import SoundModel
-from igsed_core.maps import Explainer
-from igsed_core.methods.shifted_cam import SHIFTS
 from igsed_core.models import classification, features
 from igsed_core.models.encoders.base import Encoder
 from igsed_core.models.features import FeatureFrames
@@ -156,7 +157,7 @@ def explain(
     out_dir
         One file a clip is kept here.
     target, batch
-        See :class:`igsed_core.attribution.decibel.MelPathIntegratedGradients`.
+        See :class:`igsed_core.attribution.ig.decibel.MelPathIntegratedGradients`.
     workers
         Processes on a CPU (0: one a core).
     """

@@ -13,14 +13,14 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from igsed_core import methods
-from igsed_core.attribution.reduced import MelScore
+from igsed_core.attribution import mel
+from igsed_core.attribution import registry as methods
+from igsed_core.attribution.ig.reduced import MelScore
+from igsed_core.attribution.maps import Explainer
 from igsed_core.base import files
 from igsed_core.data import soundscapes
 from igsed_core.evaluation import Instances
 from igsed_core.faithfulness import curves, improvement, occlusion, sanity
-from igsed_core.maps import Explainer
-from igsed_core.methods import mel
 from igsed_core.metrics import frames
 from igsed_core.models.classifier import Classifier
 
@@ -37,9 +37,9 @@ class Settings:
     Attributes
     ----------
     methods
-        Names: of the main job (``ig, fw_ws, fw_ss, random, energy``), or of :data:`igsed_core.methods.REGISTRY`.
+        Names: of the main job (``ig, fw_ws, fw_ss, random, energy``), or of :data:`igsed_core.attribution.registry.REGISTRY`.
     replacements
-        Names from :data:`igsed_core.methods.replacement.KINDS`.
+        Names from :data:`igsed_core.attribution.replacement.KINDS`.
     percentile
         Frames above it are detected, the same share for every method.
     threshold

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from igsed_core import thresholds
-from igsed_core.attribution.reduced import MelScore
+from igsed_core.attribution.ig.reduced import MelScore
+from igsed_core.attribution.replacement import replacement
 from igsed_core.faithfulness import occlusion
-from igsed_core.methods.replacement import replacement
 from igsed_core.metrics.summaries import INSTANCE, Series, summarise
 
 # Denser where curves fall: events are short.
@@ -53,7 +53,7 @@ def of_clip(
     frame
         Evaluation frame of each log-mel frame, from :func:`igsed_core.faithfulness.occlusion.frame_of`.
     replacements
-        Names from :data:`igsed_core.methods.replacement.KINDS`.
+        Names from :data:`igsed_core.attribution.replacement.KINDS`.
     percentile
         Frames above it are a method's detection; the annotation's is the annotation.
     seed

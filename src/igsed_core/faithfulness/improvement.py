@@ -15,9 +15,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from igsed_core.attribution.reduced import MelScore
+from igsed_core.attribution.ig.reduced import MelScore
+from igsed_core.attribution.replacement import replacement
 from igsed_core.faithfulness import occlusion
-from igsed_core.methods.replacement import replacement
 from igsed_core.metrics import bootstrap, localisation
 from igsed_core.metrics.summaries import ALL, CLASS, COLUMNS, INSTANCE
 
@@ -77,7 +77,7 @@ def of_clip(
     frame
         Evaluation frame of each log-mel frame.
     replacements
-        Names from :data:`igsed_core.methods.replacement.KINDS`.
+        Names from :data:`igsed_core.attribution.replacement.KINDS`.
     threshold
         Probability above which a class is detected.
     seed

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from igsed_core.attribution.reduced import MelScore
+from igsed_core.attribution.ig.reduced import MelScore
 from igsed_core.models.classifier import Classifier
 
 
@@ -78,7 +78,7 @@ def occluded_logits(
         ``[shape=(n_versions, frames) or (n_versions, frames, mels)]``.
     fill
         What takes the place of the rest, ``[shape=(frames, mels)]``; see
-        :func:`igsed_core.methods.replacement.replacement`.
+        :func:`igsed_core.attribution.replacement.replacement`.
     batch
         Versions in one forward pass: memory only.
 

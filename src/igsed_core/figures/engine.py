@@ -11,10 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from igsed_core.attribution.maps import STEP
 from igsed_core.engine_example import Readings
 from igsed_core.figures import style
 from igsed_core.figures.style import drawing
-from igsed_core.maps import STEP
 
 _RULES = {
     "gausslegendre": ("Gauss-Legendre, straight path", "#D55E00", "o"),

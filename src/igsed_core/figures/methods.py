@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from igsed_core import methods
+from igsed_core.attribution import registry as methods
 from igsed_core.figures import style
 from igsed_core.figures.style import drawing
 

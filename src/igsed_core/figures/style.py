@@ -11,7 +11,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from igsed_core import methods
+from igsed_core.attribution import registry as methods
 from igsed_core.base import files
 
 P = ParamSpec("P")

@@ -11,10 +11,10 @@ from captum.attr import DeepLift as CaptumDeepLift
 from captum.attr._core import deep_lift as captum_rules
 from torch import Tensor, nn
 
-from igsed_core.methods import mel
-from igsed_core.methods.base import Importance
-from igsed_core.methods.layers import Layers
-from igsed_core.methods.replacement import quiet_frames
+from igsed_core.attribution import mel
+from igsed_core.attribution.base import Importance
+from igsed_core.attribution.layers import Layers
+from igsed_core.attribution.replacement import quiet_frames
 from igsed_core.models.classifier import Classifier
 
 
@@ -51,7 +51,7 @@ class DeepLift:
     """
 
     def __call__(self, classifier: Classifier, waveforms: Tensor, classes: Sequence[Sequence[int]]) -> list[Importance]:
-        """Tell for every clip when its classes sound (see :class:`igsed_core.methods.base.Method`).
+        """Tell for every clip when its classes sound (see :class:`igsed_core.attribution.base.Method`).
 
         Raises
         ------

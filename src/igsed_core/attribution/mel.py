@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from igsed_core.attribution.reduced import MelScore
-from igsed_core.methods.base import Importance
+from igsed_core.attribution.base import Importance
+from igsed_core.attribution.ig.reduced import MelScore
 from igsed_core.metrics import frames
 from igsed_core.models.classifier import Classifier
 from igsed_core.models.frontend import FrontEnd
@@ -58,7 +58,7 @@ def folded(classifier: Classifier) -> MelScore:
 
     Raises
     ------
-    igsed_core.attribution.reduced.UnsupportedEncoder
+    igsed_core.attribution.ig.reduced.UnsupportedEncoder
         If the encoder is no front end, then a network.
     """
     return derived(classifier, "folded", lambda: MelScore(classifier))

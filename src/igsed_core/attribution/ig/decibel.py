@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from igsed_core.attribution import adaptive, mel_path, rules
-from igsed_core.attribution.base import Attribution
-from igsed_core.attribution.mel_path import Task
-from igsed_core.attribution.reduced import PRECISIONS, MelScore, UnsupportedEncoder
+from igsed_core.attribution.ig import adaptive, mel_path, quadrature
+from igsed_core.attribution.ig.base import Attribution
+from igsed_core.attribution.ig.mel_path import Task
+from igsed_core.attribution.ig.reduced import PRECISIONS, MelScore, UnsupportedEncoder
 from igsed_core.base.errors import IgsedError
 from igsed_core.models.classifier import Classifier
 
@@ -28,7 +28,7 @@ class MelPathIntegratedGradients:
     Parameters
     ----------
     rule
-        One of :data:`igsed_core.attribution.rules.NAMES`.
+        One of :data:`igsed_core.attribution.ig.quadrature.NAMES`.
     n_points
         Points on the path; with ``db_adaptive`` the most that a clip may take.
     target
@@ -39,7 +39,7 @@ class MelPathIntegratedGradients:
         Relative completeness error at which ``db_adaptive`` stops.
     floor
         Level re the clip, in dB, at which the decibel rules begin; 0: found for each clip, see
-        :func:`igsed_core.attribution.mel_path.floor`.
+        :func:`igsed_core.attribution.ig.mel_path.floor`.
     precision
         ``float32`` (the classifier's own), or ``bfloat16`` for the network where the processor has it.
     fallback
@@ -55,7 +55,7 @@ class MelPathIntegratedGradients:
     def __init__(
         self,
         *,
-        rule: str = rules.ADAPTIVE,
+        rule: str = quadrature.ADAPTIVE,
         n_points: int = 32,
         target: str = "logit",
         batch: int = 8,
@@ -65,7 +65,7 @@ class MelPathIntegratedGradients:
         fallback: bool = False,
     ) -> None:
         for name, value, choices in (
-            ("rule", rule, rules.NAMES),
+            ("rule", rule, quadrature.NAMES),
             ("target", target, TARGETS),
             ("precision", precision, PRECISIONS),
         ):
@@ -75,8 +75,8 @@ class MelPathIntegratedGradients:
             raise IgsedError(f"parameter 'batch' is {batch}: use at least 1")
         if floor > 0:
             raise IgsedError(f"parameter 'floor' is {floor} dB: use a negative level, or 0 for automatic")
-        if rule != rules.ADAPTIVE:
-            rules.points(rule, n_points, -1.0)
+        if rule != quadrature.ADAPTIVE:
+            quadrature.points(rule, n_points, -1.0)
         elif n_points < 1:
             raise IgsedError(f"parameter 'n_points' is {n_points}: rule {rule!r} needs at least 1")
         self.rule = rule
@@ -138,7 +138,7 @@ class MelPathIntegratedGradients:
         silence = model.silence(power)  # (n_outputs,)
         score = mel_path.scores(model, power, batch=self.batch)  # (n_clips, n_outputs)
         floors = self._floors(model, power, silence, score)
-        if self.rule == rules.ADAPTIVE:
+        if self.rule == quadrature.ADAPTIVE:
             integral, used = adaptive.integrate(
                 model,
                 task,
@@ -150,7 +150,7 @@ class MelPathIntegratedGradients:
                 batch=self.batch,
             )
         else:
-            points = [rules.points(self.rule, self.n_points, lowest) for lowest in floors]
+            points = [quadrature.points(self.rule, self.n_points, lowest) for lowest in floors]
             gains, weights = (np.stack(values) for values in zip(*points, strict=True))
             integral = mel_path.integrate(model, task, gains, weights, batch=self.batch)
             used = torch.full((len(power), task.n_slots), self.n_points)
@@ -170,7 +170,7 @@ class MelPathIntegratedGradients:
         ]
 
     def _floors(self, model: MelScore, power: Tensor, silence: Tensor, score: Tensor) -> list[float]:
-        if self.rule in rules.STRAIGHT or self.floor:
+        if self.rule in quadrature.STRAIGHT or self.floor:
             return [self.floor] * len(power)
         return mel_path.floor(model, power, silence, score, batch=self.batch)
 
@@ -197,8 +197,8 @@ class MelPathIntegratedGradients:
         return model
 
     def _captum(self, classifier: Classifier, waveform: Tensor, classes: Sequence[int]) -> Attribution:
-        from igsed_core.attribution.captum_ig import CaptumIntegratedGradients
+        from igsed_core.attribution.ig.captum_ig import CaptumIntegratedGradients
 
-        rule, n_points = (self.rule, self.n_points) if self.rule in rules.STRAIGHT else ("gausslegendre", 50)
+        rule, n_points = (self.rule, self.n_points) if self.rule in quadrature.STRAIGHT else ("gausslegendre", 50)
         engine = CaptumIntegratedGradients(rule=rule, n_points=n_points, target=self.target, internal_batch=self.batch)
         return engine(classifier, waveform, classes)

@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from igsed_core._zennit import composites, core, rules, types
+from igsed_core.attribution import mel
+from igsed_core.attribution._zennit import composites, core, rules, types
+from igsed_core.attribution.base import Importance
+from igsed_core.attribution.layers import Layers
 from igsed_core.base.errors import IgsedError
-from igsed_core.methods import mel
-from igsed_core.methods.base import Importance
-from igsed_core.methods.layers import Layers
 from igsed_core.models.classifier import Classifier
 
 EPSILON = 0.1  # of the root mean square of what it is added to
@@ -80,7 +80,7 @@ class Lrp:
         self.rule = rule
 
     def __call__(self, classifier: Classifier, waveforms: Tensor, classes: Sequence[Sequence[int]]) -> list[Importance]:
-        """Tell for every clip when its classes sound (see :class:`igsed_core.methods.base.Method`).
+        """Tell for every clip when its classes sound (see :class:`igsed_core.attribution.base.Method`).
 
         Raises
         ------

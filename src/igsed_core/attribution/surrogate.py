@@ -13,10 +13,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from igsed_core.attribution import mel
+from igsed_core.attribution.base import Importance
+from igsed_core.attribution.replacement import replacement
 from igsed_core.base.errors import IgsedError
-from igsed_core.methods import mel
-from igsed_core.methods.base import Importance
-from igsed_core.methods.replacement import replacement
 from igsed_core.metrics import frames
 from igsed_core.models.classifier import Classifier
 
@@ -98,7 +98,7 @@ class Surrogate:
     n_masks
         Masks, the same for every clip.
     replace
-        See :func:`igsed_core.methods.replacement.replacement`.
+        See :func:`igsed_core.attribution.replacement.replacement`.
     seed
         Of masks and backgrounds.
 
@@ -120,7 +120,7 @@ class Surrogate:
         self.seed = seed
 
     def __call__(self, classifier: Classifier, waveforms: Tensor, classes: Sequence[Sequence[int]]) -> list[Importance]:
-        """Tell for every clip when its classes sound (see :class:`igsed_core.methods.base.Method`)."""
+        """Tell for every clip when its classes sound (see :class:`igsed_core.attribution.base.Method`)."""
         model = mel.folded(classifier)
         frontend = model.encoder.frontend
         n_segments = frames.n_frames(waveforms.shape[1] / frontend.sample_rate, self.segment)

@@ -16,7 +16,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from igsed_core import attribution
+from igsed_core.attribution.ig import engines
 from igsed_core.base import files, progress
 from igsed_core.base.parallel import n_processes, parallel_map
 from igsed_core.data import soundscapes
@@ -78,11 +78,11 @@ class Explainer:
     options: tuple[tuple[str, Any], ...]
     device: str = "cpu"
 
-    def load(self) -> tuple[Classifier, attribution.Engine]:
+    def load(self) -> tuple[Classifier, engines.Engine]:
         """Load the classifier and create the engine."""
         encoder = encoders.load(self.encoder, self.weights)
         classifier = Classifier(encoder, heads.load(self.head)).to(self.device).eval()
-        return classifier, attribution.create(self.engine, **dict(self.options))
+        return classifier, engines.create(self.engine, **dict(self.options))
 
     def waveform(self, split: str, clip: str) -> torch.Tensor:
         """Read a soundscape, ``[shape=(n_samples,)]``."""
@@ -180,7 +180,7 @@ class _Job:
 
 
 @functools.lru_cache(maxsize=1)
-def _loaded(explainer: Explainer) -> tuple[Classifier, attribution.Engine]:
+def _loaded(explainer: Explainer) -> tuple[Classifier, engines.Engine]:
     """Load the classifier once a process."""
     if multiprocessing.parent_process() is not None:
         # Two processes of one thread each beat one process of two threads: the network is small.

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from igsed_core.methods import mel
-from igsed_core.methods.base import Importance
+from igsed_core.attribution import mel
+from igsed_core.attribution.base import Importance
 from igsed_core.models.classifier import Classifier
 
 
@@ -25,7 +25,7 @@ class GradCam:
         self.layer = layer
 
     def __call__(self, classifier: Classifier, waveforms: Tensor, classes: Sequence[Sequence[int]]) -> list[Importance]:
-        """Tell for every clip when its classes sound (see :class:`igsed_core.methods.base.Method`)."""
+        """Tell for every clip when its classes sound (see :class:`igsed_core.attribution.base.Method`)."""
         model, encoder = mel.folded(classifier), classifier.encoder
         features = mel.feature_map(model, mel.log_mel(model, waveforms)).detach().requires_grad_()
         found = []

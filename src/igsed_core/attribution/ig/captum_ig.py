@@ -8,7 +8,7 @@ import torch
 from captum.attr import IntegratedGradients
 from torch import Tensor
 
-from igsed_core.attribution.base import Attribution, score_function
+from igsed_core.attribution.ig.base import Attribution, score_function
 from igsed_core.models.classifier import Classifier
 
 

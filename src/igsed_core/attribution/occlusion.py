@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from igsed_core.attribution import mel
+from igsed_core.attribution.base import Importance
+from igsed_core.attribution.replacement import replacement
 from igsed_core.base.errors import IgsedError
-from igsed_core.methods import mel
-from igsed_core.methods.base import Importance
-from igsed_core.methods.replacement import replacement
 from igsed_core.metrics import frames
 from igsed_core.models.classifier import Classifier
 
@@ -24,7 +24,7 @@ class Occlusion:
     Parameters
     ----------
     replace
-        ``silence``, ``background`` or ``mean``; see :func:`igsed_core.methods.replacement.replacement`.
+        ``silence``, ``background`` or ``mean``; see :func:`igsed_core.attribution.replacement.replacement`.
     window
         Length of a window in seconds, a multiple of ``step``.
     step
@@ -48,7 +48,7 @@ class Occlusion:
         self.seed = seed
 
     def __call__(self, classifier: Classifier, waveforms: Tensor, classes: Sequence[Sequence[int]]) -> list[Importance]:
-        """Tell for every clip when its classes sound (see :class:`igsed_core.methods.base.Method`)."""
+        """Tell for every clip when its classes sound (see :class:`igsed_core.attribution.base.Method`)."""
         model = mel.folded(classifier)
         frontend = model.encoder.frontend
         n_steps = frames.n_frames(waveforms.shape[1] / frontend.sample_rate, self.step)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from igsed_core.methods import mel
-from igsed_core.methods.base import Importance
+from igsed_core.attribution import mel
+from igsed_core.attribution.base import Importance
 from igsed_core.models.classifier import Classifier
 
 
@@ -21,7 +21,7 @@ class ClassActivationMap:
     """
 
     def __call__(self, classifier: Classifier, waveforms: Tensor, classes: Sequence[Sequence[int]]) -> list[Importance]:
-        """Tell for every clip when its classes sound (see :class:`igsed_core.methods.base.Method`)."""
+        """Tell for every clip when its classes sound (see :class:`igsed_core.attribution.base.Method`)."""
         model = mel.folded(classifier)
         with torch.no_grad():
             features = mel.feature_map(model, mel.log_mel(model, waveforms)).mean(dim=2)  # (n_clips, channels, time)

@@ -2,7 +2,7 @@
 
 Zennit imports torchvision for its canonizers of torchvision's models, which this project does not use; so it is
 installed without its dependencies, and a stand-in for that one module is enough. Every module takes zennit from here:
-``from igsed_core._zennit import composites``.
+``from igsed_core.attribution._zennit import composites``.
 """
 
 from __future__ import annotations

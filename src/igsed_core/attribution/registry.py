@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from functools import partial
 
+from igsed_core.attribution.base import FAMILIES, READINGS, Entry, Importance, Method
+from igsed_core.attribution.cam import ClassActivationMap
+from igsed_core.attribution.deep_lift import DeepLift
+from igsed_core.attribution.expected_gradients import ExpectedGradients
+from igsed_core.attribution.grad_cam import GradCam
+from igsed_core.attribution.input_x_gradient import InputXGradient
+from igsed_core.attribution.integrated_gradients import IntegratedGradients
+from igsed_core.attribution.lrp import Lrp
+from igsed_core.attribution.occlusion import Occlusion
+from igsed_core.attribution.saliency import Saliency
+from igsed_core.attribution.shifted_cam import ShiftedCam
+from igsed_core.attribution.smoothgrad import SmoothGrad
+from igsed_core.attribution.surrogate import Surrogate
 from igsed_core.base.errors import IgsedError
-from igsed_core.methods.base import FAMILIES, READINGS, Entry, Importance, Method
-from igsed_core.methods.cam import ClassActivationMap
-from igsed_core.methods.deep_lift import DeepLift
-from igsed_core.methods.expected_gradients import ExpectedGradients
-from igsed_core.methods.grad_cam import GradCam
-from igsed_core.methods.input_x_gradient import InputXGradient
-from igsed_core.methods.integrated_gradients import IntegratedGradients
-from igsed_core.methods.lrp import Lrp
-from igsed_core.methods.occlusion import Occlusion
-from igsed_core.methods.saliency import Saliency
-from igsed_core.methods.shifted_cam import ShiftedCam
-from igsed_core.methods.smoothgrad import SmoothGrad
-from igsed_core.methods.surrogate import Surrogate
 
 # A line a method: name -> how it is made, what it is called, its family, how its sign is read.
 REGISTRY: dict[str, Entry] = {

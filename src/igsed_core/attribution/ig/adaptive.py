@@ -15,9 +15,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from igsed_core.attribution import rules
-from igsed_core.attribution.mel_path import Task, gradients
-from igsed_core.attribution.reduced import MelScore
+from igsed_core.attribution.ig import quadrature
+from igsed_core.attribution.ig.mel_path import Task, gradients
+from igsed_core.attribution.ig.reduced import MelScore
 
 FIRST = 12  # levels to begin with, ...
 FIRST_SHARE = 0.75  # ... but no more than this share of all, lest none is left to place
@@ -43,7 +43,7 @@ class _Map:
         """Take the values at one more level."""
         self.levels.append(level)
         self.scores.append(score)
-        self.slopes.append(2 * rules.NEPER * float((power * integrand).sum()))
+        self.slopes.append(2 * quadrature.NEPER * float((power * integrand).sum()))
         self.integrands.append(integrand)
 
     def steps(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -74,7 +74,7 @@ class _Map:
         borders = np.concatenate([[self.floor], (levels[1:] + levels[:-1]) / 2, [0.0]])
         total = torch.zeros_like(self.integrands[0])
         for position, width in zip(order, np.diff(borders), strict=True):
-            total += float(width * rules.NEPER) * self.integrands[position]
+            total += float(width * quadrature.NEPER) * self.integrands[position]
         return total
 
 
@@ -149,7 +149,7 @@ def _evaluate(model: MelScore, power: Tensor, wanted: list[tuple[list[_Map], flo
     for start in range(0, len(wanted), batch):
         points = wanted[start : start + batch]
         rows = power[[maps[0].clip for maps, _ in points]]  # (n, frames, mels)
-        gains = rules.gain(np.array([level for _, level in points]))
+        gains = quadrature.gain(np.array([level for _, level in points]))
         classes = [[one.output for one in maps] for maps, _ in points]
         for slot, scores, integrands in gradients(model, rows, classes, gains, gains**2):
             for (maps, level), mine, score, integrand in zip(points, rows, scores.tolist(), integrands, strict=True):

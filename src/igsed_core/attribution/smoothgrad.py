@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from igsed_core.methods import mel
-from igsed_core.methods.base import Importance
+from igsed_core.attribution import mel
+from igsed_core.attribution.base import Importance
 from igsed_core.models.classifier import Classifier
 
 
@@ -31,7 +31,7 @@ class SmoothGrad:
         self.seed = seed
 
     def __call__(self, classifier: Classifier, waveforms: Tensor, classes: Sequence[Sequence[int]]) -> list[Importance]:
-        """Tell for every clip when its classes sound (see :class:`igsed_core.methods.base.Method`)."""
+        """Tell for every clip when its classes sound (see :class:`igsed_core.attribution.base.Method`)."""
         model = mel.folded(classifier)
         clean = mel.log_mel(model, waveforms)  # (n_clips, frames, mels)
         spread = self.noise * (clean.amax(dim=(1, 2)) - clean.amin(dim=(1, 2)))[:, None, None]

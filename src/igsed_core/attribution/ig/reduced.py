@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from igsed_core.attribution.base import score_function
+from igsed_core.attribution.ig.base import score_function
 from igsed_core.base import devices
 from igsed_core.base.errors import IgsedError
 from igsed_core.models.classifier import Classifier

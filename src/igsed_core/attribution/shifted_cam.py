@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from igsed_core.attribution import mel
+from igsed_core.attribution.base import Importance
 from igsed_core.base.errors import IgsedError
-from igsed_core.methods import mel
-from igsed_core.methods.base import Importance
 from igsed_core.models.classifier import Classifier
 
 SHIFTS = 8  # of 0.32 s: a step of 40 ms, so that an evaluation frame of 100 ms sees at least two
@@ -33,7 +33,7 @@ class ShiftedCam:
         self.shifts = shifts
 
     def __call__(self, classifier: Classifier, waveforms: Tensor, classes: Sequence[Sequence[int]]) -> list[Importance]:
-        """Tell for every clip when its classes sound (see :class:`igsed_core.methods.base.Method`).
+        """Tell for every clip when its classes sound (see :class:`igsed_core.attribution.base.Method`).
 
         Raises
         ------

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from igsed_core.methods import mel
-from igsed_core.methods.base import Importance
+from igsed_core.attribution import mel
+from igsed_core.attribution.base import Importance
 from igsed_core.models.classifier import Classifier
 
 
@@ -26,7 +26,7 @@ class InputXGradient:
         self.of = of
 
     def __call__(self, classifier: Classifier, waveforms: Tensor, classes: Sequence[Sequence[int]]) -> list[Importance]:
-        """Tell for every clip when its classes sound (see :class:`igsed_core.methods.base.Method`)."""
+        """Tell for every clip when its classes sound (see :class:`igsed_core.attribution.base.Method`)."""
         model = mel.folded(classifier)
         inputs, found = mel.input_gradients(model, waveforms, classes, self.of)
         change = inputs if self.of == "waveform" else inputs - mel.silence(model, inputs)

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from igsed_core.attribution.reduced import MelScore
+from igsed_core.attribution.ig.reduced import MelScore
 
 # Below the decibel path no class score changes by more than this share of its change in all...
 LEFT_OUT = 0.01

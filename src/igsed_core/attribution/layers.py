@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.fx.experimental.optimization import fuse
 
-from igsed_core._zennit import layer
+from igsed_core.attribution._zennit import layer
 from igsed_core.base.errors import IgsedError
 from igsed_core.models.classifier import Classifier
 from igsed_core.models.heads import ClipLevelHead, FramewiseHead

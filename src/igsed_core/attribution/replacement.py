@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from igsed_core.attribution.reduced import MelScore
+from igsed_core.attribution import mel
+from igsed_core.attribution.ig.reduced import MelScore
 from igsed_core.base.errors import IgsedError
-from igsed_core.methods import mel
 
 KINDS = ("silence", "background", "mean")
 QUIET = 0.1  # share of a clip's frames that count as its background

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from igsed_core.methods import mel
-from igsed_core.methods.base import Importance
-from igsed_core.methods.replacement import background
+from igsed_core.attribution import mel
+from igsed_core.attribution.base import Importance
+from igsed_core.attribution.replacement import background
 from igsed_core.models.classifier import Classifier
 
 
@@ -32,7 +32,7 @@ class ExpectedGradients:
         self.seed = seed
 
     def __call__(self, classifier: Classifier, waveforms: Tensor, classes: Sequence[Sequence[int]]) -> list[Importance]:
-        """Tell for every clip when its classes sound (see :class:`igsed_core.methods.base.Method`)."""
+        """Tell for every clip when its classes sound (see :class:`igsed_core.attribution.base.Method`)."""
         model = mel.folded(classifier)
         clean = mel.log_mel(model, waveforms)
         randoms = [torch.Generator().manual_seed(self.seed) for _ in clean]  # the same for every clip

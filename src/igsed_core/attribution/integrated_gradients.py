@@ -7,14 +7,14 @@ from typing import Any
 
 from torch import Tensor
 
-from igsed_core import attribution
-from igsed_core.methods import mel
-from igsed_core.methods.base import Importance
+from igsed_core.attribution import mel
+from igsed_core.attribution.base import Importance
+from igsed_core.attribution.ig import engines
 from igsed_core.models.classifier import Classifier
 
 
 class IntegratedGradients:
-    """Attribution of the samples by one of :data:`igsed_core.attribution.ENGINES`, averaged over 10 ms.
+    """Attribution of the samples by one of :data:`igsed_core.attribution.ig.engines.ENGINES`, averaged over 10 ms.
 
     Parameters
     ----------
@@ -25,10 +25,10 @@ class IntegratedGradients:
     """
 
     def __init__(self, engine: str = "captum", **options: Any) -> None:
-        self.engine = attribution.create(engine, **options)
+        self.engine = engines.create(engine, **options)
 
     def __call__(self, classifier: Classifier, waveforms: Tensor, classes: Sequence[Sequence[int]]) -> list[Importance]:
-        """Tell for every clip when its classes sound (see :class:`igsed_core.methods.base.Method`)."""
+        """Tell for every clip when its classes sound (see :class:`igsed_core.attribution.base.Method`)."""
         rate = classifier.encoder.frontend.sample_rate
         found = [self.engine(classifier, clip, wanted) for clip, wanted in zip(waveforms, classes, strict=True)]
         return [mel.of_samples(one.samples, rate) for one in found]

@@ -1,0 +1,1 @@
+"""Integrated Gradients: engines, quadrature rules, the path in decibels."""

@@ -1,0 +1,68 @@
+"""What an attribution engine takes and gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from igsed_core.models.classifier import Classifier
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """Attribution of one clip's class scores to its samples.
+
+    Attributes
+    ----------
+    samples
+        Signed attribution of each sample, ``[shape=(n_classes, n_samples)]``.
+    score, baseline_score
+        The class score of the clip and of silence, ``[shape=(n_classes,)]``.
+    n_points
+        Points on the path that were evaluated.
+    points
+        The same for each class, where that can differ, ``[shape=(n_classes,)]``.
+    frames
+        Signed attribution of each frame of the front end, ``[shape=(n_classes, n_frames)]``; sums to the
+        same as ``samples``.
+    time_frequency
+        Signed attribution of each mel bin, ``[shape=(n_classes, n_frames, n_mels)]``; sums over bins to
+        ``frames``.
+    """
+
+    samples: Tensor
+    score: Tensor
+    baseline_score: Tensor
+    n_points: int
+    points: Tensor | None = None
+    frames: Tensor | None = None
+    time_frequency: Tensor | None = None
+
+    @property
+    def completeness_error(self) -> Tensor:
+        """Relative completeness error, ``|sum(samples) - (F(x) - F(0))| / |F(x) - F(0)|``, a class.
+
+        Integrated Gradients is complete: its attributions sum to the change of the score along the path
+        :cite:`sundararajan2017axiomatic`; what is missing is the error of the quadrature.
+        """
+        change = self.score - self.baseline_score
+        return (self.samples.sum(dim=1) - change).abs() / change.abs().clamp_min(1e-12)
+
+
+class Engine(Protocol):
+    """Integrated Gradients from silence to the clip, for several classes of one clip."""
+
+    def __call__(self, classifier: Classifier, waveform: Tensor, classes: Sequence[int]) -> Attribution:
+        """Attribute the scores of ``classes`` to the samples of ``waveform`` ``(n_samples,)``."""
+        ...
+
+
+def score_function(classifier: Classifier, target: str) -> Callable[[Tensor], Tensor]:
+    """Return ``(batch, samples) -> (batch, n_classes)`` scores: logits, or probabilities."""
+    if target == "probability":
+        return lambda waveform: torch.sigmoid(classifier(waveform))
+    return classifier
