@@ -17,11 +17,11 @@ from igsed_core import notebook
 run = notebook.begin("baselines", globals())
 
 # %%
-from igsed_core import baselines as scores
 from igsed_core import figures
 from igsed_core.base import files
 from igsed_core.config import DataSynthesis
 from igsed_core.data import soundscapes
+from igsed_core.detection import baselines as scores
 from igsed_core.models import classification, features, heads
 
 data = soundscapes.load(run.input("data_synthesis"))

@@ -24,12 +24,14 @@ run = notebook.begin("threshold_sensitivity", globals())
 # %% tags=["hide-input"]
 import pandas as pd
 
-from igsed_core import evaluation, figures, further_metrics, results, tables, thresholds
+from igsed_core import figures, results, tables
 from igsed_core.attribution import maps
 from igsed_core.base import files
-from igsed_core.baselines import ScoresOverTime
 from igsed_core.config import DataSynthesis
 from igsed_core.data import soundscapes
+from igsed_core.detection import evaluation, further_metrics
+from igsed_core.detection.baselines import ScoresOverTime
+from igsed_core.detection.thresholds import registry as thresholds
 from igsed_core.models import classification
 
 data = soundscapes.load(run.input("data_synthesis"))

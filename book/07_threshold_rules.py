@@ -15,9 +15,11 @@ from igsed_core import notebook
 run = notebook.begin("threshold_rules", globals())
 
 # %% tags=["hide-input"]
-from igsed_core import evaluation, figures, instance_groups, results, tables, threshold_rules, thresholds
+from igsed_core import figures, results, tables
 from igsed_core.base import files
 from igsed_core.config import ThresholdSensitivity
+from igsed_core.detection import evaluation, groups, tuning
+from igsed_core.detection.thresholds import registry as thresholds
 from igsed_core.main_job import MainJob
 from igsed_core.models import classification
 
@@ -53,11 +55,11 @@ tables.show(tables.rule_overview(thresholds.RULES))
 titles = {name: rule.title for name, rule in thresholds.RULES.items()}
 tuned = [name for name, rule in thresholds.RULES.items() if not rule.label_free]
 grid = thresholds.percentile_grid(shared.percentile_min, shared.percentile_max, shared.percentile_step)
-evaluated = threshold_rules.evaluate(instances, frame_length=shared.frame_length, grids={"percentile": grid})
-best = threshold_rules.best_label_free(evaluated)
+evaluated = tuning.evaluate(instances, frame_length=shared.frame_length, grids={"percentile": grid})
+best = tuning.best_label_free(evaluated)
 identity = {"experiment": run.params.experiment, "seed": run.params.seed}
 bootstrapped = {"replicates": shared.replicates, "seed": run.params.seed}
-rules = results.label(threshold_rules.table(evaluated, **bootstrapped), **identity)
+rules = results.label(tuning.table(evaluated, **bootstrapped), **identity)
 files.write_table(run.dir / "rules.csv", rules)
 figures.rules_by_method(rules, titles, tuned=tuned, best=best)
 
@@ -74,7 +76,7 @@ tables.show(
 # its scores hold nothing to bring out.
 
 # %%
-gains = results.label(threshold_rules.gains(evaluated, **bootstrapped), **identity)
+gains = results.label(tuning.gains(evaluated, **bootstrapped), **identity)
 files.write_table(run.dir / "rules_gain.csv", gains)
 tables.show(tables.by_rule(gains, titles), caption="Gain in IoU over the percentile of the clip, test split")
 
@@ -84,10 +86,8 @@ tables.show(tables.by_rule(gains, titles), caption="Gain in IoU over the percent
 
 # %%
 lengths = {rule.name: rule for rule in map(thresholds.smoothed, (0.1, 0.3, 0.5, 0.7, 0.9, 1.3))}
-by_length = threshold_rules.evaluate(
-    instances, lengths.values(), methods=threshold_rules.LEARNED, frame_length=shared.frame_length
-)
-smoothing = results.label(threshold_rules.table(by_length, **bootstrapped), **identity)
+by_length = tuning.evaluate(instances, lengths.values(), methods=tuning.LEARNED, frame_length=shared.frame_length)
+smoothing = results.label(tuning.table(by_length, **bootstrapped), **identity)
 files.write_table(run.dir / "rules_smoothing.csv", smoothing)
 tables.show(
     tables.by_rule(smoothing, {name: rule.title for name, rule in lengths.items()}, first="Smoothed over"),
@@ -103,9 +103,7 @@ tables.show(
 # %%
 clip = classification.example_clip(main.predictions)
 one = instances["test"].first_of(clip)
-masks = threshold_rules.on_instance(
-    evaluated, instances["test"], clip, ("ig", "fw_ws"), frame_length=shared.frame_length
-)
+masks = tuning.on_instance(evaluated, instances["test"], clip, ("ig", "fw_ws"), frame_length=shared.frame_length)
 figures.rules_on_clip(
     one.truth,
     {method: one.scores[method] for method in masks},
@@ -127,23 +125,21 @@ figures.rules_on_clip(
 #   sets one level a clip can pass this; rules that smooth or know time can.
 
 # %%
-ordered = {split: threshold_rules.perfectly_ordered(d, seed=run.params.seed) for split, d in instances.items()}
-at_best = threshold_rules.evaluate(
-    ordered, methods=threshold_rules.LEARNED, frame_length=shared.frame_length, grids={"percentile": grid}
-)
-peeking = threshold_rules.best_of_clip(instances, evaluation.METHODS)
-perfect = results.label(threshold_rules.table(at_best, **bootstrapped), **identity)
-limit = results.label(threshold_rules.table(peeking, **bootstrapped), **identity)
+ordered = {split: tuning.perfectly_ordered(d, seed=run.params.seed) for split, d in instances.items()}
+at_best = tuning.evaluate(ordered, methods=tuning.LEARNED, frame_length=shared.frame_length, grids={"percentile": grid})
+peeking = tuning.best_of_clip(instances, evaluation.METHODS)
+perfect = results.label(tuning.table(at_best, **bootstrapped), **identity)
+limit = results.label(tuning.table(peeking, **bootstrapped), **identity)
 files.write_table(run.dir / "rules_perfect_order.csv", perfect)
 files.write_table(run.dir / "rules_best_level.csv", limit)
 tables.show(
-    tables.ceilings(rules, perfect, titles, threshold_rules.LEARNED),
+    tables.ceilings(rules, perfect, titles, tuning.LEARNED),
     caption="IoU of each rule: as it is, and with the method's values in perfect order (test split)",
 )
 
 # %%
 tables.show(
-    tables.by_rule(limit, {threshold_rules.BEST_OF_CLIP: "Best level of each clip"}),
+    tables.by_rule(limit, {tuning.BEST_OF_CLIP: "Best level of each clip"}),
     caption="The most that one level a clip could reach (test split)",
 )
 
@@ -156,11 +152,11 @@ tables.show(
 
 # %%
 at_iou = evaluated.under(tuple(thresholds.RULES), metrics=("iou",))
-by_time = instance_groups.by_active_time(instances, frame_length=shared.frame_length)
-by_duration = instance_groups.table_by(at_iou, {instance_groups.ACTIVE_TIME: by_time}, **bootstrapped)
-by_polyphony = instance_groups.table_by(
+by_time = groups.by_active_time(instances, frame_length=shared.frame_length)
+by_duration = groups.table_by(at_iou, {groups.ACTIVE_TIME: by_time}, **bootstrapped)
+by_polyphony = groups.table_by(
     at_iou,
-    {by: instance_groups.of_clips(instances, data.clips, by) for by in instance_groups.OF_CLIP},
+    {by: groups.of_clips(instances, data.clips, by) for by in groups.OF_CLIP},
     **bootstrapped,
 )
 files.write_table(run.dir / "rules_by_duration.csv", results.label(by_duration, **identity))
@@ -172,8 +168,8 @@ figures.rules_by_group(
         "events in the clip": by_polyphony[by_polyphony["by"] == "events"],
     },
     titles,
-    (threshold_rules.PAPER, "share_of_maximum", best),
-    threshold_rules.LEARNED,
+    (tuning.PAPER, "share_of_maximum", best),
+    tuning.LEARNED,
 )
 
 # %% [markdown]
@@ -183,14 +179,12 @@ figures.rules_by_group(
 # rule. The length, in brackets, is tuned on validation; the rule's own parameter stays.
 
 # %%
-chosen = (threshold_rules.PAPER, "share_of_maximum", best)
-processed = threshold_rules.postprocessed(
-    instances, evaluated, chosen, methods=threshold_rules.LEARNED, frame_length=shared.frame_length
-)
-after = results.label(threshold_rules.table(processed, **bootstrapped), **identity)
+chosen = (tuning.PAPER, "share_of_maximum", best)
+processed = tuning.postprocessed(instances, evaluated, chosen, methods=tuning.LEARNED, frame_length=shared.frame_length)
+after = results.label(tuning.table(processed, **bootstrapped), **identity)
 files.write_table(run.dir / "rules_postprocessing.csv", after)
 tables.show(
-    tables.postprocessing(rules, after, {rule: titles[rule] for rule in chosen}, threshold_rules.LEARNED),
+    tables.postprocessing(rules, after, {rule: titles[rule] for rule in chosen}, tuning.LEARNED),
     caption="IoU on the test split with post-processing",
 )
 

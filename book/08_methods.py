@@ -19,9 +19,10 @@ from igsed_core import notebook
 run = notebook.begin("methods", globals())
 
 # %% tags=["hide-input"]
-from igsed_core import figures, method_study, results, tables, threshold_rules
+from igsed_core import figures, method_study, results, tables
 from igsed_core.base import files
 from igsed_core.config import IntegratedGradients, ThresholdSensitivity
+from igsed_core.detection import tuning
 from igsed_core.main_job import MainJob
 
 main = MainJob(run)
@@ -97,7 +98,7 @@ figures.methods_on_clip(
 judged = method_study.evaluate(instances, frame_length=evaluated.frame_length)
 options = {"replicates": evaluated.replicates, "seed": run.params.seed}
 identity = {"experiment": run.params.experiment, "seed": run.params.seed}
-summary = results.label(threshold_rules.table(judged, **options), **identity)
+summary = results.label(tuning.table(judged, **options), **identity)
 files.write_table(run.dir / "methods.csv", summary)
 cost = results.label(method_study.cost(references["test"], explained["test"], attributions, **options), **identity)
 files.write_table(run.dir / "methods_cost.csv", cost)

@@ -22,11 +22,12 @@ from igsed_core import notebook
 run = notebook.begin("faithfulness", globals())
 
 # %% tags=["hide-input"]
-from igsed_core import evaluation, figures, results, tables
+from igsed_core import figures, results, tables
 from igsed_core.attribution import registry as methods
 from igsed_core.attribution import replacement
 from igsed_core.base import files
 from igsed_core.config import DataSynthesis, IntegratedGradients, ThresholdSensitivity, Training
+from igsed_core.detection import evaluation
 from igsed_core.faithfulness import clip, curves, improvement, sanity, study
 from igsed_core.main_job import MainJob
 

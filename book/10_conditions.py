@@ -23,12 +23,13 @@ run = notebook.begin("conditions", globals())
 # %% tags=["hide-input"]
 import dataclasses
 
-from igsed_core import baselines, figures, localiser, results, tables
+from igsed_core import figures, results, tables
 from igsed_core.base import devices, files, paths
 from igsed_core.conditions import plans, report, study
 from igsed_core.config import Baselines, DataSynthesis, IntegratedGradients, ThresholdSensitivity, Training
 from igsed_core.data.soundbank.registry import prepare
 from igsed_core.data.soundscapes import SoundscapeSpec
+from igsed_core.detection import absence_hmm, baselines
 from igsed_core.main_job import MainJob
 from igsed_core.models import features
 from igsed_core.models.encoders import registry as encoders
@@ -141,7 +142,7 @@ instances["conditions"] = main.evaluate(
 # The localiser of {doc}`11_localiser` is fitted to the training clips and their clip labels, and then left alone, as the heads are.
 
 # %%
-models = localiser.fit_classes(
+models = absence_hmm.fit_classes(
     main.heads["clip_level"],
     main.features["train"],
     features.targets(main.features["train"], main.data.events, main.data.classes),

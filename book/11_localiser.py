@@ -21,11 +21,12 @@ run = notebook.begin("localiser", globals())
 # %% tags=["hide-input"]
 import pandas as pd
 
-from igsed_core import baselines, figures, localiser, localiser_scores, localiser_study, results, tables
+from igsed_core import figures, localiser_study, results, tables
 from igsed_core.attribution import concentration, maps
 from igsed_core.attribution.ig import engines
 from igsed_core.base import files
 from igsed_core.config import IntegratedGradients, ThresholdSensitivity
+from igsed_core.detection import absence_hmm, baselines, localiser_scores
 from igsed_core.main_job import MainJob
 from igsed_core.metrics import summaries
 from igsed_core.models import classification, features
@@ -116,7 +117,7 @@ concentrated = summaries.summarise(
             "ig": test.scores["ig"],
             "fw_ws": test.scores["fw_ws"],
             "cam": test.scores["cam"],
-            "localiser": localiser.probability(log_odds),
+            "localiser": absence_hmm.probability(log_odds),
         },
         test.truth,
     ),

@@ -13,13 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from igsed_core import audit, figures, paper, tables, thresholds
+from igsed_core import audit, figures, paper, tables
 from igsed_core.attribution import maps
 from igsed_core.audit import averages, chance, energy, excluded, fig3, overlap, placement, sign, target, window
 from igsed_core.audit.again import rank_correlation
-from igsed_core.baselines import ScoresOverTime
 from igsed_core.config import DataSynthesis, ThresholdSensitivity
 from igsed_core.data import audio, soundscapes
+from igsed_core.detection.baselines import ScoresOverTime
+from igsed_core.detection.thresholds import registry as thresholds
 from igsed_core.metrics import localisation
 from igsed_core.models import heads
 from igsed_core.models.encoders import registry as encoders

@@ -10,9 +10,9 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
-from igsed_core import baselines
-from igsed_core.baselines import ScoresOverTime
 from igsed_core.data import audio
+from igsed_core.detection import baselines
+from igsed_core.detection.baselines import ScoresOverTime
 from igsed_core.models import heads
 from igsed_core.models.features import FeatureFrames
 from tiny_classifier import CLASSES

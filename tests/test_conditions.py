@@ -12,7 +12,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
-from igsed_core import evaluation, figures, tables, threshold_rules, thresholds
+from igsed_core import figures, tables
 from igsed_core.attribution import maps
 from igsed_core.base import files
 from igsed_core.base.errors import IgsedError
@@ -21,6 +21,8 @@ from igsed_core.data import audio, recordings
 from igsed_core.data.soundbank import registry as soundbank
 from igsed_core.data.soundbank.base import SoundBank
 from igsed_core.data.soundscape_plan import SoundscapeSpec, draw
+from igsed_core.detection import evaluation, tuning
+from igsed_core.detection.thresholds import registry as thresholds
 from igsed_core.metrics import localisation, summaries
 from igsed_core.models import heads
 from igsed_core.models.encoders import registry as encoders
@@ -318,7 +320,7 @@ def test_rules_are_chosen_on_validation(studied: dict[str, Any]) -> None:
         rules = {one.rule for one in found.series["conditions"] if (one.method, one.metric) == (method, "iou")}
         (free,) = rules - {"percentile"}
         assert thresholds.get(free).label_free
-        others = threshold_rules.evaluate(
+        others = tuning.evaluate(
             {"validation": studied["data"]["validation"]},
             [name for name, rule in thresholds.RULES.items() if rule.label_free],
             methods=[method],

@@ -18,7 +18,7 @@ from igsed_core.attribution.ig import quadrature
 from igsed_core.attribution.ig.decibel import MelPathIntegratedGradients
 from igsed_core.base import devices
 from igsed_core.data import audio, soundscapes
-from igsed_core.evaluation import Instances
+from igsed_core.detection.evaluation import Instances
 from igsed_core.models import heads
 from igsed_core.models.encoders import registry as encoders
 

@@ -16,12 +16,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 from torch import Tensor, nn
 
-from igsed_core import thresholds
 from igsed_core.attribution import maps
 from igsed_core.base import files
 from igsed_core.base.errors import IgsedError
 from igsed_core.data import audio
-from igsed_core.evaluation import Instances
+from igsed_core.detection.evaluation import Instances
+from igsed_core.detection.thresholds import registry as thresholds
 from igsed_core.faithfulness import clip, curves, improvement, occlusion, sanity, study
 from igsed_core.metrics import localisation
 from igsed_core.models import heads

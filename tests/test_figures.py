@@ -14,7 +14,7 @@ from PIL import Image
 
 import result_tables
 from igsed_core import figures, paper
-from igsed_core.baselines import ScoresOverTime
+from igsed_core.detection.baselines import ScoresOverTime
 from igsed_core.engine_example import Readings
 from igsed_core.figures import sounds, style
 

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from igsed_core import evaluation, further_metrics
-from igsed_core.evaluation import Instances
+from igsed_core.detection import evaluation, further_metrics
+from igsed_core.detection.evaluation import Instances
 from igsed_core.metrics import summaries
 
 EVENTS = pd.DataFrame(

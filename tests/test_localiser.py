@@ -13,14 +13,15 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
-from igsed_core import baselines, figures, localiser, localiser_scores, localiser_study, tables
+from igsed_core import figures, localiser_study, tables
 from igsed_core.attribution import concentration, maps
 from igsed_core.attribution import registry as methods
 from igsed_core.attribution.shifted_cam import ShiftedCam
 from igsed_core.base.errors import IgsedError
 from igsed_core.data import audio
-from igsed_core.evaluation import Instances
-from igsed_core.localiser import Mixture
+from igsed_core.detection import absence_hmm, baselines, localiser_scores
+from igsed_core.detection.absence_hmm import Mixture
+from igsed_core.detection.evaluation import Instances
 from igsed_core.models import heads
 from igsed_core.models.features import FeatureFrames, Targets
 from methods_classifier import CLASSES, RATE, classifier, clips
@@ -149,7 +150,7 @@ def training() -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
 
 
 def test_planted_states_are_found(training: tuple[NDArray[np.float64], NDArray[np.bool_]]) -> None:
-    model = localiser.fit(*training, components=1)
+    model = absence_hmm.fit(*training, components=1)
     assert model.absent.means[0] == pytest.approx(0, abs=0.1)
     assert model.present.means[0] == pytest.approx(3, abs=0.2)
     assert model.absent.stds[0] == pytest.approx(1, abs=0.1)
@@ -162,7 +163,7 @@ def test_planted_states_are_found(training: tuple[NDArray[np.float64], NDArray[n
 def test_time_helps_to_decide(training: tuple[NDArray[np.float64], NDArray[np.bool_]]) -> None:
     logits, states = sequences(200, 30, seed=2)
     right = {
-        markov: ((localiser.fit(*training, markov=markov).log_odds(logits) > 0) == states).mean()
+        markov: ((absence_hmm.fit(*training, markov=markov).log_odds(logits) > 0) == states).mean()
         for markov in (True, False)
     }
     assert right[True] > right[False] + 0.02
@@ -170,18 +171,18 @@ def test_time_helps_to_decide(training: tuple[NDArray[np.float64], NDArray[np.bo
 
 
 def test_without_time_the_odds_are_bayes_rule(training: tuple[NDArray[np.float64], NDArray[np.bool_]]) -> None:
-    model = localiser.fit(*training, markov=False)
+    model = absence_hmm.fit(*training, markov=False)
     logits = np.array([[-1.0, 1.0, 2.5, 4.0]])
     prior = np.log(model.initial[1] / model.initial[0])
     assert_allclose(model.log_odds(logits), model.evidence(logits) + prior, rtol=1e-6)
-    assert_allclose(localiser.probability(prior), model.initial[1])
+    assert_allclose(absence_hmm.probability(prior), model.initial[1])
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.floats(0.1, 5.0), min_size=4, max_size=4), st.lists(st.floats(-5, 5), min_size=4, max_size=4))
 def test_more_evidence_never_speaks_against(stds: list[float], means: list[float]) -> None:
     half = np.array([0.5, 0.5])
-    model = localiser.SoundModel(
+    model = absence_hmm.SoundModel(
         *(Mixture(half, np.array(means[i : i + 2]), np.array(stds[i : i + 2])) for i in (0, 2)),
         *(half, np.full((2, 2), 0.5)),
         limits=(-20.0, 20.0),
@@ -203,7 +204,7 @@ def test_a_mixture_is_a_density_that_its_fit_improves() -> None:
 
 
 def test_strands_are_decoded_apart(training: tuple[NDArray[np.float64], NDArray[np.bool_]]) -> None:
-    model = localiser.fit(*training)
+    model = absence_hmm.fit(*training)
     logits = sequences(1, 31, seed=4)[0][0]
     assert_allclose(model.log_odds_interleaved(logits, 1), model.log_odds(logits[None])[0])
     found = model.log_odds_interleaved(logits, 2)
@@ -222,11 +223,11 @@ def labelled(present: list[list[float]]) -> tuple[FeatureFrames, Targets]:
 def test_classes_without_an_example_or_a_counterexample_have_no_model() -> None:
     """Frame-level targets are not read: here there are none."""
     head = heads.create("clip_level", 5, CLASSES, seed=0)
-    models = localiser.fit_classes(head, *labelled([[1, 0, 1], [0, 0, 1], [1, 0, 1], [0, 0, 1]]))
+    models = absence_hmm.fit_classes(head, *labelled([[1, 0, 1], [0, 0, 1], [1, 0, 1], [0, 0, 1]]))
     assert list(models) == ["Bell"]
     assert np.isfinite(models["Bell"].log_odds(np.zeros((1, 9)))).all()
     with pytest.raises(IgsedError, match="cannot be localised from clip labels"):
-        localiser.fit(np.zeros((3, 9)), np.ones(3, dtype=bool))
+        absence_hmm.fit(np.zeros((3, 9)), np.ones(3, dtype=bool))
 
 
 # --- the study
@@ -286,7 +287,7 @@ def test_every_step_is_measured_shown_and_compared(tmp_path: Path) -> None:
 
 
 def test_durations_by_hand(training: tuple[NDArray[np.float64], NDArray[np.bool_]]) -> None:
-    model = localiser.fit(*training)
+    model = absence_hmm.fit(*training)
     truth = np.array([[1, 1, 0, 0, 1, 1, 1, 1], [0, 0, 0, 0, 0, 0, 0, 0]], dtype=bool)
     index = pd.DataFrame({"split": "test", "clip": ["a", "b"], "label": ["Bell", "Hum"]})
     found = localiser_study.durations(
@@ -303,7 +304,7 @@ def test_without_any_model_there_is_nothing_to_show(tmp_path: Path) -> None:
     """So few training clips that each class is in all of them or in none."""
     features, targets = labelled([[1, 0, 1], [1, 0, 1]])
     head = heads.create("clip_level", 5, CLASSES, seed=0)
-    assert localiser.fit_classes(head, features, targets) == {}
+    assert absence_hmm.fit_classes(head, features, targets) == {}
     table = localiser_study.absence(head, features, targets, {})
     figures.save(figures.absence(table, "Hum"), tmp_path / "absence.png")
     index = pd.DataFrame({"split": "test", "clip": ["a"], "label": ["Bell"]})
@@ -319,7 +320,7 @@ def test_figures_show_what_they_are_given(
 ) -> None:
     features, targets = labelled([[1, 0, 1], [0, 1, 0], [1, 0, 1], [0, 1, 0]])
     head = heads.create("clip_level", 5, CLASSES, seed=0)
-    models = localiser.fit_classes(head, features, targets)
+    models = absence_hmm.fit_classes(head, features, targets)
     table = localiser_study.absence(head, features, targets, models)
     assert set(table["class"]) == set(CLASSES)
     for label in ("Hum", "Kettle"):

@@ -11,12 +11,13 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
-from igsed_core import figures, method_study, tables, threshold_rules
+from igsed_core import figures, method_study, tables
 from igsed_core.attribution import maps
 from igsed_core.attribution import registry as methods
 from igsed_core.base.errors import IgsedError
 from igsed_core.data import audio
-from igsed_core.evaluation import Instances
+from igsed_core.detection import tuning
+from igsed_core.detection.evaluation import Instances
 from igsed_core.figures import style
 from igsed_core.metrics import summaries
 from igsed_core.models import heads
@@ -75,7 +76,7 @@ def judged(data, explained):
 
 @pytest.fixture(scope="module")
 def summary(judged) -> pd.DataFrame:
-    return threshold_rules.table(judged, **OPTIONS)
+    return tuning.table(judged, **OPTIONS)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from igsed_core import thresholds
+from igsed_core.detection.thresholds import registry as thresholds
 from igsed_core.metrics import localisation
 
 pairs = st.integers(1, 30).flatmap(

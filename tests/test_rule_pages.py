@@ -8,8 +8,10 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_rgb
 
-from igsed_core import figures, instance_groups, tables, thresholds
-from igsed_core.evaluation import Instances
+from igsed_core import figures, tables
+from igsed_core.detection import groups
+from igsed_core.detection.evaluation import Instances
+from igsed_core.detection.thresholds import registry as thresholds
 from igsed_core.figures import style
 
 TITLES = {name: rule.title for name, rule in thresholds.RULES.items()}
@@ -103,11 +105,11 @@ def test_post_processing_stands_beside_the_rule() -> None:
 
 def test_groups_by_active_time() -> None:
     """At 100 ms: 1 s belongs to the group that starts there."""
-    groups = instance_groups.by_active_time({"test": instances([9, 10, 19, 20, 39, 40, 60])}, frame_length=0.1)
+    groups = groups.by_active_time({"test": instances([9, 10, 19, 20, 39, 40, 60])}, frame_length=0.1)
     assert groups["test"] == ["0-1 s", "1-2 s", "1-2 s", "2-4 s", "2-4 s", "4 s and more", "4 s and more"]
 
 
 @pytest.mark.parametrize(("by", "wanted"), [("polyphony", ["2", "1"]), ("events", ["3", "1"])])
 def test_groups_by_what_else_sounds(by: str, wanted: list[str]) -> None:
     clips = pd.DataFrame({"clip": ["c1", "other", "c0"], "n_events": [1, 2, 3], "polyphony": [1, 1, 2]})
-    assert instance_groups.of_clips({"test": instances([5, 6])}, clips, by)["test"] == wanted
+    assert groups.of_clips({"test": instances([5, 6])}, clips, by)["test"] == wanted

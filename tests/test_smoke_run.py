@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from igsed_core import config, stages, thresholds
+from igsed_core import config, stages
+from igsed_core.detection.thresholds import registry as thresholds
 from igsed_core.metrics import summaries
 
 ROOT = Path(__file__).resolve().parents[1]

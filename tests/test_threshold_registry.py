@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
-from igsed_core import thresholds
 from igsed_core.base.errors import IgsedError
-from igsed_core.thresholds import RULES, levels, markov, partitions, postprocessing, transforms
+from igsed_core.detection.thresholds import levels, markov, partitions, postprocessing, transforms
+from igsed_core.detection.thresholds import registry as thresholds
+from igsed_core.detection.thresholds.registry import RULES
 
 seeds = st.integers(0, 2**31)
 few_scores = st.lists(st.integers(0, 8).map(float), min_size=2, max_size=9)

@@ -9,11 +9,12 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from igsed_core import instance_groups, threshold_rules, thresholds
 from igsed_core.base.errors import IgsedError
-from igsed_core.evaluation import Instances
+from igsed_core.detection import tuning
+from igsed_core.detection.evaluation import Instances
+from igsed_core.detection.thresholds import levels
+from igsed_core.detection.thresholds import registry as thresholds
 from igsed_core.metrics import localisation, summaries
-from igsed_core.thresholds import levels
 
 METHODS = ("ig", "fw_ws", "fw_ss")
 FRAMES = 40
@@ -38,11 +39,11 @@ def data() -> dict[str, Instances]:
 
 
 @pytest.fixture(scope="module")
-def evaluated(data: dict[str, Instances]) -> threshold_rules.Evaluated:
-    return threshold_rules.evaluate(data)
+def evaluated(data: dict[str, Instances]) -> tuning.Evaluated:
+    return tuning.evaluate(data)
 
 
-def test_every_rule_of_every_method_on_every_split(evaluated: threshold_rules.Evaluated) -> None:
+def test_every_rule_of_every_method_on_every_split(evaluated: tuning.Evaluated) -> None:
     wanted = {(m, r, metric) for m in METHODS for r in thresholds.RULES for metric in ("iou", "f1")}
     wanted -= {("ig", r, metric) for r in ("logit_otsu", "logit_hmm") for metric in ("iou", "f1")}
     for split in ("validation", "test"):
@@ -51,9 +52,7 @@ def test_every_rule_of_every_method_on_every_split(evaluated: threshold_rules.Ev
         assert set(keys) == wanted
 
 
-def test_a_parameter_is_the_best_on_validation(
-    data: dict[str, Instances], evaluated: threshold_rules.Evaluated
-) -> None:
+def test_a_parameter_is_the_best_on_validation(data: dict[str, Instances], evaluated: tuning.Evaluated) -> None:
     validation = data["validation"]
     for metric, of in (("iou", localisation.iou), ("f1", localisation.f1)):
         means = [
@@ -65,46 +64,44 @@ def test_a_parameter_is_the_best_on_validation(
         assert evaluated.one("test", "ig", "share_of_maximum", metric).threshold == one.threshold
 
 
-def test_the_test_split_plays_no_part_in_the_choice(
-    data: dict[str, Instances], evaluated: threshold_rules.Evaluated
-) -> None:
+def test_the_test_split_plays_no_part_in_the_choice(data: dict[str, Instances], evaluated: tuning.Evaluated) -> None:
     other = {"validation": data["validation"], "test": instances(7, "test")}
-    again = threshold_rules.evaluate(other, ("percentile", "share_of_maximum", "fixed", "global_percentile"))
+    again = tuning.evaluate(other, ("percentile", "share_of_maximum", "fixed", "global_percentile"))
     for one in again.series["test"]:
         assert one.threshold == evaluated.one("test", one.method, one.rule, one.metric).threshold
 
 
 def test_label_free_rules_need_no_validation(data: dict[str, Instances]) -> None:
-    alone = threshold_rules.evaluate({"test": data["test"]}, ("otsu", "hmm"))
+    alone = tuning.evaluate({"test": data["test"]}, ("otsu", "hmm"))
     assert all(np.isnan(one.threshold) for one in alone.series["test"])
     with pytest.raises(IgsedError, match="'fixed' is tuned on the validation split, which is missing"):
-        threshold_rules.evaluate({"test": data["test"]}, ("fixed",))
+        tuning.evaluate({"test": data["test"]}, ("fixed",))
     with pytest.raises(IgsedError, match="chosen on the validation split, which was not evaluated"):
-        threshold_rules.best_label_free(alone)
+        tuning.best_label_free(alone)
 
 
 def test_a_grid_may_be_given(data: dict[str, Instances]) -> None:
-    made = threshold_rules.evaluate(data, ("percentile",), grids={"percentile": np.array([37.0])})
+    made = tuning.evaluate(data, ("percentile",), grids={"percentile": np.array([37.0])})
     assert {one.threshold for one in made.series["test"]} == {37.0}
 
 
-def test_the_best_label_free_rule_is_chosen_on_validation(evaluated: threshold_rules.Evaluated) -> None:
+def test_the_best_label_free_rule_is_chosen_on_validation(evaluated: tuning.Evaluated) -> None:
     means = {
         name: np.mean([evaluated.mean("validation", method, name) for method in METHODS])
         for name, rule in thresholds.RULES.items()
         if rule.label_free and rule.acts_on != thresholds.LOGIT
     }
-    best = threshold_rules.best_label_free(evaluated)
+    best = tuning.best_label_free(evaluated)
     assert means[best] == max(means.values())
     # Rules on logits are eligible where every method has one.
-    of_two = threshold_rules.best_label_free(evaluated.under(("logit_otsu",)), methods=("fw_ws", "fw_ss"))
+    of_two = tuning.best_label_free(evaluated.under(("logit_otsu",)), methods=("fw_ws", "fw_ss"))
     assert of_two == "logit_otsu"
     with pytest.raises(IgsedError, match="no label-free rule was evaluated for all of ig"):
-        threshold_rules.best_label_free(evaluated.under(("percentile",)), methods=("ig",))
+        tuning.best_label_free(evaluated.under(("percentile",)), methods=("ig",))
 
 
 def test_values_in_perfect_order(data: dict[str, Instances]) -> None:
-    ordered = threshold_rules.perfectly_ordered(data["test"], seed=1)
+    ordered = tuning.perfectly_ordered(data["test"], seed=1)
     for method, scores in ordered.scores.items():
         assert_array_equal(np.sort(scores), np.sort(data["test"].scores[method]))
         active = np.where(ordered.truth, scores, np.inf).min(axis=1)
@@ -113,7 +110,7 @@ def test_values_in_perfect_order(data: dict[str, Instances]) -> None:
 
 def test_the_ceiling_of_a_percentile_is_its_formula(data: dict[str, Instances]) -> None:
     """A perfect ranking keeps ``k`` frames where ``a`` are active: IoU is the smaller over the larger."""
-    ordered = threshold_rules.perfectly_ordered(data["test"], seed=1)
+    ordered = tuning.perfectly_ordered(data["test"], seed=1)
     scores, active = ordered.scores["ig"], ordered.truth.sum(axis=1)
     for tau in (20.0, 55.0, 90.0):
         mask = thresholds.percentile(scores, tau)
@@ -122,52 +119,52 @@ def test_the_ceiling_of_a_percentile_is_its_formula(data: dict[str, Instances]) 
 
 
 def test_no_rule_of_one_level_a_clip_passes_the_best_of_the_clip(
-    data: dict[str, Instances], evaluated: threshold_rules.Evaluated
+    data: dict[str, Instances], evaluated: tuning.Evaluated
 ) -> None:
-    ceiling = threshold_rules.best_of_clip(data, METHODS)
+    ceiling = tuning.best_of_clip(data, METHODS)
     of_one_level = [n for n in thresholds.RULES if "smooth" not in n and "hmm" not in n]
     for method in METHODS:
         for metric in ("iou", "f1"):
-            best = ceiling.one("test", method, threshold_rules.BEST_OF_CLIP, metric).values
+            best = ceiling.one("test", method, tuning.BEST_OF_CLIP, metric).values
             for rule in of_one_level:
                 if (method, rule) != ("ig", "logit_otsu"):
                     assert (evaluated.one("test", method, rule, metric).values <= best + 1e-12).all()
-    ordered = {split: threshold_rules.perfectly_ordered(one, seed=0) for split, one in data.items()}
-    perfect = threshold_rules.best_of_clip(ordered, ("oracle",))
-    assert_allclose(perfect.one("test", "oracle", threshold_rules.BEST_OF_CLIP).values, 1.0)
+    ordered = {split: tuning.perfectly_ordered(one, seed=0) for split, one in data.items()}
+    perfect = tuning.best_of_clip(ordered, ("oracle",))
+    assert_allclose(perfect.one("test", "oracle", tuning.BEST_OF_CLIP).values, 1.0)
 
 
 def test_post_processing_is_tuned_and_can_only_help_on_validation(
-    data: dict[str, Instances], evaluated: threshold_rules.Evaluated
+    data: dict[str, Instances], evaluated: tuning.Evaluated
 ) -> None:
-    made = threshold_rules.postprocessed(data, evaluated, ("otsu", "percentile"), methods=("ig",), frame_length=0.1)
+    made = tuning.postprocessed(data, evaluated, ("otsu", "percentile"), methods=("ig",), frame_length=0.1)
     for rule in ("otsu", "percentile"):
-        for process in threshold_rules.POSTPROCESSING:
+        for process in tuning.POSTPROCESSING:
             for metric in ("iou", "f1"):
                 after = made.one("validation", "ig", f"{rule}+{process}", metric)
                 assert after.values.mean() >= evaluated.mean("validation", "ig", rule, metric) - 1e-12
-                assert after.threshold in threshold_rules.DURATIONS
+                assert after.threshold in tuning.DURATIONS
                 assert made.one("test", "ig", f"{rule}+{process}", metric).threshold == after.threshold
 
 
-def test_tables(evaluated: threshold_rules.Evaluated) -> None:
+def test_tables(evaluated: tuning.Evaluated) -> None:
     chosen = evaluated.under(("percentile", "otsu"), metrics=("iou",))
-    table = threshold_rules.table(chosen, replicates=50, seed=0)
+    table = tuning.table(chosen, replicates=50, seed=0)
     assert list(table.columns) == summaries.COLUMNS
     assert len(table) == 2 * 3 * 2 * 2  # splits, methods, rules, averages
     row = cell(table, split="test", method="ig", rule="otsu", average="instance")
     assert row["value"] == pytest.approx(evaluated.mean("test", "ig", "otsu"))
-    gains = threshold_rules.gains(chosen, replicates=50, seed=0)
+    gains = tuning.gains(chosen, replicates=50, seed=0)
     assert set(gains["rule"]) == {"otsu"}
     gain = cell(gains, split="test", method="ig", average="instance")
     assert gain["value"] == pytest.approx(row["value"] - evaluated.mean("test", "ig", "percentile"))
     assert gain["ci_low"] <= gain["value"] <= gain["ci_high"]
 
 
-def test_groups_part_the_instances(evaluated: threshold_rules.Evaluated) -> None:
+def test_groups_part_the_instances(evaluated: tuning.Evaluated) -> None:
     chosen = evaluated.under(("otsu",), methods=("ig",), metrics=("iou",))
     groups = {split: ["short"] * 5 + ["long"] * 7 for split in chosen.index}
-    table = instance_groups.table_by(chosen, {"length": groups}, replicates=50, seed=0)
+    table = groups.table_by(chosen, {"length": groups}, replicates=50, seed=0)
     assert list(table.columns) == ["by", "group", *summaries.COLUMNS]
     rows = table[(table["split"] == "test") & (table["average"] == "instance")].set_index("group")
     assert rows["n"].to_dict() == {"short": 5, "long": 7}
@@ -176,7 +173,7 @@ def test_groups_part_the_instances(evaluated: threshold_rules.Evaluated) -> None
     assert rows.loc["long", "value"] == pytest.approx(values[5:].mean())
 
 
-def test_what_was_not_evaluated(evaluated: threshold_rules.Evaluated) -> None:
+def test_what_was_not_evaluated(evaluated: tuning.Evaluated) -> None:
     with pytest.raises(IgsedError, match="'ig' was not evaluated under rule 'logit_hmm' with metric 'iou'"):
         evaluated.one("test", "ig", "logit_hmm")
 

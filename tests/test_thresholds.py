@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from igsed_core import thresholds
 from igsed_core.base.errors import IgsedError
+from igsed_core.detection.thresholds import registry as thresholds
 
 scores_with_ties = st.lists(st.integers(-5, 5).map(float), min_size=1, max_size=30)
 taus = st.floats(0, 100)

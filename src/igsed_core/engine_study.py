@@ -15,7 +15,6 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from igsed_core import thresholds
 from igsed_core.attribution.ig.base import Attribution, Engine
 from igsed_core.attribution.ig.captum_ig import CaptumIntegratedGradients
 from igsed_core.attribution.ig.decibel import TARGETS, MelPathIntegratedGradients
@@ -23,7 +22,8 @@ from igsed_core.attribution.ig.reduced import PRECISIONS
 from igsed_core.attribution.maps import STEP, Explainer, Maps, seconds_a_point
 from igsed_core.base import devices, files, progress
 from igsed_core.base.parallel import n_processes, parallel_map
-from igsed_core.evaluation import Instances
+from igsed_core.detection.evaluation import Instances
+from igsed_core.detection.thresholds import registry as thresholds
 from igsed_core.metrics import frames, localisation
 from igsed_core.models.classifier import Classifier
 

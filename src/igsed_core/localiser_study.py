@@ -10,10 +10,10 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from igsed_core import threshold_rules
-from igsed_core.evaluation import Instances
-from igsed_core.localiser import SoundModel, fit_classes
-from igsed_core.localiser_scores import Steps, frame_logits
+from igsed_core.detection import tuning
+from igsed_core.detection.absence_hmm import SoundModel, fit_classes
+from igsed_core.detection.evaluation import Instances
+from igsed_core.detection.localiser_scores import Steps, frame_logits
 from igsed_core.metrics import localisation, summaries
 from igsed_core.metrics.summaries import Series
 from igsed_core.models.features import FeatureFrames, Targets
@@ -42,7 +42,7 @@ def localise(models: Mapping[str, SoundModel], cam: Steps, labels: Sequence[str]
     Parameters
     ----------
     models
-        Class -> model, from :func:`igsed_core.localiser.fit_classes`.
+        Class -> model, from :func:`igsed_core.detection.absence_hmm.fit_classes`.
     cam
         Logits of the instances.
     labels
@@ -103,7 +103,7 @@ def decode(
     test
         The instances.
     shifted
-        From :func:`igsed_core.localiser_scores.shifted_cam`, with as many ``shifts``.
+        From :func:`igsed_core.detection.localiser_scores.shifted_cam`, with as many ``shifts``.
     components
         Normal densities a state.
     frame_length
@@ -144,8 +144,8 @@ def series(
     test = data["test"]
     methods = ("ig", "fw_ws", "fw_ss", "cam")
     options = {"frame_length": frame_length, "probabilities": methods[1:]}
-    made = threshold_rules.evaluate(data, TUNED, methods=methods, **options).series["test"]  # type: ignore[arg-type]
-    made += threshold_rules.evaluate(data, OF_THE_CLIP, methods=("cam",), **options).series["test"]  # type: ignore[arg-type]
+    made = tuning.evaluate(data, TUNED, methods=methods, **options).series["test"]  # type: ignore[arg-type]
+    made += tuning.evaluate(data, OF_THE_CLIP, methods=("cam",), **options).series["test"]  # type: ignore[arg-type]
     for method, rule in dict.fromkeys((one.method, one.rule) for one in made):
         pointing = localisation.pointing_game(test.scores[method], test.truth)
         made.append(Series(method, rule, "pointing_game", pointing))

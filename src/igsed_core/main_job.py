@@ -9,14 +9,14 @@ from typing import Any
 
 import pandas as pd
 
-from igsed_core import evaluation
 from igsed_core.attribution import maps
 from igsed_core.base import devices, files
-from igsed_core.baselines import ScoresOverTime
 from igsed_core.config import DataSynthesis, IntegratedGradients, ThresholdSensitivity, Training
 from igsed_core.data import soundscapes
 from igsed_core.data.soundscapes import SoundscapeSet
-from igsed_core.evaluation import Instances
+from igsed_core.detection import evaluation
+from igsed_core.detection.baselines import ScoresOverTime
+from igsed_core.detection.evaluation import Instances
 from igsed_core.models import classification, features, heads
 from igsed_core.models.features import FeatureFrames
 from igsed_core.models.heads import Head
@@ -110,7 +110,7 @@ class MainJob:
         Parameters
         ----------
         predictions, events, attributions, scores, split
-            As for :func:`igsed_core.evaluation.instances`.
+            As for :func:`igsed_core.detection.evaluation.instances`.
 
         Raises
         ------

@@ -14,17 +14,18 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from igsed_core import threshold_rules, thresholds
 from igsed_core.attribution.maps import Explainer, Maps
 from igsed_core.attribution.registry import READINGS, REGISTRY, Importance, Method, create, entry
 from igsed_core.base import files, progress
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.parallel import n_processes, parallel_map
-from igsed_core.evaluation import ORACLE, Instances
+from igsed_core.detection import tuning
+from igsed_core.detection.evaluation import ORACLE, Instances
+from igsed_core.detection.thresholds import registry as thresholds
+from igsed_core.detection.tuning import Evaluated
 from igsed_core.metrics import frames, localisation, ranking, summaries
 from igsed_core.metrics.summaries import Series
 from igsed_core.models.classifier import Classifier
-from igsed_core.threshold_rules import Evaluated
 
 ALL = "all"
 PERCENTILE, SHARE = "percentile", "share_of_maximum"
@@ -251,8 +252,8 @@ def evaluate(data: Mapping[str, Instances], *, frame_length: float) -> Evaluated
     """
     free = [name for name, rule in thresholds.RULES.items() if rule.label_free]
     names = [name for name in data["validation"].scores if name != ORACLE]
-    under = threshold_rules.evaluate(data, (PERCENTILE, SHARE, *free), methods=names, frame_length=frame_length)
-    best = {name: threshold_rules.best_label_free(under, methods=(name,)) for name in names}
+    under = tuning.evaluate(data, (PERCENTILE, SHARE, *free), methods=names, frame_length=frame_length)
+    best = {name: tuning.best_label_free(under, methods=(name,)) for name in names}
     series = {
         split: [one for one in of if one.rule in (PERCENTILE, SHARE, best[one.method])]
         for split, of in under.series.items()
@@ -288,9 +289,7 @@ def readings(
             split: replace(instances, scores={name: one.values[reading] for name, one in explained[split].items()})
             for split, instances in data.items()
         }
-        under = threshold_rules.evaluate(
-            mine, (PERCENTILE,), methods=list(explained["test"]), frame_length=frame_length
-        )
+        under = tuning.evaluate(mine, (PERCENTILE,), methods=list(explained["test"]), frame_length=frame_length)
         test = mine["test"]
         series = list(under.series["test"])
         for name, scores in test.scores.items():

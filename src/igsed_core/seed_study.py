@@ -9,20 +9,21 @@ from pathlib import Path
 
 import pandas as pd
 
-from igsed_core import baselines, config, evaluation
+from igsed_core import config
 from igsed_core.attribution import maps
 from igsed_core.attribution.ig import engines
 from igsed_core.base import devices, files, paths
-from igsed_core.baselines import ScoresOverTime
 from igsed_core.data import soundscapes
 from igsed_core.data.soundbank import registry as soundbank
 from igsed_core.data.soundscapes import SoundscapeSet
+from igsed_core.detection import baselines, evaluation
+from igsed_core.detection.baselines import ScoresOverTime
+from igsed_core.detection.thresholds.registry import percentile_grid
 from igsed_core.metrics import summaries
 from igsed_core.models import classification, features, heads, training
 from igsed_core.models.encoders import registry as encoders
 from igsed_core.models.features import FeatureFrames
 from igsed_core.models.heads import Head
-from igsed_core.thresholds import percentile_grid
 
 MAIN, TRAINING, DATA, BOTH = "main", "training", "data", "both"
 # In the column `varied`, with what another seed draws anew.

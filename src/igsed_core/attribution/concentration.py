@@ -16,7 +16,7 @@ from torch import Tensor
 
 from igsed_core.attribution.ig import engines
 from igsed_core.attribution.maps import Explainer
-from igsed_core.baselines import ScoresOverTime
+from igsed_core.detection.baselines import ScoresOverTime
 from igsed_core.metrics.summaries import Series
 from igsed_core.models.classifier import Classifier
 from igsed_core.models.features import FeatureFrames

@@ -11,10 +11,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from igsed_core import thresholds
 from igsed_core.attribution import maps
 from igsed_core.attribution.maps import Explainer
 from igsed_core.audit.material import AT_IG, Material, instances_of, measured
+from igsed_core.detection.thresholds import registry as thresholds
 from igsed_core.metrics import localisation
 from igsed_core.metrics.summaries import Series
 from igsed_core.models import classification

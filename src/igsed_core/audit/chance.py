@@ -9,9 +9,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from igsed_core import paper, thresholds
+from igsed_core import paper
 from igsed_core.audit.material import AT_IG, DEFAULT, DEFAULT_PERCENTILE, TUNED, Material, both, measured
-from igsed_core.evaluation import METHODS
+from igsed_core.detection.evaluation import METHODS
+from igsed_core.detection.thresholds import registry as thresholds
 from igsed_core.metrics import localisation
 from igsed_core.metrics.summaries import Series
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from igsed_core import paper
 from igsed_core.audit.material import AT_IG, DEFAULT, DEFAULT_PERCENTILE, TUNED, Material, both, measured, tune
 from igsed_core.data import soundscapes
-from igsed_core.evaluation import Instances
+from igsed_core.detection.evaluation import Instances
 from igsed_core.metrics.summaries import ALL, INSTANCE
 
 SILENCE = 1e-12

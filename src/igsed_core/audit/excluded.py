@@ -14,7 +14,7 @@ import pandas as pd
 from igsed_core import paper
 from igsed_core.audit import averages
 from igsed_core.audit.material import SCORED, Material, measured
-from igsed_core.evaluation import METHODS
+from igsed_core.detection.evaluation import METHODS
 from igsed_core.metrics import frames
 from igsed_core.metrics.summaries import Series
 

@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from igsed_core import paper, thresholds
+from igsed_core import paper
 from igsed_core.audit.material import Material
+from igsed_core.detection.thresholds import registry as thresholds
 from igsed_core.metrics import localisation
 from igsed_core.metrics.summaries import INSTANCE, Series
 

@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from igsed_core import evaluation, thresholds
 from igsed_core.attribution.maps import Maps
-from igsed_core.baselines import ScoresOverTime
 from igsed_core.config import DataSynthesis, ThresholdSensitivity
 from igsed_core.data.soundscapes import SoundscapeSet
-from igsed_core.evaluation import Instances
+from igsed_core.detection import evaluation
+from igsed_core.detection.baselines import ScoresOverTime
+from igsed_core.detection.evaluation import Instances
+from igsed_core.detection.thresholds import registry as thresholds
 from igsed_core.metrics import frames, localisation, summaries
 from igsed_core.metrics.summaries import Series
 
@@ -123,7 +124,7 @@ def instances_of(
     settings: ThresholdSensitivity,
     seed: int,
 ) -> Instances:
-    """Return :func:`igsed_core.evaluation.instances` with the settings of the evaluation stage."""
+    """Return :func:`igsed_core.detection.evaluation.instances` with the settings of the evaluation stage."""
     return evaluation.instances(
         predictions,
         data.events,

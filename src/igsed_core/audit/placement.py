@@ -13,11 +13,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from igsed_core import thresholds
 from igsed_core.audit import overlap
 from igsed_core.audit.energy import apart_from_paper
 from igsed_core.audit.material import Material
 from igsed_core.config import DataSynthesis
+from igsed_core.detection.thresholds import registry as thresholds
 from igsed_core.metrics import localisation
 
 FINE = 10  # steps of an evaluation frame

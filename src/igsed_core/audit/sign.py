@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from igsed_core.attribution.maps import STEP, Maps
 from igsed_core.audit.again import rank_correlation
 from igsed_core.audit.material import TUNED, Material, measured, tune
-from igsed_core.evaluation import Instances
+from igsed_core.detection.evaluation import Instances
 from igsed_core.metrics import frames
 from igsed_core.metrics.summaries import Series
 

@@ -11,13 +11,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from igsed_core import localiser_study, threshold_rules, thresholds
+from igsed_core import localiser_study
 from igsed_core.conditions.study import CLASSIFIER, LOCALISER, Clips
-from igsed_core.evaluation import ORACLE, Instances
+from igsed_core.detection import tuning
+from igsed_core.detection.evaluation import ORACLE, Instances
+from igsed_core.detection.thresholds import registry as thresholds
+from igsed_core.detection.tuning import Evaluated
 from igsed_core.metrics import localisation, ranking, summaries
 from igsed_core.metrics.summaries import Series
 from igsed_core.models import classification
-from igsed_core.threshold_rules import Evaluated
 
 RUN, DURATION = "run", "duration"
 PERCENTILE, NO_RULE = "percentile", "none"
@@ -44,12 +46,12 @@ def evaluate(data: Mapping[str, Instances], *, frame_length: float) -> Evaluated
     names = [name for name in data["validation"].scores if name not in (ORACLE, LOCALISER)]
     how = {"frame_length": frame_length}
     free = [name for name, rule in thresholds.RULES.items() if rule.label_free]
-    tried = threshold_rules.evaluate({"validation": data["validation"]}, free, methods=names, **how)  # type: ignore[arg-type]
-    best = {name: threshold_rules.best_label_free(tried, methods=(name,)) for name in names}
-    parts = [threshold_rules.evaluate(data, (PERCENTILE,), methods=names, **how)]  # type: ignore[arg-type]
+    tried = tuning.evaluate({"validation": data["validation"]}, free, methods=names, **how)  # type: ignore[arg-type]
+    best = {name: tuning.best_label_free(tried, methods=(name,)) for name in names}
+    parts = [tuning.evaluate(data, (PERCENTILE,), methods=names, **how)]  # type: ignore[arg-type]
     for rule in dict.fromkeys(best.values()):
         mine = [name for name in names if best[name] == rule]
-        parts.append(threshold_rules.evaluate(data, (rule,), methods=mine, **how))  # type: ignore[arg-type]
+        parts.append(tuning.evaluate(data, (rule,), methods=mine, **how))  # type: ignore[arg-type]
     series = {split: [one for part in parts for one in part.series[split]] for split in data}
     for split, instances in data.items():
         for name, scores in instances.scores.items():
@@ -64,7 +66,7 @@ def evaluate(data: Mapping[str, Instances], *, frame_length: float) -> Evaluated
                 mask = scores > 0
                 series[split] += [
                     Series(name, localiser_study.ABSENCE_HMM, metric, of(mask, instances.truth), 0.0)
-                    for metric, of in threshold_rules.METRICS.items()
+                    for metric, of in tuning.METRICS.items()
                 ]
     return Evaluated({split: instances.index for split, instances in data.items()}, series)
 

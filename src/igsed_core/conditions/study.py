@@ -9,16 +9,17 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from igsed_core import baselines, localiser_scores, localiser_study
+from igsed_core import localiser_study
 from igsed_core.attribution import maps
 from igsed_core.attribution.maps import Explainer
 from igsed_core.attribution.shifted_cam import SHIFTS
-from igsed_core.baselines import ScoresOverTime
 from igsed_core.conditions import plans
 from igsed_core.data import recordings, soundscapes
 from igsed_core.data.soundbank.base import SoundBank
-from igsed_core.evaluation import Instances
-from igsed_core.localiser import SoundModel
+from igsed_core.detection import baselines, localiser_scores
+from igsed_core.detection.absence_hmm import SoundModel
+from igsed_core.detection.baselines import ScoresOverTime
+from igsed_core.detection.evaluation import Instances
 from igsed_core.models import classification, features
 from igsed_core.models.encoders.base import Encoder
 from igsed_core.models.features import FeatureFrames
@@ -182,7 +183,7 @@ def localised(
     Parameters
     ----------
     models
-        Class -> model of its frame logits, fitted to training clips (:func:`igsed_core.localiser.fit_classes`).
+        Class -> model of its frame logits, fitted to training clips (:func:`igsed_core.detection.absence_hmm.fit_classes`).
     explainer
         Encoder, head and device; the engine is not used.
     root

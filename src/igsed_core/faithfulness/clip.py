@@ -19,7 +19,7 @@ from igsed_core.attribution.ig.reduced import MelScore
 from igsed_core.attribution.maps import Explainer
 from igsed_core.base import files
 from igsed_core.data import soundscapes
-from igsed_core.evaluation import Instances
+from igsed_core.detection.evaluation import Instances
 from igsed_core.faithfulness import curves, improvement, occlusion, sanity
 from igsed_core.metrics import frames
 from igsed_core.models.classifier import Classifier

@@ -13,9 +13,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from torch import Tensor
 
-from igsed_core import thresholds
 from igsed_core.attribution.ig.reduced import MelScore
 from igsed_core.attribution.replacement import replacement
+from igsed_core.detection.thresholds import registry as thresholds
 from igsed_core.faithfulness import occlusion
 from igsed_core.metrics.summaries import INSTANCE, Series, summarise
 

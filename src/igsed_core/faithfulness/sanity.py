@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from igsed_core import thresholds
+from igsed_core.detection.thresholds import registry as thresholds
 from igsed_core.metrics import localisation
 from igsed_core.metrics.summaries import Series, summarise
 from igsed_core.models.classifier import Classifier

@@ -15,7 +15,7 @@ from igsed_core.attribution.maps import Explainer, Maps
 from igsed_core.base import files
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.parallel import parallel_map
-from igsed_core.evaluation import Instances
+from igsed_core.detection.evaluation import Instances
 from igsed_core.faithfulness.clip import Detected, Explained, Job, Settings, loaded, study_clip
 from igsed_core.metrics import frames
 

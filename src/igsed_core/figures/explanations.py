@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from igsed_core.baselines import ScoresOverTime
+from igsed_core.detection.baselines import ScoresOverTime
 from igsed_core.figures import style
 from igsed_core.figures.sounds import draw_waveform
 from igsed_core.figures.style import drawing

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import pandas as pd
 
 from igsed_core import paper
+from igsed_core.detection.further_metrics import RAW, SHARE
 from igsed_core.figures.style import METHODS, METRICS, class_name, name
-from igsed_core.further_metrics import RAW, SHARE
 from igsed_core.metrics.summaries import ALL
 from igsed_core.tables.cells import NONE, OURS, PAPER, Cells, by_key, frame, number, with_interval
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from igsed_core.thresholds.partitions import two_means
+from igsed_core.detection.thresholds.partitions import two_means
 
 _FLOOR = 1e-3  # least variance of a state, as a share of the clip's: a state must not close in on one frame
 _LEAST_LOG = 600.0  # a state is never less likely than by this, in natural logarithms, in one frame

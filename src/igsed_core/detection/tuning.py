@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from igsed_core import thresholds
 from igsed_core.base.errors import IgsedError
-from igsed_core.evaluation import Instances
+from igsed_core.detection.evaluation import Instances
+from igsed_core.detection.thresholds import postprocessing
+from igsed_core.detection.thresholds import registry as thresholds
 from igsed_core.metrics import localisation, summaries
 from igsed_core.metrics.summaries import Series
-from igsed_core.thresholds import postprocessing
 
 METRICS = {"iou": localisation.iou, "f1": localisation.f1}
 LEARNED = ("ig", "fw_ws", "fw_ss")
@@ -82,7 +82,7 @@ def evaluate(
     data
         Split -> instances; a rule with a parameter needs ``validation``.
     rules
-        Names from :data:`igsed_core.thresholds.RULES`, or rules that are not in it.
+        Names from :data:`igsed_core.detection.thresholds.registry.RULES`, or rules that are not in it.
     methods
         Whose scores; by default all in ``data`` but the oracle.
     probabilities

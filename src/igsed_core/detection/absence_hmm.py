@@ -16,9 +16,9 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from igsed_core.base.errors import IgsedError
+from igsed_core.detection.thresholds.markov import forward_backward
 from igsed_core.models.features import FeatureFrames, Targets
 from igsed_core.models.heads import Head
-from igsed_core.thresholds.markov import forward_backward
 
 COMPONENTS = 2  # normal densities a state: background and other sounds; the sound's core and its flanks
 STEPS = 20  # of expectation maximisation

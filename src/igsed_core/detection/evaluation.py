@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from igsed_core import thresholds
 from igsed_core.attribution.maps import STEP, Maps
-from igsed_core.baselines import ScoresOverTime
+from igsed_core.detection.baselines import ScoresOverTime
+from igsed_core.detection.thresholds import registry as thresholds
 from igsed_core.metrics import frames, localisation, summaries
 from igsed_core.metrics.summaries import Series
 from igsed_core.models import classification

@@ -7,9 +7,9 @@ to a case worked out by hand.
 from __future__ import annotations
 
 from igsed_core.base.errors import IgsedError
-from igsed_core.thresholds import levels, markov, partitions, transforms
-from igsed_core.thresholds.base import CLASS, CLIP, LOG, LOGIT, SCORES, SPLIT, Rule
-from igsed_core.thresholds.levels import percentile, percentile_grid
+from igsed_core.detection.thresholds import levels, markov, partitions, transforms
+from igsed_core.detection.thresholds.base import CLASS, CLIP, LOG, LOGIT, SCORES, SPLIT, Rule
+from igsed_core.detection.thresholds.levels import percentile, percentile_grid
 
 SMOOTHING = 0.5  # s, over which the smoothed rules average; the page on rules shows what other lengths give
 

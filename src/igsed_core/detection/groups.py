@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from igsed_core.evaluation import Instances
+from igsed_core.detection.evaluation import Instances
+from igsed_core.detection.tuning import Evaluated
 from igsed_core.metrics import summaries
-from igsed_core.threshold_rules import Evaluated
 
 ACTIVE_TIME = "active_time"
 EDGES = (1.0, 2.0, 4.0)  # s

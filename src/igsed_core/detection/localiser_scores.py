@@ -13,12 +13,12 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from igsed_core import baselines
 from igsed_core.attribution.maps import Explainer
 from igsed_core.attribution.shifted_cam import ShiftedCam
 from igsed_core.base import files
 from igsed_core.base.parallel import parallel_map
-from igsed_core.baselines import ScoresOverTime
+from igsed_core.detection import baselines
+from igsed_core.detection.baselines import ScoresOverTime
 from igsed_core.metrics import frames
 from igsed_core.models.classifier import Classifier
 from igsed_core.models.features import FeatureFrames

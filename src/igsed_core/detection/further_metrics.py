@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from igsed_core import evaluation, thresholds
-from igsed_core.evaluation import Instances
+from igsed_core.detection import evaluation
+from igsed_core.detection.evaluation import Instances
+from igsed_core.detection.thresholds import registry as thresholds
 from igsed_core.metrics import bootstrap, event_based, localisation, psds, ranking, summaries
 from igsed_core.metrics.summaries import Series
 

@@ -1,0 +1,1 @@
+"""Scores over time -> frames -> masks -> metrics: instances, baselines, thresholds, the localiser."""

@@ -1,0 +1,1 @@
+"""Threshold rules: scores over time -> masks."""
