@@ -42,10 +42,11 @@ run = notebook.begin("data_synthesis", globals())
 # `soundbank` to the path of a folder to use recordings.
 
 # %%
-from igsed_core import figures, players, tables
+from igsed_core import figures, tables
 from igsed_core.base import paths
 from igsed_core.data.soundbank.registry import prepare
 from igsed_core.data.soundscapes import SoundscapeSpec, generate, read_clips
+from igsed_core.show import players
 
 bank = prepare(
     run.params.soundbank,

@@ -35,13 +35,14 @@ from igsed_core import notebook
 run = notebook.begin("integrated_gradients", globals())
 
 # %%
-from igsed_core import figures, players, tables
+from igsed_core import figures, tables
 from igsed_core.attribution import maps
 from igsed_core.attribution.ig import engines
 from igsed_core.base import devices, files
 from igsed_core.config import DataSynthesis, Training
 from igsed_core.data import soundscapes
 from igsed_core.models import classification
+from igsed_core.show import players
 
 data = soundscapes.load(run.input("data_synthesis"))
 predictions = files.read_table(run.input("training") / "predictions.csv")

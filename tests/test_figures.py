@@ -16,7 +16,7 @@ import result_tables
 from igsed_core import figures, paper
 from igsed_core.detection.baselines import ScoresOverTime
 from igsed_core.engine_example import Readings
-from igsed_core.figures import sounds, style
+from igsed_core.show import sounds, style
 
 RATE = 32_000
 EVENTS = pd.DataFrame({"label": ["Cat", "Speech"], "onset": [0.5, 1.0], "offset": [1.5, 1.75]})

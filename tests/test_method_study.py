@@ -18,10 +18,10 @@ from igsed_core.base.errors import IgsedError
 from igsed_core.data import audio
 from igsed_core.detection import tuning
 from igsed_core.detection.evaluation import Instances
-from igsed_core.figures import style
 from igsed_core.metrics import summaries
 from igsed_core.models import heads
 from igsed_core.models.encoders import registry as encoders
+from igsed_core.show import style
 
 RATE = 32_000
 CLASSES = ("Bell", "Hum")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from igsed_core.players import player
+from igsed_core.show.players import player
 
 
 def decoded(element):

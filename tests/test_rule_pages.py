@@ -12,7 +12,7 @@ from igsed_core import figures, tables
 from igsed_core.detection import groups
 from igsed_core.detection.evaluation import Instances
 from igsed_core.detection.thresholds import registry as thresholds
-from igsed_core.figures import style
+from igsed_core.show import style
 
 TITLES = {name: rule.title for name, rule in thresholds.RULES.items()}
 METHODS = ("ig", "fw_ws", "fw_ss")

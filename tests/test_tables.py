@@ -8,7 +8,7 @@ import pytest
 
 import result_tables
 from igsed_core import paper, tables
-from igsed_core.tables import cells, display, prose
+from igsed_core.show import cells, display, prose
 
 NARROW = "\N{NO-BREAK SPACE}"
 MINUS = "\N{MINUS SIGN}"

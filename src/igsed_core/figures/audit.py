@@ -15,8 +15,8 @@ from igsed_core import paper
 from igsed_core.audit.energy import READINGS as ENERGY
 from igsed_core.audit.excluded import COUNTS
 from igsed_core.audit.sign import READINGS as SIGNS
-from igsed_core.figures import style
-from igsed_core.figures.style import drawing
+from igsed_core.show import style
+from igsed_core.show.style import drawing
 
 Found = Mapping[str, pd.DataFrame]
 _LEARNED = ("ig", "fw_ws", "fw_ss")

@@ -8,9 +8,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from igsed_core.figures import style
 from igsed_core.figures.faithfulness import look, title
-from igsed_core.figures.style import drawing
+from igsed_core.show import style
+from igsed_core.show.style import drawing
 
 # Panel -> its heading. IoU under a label-free rule: the one that the table holds beside the tuned ones.
 PANELS = {

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from igsed_core.attribution.maps import STEP
 from igsed_core.engine_example import Readings
-from igsed_core.figures import style
-from igsed_core.figures.style import drawing
+from igsed_core.show import style
+from igsed_core.show.style import drawing
 
 _RULES = {
     "gausslegendre": ("Gauss-Legendre, straight path", "#D55E00", "o"),

@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from igsed_core.figures import style
-from igsed_core.figures.style import drawing
+from igsed_core.show import style
+from igsed_core.show.style import drawing
 
 _LEVELS = {
     "original": "trained",

@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from igsed_core.attribution import registry as methods
-from igsed_core.figures import style
-from igsed_core.figures.style import drawing
+from igsed_core.show import style
+from igsed_core.show.style import drawing
 
 PERCENTILE, SHARE, FREE = "percentile", "share_of_maximum", "free"
 _RULES = {PERCENTILE: "percentile (paper)", SHARE: "share of the maximum", FREE: "best label-free rule"}

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from igsed_core import paper
-from igsed_core.figures import style
-from igsed_core.figures.style import drawing
+from igsed_core.show import style
+from igsed_core.show.style import drawing
 
 _LINES = {"iou": "-", "f1": (0, (5, 2))}
 _WEIGHTS = {"random": 1.3, "energy": 1.3, "oracle": 1.6}

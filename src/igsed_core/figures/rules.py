@@ -12,8 +12,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from igsed_core.figures import style
-from igsed_core.figures.style import drawing
+from igsed_core.show import style
+from igsed_core.show.style import drawing
 
 _RULE_LOOKS = (("#7F7F7F", "o"), ("#E69F00", "s"), ("#009E73", "D"), ("#CC79A7", "^"), ("#0072B2", "v"))
 

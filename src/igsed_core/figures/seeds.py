@@ -7,8 +7,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from igsed_core.figures import style
-from igsed_core.figures.style import drawing
+from igsed_core.show import style
+from igsed_core.show.style import drawing
 
 # kind of repetition -> marker, place above (-) or below the main job's value, words
 _KINDS = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from igsed_core.show.display import show
+from igsed_core.show.prose import glue_localiser, glue_results
 from igsed_core.tables.audit import (
     averages_table,
     bounds_table,
@@ -13,7 +15,6 @@ from igsed_core.tables.audit import (
     what_if_table,
 )
 from igsed_core.tables.conditions import conditions_table
-from igsed_core.tables.display import show
 from igsed_core.tables.engine import engines_table, rules_table, variants_table
 from igsed_core.tables.faithfulness import faithfulness_table, occlusion_table
 from igsed_core.tables.localiser import concentration_table, durations_table, gains_table, ladder_table
@@ -24,7 +25,6 @@ from igsed_core.tables.overview import (
     encoder_table,
     soundscapes_table,
 )
-from igsed_core.tables.prose import glue_localiser, glue_results
 from igsed_core.tables.results import (
     differences_table,
     further_table,

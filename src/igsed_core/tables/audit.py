@@ -9,8 +9,8 @@ import pandas as pd
 from igsed_core import paper
 from igsed_core.audit.energy import READINGS
 from igsed_core.audit.overlap import FILTERS, ONSETS
-from igsed_core.figures.style import METRICS, class_name, name
-from igsed_core.tables.cells import NONE, OURS, PAPER, Cells, by_key, frame, number, with_interval
+from igsed_core.show.cells import NONE, OURS, PAPER, Cells, by_key, frame, number, with_interval
+from igsed_core.show.style import METRICS, class_name, name
 from igsed_core.tables.verdicts.common import what_if
 from igsed_core.tables.verdicts.data import LENGTHS
 

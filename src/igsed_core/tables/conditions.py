@@ -6,7 +6,7 @@ import pandas as pd
 
 from igsed_core.figures.conditions import TUNED
 from igsed_core.figures.faithfulness import title
-from igsed_core.tables.cells import Cells, by_key, frame, number, with_interval
+from igsed_core.show.cells import Cells, by_key, frame, number, with_interval
 
 _CLASSIFIER = "clip_level"
 

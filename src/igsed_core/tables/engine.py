@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from igsed_core.tables.cells import NONE, number
+from igsed_core.show.cells import NONE, number
 
 _NAMES = {
     "reference": "reference: midpoints over decibels",

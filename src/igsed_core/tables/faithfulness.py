@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from igsed_core.figures.faithfulness import title
-from igsed_core.tables.cells import by_key, with_interval
+from igsed_core.show.cells import by_key, with_interval
 
 _METRICS = {
     "deletion": "Deletion (low)",

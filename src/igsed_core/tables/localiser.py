@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 
 from igsed_core.figures.localiser import LADDER
-from igsed_core.figures.style import METRICS, class_name, name
 from igsed_core.metrics.summaries import ALL
-from igsed_core.tables.cells import by_key, number, with_interval
+from igsed_core.show.cells import by_key, number, with_interval
+from igsed_core.show.style import METRICS, class_name, name
 
 _METRICS = ("iou", "f1", "pointing_game")
 _CONCENTRATED = {

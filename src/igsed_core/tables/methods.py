@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from igsed_core.detection.thresholds import registry as thresholds
-from igsed_core.figures.style import FAMILY_NAMES, METRICS, family, name
-from igsed_core.tables.cells import Cells, by_key, frame, with_interval
+from igsed_core.show.cells import Cells, by_key, frame, with_interval
+from igsed_core.show.style import FAMILY_NAMES, METRICS, family, name
 
 _TUNED = {"percentile": "percentile", "share_of_maximum": "share of maximum"}
 

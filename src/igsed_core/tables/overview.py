@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from igsed_core.data.soundscapes import SoundscapeSet
-from igsed_core.figures.style import class_name
-from igsed_core.tables.cells import NONE, PAPER, number
+from igsed_core.show.cells import NONE, PAPER, number
+from igsed_core.show.style import class_name
 
 # Clips of each split in the paper, and clips removed from each pool (section II-A).
 _PAPER_CLIPS = {"train": 823, "validation": 96, "test": 97}

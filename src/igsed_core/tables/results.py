@@ -8,9 +8,9 @@ import pandas as pd
 
 from igsed_core import paper
 from igsed_core.detection.further_metrics import RAW, SHARE
-from igsed_core.figures.style import METHODS, METRICS, class_name, name
 from igsed_core.metrics.summaries import ALL
-from igsed_core.tables.cells import NONE, OURS, PAPER, Cells, by_key, frame, number, with_interval
+from igsed_core.show.cells import NONE, OURS, PAPER, Cells, by_key, frame, number, with_interval
+from igsed_core.show.style import METHODS, METRICS, class_name, name
 
 _LEARNED = ("ig", "fw_ws", "fw_ss")
 _COMPARED = (*_LEARNED, "random", "energy")

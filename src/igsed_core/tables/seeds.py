@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from igsed_core.figures.style import METHODS, METRICS, name
 from igsed_core.seed_study import BOTH, DATA, MAIN, TRAINING
-from igsed_core.tables.cells import NONE, Cells, by_key, frame, number, with_interval
+from igsed_core.show.cells import NONE, Cells, by_key, frame, number, with_interval
+from igsed_core.show.style import METHODS, METRICS, name
 
 _TITLES = {TRAINING: "training seeds", DATA: "data seeds", BOTH: "all anew"}
 _METRICS = ("iou", "f1", "pointing_game")

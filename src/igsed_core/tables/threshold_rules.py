@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from igsed_core.detection.thresholds.registry import CLASS, CLIP, SPLIT, Rule
-from igsed_core.figures.style import METHODS, name
-from igsed_core.tables.cells import NONE, Cells, by_key, frame, number, with_interval
+from igsed_core.show.cells import NONE, Cells, by_key, frame, number, with_interval
+from igsed_core.show.style import METHODS, name
 
 _SCOPES = {CLIP: "its own clip", CLASS: "its class", SPLIT: "all clips"}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from igsed_core.audit.sign import PAPER, READINGS
-from igsed_core.tables.cells import number, with_interval
+from igsed_core.show.cells import number, with_interval
 from igsed_core.tables.verdicts.common import (
     PARTLY,
     YES,

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from igsed_core import paper
-from igsed_core.tables.cells import by_key, with_interval
+from igsed_core.show.cells import by_key, with_interval
 
 Found = Mapping[str, pd.DataFrame]  # from igsed_core.audit.examine
 Row = dict[str, Any]

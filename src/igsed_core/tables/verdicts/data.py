@@ -7,7 +7,7 @@ from typing import Any
 
 from igsed_core.audit.energy import READINGS
 from igsed_core.audit.overlap import BANK, FILTERS, ONSETS, PAPER
-from igsed_core.tables.cells import by_key, number
+from igsed_core.show.cells import by_key, number
 from igsed_core.tables.verdicts.common import NO, PARTLY, Answer, Found, listed, percent, published
 
 NEAR = 0.05  # a reading of energy comes close if no figure is farther than this from the paper's

@@ -5,9 +5,9 @@ from __future__ import annotations
 from igsed_core import paper
 from igsed_core.audit.averages import ROUNDING
 from igsed_core.audit.fig3 import CLIP, POOLED
-from igsed_core.figures.style import METRICS, THRESHOLDS, class_name
-from igsed_core.figures.style import name as method_name
-from igsed_core.tables.cells import by_key, number, with_interval
+from igsed_core.show.cells import by_key, number, with_interval
+from igsed_core.show.style import METRICS, THRESHOLDS, class_name
+from igsed_core.show.style import name as method_name
 from igsed_core.tables.verdicts.common import (
     NO,
     PARTLY,

@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
-from igsed_core.figures import style
-from igsed_core.figures.style import drawing
+from igsed_core.show import style
+from igsed_core.show.style import drawing
 
 _WIDTH, _FULL_HEIGHT = 9.0, 4.75
 _BOX, _GAP = 1.02, 0.26  # inches: width of a box, room for an arrow

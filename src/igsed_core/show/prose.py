@@ -8,7 +8,7 @@ import pandas as pd
 
 from igsed_core import paper
 from igsed_core.metrics.summaries import ALL
-from igsed_core.tables.cells import by_key, number, with_interval
+from igsed_core.show.cells import by_key, number, with_interval
 
 _METHODS = ("ig", "fw_ws", "fw_ss", "random", "energy")
 _METRICS = ("iou", "f1", "pointing_game")

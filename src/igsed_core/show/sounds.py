@@ -15,9 +15,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, MultipleLocator
 from numpy.typing import NDArray
 
-from igsed_core.figures import style
-from igsed_core.figures.style import drawing
 from igsed_core.models.frontend import PannsLogMel
+from igsed_core.show import style
+from igsed_core.show.style import drawing
 
 _RANGE = 70.0  # dB below the loudest bin that a spectrogram shows
 _HOP = 0.01  # s

@@ -14,9 +14,9 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from igsed_core.detection.baselines import ScoresOverTime
-from igsed_core.figures import style
-from igsed_core.figures.sounds import draw_waveform
-from igsed_core.figures.style import drawing
+from igsed_core.show import style
+from igsed_core.show.sounds import draw_waveform
+from igsed_core.show.style import drawing
 
 
 @drawing

@@ -1,0 +1,1 @@
+"""What all pages share in looks: names, style, displayed tables, players, sentences."""
