@@ -20,7 +20,7 @@ from igsed_core.base import files
 from igsed_core.config import ThresholdSensitivity
 from igsed_core.detection import evaluation, groups, tuning
 from igsed_core.detection.thresholds import registry as thresholds
-from igsed_core.main_job import MainJob
+from igsed_core.main_job.job import MainJob
 from igsed_core.models import classification
 
 main, shared = MainJob(run), run.params_of(ThresholdSensitivity)

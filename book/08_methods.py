@@ -23,7 +23,7 @@ from igsed_core import figures, method_study, results, tables
 from igsed_core.base import files
 from igsed_core.config import IntegratedGradients, ThresholdSensitivity
 from igsed_core.detection import tuning
-from igsed_core.main_job import MainJob
+from igsed_core.main_job.job import MainJob
 
 main = MainJob(run)
 data, attributions = main.data, main.attributions

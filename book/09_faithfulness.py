@@ -29,7 +29,7 @@ from igsed_core.base import files
 from igsed_core.config import DataSynthesis, IntegratedGradients, ThresholdSensitivity, Training
 from igsed_core.detection import evaluation
 from igsed_core.faithfulness import clip, curves, improvement, sanity, study
-from igsed_core.main_job import MainJob
+from igsed_core.main_job.job import MainJob
 
 main = MainJob(run)
 evaluated, trained = run.params_of(ThresholdSensitivity), run.params_of(Training)

@@ -30,7 +30,7 @@ from igsed_core.config import Baselines, DataSynthesis, IntegratedGradients, Thr
 from igsed_core.data.soundbank.registry import prepare
 from igsed_core.data.soundscapes import SoundscapeSpec
 from igsed_core.detection import absence_hmm, baselines
-from igsed_core.main_job import MainJob
+from igsed_core.main_job.job import MainJob
 from igsed_core.models import features
 from igsed_core.models.encoders import registry as encoders
 

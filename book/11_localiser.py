@@ -27,7 +27,7 @@ from igsed_core.attribution.ig import engines
 from igsed_core.base import files
 from igsed_core.config import IntegratedGradients, ThresholdSensitivity
 from igsed_core.detection import absence_hmm, baselines, localiser_scores
-from igsed_core.main_job import MainJob
+from igsed_core.main_job.job import MainJob
 from igsed_core.metrics import summaries
 from igsed_core.models import classification, features
 

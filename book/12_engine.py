@@ -22,7 +22,7 @@ from igsed_core import engine_example, engine_study, figures, results, tables
 from igsed_core.attribution.ig import quadrature
 from igsed_core.base import files
 from igsed_core.config import IntegratedGradients, ThresholdSensitivity
-from igsed_core.main_job import MainJob
+from igsed_core.main_job.job import MainJob
 
 main = MainJob(run)
 chosen, evaluated = run.params_of(IntegratedGradients), run.params_of(ThresholdSensitivity)

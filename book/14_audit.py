@@ -21,7 +21,7 @@ from igsed_core import audit, figures, results, tables
 from igsed_core.attribution.ig import engines
 from igsed_core.base import files
 from igsed_core.config import DataSynthesis, IntegratedGradients, ThresholdSensitivity
-from igsed_core.main_job import MainJob
+from igsed_core.main_job.job import MainJob
 
 main = MainJob(run)
 synthesis, chosen = run.params_of(DataSynthesis), run.params_of(IntegratedGradients)

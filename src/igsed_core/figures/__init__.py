@@ -13,9 +13,9 @@ from igsed_core.figures.methods import (
     quality_against_cost,
     readings_of_methods,
 )
-from igsed_core.figures.results import loss_curves, main_result, per_class, threshold_curves
 from igsed_core.figures.rules import rules_by_group, rules_by_method, rules_on_clip
 from igsed_core.figures.seeds import seeds
+from igsed_core.main_job.figures import loss_curves, main_result, per_class, threshold_curves
 from igsed_core.show.diagram import block_diagram
 from igsed_core.show.explanations import attributions, completeness, methods_on_clip, scores_over_time
 from igsed_core.show.sounds import contact_sheet, soundscape, soundscape_statistics

@@ -2,6 +2,17 @@
 
 from __future__ import annotations
 
+from igsed_core.main_job.overview import bank_table, completeness_table, encoder_table, soundscapes_table
+from igsed_core.main_job.tables import (
+    differences_table,
+    further_table,
+    instances_table,
+    table_1,
+    table_2,
+    table_3,
+    thresholds_table,
+    values_table,
+)
 from igsed_core.show.display import show
 from igsed_core.show.prose import glue_localiser, glue_results
 from igsed_core.tables.audit import (
@@ -19,22 +30,6 @@ from igsed_core.tables.engine import engines_table, rules_table, variants_table
 from igsed_core.tables.faithfulness import faithfulness_table, occlusion_table
 from igsed_core.tables.localiser import concentration_table, durations_table, gains_table, ladder_table
 from igsed_core.tables.methods import methods_table
-from igsed_core.tables.overview import (
-    bank_table,
-    completeness_table,
-    encoder_table,
-    soundscapes_table,
-)
-from igsed_core.tables.results import (
-    differences_table,
-    further_table,
-    instances_table,
-    table_1,
-    table_2,
-    table_3,
-    thresholds_table,
-    values_table,
-)
 from igsed_core.tables.seeds import seeds_table, varied_table
 from igsed_core.tables.threshold_rules import by_rule, ceilings, postprocessing, rule_overview
 from igsed_core.tables.verdicts import verdict, verdicts, verdicts_table
