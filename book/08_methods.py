@@ -19,8 +19,9 @@ from igsed_core import notebook
 run = notebook.begin("methods", globals())
 
 # %% tags=["hide-input"]
-from igsed_core import figures, method_study, results, tables
+from igsed_core import figures, results, tables
 from igsed_core.base import files
+from igsed_core.chapters.methods import study as method_study
 from igsed_core.config import IntegratedGradients, ThresholdSensitivity
 from igsed_core.detection import tuning
 from igsed_core.main_job.job import MainJob

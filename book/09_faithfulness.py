@@ -26,9 +26,9 @@ from igsed_core import figures, results, tables
 from igsed_core.attribution import registry as methods
 from igsed_core.attribution import replacement
 from igsed_core.base import files
+from igsed_core.chapters.faithfulness import clip, curves, improvement, sanity, study
 from igsed_core.config import DataSynthesis, IntegratedGradients, ThresholdSensitivity, Training
 from igsed_core.detection import evaluation
-from igsed_core.faithfulness import clip, curves, improvement, sanity, study
 from igsed_core.main_job.job import MainJob
 
 main = MainJob(run)

@@ -25,7 +25,7 @@ import dataclasses
 
 from igsed_core import figures, results, tables
 from igsed_core.base import devices, files, paths
-from igsed_core.conditions import plans, report, study
+from igsed_core.chapters.conditions import plans, report, study
 from igsed_core.config import Baselines, DataSynthesis, IntegratedGradients, ThresholdSensitivity, Training
 from igsed_core.data.soundbank.registry import prepare
 from igsed_core.data.soundscapes import SoundscapeSpec

@@ -21,10 +21,11 @@ run = notebook.begin("localiser", globals())
 # %% tags=["hide-input"]
 import pandas as pd
 
-from igsed_core import figures, localiser_study, results, tables
+from igsed_core import figures, results, tables
 from igsed_core.attribution import concentration, maps
 from igsed_core.attribution.ig import engines
 from igsed_core.base import files
+from igsed_core.chapters.localiser import study as localiser_study
 from igsed_core.config import IntegratedGradients, ThresholdSensitivity
 from igsed_core.detection import absence_hmm, baselines, localiser_scores
 from igsed_core.main_job.job import MainJob

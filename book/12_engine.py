@@ -18,9 +18,11 @@ from igsed_core import notebook
 run = notebook.begin("engine", globals())
 
 # %% tags=["hide-input"]
-from igsed_core import engine_example, engine_study, figures, results, tables
+from igsed_core import figures, results, tables
 from igsed_core.attribution.ig import quadrature
 from igsed_core.base import files
+from igsed_core.chapters.engine import example
+from igsed_core.chapters.engine import study as engine_study
 from igsed_core.config import IntegratedGradients, ThresholdSensitivity
 from igsed_core.main_job.job import MainJob
 
@@ -40,13 +42,13 @@ explainer = main.explainer()
 
 # %%
 example = instances.index.iloc[0]
-path = engine_example.along_path(explainer, "test", example["clip"], example["label"], target=chosen.target)
+path = example.along_path(explainer, "test", example["clip"], example["label"], target=chosen.target)
 files.write_table(run.dir / "path.csv", path)
 figures.score_along_path(
     path,
     {
         "gausslegendre": quadrature.points("gausslegendre", 50, 0.0)[0],
-        "db_midpoint": quadrature.points("db_midpoint", 16, float(engine_example.LEVELS[0]))[0],
+        "db_midpoint": quadrature.points("db_midpoint", 16, float(example.LEVELS[0]))[0],
     },
 )
 
@@ -88,7 +90,7 @@ figures.score_along_path(
 # overlap and windows of samples do not, so the two curves differ in detail; all three add up to the same.
 
 # %%
-figures.readings(engine_example.readings(explainer, "test", example["clip"], example["label"], target=chosen.target))
+figures.readings(example.readings(explainer, "test", example["clip"], example["label"], target=chosen.target))
 
 # %% [markdown]
 # **Decibels.** With $\alpha = 10^{s/20}$ and $\mathrm{d}\alpha = \tfrac{\ln 10}{20}\, \alpha\, \mathrm{d}s$

@@ -19,8 +19,9 @@ from igsed_core import notebook
 run = notebook.begin("seeds", globals())
 
 # %%
-from igsed_core import config, figures, results, seed_study, tables
+from igsed_core import config, figures, results, tables
 from igsed_core.base import files
+from igsed_core.chapters.seeds import study as seed_study
 
 recipe = seed_study.Recipe(
     data=run.params_of(config.DataSynthesis),

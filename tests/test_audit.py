@@ -15,8 +15,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from igsed_core import audit, figures, paper, tables
 from igsed_core.attribution import maps
-from igsed_core.audit import averages, chance, energy, excluded, fig3, overlap, placement, sign, target, window
-from igsed_core.audit.again import rank_correlation
+from igsed_core.chapters.audit import averages, chance, energy, excluded, fig3, overlap, placement, sign, target, window
+from igsed_core.chapters.audit.again import rank_correlation
+from igsed_core.chapters.audit.verdicts import common, evaluation
+from igsed_core.chapters.audit.verdicts import data as data_verdicts
+from igsed_core.chapters.audit.verdicts.registry import ANSWERS
 from igsed_core.config import DataSynthesis, ThresholdSensitivity
 from igsed_core.data import audio, soundscapes
 from igsed_core.detection.baselines import ScoresOverTime
@@ -24,8 +27,6 @@ from igsed_core.detection.thresholds import registry as thresholds
 from igsed_core.metrics import localisation
 from igsed_core.models import heads
 from igsed_core.models.encoders import registry as encoders
-from igsed_core.tables.verdicts import ANSWERS, common, evaluation
-from igsed_core.tables.verdicts import data as data_verdicts
 
 RATE, SECONDS, N_FRAMES = 32_000, 1.2, 12
 CLASSES = ("Bell", "Hum")

@@ -16,7 +16,7 @@ from igsed_core import figures, tables
 from igsed_core.attribution import maps
 from igsed_core.base import files
 from igsed_core.base.errors import IgsedError
-from igsed_core.conditions import plans, report, study
+from igsed_core.chapters.conditions import plans, report, study
 from igsed_core.data import audio, recordings
 from igsed_core.data.soundbank import registry as soundbank
 from igsed_core.data.soundbank.base import SoundBank

@@ -12,11 +12,12 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
-from igsed_core import engine_example, engine_study
 from igsed_core.attribution import maps
 from igsed_core.attribution.ig import quadrature
 from igsed_core.attribution.ig.decibel import MelPathIntegratedGradients
 from igsed_core.base import devices
+from igsed_core.chapters.engine import example
+from igsed_core.chapters.engine import study as engine_study
 from igsed_core.data import audio, soundscapes
 from igsed_core.detection.evaluation import Instances
 from igsed_core.models import heads
@@ -151,7 +152,7 @@ def test_clips_that_are_done_are_not_explained_again(
 
 
 def test_the_path_leads_from_silence_to_the_clip(explainer: maps.Explainer) -> None:
-    path = engine_example.along_path(explainer, "test", "t0", "Hum", target="probability")
+    path = example.along_path(explainer, "test", "t0", "Hum", target="probability")
     classifier = explainer.load()[0]
     clip = pd.DataFrame({"split": ["test"], "clip": ["t0"]})
     samples = torch.from_numpy(soundscapes.read_clips(explainer.soundscapes, clip)[0])
@@ -163,7 +164,7 @@ def test_the_path_leads_from_silence_to_the_clip(explainer: maps.Explainer) -> N
 
 
 def test_each_reading_of_an_attribution_adds_up_to_the_same(explainer: maps.Explainer) -> None:
-    found = engine_example.readings(explainer, "test", "t0", "Hum", target="logit")
+    found = example.readings(explainer, "test", "t0", "Hum", target="logit")
     assert_allclose(found.frames, found.time_frequency.sum(axis=1), atol=1e-5)
     assert found.samples.sum() == pytest.approx(found.frames.sum(), rel=1e-3)
     assert found.frames.sum() == pytest.approx(found.change, rel=0.1)

@@ -19,10 +19,10 @@ from torch import Tensor, nn
 from igsed_core.attribution import maps
 from igsed_core.base import files
 from igsed_core.base.errors import IgsedError
+from igsed_core.chapters.faithfulness import clip, curves, improvement, occlusion, sanity, study
 from igsed_core.data import audio
 from igsed_core.detection.evaluation import Instances
 from igsed_core.detection.thresholds import registry as thresholds
-from igsed_core.faithfulness import clip, curves, improvement, occlusion, sanity, study
 from igsed_core.metrics import localisation
 from igsed_core.models import heads
 from igsed_core.models.classifier import Classifier

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from igsed_core import figures, tables
-from igsed_core.faithfulness import curves, improvement, sanity
+from igsed_core.chapters.faithfulness import curves, improvement, sanity
 from igsed_core.metrics.summaries import COLUMNS
 
 METHODS = ("ig", "cam", "truth")

@@ -14,8 +14,8 @@ from PIL import Image
 
 import result_tables
 from igsed_core import figures, paper
+from igsed_core.chapters.engine.example import Readings
 from igsed_core.detection.baselines import ScoresOverTime
-from igsed_core.engine_example import Readings
 from igsed_core.show import sounds, style
 
 RATE = 32_000

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
-from igsed_core import figures, localiser_study, tables
+from igsed_core import figures, tables
 from igsed_core.attribution import concentration, maps
 from igsed_core.attribution import registry as methods
 from igsed_core.attribution.shifted_cam import ShiftedCam
 from igsed_core.base.errors import IgsedError
+from igsed_core.chapters.localiser import study as localiser_study
 from igsed_core.data import audio
 from igsed_core.detection import absence_hmm, baselines, localiser_scores
 from igsed_core.detection.absence_hmm import Mixture

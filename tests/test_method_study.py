@@ -11,10 +11,11 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
-from igsed_core import figures, method_study, tables
+from igsed_core import figures, tables
 from igsed_core.attribution import maps
 from igsed_core.attribution import registry as methods
 from igsed_core.base.errors import IgsedError
+from igsed_core.chapters.methods import study as method_study
 from igsed_core.data import audio
 from igsed_core.detection import tuning
 from igsed_core.detection.evaluation import Instances

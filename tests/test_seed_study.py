@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from igsed_core import config, figures, seed_study, tables
+from igsed_core import config, figures, tables
 from igsed_core.base import paths
 from igsed_core.base.errors import IgsedError
+from igsed_core.chapters.seeds import study as seed_study
 from igsed_core.data import soundscapes
 from igsed_core.data.soundbank.registry import prepare
 from igsed_core.metrics import summaries

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from igsed_core.audit import averages, chance, energy, excluded, fig3, overlap, placement, sign, target, window
-from igsed_core.audit.examine import TABLES, examine
-from igsed_core.audit.material import SCORED, Material, gather
+from igsed_core.chapters.audit import averages, chance, energy, excluded, fig3, overlap, placement, sign, target, window
+from igsed_core.chapters.audit.examine import TABLES, examine
+from igsed_core.chapters.audit.material import SCORED, Material, gather
 
 __all__ = [
     "SCORED",

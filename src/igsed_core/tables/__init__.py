@@ -2,6 +2,24 @@
 
 from __future__ import annotations
 
+from igsed_core.chapters.audit.tables import (
+    averages_table,
+    bounds_table,
+    energy_table,
+    mix_table,
+    overlap_table,
+    placement_table,
+    thresholds_of_table_2,
+    what_if_table,
+)
+from igsed_core.chapters.audit.verdicts.registry import verdict, verdicts, verdicts_table
+from igsed_core.chapters.conditions.tables import conditions_table
+from igsed_core.chapters.engine.tables import engines_table, rules_table, variants_table
+from igsed_core.chapters.faithfulness.tables import faithfulness_table, occlusion_table
+from igsed_core.chapters.localiser.tables import concentration_table, durations_table, gains_table, ladder_table
+from igsed_core.chapters.methods.tables import methods_table
+from igsed_core.chapters.seeds.tables import seeds_table, varied_table
+from igsed_core.chapters.threshold_rules.tables import by_rule, ceilings, postprocessing, rule_overview
 from igsed_core.main_job.overview import bank_table, completeness_table, encoder_table, soundscapes_table
 from igsed_core.main_job.tables import (
     differences_table,
@@ -15,24 +33,6 @@ from igsed_core.main_job.tables import (
 )
 from igsed_core.show.display import show
 from igsed_core.show.prose import glue_localiser, glue_results
-from igsed_core.tables.audit import (
-    averages_table,
-    bounds_table,
-    energy_table,
-    mix_table,
-    overlap_table,
-    placement_table,
-    thresholds_of_table_2,
-    what_if_table,
-)
-from igsed_core.tables.conditions import conditions_table
-from igsed_core.tables.engine import engines_table, rules_table, variants_table
-from igsed_core.tables.faithfulness import faithfulness_table, occlusion_table
-from igsed_core.tables.localiser import concentration_table, durations_table, gains_table, ladder_table
-from igsed_core.tables.methods import methods_table
-from igsed_core.tables.seeds import seeds_table, varied_table
-from igsed_core.tables.threshold_rules import by_rule, ceilings, postprocessing, rule_overview
-from igsed_core.tables.verdicts import verdict, verdicts, verdicts_table
 
 __all__ = [
     "averages_table",

@@ -1,0 +1,1 @@
+"""One folder per page beyond the main job; no chapter imports another."""

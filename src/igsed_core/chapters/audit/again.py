@@ -1,0 +1,103 @@
+"""Some instances of a run explained once more by a changed explainer, and compared with the run's own maps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from igsed_core.attribution import maps
+from igsed_core.attribution.maps import Explainer
+from igsed_core.chapters.audit.material import AT_IG, Material, instances_of, measured
+from igsed_core.detection.thresholds import registry as thresholds
+from igsed_core.metrics import localisation
+from igsed_core.metrics.summaries import Series
+from igsed_core.models import classification
+
+AGREEMENT = "agreement"
+
+
+@dataclass(frozen=True, eq=False)
+class Twice:
+    """The same instances with two scores.
+
+    Attributes
+    ----------
+    index
+        ``split, clip, label``
+    truth
+        ``[shape=(n_instances, n_frames), dtype=bool]``
+    run, changed
+        Scores of the run and of the changed explainer, ``[shape=(n_instances, n_frames)]``.
+    """
+
+    index: pd.DataFrame
+    truth: NDArray[np.bool_]
+    run: NDArray[np.float64]
+    changed: NDArray[np.float64]
+
+
+def explain(
+    material: Material, explainer: Explainer, out_dir: Path, *, n_clips: int, workers: int, split: str = "test"
+) -> Twice:
+    """Explain the instances of the first clips of a split; clips whose file exists are not explained again."""
+    data = material.splits[split]
+    clips = list(dict.fromkeys(data.index["clip"]))[:n_clips]
+    mine = data.index["clip"].isin(clips).to_numpy()
+    few = material.predictions[material.predictions["clip"].isin(clips)]
+    pairs = classification.evaluated_pairs(few, split)
+    found = maps.compute(explainer, pairs, out_dir, workers=workers)
+    changed = instances_of(
+        material.data, few, found, {}, split, material.duration, material.settings, material.seed
+    ).scores["ig"]
+    return Twice(data.index[mine].reset_index(drop=True), data.truth[mine], data.scores["ig"][mine], changed)
+
+
+def compare(
+    material: Material, question: str, names: tuple[str, str], twice: Twice
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """IoU, F1 and pointing game of both at the percentiles chosen for the run, and how far they agree.
+
+    Parameters
+    ----------
+    material
+        The run.
+    question
+        Its name in the tables.
+    names
+        Of the run's scores and of the changed ones, as methods.
+    twice
+        From :func:`explain`.
+
+    Returns
+    -------
+    rows, differences : pd.DataFrame
+        Tidy. Rule ``agreement`` holds the rank correlation over frames and the IoU of the two masks.
+    """
+    tau = material.tuned["ig"]
+    series: list[Series] = []
+    for name, scores in zip(names, (twice.run, twice.changed), strict=True):
+        series += measured(name, AT_IG, scores, twice.truth, tau)
+    masks = [thresholds.percentile(scores, tau["iou"]) for scores in (twice.run, twice.changed)]
+    agreement: Sequence[Series] = (
+        Series(names[1], AGREEMENT, "rank_correlation", rank_correlation(twice.run, twice.changed)),
+        Series(names[1], AGREEMENT, "mask_iou", localisation.iou(*masks)),
+    )
+    pair = ((names[1], AT_IG), (names[0], AT_IG))
+    return (
+        material.tidy(question, twice.index, [*series, *agreement]),
+        material.apart(question, twice.index, series, [pair]),
+    )
+
+
+def rank_correlation(one: NDArray[np.floating], other: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Spearman's rank correlation along the last axis; 0 where one of the two is constant."""
+    ranks = [rankdata(values, axis=-1) for values in (one, other)]
+    a, b = (r - r.mean(axis=-1, keepdims=True) for r in ranks)
+    length = np.sqrt((a**2).sum(axis=-1) * (b**2).sum(axis=-1))
+    return np.asarray((a * b).sum(axis=-1) / np.where(length > 0, length, 1.0))

@@ -1,0 +1,1 @@
+"""The audit's answers, made by rule from the run's numbers."""

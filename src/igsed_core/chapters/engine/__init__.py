@@ -1,0 +1,1 @@
+"""Page 12: how the integral is computed."""

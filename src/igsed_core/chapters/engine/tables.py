@@ -1,0 +1,105 @@
+"""Tables of the integral: each rule and number of points, and both engines."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from igsed_core.show.cells import NONE, number
+
+_NAMES = {
+    "reference": "reference: midpoints over decibels",
+    "gausslegendre": "Gauss-Legendre, straight path",
+    "db_midpoint": "midpoints over decibels",
+    "db_gauss": "Gauss-Legendre over decibels",
+    "db_adaptive": "adaptive over decibels",
+}
+_ENGINES = {"captum": "Captum, on the waveform", "mel_path": "on the mel map"}
+
+
+def rules_table(study: pd.DataFrame) -> pd.DataFrame:
+    """What each rule gives with each number of points, on average over the clips.
+
+    Parameters
+    ----------
+    study
+        From :func:`igsed_core.chapters.engine.study.compare`; engine ``mel_path`` is shown.
+    """
+    rows = []
+    for (rule, n_points), group in study[study["engine"] == "mel_path"].groupby(["rule", "n_points"], sort=False):
+        middle, high = group["completeness_error"].quantile([0.5, 0.9])
+        rows.append(
+            {
+                "Rule": _NAMES.get(str(rule), str(rule)) + (f", at most {n_points}" if rule == "db_adaptive" else ""),
+                "points": f"{group['points'].mean():.3g}",
+                "median error": number(middle, 3),
+                "90th percentile": number(high, 3),
+                "cosine": number(group["cosine"].mean(), 4),
+                "lowest cosine": number(group["cosine"].min(), 4),
+                "IoU": number(group["iou"].mean(), 3),
+                "Pointing game": number(group["pointing_game"].mean(), 3),
+                "seconds a map": number(group["seconds"].median(), 3),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def variants_table(study: pd.DataFrame, varied: str) -> pd.DataFrame:
+    """What another target or precision gives by the same rule on the same clips, means over the clips.
+
+    Parameters
+    ----------
+    study
+        From :func:`igsed_core.chapters.engine.study.compare`; the rules and points with several variants are shown.
+    varied
+        Column that varies: ``target`` or ``precision``. The others are as for the reference.
+    """
+    mine = study[study["engine"] == "mel_path"]
+    reference = mine[mine["rule"] == "reference"].iloc[0]
+    (fixed,) = {"target", "precision"} - {varied}
+    mine = mine[mine[fixed] == reference[fixed]]
+    several = mine.groupby(["rule", "n_points"])[varied].transform("nunique") > 1
+    rows = []
+    for value, group in mine[several].groupby(varied, sort=False):
+        rows.append(
+            {
+                varied.capitalize(): str(value),
+                "maps": len(group),
+                "points": f"{group['points'].mean():.3g}",
+                "median completeness error": number(group["completeness_error"].median(), 3),
+                f"cosine to the reference ({reference[varied]})": number(group["cosine"].mean(), 4),
+                "IoU": number(group["iou"].mean(), 3),
+                "Pointing game": number(group["pointing_game"].mean(), 3),
+                "seconds a map": number(group["seconds"].median(), 3),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def engines_table(study: pd.DataFrame) -> pd.DataFrame:
+    """Both engines on the same clips with the same rule and points: seconds, their ratio, and how far apart.
+
+    Parameters
+    ----------
+    study
+        From :func:`igsed_core.chapters.engine.study.compare`; only clips that Captum explained count.
+    """
+    captum = study[study["engine"] == "captum"].set_index("clip")
+    same = ["rule", "n_points"]
+    mine = study[(study["engine"] == "mel_path") & study["clip"].isin(captum.index)]
+    mine = mine.merge(captum[same].drop_duplicates(), on=same).set_index("clip").loc[captum.index]
+    ratio = (captum["seconds"] / mine["seconds"]).median()
+    rows = []
+    for engine, table in (("captum", captum), ("mel_path", mine)):
+        ours = engine == "mel_path"
+        rows.append(
+            {
+                "Engine": _ENGINES[engine],
+                "maps": len(table),
+                "points": str(int(table["n_points"].iloc[0])),
+                "median seconds a map": number(table["seconds"].median()),
+                "times as fast (median)": number(ratio, 1) if ours else "1",
+                "largest relative difference": f"{captum['difference'].max():.1e}" if ours else NONE,
+                "median completeness error": number(table["completeness_error"].median(), 3),
+            }
+        )
+    return pd.DataFrame(rows)

@@ -1,0 +1,153 @@
+"""The three studies of faithfulness over many clips: on several processes, resumable."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from igsed_core.attribution.maps import STEP as MAP_STEP
+from igsed_core.attribution.maps import Explainer, Maps
+from igsed_core.base import files
+from igsed_core.base.errors import IgsedError
+from igsed_core.base.parallel import parallel_map
+from igsed_core.chapters.faithfulness.clip import Detected, Explained, Job, Settings, loaded, study_clip
+from igsed_core.detection.evaluation import Instances
+from igsed_core.metrics import frames
+
+
+@dataclass(frozen=True)
+class Study:
+    """What was found of each clip.
+
+    Attributes
+    ----------
+    index
+        ``split, clip, label`` of the instances of ``curves``; the first of them are those of ``sanity``.
+    curves
+        ``clip, label`` and the columns of :func:`igsed_core.chapters.faithfulness.curves.of_clip`.
+    sanity
+        ``clip, label, method, level`` and what :func:`igsed_core.chapters.faithfulness.sanity.measure` gives.
+    versions, logits, labels
+        Of the occluded test split: see :func:`igsed_core.chapters.faithfulness.improvement.report`.
+    """
+
+    index: pd.DataFrame
+    curves: pd.DataFrame
+    sanity: pd.DataFrame
+    versions: pd.DataFrame
+    logits: NDArray[np.float32]
+    labels: NDArray[np.bool_]
+
+
+def names_in(text: str, parameter: str, known: Sequence[str]) -> tuple[str, ...]:
+    """Names in a parameter that lists them, separated by commas.
+
+    Raises
+    ------
+    IgsedError
+        For an unknown name, or none at all; the message lists the valid ones.
+    """
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    if unknown := [name for name in names if name not in known]:
+        raise IgsedError(f"parameter {parameter!r} holds {unknown[0]!r}: choose from {', '.join(known)}")
+    if not names:
+        raise IgsedError(f"parameter {parameter!r} names nothing: choose from {', '.join(known)}")
+    return names
+
+
+def compute(
+    explainer: Explainer,
+    instances: Instances,
+    maps: Maps,
+    predictions: pd.DataFrame,
+    settings: Settings,
+    out_dir: Path,
+    *,
+    n_clips: int,
+    n_sanity: int,
+    n_occluded: int,
+    workers: int,
+) -> Study:
+    """Do what is missing of the three studies, and read it all.
+
+    Parameters
+    ----------
+    explainer
+        Encoder and head; its engine and options are not used.
+    instances
+        The test instances with the scores of the main job's methods.
+    maps
+        Attributions of all detected pairs, read as the absolute: they order the occlusion by Integrated Gradients.
+    predictions
+        From :func:`igsed_core.models.classification.predict`; give the labels of the test clips.
+    settings
+        What holds for every clip.
+    out_dir
+        One file a clip is kept here.
+    n_clips, n_sanity, n_occluded
+        Clips with curves; those of them with shuffled weights; clips that are occluded by loss gradient (0: all).
+    workers
+        Processes on a CPU, each with one thread (0: one a core); a GPU is used from this process.
+
+    Raises
+    ------
+    IgsedError
+        For an unknown method.
+    """
+    chosen = _one_each(instances, n_clips, settings.seed)
+    test = predictions[(predictions["method"] == "clip_level") & (predictions["split"] == "test")]
+    present = test.pivot_table(index="clip", columns="label", values="present", aggfunc="first", sort=False)
+    occluded = list(present.index[: n_occluded or len(present)])
+    detected = _detected(maps, settings)
+    jobs = []
+    for clip in dict.fromkeys([*instances.index["clip"].iloc[chosen], *occluded]):
+        row = next((i for i in chosen if instances.index["clip"].iloc[i] == clip), None)
+        place = len(chosen) if row is None else chosen.index(row)
+        explained = None if row is None else Explained.of(instances, row, settings, shuffled=place < n_sanity)
+        labels = present.loc[clip].to_dict() if clip in occluded else {}
+        jobs.append(Job(explainer, settings, out_dir, str(clip), explained, labels, detected.get(str(clip))))
+    loaded.cache_clear()  # a head of the same name may have been trained again
+    todo = [job for job in jobs if not job.is_done()]
+    parallel_map(study_clip, todo, workers=workers if explainer.device == "cpu" else 1, desc="occlusion")
+    index = instances.index.iloc[chosen].reset_index(drop=True)
+    stored = [files.read_arrays(out_dir / "occluded" / f"{clip}.npz") for clip in occluded]
+    versions = files.read_table(out_dir / "versions.csv")
+    return Study(
+        index,
+        pd.concat([files.read_table(out_dir / "curves" / f"{clip}.csv") for clip in index["clip"]], ignore_index=True),
+        pd.concat(
+            [files.read_table(out_dir / "sanity" / f"{clip}.csv") for clip in index["clip"].head(n_sanity)],
+            ignore_index=True,
+        ),
+        versions,
+        np.stack([one["logits"] for one in stored]),
+        np.stack([one["labels"] for one in stored]),
+    )
+
+
+def _one_each(instances: Instances, n_clips: int, seed: int) -> list[int]:
+    """Rows of one instance, drawn at random, of each of the first clips."""
+    rng = np.random.default_rng([seed, 0xFA17])
+    rows = pd.Series(np.arange(len(instances.index)))
+    groups = rows.groupby(instances.index["clip"].to_numpy(), sort=False)
+    return [int(rng.choice(group.to_numpy())) for _, group in groups][:n_clips]
+
+
+def _detected(maps: Maps, settings: Settings) -> dict[str, Detected]:
+    grid = {
+        "frame_length": settings.frame_length,
+        "n_frames": frames.n_frames(settings.duration, settings.frame_length),
+    }
+    values = frames.average(maps.absolute, step=MAP_STEP, **grid)  # type: ignore[arg-type]
+    values = values / np.maximum(values.max(axis=1, keepdims=True), 1e-30)
+    groups = pd.Series(np.arange(len(values))).groupby(maps.index["clip"].to_numpy())
+    labels = maps.index["label"].to_numpy(dtype=str)
+    return {
+        str(clip): Detected(tuple(labels[rows.to_numpy()]), values[rows.to_numpy()].max(axis=0))
+        for clip, rows in groups
+    }

@@ -1,0 +1,1 @@
+"""Page 11: a localiser that never sees a time label."""

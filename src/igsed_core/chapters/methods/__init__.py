@@ -1,0 +1,1 @@
+"""Page 08: every attribution method on the same clips."""

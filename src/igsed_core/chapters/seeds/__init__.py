@@ -1,0 +1,1 @@
+"""Page 13: the main job under other seeds."""

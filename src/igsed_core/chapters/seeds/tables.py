@@ -1,0 +1,61 @@
+"""What other seeds change: mean and standard deviation beside the bootstrap interval of one seed."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from igsed_core.chapters.seeds.study import BOTH, DATA, MAIN, TRAINING
+from igsed_core.show.cells import NONE, Cells, by_key, frame, number, with_interval
+from igsed_core.show.style import METHODS, METRICS, name
+
+_TITLES = {TRAINING: "training seeds", DATA: "data seeds", BOTH: "all anew"}
+_METRICS = ("iou", "f1", "pointing_game")
+
+
+def seeds_table(found: pd.DataFrame, spread: pd.DataFrame, *, average: str = "instance") -> pd.DataFrame:
+    """Each method: value and interval of the main job's seed, mean and deviation over seeds of each kind.
+
+    Parameters
+    ----------
+    found, spread
+        From :func:`igsed_core.chapters.seeds.study.study` and :func:`igsed_core.chapters.seeds.study.spread`.
+    average
+        Which rows to show.
+    """
+    own = by_key(found, ("method", "metric"), varied=MAIN, average=average)
+    over = by_key(spread, ("method", "metric", "varied"), average=average)
+    kinds = [kind for kind in _TITLES if kind in set(spread["varied"])]
+    rows: dict[str, Cells] = {}
+    for method in METHODS:
+        if (method, "iou") not in own:
+            continue
+        cells: Cells = {}
+        for metric in _METRICS:
+            cells[METRICS[metric], "one seed"] = with_interval(own[method, metric])
+            for kind in kinds:
+                row = over.get((method, metric, kind))
+                text = NONE if row is None else f"{number(row['value'], 3)} ± {number(row['std'], 3)}"
+                cells[METRICS[metric], _TITLES[kind]] = text
+        rows[name(method)] = cells
+    return frame(rows, "Method")
+
+
+def varied_table(found: pd.DataFrame, meaning: dict[str, str]) -> pd.DataFrame:
+    """Say what each kind of repetition draws anew, and under which seeds it was done.
+
+    Parameters
+    ----------
+    found
+        From :func:`igsed_core.chapters.seeds.study.study`.
+    meaning
+        :data:`igsed_core.chapters.seeds.study.VARIED`.
+    """
+    rows = found.drop_duplicates(["varied", "seed"])
+    return pd.DataFrame(
+        {
+            "Varied": kind,
+            "drawn anew": meaning[str(kind)],
+            "seeds": ", ".join(str(seed) for seed in group["seed"]),
+        }
+        for kind, group in rows.groupby("varied", sort=False)
+    )

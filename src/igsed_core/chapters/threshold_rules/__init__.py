@@ -1,0 +1,1 @@
+"""Page 07: threshold rules compared."""
