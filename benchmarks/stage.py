@@ -19,7 +19,7 @@ from pathlib import Path
 import pandas as pd
 import psutil
 
-from igsed_core import stages
+from igsed_core.workflow import stages
 
 INTERVAL = 0.1  # s between two looks at the memory
 

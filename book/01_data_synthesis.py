@@ -28,7 +28,7 @@ n_eval = 250  # soundscapes generated for validation and test, before the remova
 workers = 0  # processes; 0 means one a core
 
 # %%
-from igsed_core import notebook
+from igsed_core.workflow import notebook
 
 run = notebook.begin("data_synthesis", globals())
 

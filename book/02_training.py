@@ -23,18 +23,19 @@ probability_threshold = 0.5  # a class is detected in a clip if its probability 
 device = "auto"  # 'auto' takes CUDA where there is one (auto, cpu, cuda)
 
 # %%
-from igsed_core import notebook
+from igsed_core.workflow import notebook
 
 run = notebook.begin("training", globals())
 
 # %%
-from igsed_core import figures, results, tables
+from igsed_core import figures, tables
 from igsed_core.base import devices, files
-from igsed_core.config import DataSynthesis
 from igsed_core.data import soundscapes
 from igsed_core.models import classification, features, heads
 from igsed_core.models import training as trainer
 from igsed_core.models.encoders import registry as registry
+from igsed_core.workflow import results
+from igsed_core.workflow.experiment import DataSynthesis
 
 data = soundscapes.load(run.input("data_synthesis"))
 model = registry.load(run.params.encoder, run.params.weights, run.params.window)

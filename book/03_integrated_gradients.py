@@ -30,7 +30,7 @@ ig_workers = 0  # processes on a CPU; 0 means one a core
 ig_device = "auto"  # 'auto' takes CUDA where there is one (auto, cpu, cuda)
 
 # %%
-from igsed_core import notebook
+from igsed_core.workflow import notebook
 
 run = notebook.begin("integrated_gradients", globals())
 
@@ -39,10 +39,10 @@ from igsed_core import figures, tables
 from igsed_core.attribution import maps
 from igsed_core.attribution.ig import engines
 from igsed_core.base import devices, files
-from igsed_core.config import DataSynthesis, Training
 from igsed_core.data import soundscapes
 from igsed_core.models import classification
 from igsed_core.show import players
+from igsed_core.workflow.experiment import DataSynthesis, Training
 
 data = soundscapes.load(run.input("data_synthesis"))
 predictions = files.read_table(run.input("training") / "predictions.csv")

@@ -12,17 +12,17 @@ seed = 2026  # seed of every random choice
 energy = "amplitude"  # the energy baseline's score of a window (amplitude, power)
 
 # %%
-from igsed_core import notebook
+from igsed_core.workflow import notebook
 
 run = notebook.begin("baselines", globals())
 
 # %%
 from igsed_core import figures
 from igsed_core.base import files
-from igsed_core.config import DataSynthesis
 from igsed_core.data import soundscapes
 from igsed_core.detection import baselines as scores
 from igsed_core.models import classification, features, heads
+from igsed_core.workflow.experiment import DataSynthesis
 
 data = soundscapes.load(run.input("data_synthesis"))
 predictions = files.read_table(run.input("training") / "predictions.csv")

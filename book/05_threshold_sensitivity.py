@@ -17,22 +17,23 @@ percentile_step = 1.0  # step between percentile thresholds
 replicates = 1000  # bootstrap replicates over clips for the 95 % intervals
 
 # %%
-from igsed_core import notebook
+from igsed_core.workflow import notebook
 
 run = notebook.begin("threshold_sensitivity", globals())
 
 # %% tags=["hide-input"]
 import pandas as pd
 
-from igsed_core import figures, results, tables
+from igsed_core import figures, tables
 from igsed_core.attribution import maps
 from igsed_core.base import files
-from igsed_core.config import DataSynthesis
 from igsed_core.data import soundscapes
 from igsed_core.detection import evaluation, further_metrics
 from igsed_core.detection.baselines import ScoresOverTime
 from igsed_core.detection.thresholds import registry as thresholds
 from igsed_core.models import classification
+from igsed_core.workflow import results
+from igsed_core.workflow.experiment import DataSynthesis
 
 data = soundscapes.load(run.input("data_synthesis"))
 predictions = files.read_table(run.input("training") / "predictions.csv")

@@ -9,17 +9,18 @@ experiment = "embedded"  # name of the experiment; its artefacts lie in runs/<ex
 seed = 2026  # seed of every random choice
 
 # %%
-from igsed_core import notebook
+from igsed_core.workflow import notebook
 
 run = notebook.begin("results", globals())
 
 # %%
-from igsed_core import figures, paper, results, tables
+from igsed_core import figures, paper, tables
 from igsed_core.attribution import maps
 from igsed_core.base import files
-from igsed_core.config import DataSynthesis
 from igsed_core.data import soundscapes
 from igsed_core.models import classification
+from igsed_core.workflow import results
+from igsed_core.workflow.experiment import DataSynthesis
 
 found = results.gather({name: run.input(name) for name in run.upstream}, run.dir)
 

@@ -10,18 +10,19 @@ experiment = "embedded"  # name of the experiment; its artefacts lie in runs/<ex
 seed = 2026  # seed of every random choice
 
 # %%
-from igsed_core import notebook
+from igsed_core.workflow import notebook
 
 run = notebook.begin("threshold_rules", globals())
 
 # %% tags=["hide-input"]
-from igsed_core import figures, results, tables
+from igsed_core import figures, tables
 from igsed_core.base import files
-from igsed_core.config import ThresholdSensitivity
 from igsed_core.detection import evaluation, groups, tuning
 from igsed_core.detection.thresholds import registry as thresholds
 from igsed_core.main_job.job import MainJob
 from igsed_core.models import classification
+from igsed_core.workflow import results
+from igsed_core.workflow.experiment import ThresholdSensitivity
 
 main, shared = MainJob(run), run.params_of(ThresholdSensitivity)
 data = main.data

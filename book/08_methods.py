@@ -14,17 +14,18 @@ methods_validation_clips = 16  # validation soundscapes on which thresholds are 
 methods_test_clips = 30  # test soundscapes on which methods are compared (0: all)
 
 # %%
-from igsed_core import notebook
+from igsed_core.workflow import notebook
 
 run = notebook.begin("methods", globals())
 
 # %% tags=["hide-input"]
-from igsed_core import figures, results, tables
+from igsed_core import figures, tables
 from igsed_core.base import files
 from igsed_core.chapters.methods import study as method_study
-from igsed_core.config import IntegratedGradients, ThresholdSensitivity
 from igsed_core.detection import tuning
 from igsed_core.main_job.job import MainJob
+from igsed_core.workflow import results
+from igsed_core.workflow.experiment import IntegratedGradients, ThresholdSensitivity
 
 main = MainJob(run)
 data, attributions = main.data, main.attributions

@@ -17,19 +17,20 @@ sanity_clips = 5  # those of them that are explained with shuffled weights, too
 occlusion_clips = 0  # test soundscapes that are occluded by loss gradient; 0 means all
 
 # %%
-from igsed_core import notebook
+from igsed_core.workflow import notebook
 
 run = notebook.begin("faithfulness", globals())
 
 # %% tags=["hide-input"]
-from igsed_core import figures, results, tables
+from igsed_core import figures, tables
 from igsed_core.attribution import registry as methods
 from igsed_core.attribution import replacement
 from igsed_core.base import files
 from igsed_core.chapters.faithfulness import clip, curves, improvement, sanity, study
-from igsed_core.config import DataSynthesis, IntegratedGradients, ThresholdSensitivity, Training
 from igsed_core.detection import evaluation
 from igsed_core.main_job.job import MainJob
+from igsed_core.workflow import results
+from igsed_core.workflow.experiment import DataSynthesis, IntegratedGradients, ThresholdSensitivity, Training
 
 main = MainJob(run)
 evaluated, trained = run.params_of(ThresholdSensitivity), run.params_of(Training)

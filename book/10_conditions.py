@@ -16,23 +16,24 @@ conditions_snr_step = 5.0  # step between ratios [dB]
 recordings = ""  # folder of annotated recordings that were not mixed; empty for none
 
 # %%
-from igsed_core import notebook
+from igsed_core.workflow import notebook
 
 run = notebook.begin("conditions", globals())
 
 # %% tags=["hide-input"]
 import dataclasses
 
-from igsed_core import figures, results, tables
+from igsed_core import figures, tables
 from igsed_core.base import devices, files, paths
 from igsed_core.chapters.conditions import plans, report, study
-from igsed_core.config import Baselines, DataSynthesis, IntegratedGradients, ThresholdSensitivity, Training
 from igsed_core.data.soundbank.registry import prepare
 from igsed_core.data.soundscapes import SoundscapeSpec
 from igsed_core.detection import absence_hmm, baselines
 from igsed_core.main_job.job import MainJob
 from igsed_core.models import features
 from igsed_core.models.encoders import registry as encoders
+from igsed_core.workflow import results
+from igsed_core.workflow.experiment import Baselines, DataSynthesis, IntegratedGradients, ThresholdSensitivity, Training
 
 main = MainJob(run)
 synthesised, trained = run.params_of(DataSynthesis), run.params_of(Training)

@@ -14,23 +14,24 @@ components = 2  # normal densities of the frame logits in each state
 pooling_clips = 12  # test soundscapes explained with the mean over time for the maximum, too
 
 # %%
-from igsed_core import notebook
+from igsed_core.workflow import notebook
 
 run = notebook.begin("localiser", globals())
 
 # %% tags=["hide-input"]
 import pandas as pd
 
-from igsed_core import figures, results, tables
+from igsed_core import figures, tables
 from igsed_core.attribution import concentration, maps
 from igsed_core.attribution.ig import engines
 from igsed_core.base import files
 from igsed_core.chapters.localiser import study as localiser_study
-from igsed_core.config import IntegratedGradients, ThresholdSensitivity
 from igsed_core.detection import absence_hmm, baselines, localiser_scores
 from igsed_core.main_job.job import MainJob
 from igsed_core.metrics import summaries
 from igsed_core.models import classification, features
+from igsed_core.workflow import results
+from igsed_core.workflow.experiment import IntegratedGradients, ThresholdSensitivity
 
 main = MainJob(run)
 data, predictions = main.data, main.predictions

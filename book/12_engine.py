@@ -13,18 +13,19 @@ captum_clips = 4  # those of them that Captum explains, too
 reference_points = 200  # points of the reference, evenly spread over decibels
 
 # %%
-from igsed_core import notebook
+from igsed_core.workflow import notebook
 
 run = notebook.begin("engine", globals())
 
 # %% tags=["hide-input"]
-from igsed_core import figures, results, tables
+from igsed_core import figures, tables
 from igsed_core.attribution.ig import quadrature
 from igsed_core.base import files
 from igsed_core.chapters.engine import example
 from igsed_core.chapters.engine import study as engine_study
-from igsed_core.config import IntegratedGradients, ThresholdSensitivity
 from igsed_core.main_job.job import MainJob
+from igsed_core.workflow import results
+from igsed_core.workflow.experiment import IntegratedGradients, ThresholdSensitivity
 
 main = MainJob(run)
 chosen, evaluated = run.params_of(IntegratedGradients), run.params_of(ThresholdSensitivity)

@@ -14,21 +14,22 @@ seeds_training_data = False  # draw the training soundscapes anew, too: a whole 
 seeds_points = 4  # points of rule db_midpoint in this study; 0: rule and points of the main job
 
 # %%
-from igsed_core import notebook
+from igsed_core.workflow import notebook
 
 run = notebook.begin("seeds", globals())
 
 # %%
-from igsed_core import config, figures, results, tables
+from igsed_core import figures, tables
 from igsed_core.base import files
 from igsed_core.chapters.seeds import study as seed_study
+from igsed_core.workflow import experiment, results
 
 recipe = seed_study.Recipe(
-    data=run.params_of(config.DataSynthesis),
-    training=run.params_of(config.Training),
-    attribution=run.params_of(config.IntegratedGradients),
-    baselines=run.params_of(config.Baselines),
-    evaluation=run.params_of(config.ThresholdSensitivity),
+    data=run.params_of(experiment.DataSynthesis),
+    training=run.params_of(experiment.Training),
+    attribution=run.params_of(experiment.IntegratedGradients),
+    baselines=run.params_of(experiment.Baselines),
+    evaluation=run.params_of(experiment.ThresholdSensitivity),
     data_dir=run.input("data_synthesis"),
     training_dir=run.input("training"),
 )

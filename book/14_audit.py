@@ -12,16 +12,17 @@ audit_clips = 12  # test soundscapes explained again: other target, other window
 audit_draws = 100000  # soundscapes planned for each reading of the polyphony filter
 
 # %%
-from igsed_core import notebook
+from igsed_core.workflow import notebook
 
 run = notebook.begin("audit", globals())
 
 # %% tags=["hide-input"]
-from igsed_core import audit, figures, results, tables
+from igsed_core import audit, figures, tables
 from igsed_core.attribution.ig import engines
 from igsed_core.base import files
-from igsed_core.config import DataSynthesis, IntegratedGradients, ThresholdSensitivity
 from igsed_core.main_job.job import MainJob
+from igsed_core.workflow import results
+from igsed_core.workflow.experiment import DataSynthesis, IntegratedGradients, ThresholdSensitivity
 
 main = MainJob(run)
 synthesis, chosen = run.params_of(DataSynthesis), run.params_of(IntegratedGradients)

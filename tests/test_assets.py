@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from failing_server import Server, serve
-from igsed_core import cli
 from igsed_core.base.errors import IgsedError
 from igsed_core.data import assets, download
+from igsed_core.workflow import cli
 
 CONTENT = bytes(range(256)) * 4000  # 1 MB, no two halves alike
 CHECKSUM = f"sha256:{hashlib.sha256(CONTENT).hexdigest()}"

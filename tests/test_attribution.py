@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.testing import assert_close
 
-from igsed_core import config
 from igsed_core.attribution.ig import engines, quadrature
 from igsed_core.attribution.ig.engines import Attribution
 from igsed_core.base.errors import IgsedError
 from igsed_core.models.classifier import Classifier
+from igsed_core.workflow import experiment
 from tiny_classifier import Function, TinyEncoder, tiny_head
 
 N = 40  # samples of a waveform
@@ -188,7 +188,7 @@ def test_unknown_engine() -> None:
 
 @pytest.mark.parametrize("engine", engines.ENGINES)
 def test_the_parameters_of_the_stage_reach_the_engine(engine: str) -> None:
-    params = config.IntegratedGradients(
+    params = experiment.IntegratedGradients(
         engine=engine, rule="riemann_middle", n_points=7, target="probability", internal_batch=3, tolerance=0.2
     )
     made: Any = engines.create(engine, **engines.options(params))
@@ -198,6 +198,6 @@ def test_the_parameters_of_the_stage_reach_the_engine(engine: str) -> None:
 
 
 def test_the_parameters_offer_every_engine_and_rule() -> None:
-    fields = config.parameter_fields(config.IntegratedGradients)
+    fields = experiment.parameter_fields(experiment.IntegratedGradients)
     assert set(fields["engine"].metadata["choices"]) == set(engines.ENGINES)
     assert set(fields["rule"].metadata["choices"]) == set(quadrature.NAMES)

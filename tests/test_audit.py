@@ -20,13 +20,13 @@ from igsed_core.chapters.audit.again import rank_correlation
 from igsed_core.chapters.audit.verdicts import common, evaluation
 from igsed_core.chapters.audit.verdicts import data as data_verdicts
 from igsed_core.chapters.audit.verdicts.registry import ANSWERS
-from igsed_core.config import DataSynthesis, ThresholdSensitivity
 from igsed_core.data import audio, soundscapes
 from igsed_core.detection.baselines import ScoresOverTime
 from igsed_core.detection.thresholds import registry as thresholds
 from igsed_core.metrics import localisation
 from igsed_core.models import heads
 from igsed_core.models.encoders import registry as encoders
+from igsed_core.workflow.experiment import DataSynthesis, ThresholdSensitivity
 
 RATE, SECONDS, N_FRAMES = 32_000, 1.2, 12
 CLASSES = ("Bell", "Hum")

@@ -15,8 +15,8 @@ import nbformat
 import pytest
 import yaml
 
-from igsed_core import book, book_pages
 from igsed_core.base.errors import IgsedError
+from igsed_core.workflow import book, book_pages
 
 ROOT = Path(__file__).resolve().parents[1]
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")

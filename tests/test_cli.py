@@ -10,8 +10,9 @@ import jupytext
 import pytest
 import yaml
 
-from igsed_core import __version__, cli, config, notebook, stages
+from igsed_core import __version__
 from igsed_core.base.errors import IgsedError
+from igsed_core.workflow import cli, experiment, notebook, stages
 
 PARAMS = Path(__file__).resolve().parents[1] / "params"
 
@@ -24,10 +25,10 @@ def _runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_parameters_are_listed_once_as_a_file_would_hold_them(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["parameters"]) == 0
     out = capsys.readouterr().out
-    assert yaml.safe_load(out) == {name: field.default for name, field in config.parameter_fields().items()}
+    assert yaml.safe_load(out) == {name: field.default for name, field in experiment.parameter_fields().items()}
     lines = [line for line in out.splitlines() if not line.startswith("#")]
-    assert len(lines) == len(config.parameter_fields())
-    for line, (name, field) in zip(sorted(lines), sorted(config.parameter_fields().items()), strict=True):
+    assert len(lines) == len(experiment.parameter_fields())
+    for line, (name, field) in zip(sorted(lines), sorted(experiment.parameter_fields().items()), strict=True):
         assert line.startswith(f"{name}: ")
         assert field.metadata["doc"] in line
         assert all(choice in line for choice in field.metadata["choices"])
@@ -100,7 +101,7 @@ def test_stage_executes_one_notebook_with_the_overrides(monkeypatch: pytest.Monk
     calls = []
     monkeypatch.setattr(notebook, "execute", lambda stage, experiment: calls.append((stage, experiment)))
     assert cli.main(["stage", "baselines", str(PARAMS / "smoke.yaml"), "energy=power"]) == 0
-    assert calls == [("baselines", config.load(PARAMS / "smoke.yaml", ["energy=power"]))]
+    assert calls == [("baselines", experiment.load(PARAMS / "smoke.yaml", ["energy=power"]))]
 
 
 @pytest.mark.parametrize(
@@ -115,9 +116,9 @@ def test_stage_executes_one_notebook_with_the_overrides(monkeypatch: pytest.Monk
 def test_options_may_stand_anywhere(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
 
-    def run(params: Path, overrides: list[str], *, cores: int, dry_run: bool) -> config.Experiment:
+    def run(params: Path, overrides: list[str], *, cores: int, dry_run: bool) -> experiment.Experiment:
         calls.append((params, overrides, cores, dry_run))
-        return config.load(params, overrides)
+        return experiment.load(params, overrides)
 
     monkeypatch.setattr(notebook, "run", run)
     path = PARAMS / "smoke.yaml"
@@ -150,7 +151,7 @@ def test_dry_run_names_what_would_run(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     planned = {name for name in stages.STAGES if f"rule {name}:" in done.stdout + done.stderr}
     assert planned == set(stages.STAGES)
-    markers = stages.markers(config.load(PARAMS / "smoke.yaml"))
+    markers = stages.markers(experiment.load(PARAMS / "smoke.yaml"))
     done_before = ("data_synthesis", "training", "baselines")
     for name in done_before:
         markers[name].parent.mkdir(parents=True, exist_ok=True)

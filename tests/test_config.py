@@ -11,14 +11,14 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from igsed_core import config
 from igsed_core.base.errors import IgsedError
+from igsed_core.workflow import experiment
 
 PARAMS = Path(__file__).resolve().parents[1] / "params"
 BOUNDED = [
     (cls, name, field.metadata[side], side)
-    for cls in config.STAGE_PARAMS.values()
-    for name, field in config.parameter_fields(cls).items()
+    for cls in experiment.STAGE_PARAMS.values()
+    for name, field in experiment.parameter_fields(cls).items()
     for side in ("low", "high")
     if field.metadata.get(side) is not None and name != "seed"
 ]
@@ -32,69 +32,69 @@ def write(folder: Path, text: str) -> Path:
 
 @pytest.mark.parametrize("path", sorted(PARAMS.glob("*.yaml")), ids=lambda p: p.name)
 def test_parameter_files_load(path: Path) -> None:
-    assert config.load(path).name == path.stem
+    assert experiment.load(path).name == path.stem
 
 
 def test_embedded_file_lists_every_parameter_with_its_default() -> None:
     listed = yaml.safe_load((PARAMS / "embedded.yaml").read_text())
-    defaults = {name: field.default for name, field in config.parameter_fields().items()}
+    defaults = {name: field.default for name, field in experiment.parameter_fields().items()}
     assert listed == defaults
     assert all(type(listed[name]) is type(defaults[name]) for name in defaults)
-    assert config.load(PARAMS / "embedded.yaml") == config.from_values({})
+    assert experiment.load(PARAMS / "embedded.yaml") == experiment.from_values({})
 
 
 def test_every_parameter_is_declared_alike() -> None:
     """A name means one thing in the whole project, and every parameter says what it means."""
-    for name, field in config.parameter_fields().items():
+    for name, field in experiment.parameter_fields().items():
         assert field.metadata["doc"]
-        for cls in config.STAGE_PARAMS.values():
-            mine = config.parameter_fields(cls).get(name)
+        for cls in experiment.STAGE_PARAMS.values():
+            mine = experiment.parameter_fields(cls).get(name)
             if mine is not None and name not in ("experiment", "seed"):
                 assert mine.default == field.default
-                assert [c for c in config.STAGE_PARAMS.values() if name in config.parameter_fields(c)] == [cls]
+                assert [c for c in experiment.STAGE_PARAMS.values() if name in experiment.parameter_fields(c)] == [cls]
 
 
 def test_missing_file_is_named() -> None:
     with pytest.raises(IgsedError, match=r"nowhere/x\.yaml does not exist: give one such as params/embedded\.yaml"):
-        config.load("nowhere/x.yaml")
+        experiment.load("nowhere/x.yaml")
 
 
 def test_unknown_parameter_in_a_file(tmp_path: Path) -> None:
     path = write(tmp_path, "snr_mim: 5\n")
     with pytest.raises(IgsedError) as error:
-        config.load(path)
+        experiment.load(path)
     message = str(error.value)
     assert str(path) in message
     assert "unknown parameter 'snr_mim'. Did you mean 'snr_min'?" in message
-    for name in config.parameter_fields():
+    for name in experiment.parameter_fields():
         assert re.search(rf"\b{name}\b", message)
 
 
 def test_key_given_twice(tmp_path: Path) -> None:
     path = write(tmp_path, "seed: 1\nn_points: 3\nseed: 2\n")
     with pytest.raises(IgsedError, match=r"mine\.yaml is not valid YAML: (.|\n)*'seed' is given twice(.|\n)*line 3"):
-        config.load(path)
+        experiment.load(path)
 
 
 @pytest.mark.parametrize("text", ["seed: [1", "? {a: 1}\n: 2\n"])
 def test_broken_yaml(tmp_path: Path, text: str) -> None:
     with pytest.raises(IgsedError, match=r"mine\.yaml is not valid YAML"):
-        config.load(write(tmp_path, text))
+        experiment.load(write(tmp_path, text))
 
 
 @pytest.mark.parametrize("text", ["- seed\n", "seed\n", "3\n"])
 def test_file_that_is_no_mapping(tmp_path: Path, text: str) -> None:
     with pytest.raises(IgsedError, match=r"mine\.yaml must hold 'name: value' lines"):
-        config.load(write(tmp_path, text))
+        experiment.load(write(tmp_path, text))
 
 
 def test_empty_file_gives_the_defaults(tmp_path: Path) -> None:
-    assert config.load(write(tmp_path, "")) == config.from_values({})
+    assert experiment.load(write(tmp_path, "")) == experiment.from_values({})
 
 
 def test_overrides_win_over_the_file(tmp_path: Path) -> None:
     path = write(tmp_path, "n_points: 3\n")
-    values = config.load(path, ["n_points=7", "learning_rate=1e-2", "soundbank=7", "weights=a=b"]).values()
+    values = experiment.load(path, ["n_points=7", "learning_rate=1e-2", "soundbank=7", "weights=a=b"]).values()
     assert values["n_points"] == 7
     assert values["learning_rate"] == 0.01
     assert values["soundbank"] == "7"  # text stays text
@@ -115,17 +115,17 @@ def test_overrides_win_over_the_file(tmp_path: Path) -> None:
 )
 def test_bad_overrides(tmp_path: Path, override: str, message: str) -> None:
     with pytest.raises(IgsedError, match=message):
-        config.load(write(tmp_path, ""), [override])
+        experiment.load(write(tmp_path, ""), [override])
 
 
 @pytest.mark.parametrize("text", ["1e-3", "0.001", "1.0e-3"])
 def test_scientific_notation_is_a_number(tmp_path: Path, text: str) -> None:
     """YAML 1.1 reads ``1e-3``, without a point, as text."""
-    assert config.load(write(tmp_path, f"learning_rate: {text}\n")).values()["learning_rate"] == 0.001
+    assert experiment.load(write(tmp_path, f"learning_rate: {text}\n")).values()["learning_rate"] == 0.001
 
 
 def test_whole_numbers_pass_as_floats() -> None:
-    value = config.from_values({"snr_min": 5}).values()["snr_min"]
+    value = experiment.from_values({"snr_min": 5}).values()["snr_min"]
     assert value == 5.0
     assert isinstance(value, float)
 
@@ -144,30 +144,30 @@ def test_whole_numbers_pass_as_floats() -> None:
 )
 def test_ill_typed(name: str, value: object, wanted: str) -> None:
     with pytest.raises(IgsedError, match=rf"here: parameter '{name}' is .*, but must be {wanted} \(.*; default "):
-        config.from_values({name: value}, source="here")
+        experiment.from_values({name: value}, source="here")
 
 
 @pytest.mark.parametrize(("cls", "name", "bound", "side"), BOUNDED)
-def test_bounds(cls: type[config.StageParams], name: str, bound: float, side: str) -> None:
+def test_bounds(cls: type[experiment.StageParams], name: str, bound: float, side: str) -> None:
     """A value at the bound passes the check of bounds, one beyond it is refused by name."""
-    kind = type(config.parameter_fields(cls)[name].default)
+    kind = type(experiment.parameter_fields(cls)[name].default)
     beyond = kind(bound - 1 if side == "low" else bound + 1)
     words = f"at {'least' if side == 'low' else 'most'} {re.escape(str(bound))}"
     with pytest.raises(
         IgsedError, match=rf"here: parameter '{name}' is {re.escape(repr(beyond))}, but must be .*{words}"
     ):
-        config.build(cls, {name: beyond}, source="here")
+        experiment.build(cls, {name: beyond}, source="here")
     try:
-        config.build(cls, {name: kind(bound)}, source="here")
+        experiment.build(cls, {name: kind(bound)}, source="here")
     except IgsedError as error:  # a rule between two parameters may still object, never the bound
         assert "but must be" not in str(error)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
-@pytest.mark.parametrize("name", [n for n, f in config.parameter_fields().items() if f.type == "float"])
+@pytest.mark.parametrize("name", [n for n, f in experiment.parameter_fields().items() if f.type == "float"])
 def test_floats_must_be_finite(name: str, value: float) -> None:
     with pytest.raises(IgsedError, match=rf"parameter '{name}' is {value!r}, but must be a finite number"):
-        config.from_values({name: value})
+        experiment.from_values({name: value})
 
 
 @pytest.mark.parametrize(
@@ -193,18 +193,18 @@ def test_floats_must_be_finite(name: str, value: float) -> None:
 )
 def test_rules_between_parameters(values: dict[str, object], message: str) -> None:
     with pytest.raises(IgsedError, match=r"here: parameter " + message):
-        config.from_values(values, source="here")
+        experiment.from_values(values, source="here")
 
 
 @pytest.mark.parametrize("frame_length", [0.01, 0.07, 0.1, 0.29, 0.32, 1.0])
 def test_multiples_of_ten_milliseconds_are_frames(frame_length: float) -> None:
-    assert config.from_values({"frame_length": frame_length}).values()["frame_length"] == frame_length
+    assert experiment.from_values({"frame_length": frame_length}).values()["frame_length"] == frame_length
 
 
 @pytest.mark.parametrize("name", ["", "..", ".hidden", "a/b", "a b", "-x", "ä"])
 def test_experiment_names_a_folder(name: str) -> None:
     with pytest.raises(IgsedError, match=r"parameter 'experiment' is .*letters, digits"):
-        config.from_values({"experiment": name})
+        experiment.from_values({"experiment": name})
 
 
 @given(
@@ -215,23 +215,23 @@ def test_experiment_names_a_folder(name: str) -> None:
             "n_points": st.integers(2, 1000),
             "snr_min": st.floats(-60, 15),
             "min_coverage": st.floats(0, 0.999),
-            "rule": st.sampled_from(config.parameter_fields()["rule"].metadata["choices"]),
+            "rule": st.sampled_from(experiment.parameter_fields()["rule"].metadata["choices"]),
             "experiment": st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True),
         },
     )
 )
 def test_values_round_trip(values: dict[str, object]) -> None:
-    experiment = config.from_values(values)
+    experiment = experiment.from_values(values)
     assert {name: experiment.values()[name] for name in values} == values
-    assert config.from_values(experiment.values()) == experiment
+    assert experiment.from_values(experiment.values()) == experiment
 
 
 def test_result_values_leave_out_name_and_execution() -> None:
-    params = config.DataSynthesis()
-    left_out = dataclasses.asdict(params).keys() - config.result_values(params).keys()
+    params = experiment.DataSynthesis()
+    left_out = dataclasses.asdict(params).keys() - experiment.result_values(params).keys()
     assert left_out == {"experiment", "workers"}
 
 
 def test_parameters_are_frozen() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
-        config.Training().epochs = 3  # type: ignore[misc]
+        experiment.Training().epochs = 3  # type: ignore[misc]

@@ -10,12 +10,12 @@ import pytest
 
 import desed_archive
 from failing_server import serve
-from igsed_core import cli
 from igsed_core.base.errors import IgsedError
 from igsed_core.data import assets, download, fetching
 from igsed_core.data.soundbank import desed
 from igsed_core.data.soundbank import registry as soundbank
 from igsed_core.data.soundbank.base import BankFile
+from igsed_core.workflow import cli
 
 RATE = desed_archive.RATE
 

@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from igsed_core import results
 from igsed_core.attribution.maps import Maps
 from igsed_core.base.errors import IgsedError
 from igsed_core.detection import evaluation
 from igsed_core.detection.baselines import ScoresOverTime
 from igsed_core.detection.thresholds import registry as thresholds
 from igsed_core.metrics import frames, localisation, summaries
+from igsed_core.workflow import results
 
 OTHERS = ("fw_ws", "fw_ss", "random", "energy")
 # Ten frames of 0.1 s. Instances in the order of the classifier's predictions: (clip, label, active frames).

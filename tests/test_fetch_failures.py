@@ -19,9 +19,9 @@ import pytest
 
 import desed_archive
 from failing_server import Server, serve
-from igsed_core import cli
 from igsed_core.data import archives, assets, download
 from igsed_core.data.soundbank import desed
+from igsed_core.workflow import cli
 
 ARCHIVE = assets.REGISTRY["desed"].file_name
 NOWHERE = "http://127.0.0.1:9"

@@ -11,10 +11,10 @@ from typing import Any
 import jupytext
 import pytest
 
-from igsed_core import config, notebook, stages
 from igsed_core.base import files, provenance
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.paths import RunPaths
+from igsed_core.workflow import experiment, notebook, stages
 
 BEGIN = "from igsed_core import notebook\nrun = notebook.begin('data_synthesis', globals())"
 
@@ -46,7 +46,7 @@ def finish(stage: str, *cells: str) -> notebook.StageRun:
 
 def test_parameters_are_those_of_the_cells_before() -> None:
     run = begin("data_synthesis", 'experiment = "mine"\nseed = 3', "# Parameters\nsnr_min = -5.0\nseed = 4")
-    assert run.params == config.DataSynthesis(experiment="mine", seed=4, snr_min=-5.0)
+    assert run.params == experiment.DataSynthesis(experiment="mine", seed=4, snr_min=-5.0)
     assert run.dir == RunPaths("mine").stage("data_synthesis")
     assert run.dir.is_dir()
     assert run.key == stages.data_key(run.stage, run.params, {})
@@ -80,7 +80,7 @@ def test_unknown_parameter(cells: tuple[str, ...]) -> None:
         begin("data_synthesis", *cells)
     message = str(error.value)
     assert "notebook 01_data_synthesis: unknown parameter 'snr_mim'. Did you mean 'snr_min'? Valid ones: " in message
-    for name in config.parameter_fields(config.DataSynthesis):
+    for name in experiment.parameter_fields(experiment.DataSynthesis):
         assert name in message
 
 
@@ -139,7 +139,7 @@ def test_record_says_what_was_run() -> None:
     run.finish(soundscapes=3)
     record = files.read_json(run.paths.record("data_synthesis"))
     assert record["key"] == run.key
-    assert record["params"] == {**vars(config.DataSynthesis()), "seed": 5}
+    assert record["params"] == {**vars(experiment.DataSynthesis()), "seed": 5}
     assert record["figures"] == {"soundscapes": 3}
     assert record["seconds"] >= 0
     assert record["versions"]["torch"]
@@ -149,7 +149,7 @@ def test_record_says_what_was_run() -> None:
 def test_parameters_and_keys_of_earlier_stages_are_at_hand() -> None:
     first = finish("data_synthesis", "duration = 5.0")
     run = begin("training", "epochs = 3")
-    assert run.params_of(config.DataSynthesis) == first.params
+    assert run.params_of(experiment.DataSynthesis) == first.params
     assert run.upstream["data_synthesis"]["key"] == first.key
     assert run.input("data_synthesis") == first.dir
     with pytest.raises(KeyError, match="training does not read from baselines"):
@@ -240,7 +240,7 @@ def write_notebook(folder: Path, last_cell: str) -> None:
 
 
 def test_execute_leaves_record_marker_and_page(book: Path) -> None:
-    experiment = config.from_values({"experiment": "mine", "snr_min": -5.0})
+    experiment = experiment.from_values({"experiment": "mine", "snr_min": -5.0})
     paths = RunPaths("mine")
     files.write_json(paths.marker("data_synthesis", "0ld"), {})
     target = notebook.execute("data_synthesis", experiment)
@@ -265,7 +265,7 @@ def test_papermill_with_an_unknown_parameter(book: Path, tmp_path: Path) -> None
 
 def test_a_failing_cell_is_told_without_a_traceback_if_it_was_explained(book: Path, tmp_path: Path) -> None:
     write_notebook(book, "from igsed_core.base.errors import IgsedError\nraise IgsedError('file x is bad: remove it')")
-    stage, params = stages.get("data_synthesis"), config.DataSynthesis()
+    stage, params = stages.get("data_synthesis"), experiment.DataSynthesis()
     target = tmp_path / "out" / "01_data_synthesis.ipynb"
     with pytest.raises(IgsedError) as error:
         notebook.parameterise(stage, params, target, execute=True)
@@ -277,7 +277,7 @@ def test_a_failing_cell_is_told_without_a_traceback_if_it_was_explained(book: Pa
 def test_parameterise_without_executing(tmp_path: Path) -> None:
     """The real notebook, with the parameters injected after its own."""
     target = tmp_path / "06_results.ipynb"
-    notebook.parameterise(stages.get("results"), config.Results("mine", 5), target, execute=False)
+    notebook.parameterise(stages.get("results"), experiment.Results("mine", 5), target, execute=False)
     cells = jupytext.read(target).cells
     tags = [cell["metadata"].get("tags", []) for cell in cells]
     injected = tags.index(["injected-parameters"])

@@ -12,7 +12,7 @@ from types import ModuleType
 import jupytext
 import pytest
 
-from igsed_core import config, stages
+from igsed_core.workflow import experiment, stages
 
 TOOL = Path(__file__).resolve().parents[1] / "tools" / "sync_notebooks.py"
 
@@ -52,8 +52,8 @@ def test_parameter_cells_hold_the_defaults(stage: stages.Stage) -> None:
     assert len(cells) == 1
     values: dict[str, object] = {}
     exec(cells[0]["source"], {}, values)
-    assert config.build(stage.params, values, source="cell") == stage.params()
-    assert list(values) == list(config.parameter_fields(stage.params))
+    assert experiment.build(stage.params, values, source="cell") == stage.params()
+    assert list(values) == list(experiment.parameter_fields(stage.params))
 
 
 @pytest.mark.parametrize("stage", stages.STAGES.values(), ids=lambda stage: stage.name)

@@ -21,9 +21,9 @@ import pytest
 import cnn14_checkpoint
 import desed_archive
 from failing_server import Server, serve
-from igsed_core import stages
 from igsed_core.data import assets
 from igsed_core.data.soundbank import desed
+from igsed_core.workflow import stages
 
 ROOT = Path(__file__).resolve().parents[1]
 CHECKPOINT = assets.REGISTRY["cnn14"].file_name

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from igsed_core import config, figures, tables
+from igsed_core import figures, tables
 from igsed_core.base import paths
 from igsed_core.base.errors import IgsedError
 from igsed_core.chapters.seeds import study as seed_study
@@ -19,6 +19,7 @@ from igsed_core.metrics import summaries
 from igsed_core.models import features, heads
 from igsed_core.models import training as trainer
 from igsed_core.models.encoders import registry as encoders
+from igsed_core.workflow import experiment
 from tiny_bank import write_bank
 
 RATE = 32000
@@ -33,14 +34,14 @@ def test_each_kind_is_repeated_under_each_further_seed() -> None:
 @pytest.mark.parametrize("text", ["", "2027;2028", "1.5", "-3", "2027,"])
 def test_seeds_are_whole_numbers_by_commas(text: str) -> None:
     with pytest.raises(IgsedError, match=r"parameter 'seeds' is .*whole numbers, by commas"):
-        config.SeedStudy(seeds=text)
+        experiment.SeedStudy(seeds=text)
 
 
 @pytest.mark.parametrize("text", ["2026", "1, 1"])
 def test_seeds_differ(text: str) -> None:
     with pytest.raises(IgsedError, match="each must differ from the others and from 'seed'"):
-        config.SeedStudy(seed=2026, seeds=text)
-    assert config.SeedStudy(seeds=" 5,6 ").further_seeds == (5, 6)
+        experiment.SeedStudy(seed=2026, seeds=text)
+    assert experiment.SeedStudy(seeds=" 5,6 ").further_seeds == (5, 6)
 
 
 def study_table(values: dict[tuple[str, int], float]) -> pd.DataFrame:
@@ -87,10 +88,10 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> seed_study.Recipe:
     root = tmp_path_factory.mktemp("job")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("IGSED_DATA_DIR", str(root / "data"))
-        data = config.DataSynthesis(
+        data = experiment.DataSynthesis(
             soundbank=str(write_bank(root / "source")), duration=2.0, n_train=8, n_eval=8, events_max=2, workers=1
         )
-        training = config.Training(epochs=3, probability_threshold=0.0, device="cpu")
+        training = experiment.Training(epochs=3, probability_threshold=0.0, device="cpu")
         bank = prepare(
             data.soundbank, seed=data.seed, sample_rate=RATE, cache_dir=paths.data_dir() / "soundbanks", workers=1
         )
@@ -114,9 +115,9 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> seed_study.Recipe:
     return seed_study.Recipe(
         data,
         training,
-        config.IntegratedGradients(ig_workers=1, ig_device="cpu"),
-        config.Baselines(),
-        config.ThresholdSensitivity(percentile_step=10.0, replicates=20),
+        experiment.IntegratedGradients(ig_workers=1, ig_device="cpu"),
+        experiment.Baselines(),
+        experiment.ThresholdSensitivity(percentile_step=10.0, replicates=20),
         root / "soundscapes",
         root / "training",
     )

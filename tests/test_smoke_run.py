@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from igsed_core import config, stages
 from igsed_core.detection.thresholds import registry as thresholds
 from igsed_core.metrics import summaries
+from igsed_core.workflow import experiment, stages
 
 ROOT = Path(__file__).resolve().parents[1]
 COLUMNS = ["experiment", "seed", *summaries.COLUMNS]
@@ -131,7 +131,7 @@ def test_ground_truth_of_a_clip_agrees_with_its_jams(smoke_run):
 def test_attribution_is_kept_at_10_ms_and_records_its_error(smoke_run):
     index = pd.read_csv(smoke_run.root / "integrated_gradients" / "maps.csv")
     assert np.isfinite(index["completeness_error"]).all()
-    params = config.load("params/smoke.yaml").values()
+    params = experiment.load("params/smoke.yaml").values()
     assert (index["n_points"] <= params["n_points"]).all()
     stopped = index[index["n_points"] < params["n_points"]]
     assert (stopped["completeness_error"] <= params["tolerance"] + 1e-4).all()

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from igsed_core import config, stages
 from igsed_core.base.errors import IgsedError
+from igsed_core.workflow import experiment, stages
 
 ALL = set(stages.STAGES)
 LAST = stages.downstream("threshold_sensitivity")
@@ -105,7 +105,7 @@ def changed(before: dict[str, Any], after: dict[str, Any], which: int) -> set[st
 
 
 def keys(**values: Any) -> dict[str, tuple[str, str]]:
-    return stages.keys(config.from_values(values))
+    return stages.keys(experiment.from_values(values))
 
 
 @pytest.mark.parametrize(
@@ -130,10 +130,12 @@ def test_stages_that_a_parameter_makes_stale(values: dict[str, Any], stale: set[
     assert changed(before, after, 1) == stale
 
 
-@pytest.mark.parametrize("name", [n for n in config.parameter_fields() if n not in (*OUTSIDE, "seed", "experiment")])
+@pytest.mark.parametrize(
+    "name", [n for n in experiment.parameter_fields() if n not in (*OUTSIDE, "seed", "experiment")]
+)
 def test_each_parameter_makes_its_stage_and_those_after_it_stale(name: str) -> None:
-    stage = next(s for s in stages.STAGES.values() if name in config.parameter_fields(s.params))
-    field = config.parameter_fields()[name]
+    stage = next(s for s in stages.STAGES.values() if name in experiment.parameter_fields(s.params))
+    field = experiment.parameter_fields()[name]
     wanted = set() if field.metadata["execution"] else {stage.name, *stages.downstream(stage.name)}
     base = {"rule": "gausslegendre"} if name == "engine" else {}  # Captum does not have the default rule
     assert changed(keys(**base), keys(**base, **{name: OTHER[name]}), 0) == wanted
@@ -273,7 +275,7 @@ def test_keys_do_not_depend_on_the_order_of_files() -> None:
 
 def test_markers_are_named_after_page_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IGSED_RUNS_DIR", str(tmp_path))
-    experiment = config.from_values({"experiment": "mine"})
+    experiment = experiment.from_values({"experiment": "mine"})
     done = tmp_path / "mine" / "notebooks" / ".done"
     wanted = {name: done / f"{name}-{page}.json" for name, (_, page) in stages.keys(experiment).items()}
     assert stages.markers(experiment) == wanted

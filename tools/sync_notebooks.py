@@ -11,15 +11,15 @@ from pathlib import Path
 
 import jupytext
 
-from igsed_core import config, stages
+from igsed_core.workflow import experiment, stages
 
 HEADER = '# %% tags=["parameters"]\n'
 
 
-def parameter_cell(cls: type[config.StageParams]) -> str:
+def parameter_cell(cls: type[experiment.StageParams]) -> str:
     """Text of the parameters cell of one stage."""
     lines = []
-    for name, f in config.parameter_fields(cls).items():
+    for name, f in experiment.parameter_fields(cls).items():
         default = f'"{f.default}"' if isinstance(f.default, str) else repr(f.default)
         choices = f" ({', '.join(f.metadata['choices'])})" if f.metadata["choices"] else ""
         unit = f" [{f.metadata['unit']}]" if f.metadata["unit"] else ""

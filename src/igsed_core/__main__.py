@@ -2,6 +2,6 @@
 
 import sys
 
-from igsed_core.cli import main
+from igsed_core.workflow.cli import main
 
 sys.exit(main())

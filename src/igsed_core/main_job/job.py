@@ -11,7 +11,6 @@ import pandas as pd
 
 from igsed_core.attribution import maps
 from igsed_core.base import devices, files
-from igsed_core.config import DataSynthesis, IntegratedGradients, ThresholdSensitivity, Training
 from igsed_core.data import soundscapes
 from igsed_core.data.soundscapes import SoundscapeSet
 from igsed_core.detection import evaluation
@@ -20,7 +19,8 @@ from igsed_core.detection.evaluation import Instances
 from igsed_core.models import classification, features, heads
 from igsed_core.models.features import FeatureFrames
 from igsed_core.models.heads import Head
-from igsed_core.notebook import StageRun
+from igsed_core.workflow.experiment import DataSynthesis, IntegratedGradients, ThresholdSensitivity, Training
+from igsed_core.workflow.notebook import StageRun
 
 # What the main job holds against Integrated Gradients.
 BASELINES = tuple(name for name in evaluation.METHODS if name != "ig")

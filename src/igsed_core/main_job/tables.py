@@ -175,7 +175,7 @@ def values_table(found: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     Parameters
     ----------
     found
-        Tidy tables by name, from :func:`igsed_core.results.gather`.
+        Tidy tables by name, from :func:`igsed_core.workflow.results.gather`.
     """
     table = pd.concat([found[part] for part in ("detection", "per_class", "further")], ignore_index=True)
     names = {

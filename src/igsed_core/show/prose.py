@@ -27,7 +27,7 @@ def glue_results(found: dict[str, pd.DataFrame], *, split: str = "test") -> None
     Parameters
     ----------
     found
-        The tidy tables by name, from :func:`igsed_core.results.gather`.
+        The tidy tables by name, from :func:`igsed_core.workflow.results.gather`.
     split
         Which rows to take.
     """

@@ -7,7 +7,7 @@ from typing import Any
 
 from igsed_core.attribution.ig.base import Attribution, Engine
 from igsed_core.base.errors import IgsedError
-from igsed_core.config import IntegratedGradients
+from igsed_core.workflow.experiment import IntegratedGradients
 
 
 def _captum(**options: Any) -> Engine:

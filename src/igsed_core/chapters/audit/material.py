@@ -10,7 +10,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from igsed_core.attribution.maps import Maps
-from igsed_core.config import DataSynthesis, ThresholdSensitivity
 from igsed_core.data.soundscapes import SoundscapeSet
 from igsed_core.detection import evaluation
 from igsed_core.detection.baselines import ScoresOverTime
@@ -18,6 +17,7 @@ from igsed_core.detection.evaluation import Instances
 from igsed_core.detection.thresholds import registry as thresholds
 from igsed_core.metrics import frames, localisation, summaries
 from igsed_core.metrics.summaries import Series
+from igsed_core.workflow.experiment import DataSynthesis, ThresholdSensitivity
 
 SCORED = ("fw_ws", "fw_ss", "random", "energy")  # methods whose scores a run keeps for every pair
 TUNED = "percentile"  # each metric at the percentile that is best on validation

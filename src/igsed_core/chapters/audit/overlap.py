@@ -15,7 +15,7 @@ from scipy.stats import chi2
 
 from igsed_core import paper
 from igsed_core.chapters.audit.material import Material
-from igsed_core.config import DataSynthesis
+from igsed_core.workflow.experiment import DataSynthesis
 
 POOLS = {"train": ("train",), "eval": ("validation", "test")}
 BANK, PAPER = "bank", "paper"

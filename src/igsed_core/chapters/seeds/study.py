@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from igsed_core import config
 from igsed_core.attribution import maps
 from igsed_core.attribution.ig import engines
 from igsed_core.base import devices, files, paths
@@ -24,6 +23,7 @@ from igsed_core.models import classification, features, heads, training
 from igsed_core.models.encoders import registry as encoders
 from igsed_core.models.features import FeatureFrames
 from igsed_core.models.heads import Head
+from igsed_core.workflow import experiment
 
 MAIN, TRAINING, DATA, BOTH = "main", "training", "data", "both"
 # In the column `varied`, with what another seed draws anew.
@@ -42,11 +42,11 @@ COLUMNS = ["varied", "seed", *summaries.COLUMNS]
 class Recipe:
     """The parameters that the stages of the main job ran with, and where its artefacts lie."""
 
-    data: config.DataSynthesis
-    training: config.Training
-    attribution: config.IntegratedGradients
-    baselines: config.Baselines
-    evaluation: config.ThresholdSensitivity
+    data: experiment.DataSynthesis
+    training: experiment.Training
+    attribution: experiment.IntegratedGradients
+    baselines: experiment.Baselines
+    evaluation: experiment.ThresholdSensitivity
     data_dir: Path
     training_dir: Path
 

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from igsed_core import config
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.paths import RunPaths, project_root
-from igsed_core.config import Experiment, StageParams
+from igsed_core.workflow import experiment
+from igsed_core.workflow.experiment import Experiment, StageParams
 
 PACKAGE = Path(__file__).resolve().parent
 KEY_LENGTH = 16
@@ -42,7 +42,7 @@ class Stage:
     @property
     def params(self) -> type[StageParams]:
         """The dataclass of this stage's parameters."""
-        return config.STAGE_PARAMS[self.name]
+        return experiment.STAGE_PARAMS[self.name]
 
     @property
     def source(self) -> Path:
@@ -180,7 +180,7 @@ def data_key(stage: Stage, params: StageParams, upstream_keys: dict[str, str]) -
     return _digest(
         {
             "stage": stage.name,
-            "params": config.result_values(params),
+            "params": experiment.result_values(params),
             "outside": _outside(params),
             "code": _hash_files(stage.modules),
             "upstream": upstream_keys,
@@ -212,7 +212,7 @@ def markers(experiment: Experiment) -> dict[str, Path]:
 
 def _outside(params: StageParams) -> Any:
     """Fingerprint inputs that lie outside the project: a folder of sounds, a checkpoint."""
-    if isinstance(params, config.DataSynthesis):
+    if isinstance(params, experiment.DataSynthesis):
         from igsed_core.data.soundbank import registry as soundbank
 
         return soundbank.fingerprint(
@@ -224,11 +224,11 @@ def _outside(params: StageParams) -> Any:
             n_background=params.bank_backgrounds,
             background_source=params.background_source,
         )
-    if isinstance(params, config.Conditions) and params.recordings:
+    if isinstance(params, experiment.Conditions) and params.recordings:
         from igsed_core.data import recordings
 
         return recordings.fingerprint(params.recordings)
-    if isinstance(params, config.Training) and params.weights:
+    if isinstance(params, experiment.Training) and params.weights:
         path = Path(params.weights).expanduser()
         if path.is_file():
             stat = path.stat()

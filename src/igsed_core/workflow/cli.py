@@ -8,10 +8,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from igsed_core import __version__, config, stages
+from igsed_core import __version__
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.parallel import n_processes
 from igsed_core.data import assets, fetching
+from igsed_core.workflow import experiment, stages
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -75,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from igsed_core import notebook
+    from igsed_core.workflow import notebook
 
     experiment = notebook.run(
         options.params, options.overrides, cores=n_processes(options.cores), dry_run=options.dry_run
@@ -87,7 +88,7 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _book(options: argparse.Namespace) -> None:
-    from igsed_core import book, notebook
+    from igsed_core.workflow import book, notebook
 
     experiment = notebook.run(
         options.params, options.overrides, cores=n_processes(options.cores), dry_run=options.dry_run
@@ -97,17 +98,17 @@ def _book(options: argparse.Namespace) -> None:
 
 
 def _stage(options: argparse.Namespace) -> None:
-    from igsed_core import notebook
+    from igsed_core.workflow import notebook
 
-    experiment = config.load(options.params, options.overrides)
+    experiment = experiment.load(options.params, options.overrides)
     print(f"igsed: {options.stage} ...", file=sys.stderr)
     notebook.execute(options.stage, experiment)
 
 
 def _notebooks(options: argparse.Namespace) -> None:
-    from igsed_core import notebook
+    from igsed_core.workflow import notebook
 
-    experiment = config.load(options.params, options.overrides)
+    experiment = experiment.load(options.params, options.overrides)
     for stage in stages.STAGES.values():
         target = options.out / f"{stage.notebook}.ipynb"
         notebook.parameterise(stage, experiment.stages[stage.name], target, execute=False)
@@ -141,8 +142,8 @@ def _fetch(options: argparse.Namespace) -> None:
 
 def _parameters(_: argparse.Namespace) -> None:
     shown: set[str] = set()
-    for cls in config.STAGE_PARAMS.values():
-        mine = {n: f for n, f in config.parameter_fields(cls).items() if n not in shown}
+    for cls in experiment.STAGE_PARAMS.values():
+        mine = {n: f for n, f in experiment.parameter_fields(cls).items() if n not in shown}
         shown.update(mine)
         if mine:
             print(f"# {cls.title}")

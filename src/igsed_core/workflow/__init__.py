@@ -1,0 +1,1 @@
+"""Parameter file -> stages -> notebooks -> results -> book, and the command line."""
