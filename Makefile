@@ -9,7 +9,7 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 BIN := .venv/bin
 PYTEST := $(BIN)/pytest
 # These run the pipeline from end to end and use all cores themselves.
-WHOLE_RUNS := $(addprefix tests/,test_book.py test_smoke_run.py test_paper_run.py)
+WHOLE_RUNS := $(addprefix tests/workflow/,test_book.py test_smoke_run.py test_paper_run.py)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup parity book test lint serve bench clean distclean

@@ -1,14 +1,13 @@
 # Which notebook makes which artefact, for which experiment. Run through `igsed run params/x.yaml [name=value ...]`.
-# A marker's name holds the key of all that its notebook depends on (see igsed_core.stages): a change of the
+# A marker's name holds the key of all that its notebook depends on (see igsed_core.workflow.stages): a change of the
 # threshold range gives the last stages new markers to make, a change of the SNR gives every stage one.
 import json
 import sys
 
-from igsed_core import config as parameters
-from igsed_core import stages
+from igsed_core.workflow import experiments, stages
 
 VALUES = config["values"]
-MARKERS = stages.markers(parameters.from_values(json.load(open(VALUES)), source=VALUES))
+MARKERS = stages.markers(experiments.from_values(json.load(open(VALUES)), source=VALUES))
 
 
 rule all:

@@ -24,7 +24,7 @@ from material import Clips, load_classifier, load_clips
 from numpy.typing import NDArray
 from torch import Tensor
 
-from igsed_core.attribution.ig import engines
+from igsed_core.attribution.ig import engines as registry
 from igsed_core.attribution.ig.decibel import MelPathIntegratedGradients
 from igsed_core.attribution.ig.engines import Attribution
 from igsed_core.base import devices, progress
@@ -117,10 +117,10 @@ def parse() -> argparse.Namespace:
     return options
 
 
-def create(engine: tuple[str, dict[str, Any]], batch: int) -> engines.Engine:
+def create(engine: tuple[str, dict[str, Any]], batch: int) -> registry.Engine:
     """Create an engine of the table above."""
     name, settings = engine
-    return engines.create(name, **settings, **{"internal_batch" if name == "captum" else "batch": batch})
+    return registry.create(name, **settings, **{"internal_batch" if name == "captum" else "batch": batch})
 
 
 # --- speed
@@ -136,17 +136,17 @@ def speed(classifier: Classifier, clips: Clips, options: argparse.Namespace) -> 
         # The detected classes first, then as many others as are asked for.
         wanted = [(c + [k for k in range(n_outputs) if k not in c])[:n_classes] for c in clips.classes]
         rows = []
-        engines = {
+        made = {
             name: create(ENGINES[name], options.batch)
             for name in options.engines
             if "bfloat16" not in name or devices.has_bfloat16(options.device)
         }
-        for engine in list(engines.values())[1:]:
+        for engine in list(made.values())[1:]:
             engine(classifier, clips.waveforms[0], wanted[0][:1])  # what happens once is not part of any time
-        everything = [(r, i, name) for r in range(options.rounds) for i in range(len(wanted)) for name in engines]
+        everything = [(r, i, name) for r in range(options.rounds) for i in range(len(wanted)) for name in made]
         for _, i, name in progress.bar(everything, desc=f"speed, {n_classes} class(es)"):
             started, processor = time.perf_counter(), clock(options.device)
-            result = engines[name](classifier, clips.waveforms[i], wanted[i])
+            result = made[name](classifier, clips.waveforms[i], wanted[i])
             error = result.completeness_error.median().item()  # a GPU is waited for
             seconds, processor = time.perf_counter() - started, clock(options.device) - processor
             rows.append((name, i, seconds, processor, error, result.n_points))
@@ -267,11 +267,11 @@ def quality(classifier: Classifier, clips: Clips, options: argparse.Namespace) -
     files = [folder / f"{options.reference}_points_{name}.csv" for name in clips.names]
     todo = [i for i, file in enumerate(files) if not file.exists()]
     batch = {"batch": options.batch}
-    reference = engines.create(
+    reference = registry.create(
         "mel_path", rule="db_midpoint", n_points=options.reference, floor=REFERENCE_FLOOR, **batch
     )
     engines = {
-        rule: engines.create("mel_path", rule=rule[0], n_points=rule[1], precision=rule[2], **batch)
+        rule: registry.create("mel_path", rule=rule[0], n_points=rule[1], precision=rule[2], **batch)
         for rule in QUALITY
         if rule[2] == "float32" or devices.has_bfloat16(options.device)
     }
@@ -306,8 +306,8 @@ def one_clip(
     classifier: Classifier,
     waveform: Tensor,
     wanted: list[int],
-    reference: engines.Engine,
-    engines: dict[tuple[str, int, str], engines.Engine],
+    reference: registry.Engine,
+    engines: dict[tuple[str, int, str], registry.Engine],
 ) -> pd.DataFrame:
     """Quality of each rule on one clip, a row a rule and class."""
     window = round(STEP * classifier.encoder.frontend.sample_rate)

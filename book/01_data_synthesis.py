@@ -42,11 +42,11 @@ run = notebook.begin("data_synthesis", globals())
 # `soundbank` to the path of a folder to use recordings.
 
 # %%
-from igsed_core import figures, tables
 from igsed_core.base import paths
 from igsed_core.data.soundbank.registry import prepare
 from igsed_core.data.soundscapes import SoundscapeSpec, generate, read_clips
-from igsed_core.show import players
+from igsed_core.main_job import overview
+from igsed_core.show import display, players, sounds
 
 bank = prepare(
     run.params.soundbank,
@@ -59,17 +59,17 @@ bank = prepare(
     n_background=run.params.bank_backgrounds,
     background_source=run.params.background_source,
 )
-tables.show(tables.bank_table(bank.files, bank.skipped), caption="Files and lengths of the sound bank")
+display.show(overview.bank_table(bank.files, bank.skipped), caption="Files and lengths of the sound bank")
 
 # %% [markdown]
 # Listen with your eyes: some sounds of each class as log-mel spectrograms, first from the `train` pool, then from the
 # `eval` pool, which no training ever sees.
 
 # %%
-figures.contact_sheet(bank.examples("train", 7), run.params.sample_rate)
+sounds.contact_sheet(bank.examples("train", 7), run.params.sample_rate)
 
 # %%
-figures.contact_sheet(bank.examples("eval", 7), run.params.sample_rate)
+sounds.contact_sheet(bank.examples("eval", 7), run.params.sample_rate)
 
 # %% [markdown]
 # ## The soundscapes
@@ -97,14 +97,14 @@ soundscapes = generate(
     out_dir=run.dir,
     workers=run.params.workers,
 )
-tables.show(tables.soundscapes_table(soundscapes), caption="Soundscapes, ours and the paper's")
+display.show(overview.soundscapes_table(soundscapes), caption="Soundscapes, ours and the paper's")
 
 # %% [markdown]
 # The first half of what remains of the `eval` pool is for validation, the rest for the test. How many clips the
 # removal costs depends on the lengths of the sounds: longer sounds overlap more often.
 
 # %%
-figures.soundscape_statistics(soundscapes.clips, soundscapes.events, soundscapes.removed)
+sounds.soundscape_statistics(soundscapes.clips, soundscapes.events, soundscapes.removed)
 
 # %% [markdown]
 # ## Three soundscapes to see and hear
@@ -116,7 +116,7 @@ from IPython.display import display
 
 shown = soundscapes.clips[soundscapes.clips["split"] == "test"].head(3)
 for clip, samples in zip(shown["clip"], read_clips(run.dir, shown), strict=True):
-    display(figures.soundscape(samples, run.params.sample_rate, soundscapes.events_of(clip)))
+    display(sounds.soundscape(samples, run.params.sample_rate, soundscapes.events_of(clip)))
     display(players.player(samples, run.params.sample_rate, clip))
 
 # %%

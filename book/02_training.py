@@ -12,7 +12,7 @@
 # %% tags=["parameters"]
 experiment = "embedded"  # name of the experiment; its artefacts lie in runs/<experiment>
 seed = 2026  # seed of every random choice
-encoder = "embedded"  # name of the frozen encoder (registry igsed_core.models.encoders.registry)
+encoder = "embedded"  # name of the frozen encoder (registry igsed_core.models.encoders)
 weights = ""  # path of the encoder's checkpoint; empty: shipped with the package, or fetched
 window = "auto"  # analysis window of the encoder's front end: 'auto' takes that of the checkpoint, another must agree with it (auto, hann, hamming)
 learning_rate = 0.001  # Adam's learning rate
@@ -28,19 +28,20 @@ from igsed_core.workflow import notebook
 run = notebook.begin("training", globals())
 
 # %%
-from igsed_core import figures, tables
 from igsed_core.base import devices, files
 from igsed_core.data import soundscapes
+from igsed_core.main_job import figures, overview, tables
+from igsed_core.main_job.params import DataSynthesis
 from igsed_core.models import classification, features, heads
 from igsed_core.models import training as trainer
 from igsed_core.models.encoders import registry as registry
+from igsed_core.show import display
 from igsed_core.workflow import results
-from igsed_core.workflow.experiment import DataSynthesis
 
 data = soundscapes.load(run.input("data_synthesis"))
 model = registry.load(run.params.encoder, run.params.weights, run.params.window)
 features.check_sample_rate(model, run.params_of(DataSynthesis).sample_rate)
-tables.show(tables.encoder_table(registry.describe(model)), caption="The frozen encoder")
+display.show(overview.encoder_table(registry.describe(model)), caption="The frozen encoder")
 
 # %% [markdown]
 # ## Feature frames
@@ -103,7 +104,7 @@ report = results.label(
 )
 files.write_table(run.dir / "predictions.csv", predictions)
 files.write_table(run.dir / "classification.csv", report)
-tables.show(tables.table_1(report), caption="Classification on the test split, ours and the paper's (Table I)")
+display.show(tables.table_1(report), caption="Classification on the test split, ours and the paper's (Table I)")
 
 # %% [markdown]
 # ## What can be located at all
@@ -117,7 +118,7 @@ instances = results.label(
     classification.detections(predictions), experiment=run.params.experiment, seed=run.params.seed
 )
 files.write_table(run.dir / "instances.csv", instances)
-tables.show(tables.instances_table(instances), caption="Pairs present, evaluated, missed and false, by class (test)")
+display.show(tables.instances_table(instances), caption="Pairs present, evaluated, missed and false, by class (test)")
 
 # %%
 run.finish(

@@ -35,14 +35,13 @@ from igsed_core.workflow import notebook
 run = notebook.begin("integrated_gradients", globals())
 
 # %%
-from igsed_core import figures, tables
 from igsed_core.attribution import maps
-from igsed_core.attribution.ig import engines
 from igsed_core.base import devices, files
 from igsed_core.data import soundscapes
+from igsed_core.main_job import overview
+from igsed_core.main_job.params import DataSynthesis, Training
 from igsed_core.models import classification
-from igsed_core.show import players
-from igsed_core.workflow.experiment import DataSynthesis, Training
+from igsed_core.show import display, explanations, players
 
 data = soundscapes.load(run.input("data_synthesis"))
 predictions = files.read_table(run.input("training") / "predictions.csv")
@@ -53,7 +52,7 @@ explainer = maps.Explainer(
     head=run.input("training") / "heads" / "clip_level.safetensors",
     soundscapes=data.root,
     engine=run.params.engine,
-    options=tuple(engines.options(run.params).items()),
+    options=tuple(run.params.options().items()),
     device=str(devices.choose(run.params.ig_device)),
 )
 attributions = maps.compute(explainer, detected, run.dir / "maps", workers=run.params.ig_workers)
@@ -68,7 +67,7 @@ files.write_table(run.dir / "maps.csv", attributions.index)
 # %%
 example = data.select(classification.example_clip(predictions))
 samples = example.read()[0]
-figures.attributions(
+explanations.attributions(
     samples,
     run.params_of(DataSynthesis).sample_rate,
     example.events,
@@ -89,10 +88,10 @@ players.player(samples, run.params_of(DataSynthesis).sample_rate, example.clips[
 # relative completeness error of every map.
 
 # %%
-figures.completeness(attributions.index)
+explanations.completeness(attributions.index)
 
 # %%
-tables.show(tables.completeness_table(attributions.index), caption="Completeness error and time of the maps")
+display.show(overview.completeness_table(attributions.index), caption="Completeness error and time of the maps")
 
 # %% [markdown]
 # A log-mel network hears $\alpha x$ as $x$ at a level $20 \log_{10} \alpha$ decibels lower, so that nearly all of the

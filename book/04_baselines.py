@@ -17,12 +17,12 @@ from igsed_core.workflow import notebook
 run = notebook.begin("baselines", globals())
 
 # %%
-from igsed_core import figures
 from igsed_core.base import files
 from igsed_core.data import soundscapes
 from igsed_core.detection import baselines as scores
+from igsed_core.main_job.params import DataSynthesis
 from igsed_core.models import classification, features, heads
-from igsed_core.workflow.experiment import DataSynthesis
+from igsed_core.show import explanations
 
 data = soundscapes.load(run.input("data_synthesis"))
 predictions = files.read_table(run.input("training") / "predictions.csv")
@@ -77,7 +77,9 @@ for name, values in over_time.items():
 
 # %%
 example = classification.example_clip(predictions)
-figures.scores_over_time(over_time, example, classification.labels_of(predictions, example), data.events_of(example))
+explanations.scores_over_time(
+    over_time, example, classification.labels_of(predictions, example), data.events_of(example)
+)
 
 # %%
 run.finish(clips=len(extracted.clips))

@@ -24,16 +24,17 @@ run = notebook.begin("threshold_sensitivity", globals())
 # %% tags=["hide-input"]
 import pandas as pd
 
-from igsed_core import figures, tables
 from igsed_core.attribution import maps
 from igsed_core.base import files
 from igsed_core.data import soundscapes
 from igsed_core.detection import evaluation, further_metrics
 from igsed_core.detection.baselines import ScoresOverTime
 from igsed_core.detection.thresholds import registry as thresholds
+from igsed_core.main_job import figures, tables
+from igsed_core.main_job.params import DataSynthesis
 from igsed_core.models import classification
+from igsed_core.show import display, explanations
 from igsed_core.workflow import results
-from igsed_core.workflow.experiment import DataSynthesis
 
 data = soundscapes.load(run.input("data_synthesis"))
 predictions = files.read_table(run.input("training") / "predictions.csv")
@@ -60,7 +61,7 @@ frames_of = {
 }
 instances = {split: evaluation.instances(*sources, split=split, **frames_of) for split in ("validation", "test")}
 example = instances["test"].first_of(classification.example_clip(predictions))
-figures.methods_on_clip(example.truth, example.scores, frame_length=run.params.frame_length, label=example.label)
+explanations.methods_on_clip(example.truth, example.scores, frame_length=run.params.frame_length, label=example.label)
 
 # %% [markdown]
 # ## From frames to metrics
@@ -90,7 +91,7 @@ figures.threshold_curves(curves, split="test")
 
 # %%
 chosen = evaluation.optimal_thresholds(measured["validation"])
-tables.show(tables.thresholds_table(curves, chosen), caption="Chosen thresholds, and the paper's (section IV-D)")
+display.show(tables.thresholds_table(curves, chosen), caption="Chosen thresholds, and the paper's (section IV-D)")
 
 # %%
 with run.timed("bootstrap_seconds"):
@@ -99,7 +100,7 @@ detection, at_ig = results.label(report.detection, **identity), results.label(re
 files.write_table(run.dir / "detection.csv", detection)
 files.write_table(run.dir / "detection_at_ig_threshold.csv", at_ig)
 files.write_table(run.dir / "per_class.csv", results.label(report.per_class, **identity))
-tables.show(tables.table_2(detection, at_ig), caption="Temporal detection on the test split (Table II)")
+display.show(tables.table_2(detection, at_ig), caption="Temporal detection on the test split (Table II)")
 
 # %% [markdown]
 # ## Without a threshold, and by events
@@ -131,7 +132,7 @@ further = results.label(further, **identity)
 files.write_table(run.dir / "further.csv", further)
 differences = results.label(pd.concat([report.differences, apart]), **identity)
 files.write_table(run.dir / "differences.csv", differences)
-tables.show(tables.further_table(further), caption="Threshold-free and event-based metrics on the test split")
+display.show(tables.further_table(further), caption="Threshold-free and event-based metrics on the test split")
 
 # %%
 run.finish(instances={split: len(data_of.index) for split, data_of in instances.items()})

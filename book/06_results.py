@@ -14,13 +14,15 @@ from igsed_core.workflow import notebook
 run = notebook.begin("results", globals())
 
 # %%
-from igsed_core import figures, paper, tables
+from igsed_core import paper
 from igsed_core.attribution import maps
 from igsed_core.base import files
 from igsed_core.data import soundscapes
+from igsed_core.main_job import figures, tables
+from igsed_core.main_job.params import DataSynthesis
 from igsed_core.models import classification
+from igsed_core.show import diagram, display, explanations, prose, style
 from igsed_core.workflow import results
-from igsed_core.workflow.experiment import DataSynthesis
 
 found = results.gather({name: run.input(name) for name in run.upstream}, run.dir)
 
@@ -28,24 +30,24 @@ found = results.gather({name: run.input(name) for name in run.upstream}, run.dir
 # ## Figure 1: the method
 
 # %%
-figures.block_diagram()
+diagram.block_diagram()
 
 # %% [markdown]
 # ## The answer in one picture
 
 # %%
 picture = figures.main_result(found["detection"], paper.detection())
-figures.save(picture, run.dir / "main_result.png")
+style.save(picture, run.dir / "main_result.png")
 picture
 
 # %%
-tables.glue_results(found)
+prose.glue_results(found)
 
 # %% [markdown]
 # ## Table I: classification
 
 # %%
-tables.show(tables.table_1(found["classification"]), caption="Classification on the test split")
+display.show(tables.table_1(found["classification"]), caption="Classification on the test split")
 
 # %% [markdown]
 # ## Table II: temporal detection
@@ -54,13 +56,13 @@ tables.show(tables.table_1(found["classification"]), caption="Classification on 
 # are higher than its Table II, which looks like a mean over (clip, class) instances. Both averages are given.
 
 # %%
-tables.show(
+display.show(
     tables.table_2(found["detection"], found["detection_at_ig_threshold"]),
     caption="Temporal detection, mean over instances",
 )
 
 # %%
-tables.show(
+display.show(
     tables.table_2(found["detection"], found["detection_at_ig_threshold"], average="class"),
     caption="Temporal detection, mean over classes",
 )
@@ -71,7 +73,7 @@ tables.show(
 # Not in the paper; {doc}`05_threshold_sensitivity` says what each is.
 
 # %%
-tables.show(tables.further_table(found["further"]), caption="Threshold-free and event-based metrics on the test split")
+display.show(tables.further_table(found["further"]), caption="Threshold-free and event-based metrics on the test split")
 
 # %% [markdown]
 # ### How far apart are the methods?
@@ -80,13 +82,13 @@ tables.show(tables.further_table(found["further"]), caption="Threshold-free and 
 # or hard for all of them cancels. An interval that holds zero decides nothing.
 
 # %%
-tables.show(tables.differences_table(found["differences"]), caption="IG less each other method, mean over instances")
+display.show(tables.differences_table(found["differences"]), caption="IG less each other method, mean over instances")
 
 # %% [markdown]
 # ## Table III: temporal detection by class
 
 # %%
-tables.show(tables.table_3(found["per_class"], found["detection"]), caption="Temporal detection by class")
+display.show(tables.table_3(found["per_class"], found["detection"]), caption="Temporal detection by class")
 
 # %%
 figures.per_class(found["per_class"], paper.per_class())
@@ -100,7 +102,7 @@ figures.per_class(found["per_class"], paper.per_class())
 predictions = files.read_table(run.input("training") / "predictions.csv")
 attributions = maps.read(run.input("integrated_gradients") / "maps", classification.detected_pairs(predictions))
 example = soundscapes.load(run.input("data_synthesis")).select(classification.example_clip(predictions))
-figures.attributions(
+explanations.attributions(
     example.read()[0],
     run.params_of(DataSynthesis).sample_rate,
     example.events,
@@ -123,7 +125,7 @@ figures.threshold_curves(found["curves"], split="test")
 # page offers for download hold the same.
 
 # %%
-tables.show(tables.values_table(found), caption="Tables II and III and the further metrics", paging=15, search=True)
+display.show(tables.values_table(found), caption="Tables II and III and the further metrics", paging=15, search=True)
 
 # %%
 run.finish()

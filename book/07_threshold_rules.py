@@ -15,14 +15,15 @@ from igsed_core.workflow import notebook
 run = notebook.begin("threshold_rules", globals())
 
 # %% tags=["hide-input"]
-from igsed_core import figures, tables
 from igsed_core.base import files
-from igsed_core.detection import evaluation, groups, tuning
+from igsed_core.chapters.threshold_rules import figures, tables
+from igsed_core.detection import evaluation, instance_groups, tuning
 from igsed_core.detection.thresholds import registry as thresholds
 from igsed_core.main_job.job import MainJob
+from igsed_core.main_job.params import ThresholdSensitivity
 from igsed_core.models import classification
+from igsed_core.show import display
 from igsed_core.workflow import results
-from igsed_core.workflow.experiment import ThresholdSensitivity
 
 main, shared = MainJob(run), run.params_of(ThresholdSensitivity)
 data = main.data
@@ -43,7 +44,7 @@ instances = {split: main.instances(split) for split in ("validation", "test")}
 # tend to last. After smoothing the two states share one variance.
 
 # %%
-tables.show(tables.rule_overview(thresholds.RULES))
+display.show(tables.rule_overview(thresholds.RULES))
 
 # %% [markdown]
 # ## Rules and methods
@@ -65,7 +66,7 @@ files.write_table(run.dir / "rules.csv", rules)
 figures.rules_by_method(rules, titles, tuned=tuned, best=best)
 
 # %%
-tables.show(
+display.show(
     tables.by_rule(rules, titles), caption="IoU on the test split; every rule tuned on validation, or label-free"
 )
 
@@ -79,7 +80,7 @@ tables.show(
 # %%
 gains = results.label(tuning.gains(evaluated, **bootstrapped), **identity)
 files.write_table(run.dir / "rules_gain.csv", gains)
-tables.show(tables.by_rule(gains, titles), caption="Gain in IoU over the percentile of the clip, test split")
+display.show(tables.by_rule(gains, titles), caption="Gain in IoU over the percentile of the clip, test split")
 
 # %% [markdown]
 # A label-free rule still has constants that somebody set. The one that matters is the length of the smoothing; half a second
@@ -90,7 +91,7 @@ lengths = {rule.name: rule for rule in map(thresholds.smoothed, (0.1, 0.3, 0.5, 
 by_length = tuning.evaluate(instances, lengths.values(), methods=tuning.LEARNED, frame_length=shared.frame_length)
 smoothing = results.label(tuning.table(by_length, **bootstrapped), **identity)
 files.write_table(run.dir / "rules_smoothing.csv", smoothing)
-tables.show(
+display.show(
     tables.by_rule(smoothing, {name: rule.title for name, rule in lengths.items()}, first="Smoothed over"),
     caption="IoU of the hidden Markov model on log scores smoothed over other lengths, test split",
 )
@@ -133,13 +134,13 @@ perfect = results.label(tuning.table(at_best, **bootstrapped), **identity)
 limit = results.label(tuning.table(peeking, **bootstrapped), **identity)
 files.write_table(run.dir / "rules_perfect_order.csv", perfect)
 files.write_table(run.dir / "rules_best_level.csv", limit)
-tables.show(
+display.show(
     tables.ceilings(rules, perfect, titles, tuning.LEARNED),
     caption="IoU of each rule: as it is, and with the method's values in perfect order (test split)",
 )
 
 # %%
-tables.show(
+display.show(
     tables.by_rule(limit, {tuning.BEST_OF_CLIP: "Best level of each clip"}),
     caption="The most that one level a clip could reach (test split)",
 )
@@ -153,11 +154,11 @@ tables.show(
 
 # %%
 at_iou = evaluated.under(tuple(thresholds.RULES), metrics=("iou",))
-by_time = groups.by_active_time(instances, frame_length=shared.frame_length)
-by_duration = groups.table_by(at_iou, {groups.ACTIVE_TIME: by_time}, **bootstrapped)
-by_polyphony = groups.table_by(
+by_time = instance_groups.by_active_time(instances, frame_length=shared.frame_length)
+by_duration = instance_groups.table_by(at_iou, {instance_groups.ACTIVE_TIME: by_time}, **bootstrapped)
+by_polyphony = instance_groups.table_by(
     at_iou,
-    {by: groups.of_clips(instances, data.clips, by) for by in groups.OF_CLIP},
+    {by: instance_groups.of_clips(instances, data.clips, by) for by in instance_groups.OF_CLIP},
     **bootstrapped,
 )
 files.write_table(run.dir / "rules_by_duration.csv", results.label(by_duration, **identity))
@@ -184,7 +185,7 @@ chosen = (tuning.PAPER, "share_of_maximum", best)
 processed = tuning.postprocessed(instances, evaluated, chosen, methods=tuning.LEARNED, frame_length=shared.frame_length)
 after = results.label(tuning.table(processed, **bootstrapped), **identity)
 files.write_table(run.dir / "rules_postprocessing.csv", after)
-tables.show(
+display.show(
     tables.postprocessing(rules, after, {rule: titles[rule] for rule in chosen}, tuning.LEARNED),
     caption="IoU on the test split with post-processing",
 )

@@ -19,13 +19,14 @@ from igsed_core.workflow import notebook
 run = notebook.begin("methods", globals())
 
 # %% tags=["hide-input"]
-from igsed_core import figures, tables
 from igsed_core.base import files
+from igsed_core.chapters.methods import figures, tables
 from igsed_core.chapters.methods import study as method_study
 from igsed_core.detection import tuning
 from igsed_core.main_job.job import MainJob
+from igsed_core.main_job.params import IntegratedGradients, ThresholdSensitivity
+from igsed_core.show import display, explanations
 from igsed_core.workflow import results
-from igsed_core.workflow.experiment import IntegratedGradients, ThresholdSensitivity
 
 main = MainJob(run)
 data, attributions = main.data, main.attributions
@@ -84,7 +85,7 @@ instances = method_study.with_methods(references, explained)
 
 # %%
 example = instances["test"].first_of(method_study.example_clip(instances["test"]))
-figures.methods_on_clip(
+explanations.methods_on_clip(
     example.truth, example.scores, frame_length=evaluated.frame_length, label=example.label, height=0.38
 )
 
@@ -104,7 +105,7 @@ summary = results.label(tuning.table(judged, **options), **identity)
 files.write_table(run.dir / "methods.csv", summary)
 cost = results.label(method_study.cost(references["test"], explained["test"], attributions, **options), **identity)
 files.write_table(run.dir / "methods_cost.csv", cost)
-tables.show(tables.methods_table(summary, cost), caption="Every method on the test soundscapes, with 95 % intervals")
+display.show(tables.methods_table(summary, cost), caption="Every method on the test soundscapes, with 95 % intervals")
 
 # %%
 figures.methods_quality(summary)

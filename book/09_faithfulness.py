@@ -22,15 +22,15 @@ from igsed_core.workflow import notebook
 run = notebook.begin("faithfulness", globals())
 
 # %% tags=["hide-input"]
-from igsed_core import figures, tables
 from igsed_core.attribution import registry as methods
 from igsed_core.attribution import replacement
 from igsed_core.base import files
-from igsed_core.chapters.faithfulness import clip, curves, improvement, sanity, study
+from igsed_core.chapters.faithfulness import clip, curves, figures, improvement, sanity, study, tables
 from igsed_core.detection import evaluation
 from igsed_core.main_job.job import MainJob
+from igsed_core.main_job.params import DataSynthesis, IntegratedGradients, ThresholdSensitivity, Training
+from igsed_core.show import display
 from igsed_core.workflow import results
-from igsed_core.workflow.experiment import DataSynthesis, IntegratedGradients, ThresholdSensitivity, Training
 
 main = MainJob(run)
 evaluated, trained = run.params_of(ThresholdSensitivity), run.params_of(Training)
@@ -96,13 +96,13 @@ figures.deletion_and_insertion(by_share, replacement=settings.replacements[0])
 # share is its own.
 
 # %%
-tables.show(
+display.show(
     tables.faithfulness_table(areas, replacement=settings.replacements[0]),
     caption=f"Replacement: {settings.replacements[0]}",
 )
 
 # %%
-tables.show(
+display.show(
     tables.faithfulness_table(areas, replacement=settings.replacements[-1]),
     caption=f"Replacement: {settings.replacements[-1]}",
 )
@@ -162,7 +162,7 @@ figures.occluded_split(changes, metric="loss_change")
 # chosen on the same clips, and flatters.
 
 # %%
-tables.show(tables.occlusion_table(changes), caption="Change of macro F1 and loss against the clips as they are")
+display.show(tables.occlusion_table(changes), caption="Change of macro F1 and loss against the clips as they are")
 
 # %% [markdown]
 # Where only the orders that know the labels improve the classifier, the improvement is the label's: the mask tells the

@@ -23,17 +23,17 @@ run = notebook.begin("conditions", globals())
 # %% tags=["hide-input"]
 import dataclasses
 
-from igsed_core import figures, tables
 from igsed_core.base import devices, files, paths
-from igsed_core.chapters.conditions import plans, report, study
+from igsed_core.chapters.conditions import figures, plans, report, study, tables
 from igsed_core.data.soundbank.registry import prepare
 from igsed_core.data.soundscapes import SoundscapeSpec
 from igsed_core.detection import absence_hmm, baselines
 from igsed_core.main_job.job import MainJob
+from igsed_core.main_job.params import Baselines, DataSynthesis, IntegratedGradients, ThresholdSensitivity, Training
 from igsed_core.models import features
 from igsed_core.models.encoders import registry as encoders
+from igsed_core.show import display
 from igsed_core.workflow import results
-from igsed_core.workflow.experiment import Baselines, DataSynthesis, IntegratedGradients, ThresholdSensitivity, Training
 
 main = MainJob(run)
 synthesised, trained = run.params_of(DataSynthesis), run.params_of(Training)
@@ -222,10 +222,10 @@ figures.by_condition(table, "background")
 
 # %%
 compared = ["ig", "cam", "localiser", "fw_ws", "fw_ss", "energy"]
-tables.show(tables.conditions_table(table, methods=compared), caption="IoU, label-free threshold")
+display.show(tables.conditions_table(table, methods=compared), caption="IoU, label-free threshold")
 
 # %%
-tables.show(
+display.show(
     tables.conditions_table(table, methods=[name for name in compared if name != "localiser"], percentile=True),
     caption="IoU, percentile of the main job",
 )

@@ -21,17 +21,17 @@ run = notebook.begin("localiser", globals())
 # %% tags=["hide-input"]
 import pandas as pd
 
-from igsed_core import figures, tables
-from igsed_core.attribution import concentration, maps
-from igsed_core.attribution.ig import engines
+from igsed_core.attribution import maps
 from igsed_core.base import files
+from igsed_core.chapters.localiser import figures, tables
 from igsed_core.chapters.localiser import study as localiser_study
-from igsed_core.detection import absence_hmm, baselines, localiser_scores
+from igsed_core.detection import absence_hmm, baselines, concentration, localiser_scores
 from igsed_core.main_job.job import MainJob
+from igsed_core.main_job.params import IntegratedGradients, ThresholdSensitivity
 from igsed_core.metrics import summaries
 from igsed_core.models import classification, features
+from igsed_core.show import display, prose
 from igsed_core.workflow import results
-from igsed_core.workflow.experiment import IntegratedGradients, ThresholdSensitivity
 
 main = MainJob(run)
 data, predictions = main.data, main.predictions
@@ -126,7 +126,7 @@ concentrated = summaries.summarise(
     **resampling,
 )
 files.write_table(run.dir / "localiser_pooling.csv", results.label(concentrated, **identity))
-tables.show(tables.concentration_table(concentrated), caption="Share of an event's frames that holds half (test)")
+display.show(tables.concentration_table(concentrated), caption="Share of an event's frames that holds half (test)")
 
 # %% [markdown]
 # Is it the maximum? The same weights on the *mean* of each feature over time make a classifier in which every frame counts.
@@ -137,7 +137,7 @@ tables.show(tables.concentration_table(concentrated), caption="Share of an event
 # %%
 few = test.where(test.index["clip"].isin(test.index["clip"].unique()[: run.params.pooling_clips]).to_numpy())
 averaged = maps.compute(
-    concentration.MeanPooledExplainer(**vars(main.explainer(chosen.engine, engines.options(chosen)))),
+    concentration.MeanPooledExplainer(**vars(main.explainer(chosen.engine, chosen.options()))),
     few.index,
     run.dir / "mean_pooling",
     workers=chosen.ig_workers,
@@ -153,7 +153,7 @@ by_pooling = concentration.concentration(
 )
 pooled = summaries.summarise(few.index, by_pooling, **resampling)
 files.write_table(run.dir / "localiser_mean_pooling.csv", results.label(pooled, **identity))
-tables.show(tables.concentration_table(pooled), caption="The same for IG with either pooling")
+display.show(tables.concentration_table(pooled), caption="The same for IG with either pooling")
 
 # %% [markdown]
 # ## Where to draw the line: against absence
@@ -191,7 +191,7 @@ durations = localiser_study.durations(
     frame_length=evaluated.frame_length,
 )
 files.write_table(run.dir / "localiser_durations.csv", results.label(durations, **identity))
-tables.show(tables.durations_table(durations), caption="How long a class sounds: believed, found and true")
+display.show(tables.durations_table(durations), caption="How long a class sounds: believed, found and true")
 
 # %% [markdown]
 # ## At shifts
@@ -214,14 +214,14 @@ files.write_table(run.dir / "localiser_differences.csv", results.label(differenc
 figures.ladder(ladder)
 
 # %%
-tables.show(tables.ladder_table(ladder), caption="The localiser step by step (test)")
+display.show(tables.ladder_table(ladder), caption="The localiser step by step (test)")
 
 # %% [markdown]
 # Paired differences, by the same draws of clips: a whole interval above zero says that the first is better.
 
 # %%
-tables.show(tables.gains_table(differences), caption="Differences between means (test)")
-tables.glue_localiser(ladder, differences)
+display.show(tables.gains_table(differences), caption="Differences between means (test)")
+prose.glue_localiser(ladder, differences)
 
 # %% [markdown]
 # ## What was looked at

@@ -18,14 +18,14 @@ from igsed_core.workflow import notebook
 run = notebook.begin("engine", globals())
 
 # %% tags=["hide-input"]
-from igsed_core import figures, tables
 from igsed_core.attribution.ig import quadrature
 from igsed_core.base import files
-from igsed_core.chapters.engine import example
+from igsed_core.chapters.engine import figures, one_clip, tables
 from igsed_core.chapters.engine import study as engine_study
 from igsed_core.main_job.job import MainJob
+from igsed_core.main_job.params import IntegratedGradients, ThresholdSensitivity
+from igsed_core.show import display
 from igsed_core.workflow import results
-from igsed_core.workflow.experiment import IntegratedGradients, ThresholdSensitivity
 
 main = MainJob(run)
 chosen, evaluated = run.params_of(IntegratedGradients), run.params_of(ThresholdSensitivity)
@@ -43,13 +43,13 @@ explainer = main.explainer()
 
 # %%
 example = instances.index.iloc[0]
-path = example.along_path(explainer, "test", example["clip"], example["label"], target=chosen.target)
+path = one_clip.along_path(explainer, "test", example["clip"], example["label"], target=chosen.target)
 files.write_table(run.dir / "path.csv", path)
 figures.score_along_path(
     path,
     {
         "gausslegendre": quadrature.points("gausslegendre", 50, 0.0)[0],
-        "db_midpoint": quadrature.points("db_midpoint", 16, float(example.LEVELS[0]))[0],
+        "db_midpoint": quadrature.points("db_midpoint", 16, float(one_clip.LEVELS[0]))[0],
     },
 )
 
@@ -91,7 +91,7 @@ figures.score_along_path(
 # overlap and windows of samples do not, so the two curves differ in detail; all three add up to the same.
 
 # %%
-figures.readings(example.readings(explainer, "test", example["clip"], example["label"], target=chosen.target))
+figures.readings(one_clip.readings(explainer, "test", example["clip"], example["label"], target=chosen.target))
 
 # %% [markdown]
 # **Decibels.** With $\alpha = 10^{s/20}$ and $\mathrm{d}\alpha = \tfrac{\ln 10}{20}\, \alpha\, \mathrm{d}s$
@@ -154,7 +154,7 @@ figures.completeness_by_points(same)
 figures.localisation_by_points(same)
 
 # %%
-tables.show(tables.rules_table(same), caption="Rules and points: means over the clips, time as the median")
+display.show(tables.rules_table(same), caption="Rules and points: means over the clips, time as the median")
 
 # %% [markdown]
 # Where the lines for IoU and pointing game are level, the answer of this book does not hang on the quadrature, whatever
@@ -169,7 +169,7 @@ tables.show(tables.rules_table(same), caption="Rules and points: means over the 
 # target that the parameters name.
 
 # %%
-tables.show(tables.variants_table(study, "target"), caption="What is attributed: means over the clips")
+display.show(tables.variants_table(study, "target"), caption="What is attributed: means over the clips")
 
 # %% [markdown]
 # ## Single precision or bfloat16
@@ -183,7 +183,7 @@ precisions = tables.variants_table(study, "precision")
 if precisions.empty:
     print("The processor of this run has no bfloat16.")
 else:
-    tables.show(precisions, caption="Arithmetic of the network: means over the clips")
+    display.show(precisions, caption="Arithmetic of the network: means over the clips")
 
 # %% [markdown]
 # ## Captum and the mel map
@@ -192,7 +192,7 @@ else:
 # difference is the largest over all samples, relative to the largest attribution.
 
 # %%
-tables.show(tables.engines_table(same), caption="Captum's engine and this project's")
+display.show(tables.engines_table(same), caption="Captum's engine and this project's")
 
 # %%
 run.finish(maps=len(study), seconds_of_maps=float(study["seconds"].sum()))

@@ -14,22 +14,24 @@ seeds_training_data = False  # draw the training soundscapes anew, too: a whole 
 seeds_points = 4  # points of rule db_midpoint in this study; 0: rule and points of the main job
 
 # %%
+from igsed_core.main_job.params import Baselines, DataSynthesis, IntegratedGradients, ThresholdSensitivity, Training
 from igsed_core.workflow import notebook
 
 run = notebook.begin("seeds", globals())
 
 # %%
-from igsed_core import figures, tables
 from igsed_core.base import files
+from igsed_core.chapters.seeds import figures, tables
 from igsed_core.chapters.seeds import study as seed_study
-from igsed_core.workflow import experiment, results
+from igsed_core.show import display
+from igsed_core.workflow import results
 
 recipe = seed_study.Recipe(
-    data=run.params_of(experiment.DataSynthesis),
-    training=run.params_of(experiment.Training),
-    attribution=run.params_of(experiment.IntegratedGradients),
-    baselines=run.params_of(experiment.Baselines),
-    evaluation=run.params_of(experiment.ThresholdSensitivity),
+    data=run.params_of(DataSynthesis),
+    training=run.params_of(Training),
+    attribution=run.params_of(IntegratedGradients),
+    baselines=run.params_of(Baselines),
+    evaluation=run.params_of(ThresholdSensitivity),
     data_dir=run.input("data_synthesis"),
     training_dir=run.input("training"),
 )
@@ -56,7 +58,7 @@ with run.timed("study_seconds"):
     )
 identity = {"experiment": run.params.experiment, "seed": run.params.seed}
 files.write_table(run.dir / "seeds.csv", results.label(found, **identity))
-tables.show(tables.varied_table(found, seed_study.VARIED), caption="Repetitions")
+display.show(tables.varied_table(found, seed_study.VARIED), caption="Repetitions")
 
 # %% [markdown]
 # ## What comes of it
@@ -72,7 +74,7 @@ figures.seeds(found)
 # %%
 spread = seed_study.spread(found)
 files.write_table(run.dir / "seeds_spread.csv", results.label(spread, **identity))
-tables.show(
+display.show(
     tables.seeds_table(found, spread),
     caption="Test split: one seed with its 95 % interval; mean ± standard deviation over seeds",
 )

@@ -17,28 +17,29 @@ from igsed_core.workflow import notebook
 run = notebook.begin("audit", globals())
 
 # %% tags=["hide-input"]
-from igsed_core import audit, figures, tables
-from igsed_core.attribution.ig import engines
 from igsed_core.base import files
+from igsed_core.chapters.audit import examine, figures, material, tables
+from igsed_core.chapters.audit.verdicts import registry as verdicts
 from igsed_core.main_job.job import MainJob
+from igsed_core.main_job.params import DataSynthesis, IntegratedGradients, ThresholdSensitivity
+from igsed_core.show import display
 from igsed_core.workflow import results
-from igsed_core.workflow.experiment import DataSynthesis, IntegratedGradients, ThresholdSensitivity
 
 main = MainJob(run)
 synthesis, chosen = run.params_of(DataSynthesis), run.params_of(IntegratedGradients)
-material = audit.gather(
+material = material.gather(
     main.data,
     main.predictions,
     main.attributions,
-    main.scores(audit.SCORED),
+    main.scores(material.SCORED),
     synthesis=synthesis,
     settings=run.params_of(ThresholdSensitivity),
     seed=run.params.seed,
 )
-explainer = main.explainer(chosen.engine, engines.options(chosen))
+explainer = main.explainer(chosen.engine, chosen.options())
 
 # %%
-found = audit.examine(
+found = examine.examine(
     material,
     explainer,
     synthesis,
@@ -47,7 +48,7 @@ found = audit.examine(
     draws=run.params.audit_draws,
     workers=chosen.ig_workers,
 )
-answers = tables.verdicts(found)
+answers = verdicts.verdicts(found)
 for name, table in {**found, "audit_verdicts": answers}.items():
     files.write_table(
         run.dir / f"{name}.csv", results.label(table, experiment=run.params.experiment, seed=run.params.seed)
@@ -60,7 +61,7 @@ for name, table in {**found, "audit_verdicts": answers}.items():
 # Square brackets hold 95 % intervals from a bootstrap over clips.
 
 # %%
-tables.show(tables.verdicts_table(answers), caption="The paper's open points; reasons follow", words=True)
+display.show(verdicts.verdicts_table(answers), caption="The paper's open points; reasons follow", words=True)
 
 # %% [markdown]
 # ## What is Table II a mean over?
@@ -76,13 +77,13 @@ tables.show(tables.verdicts_table(answers), caption="The paper's open points; re
 figures.averages_of_paper(found)
 
 # %%
-tables.show(tables.averages_table(found), caption="Both averages, of the paper's tables and of this run")
+display.show(tables.averages_table(found), caption="Both averages, of the paper's tables and of this run")
 
 # %%
-tables.show(tables.mix_table(found), caption="Shares of the classes among the paper's instances")
+display.show(tables.mix_table(found), caption="Shares of the classes among the paper's instances")
 
 # %%
-tables.verdict(found, "averages")
+verdicts.verdict(found, "averages")
 
 # %% [markdown]
 # ## What is the threshold of Fig. 3?
@@ -101,7 +102,7 @@ tables.verdict(found, "averages")
 # frames may mark more of one clip than of another; there the mean IoU is at most $1 - |k - a|$, since no clip exceeds that.
 
 # %%
-tables.show(tables.bounds_table(found), caption="The paper's peaks, and the most that a percentile could give there")
+display.show(tables.bounds_table(found), caption="The paper's peaks, and the most that a percentile could give there")
 
 # %%
 figures.threshold_readings(found)
@@ -111,7 +112,7 @@ figures.threshold_readings(found)
 # dashed line cannot have come from that reading.
 
 # %%
-tables.verdict(found, "fig3")
+verdicts.verdict(found, "fig3")
 
 # %% [markdown]
 # ## Which threshold does Table II use?
@@ -120,10 +121,10 @@ tables.verdict(found, "fig3")
 # that what they earn depends only on how much is marked: they give away the threshold.
 
 # %%
-tables.show(tables.thresholds_of_table_2(found), caption="IoU at three choices of percentile, beside the paper's")
+display.show(tables.thresholds_of_table_2(found), caption="IoU at three choices of percentile, beside the paper's")
 
 # %%
-tables.verdict(found, "chance")
+verdicts.verdict(found, "chance")
 
 # %% [markdown]
 # ## Where do missed and falsely detected classes go?
@@ -137,7 +138,7 @@ tables.verdict(found, "chance")
 figures.countings(found)
 
 # %%
-tables.verdict(found, "excluded")
+verdicts.verdict(found, "excluded")
 
 # %% [markdown]
 # ## Which energy is below chance?
@@ -152,7 +153,7 @@ tables.verdict(found, "excluded")
 figures.energy_readings(found)
 
 # %%
-tables.show(tables.energy_table(found), caption="Readings of energy, each at the threshold that brings it nearest")
+display.show(tables.energy_table(found), caption="Readings of energy, each at the threshold that brings it nearest")
 
 # %% [markdown]
 # With a wrong time axis, what energy earns depends on where events usually lie, which the paper does not say. So events are
@@ -160,12 +161,12 @@ tables.show(tables.energy_table(found), caption="Readings of energy, each at the
 # power of its background plus that of its events, at the levels of this run.
 
 # %%
-tables.show(
+display.show(
     tables.placement_table(found), caption="Time axes, onsets and lengths, nearest to the paper first", paging=8
 )
 
 # %%
-tables.verdict(found, "energy")
+verdicts.verdict(found, "energy")
 
 # %% [markdown]
 # ## Absolute value, positive part, or sign?
@@ -178,7 +179,7 @@ tables.verdict(found, "energy")
 figures.sign_readings(found)
 
 # %%
-tables.verdict(found, "sign")
+verdicts.verdict(found, "sign")
 
 # %% [markdown]
 # ## Logit or probability?
@@ -188,10 +189,10 @@ tables.verdict(found, "sign")
 # `audit_clips`) are explained again with the target that the run did not use.
 
 # %%
-tables.show(tables.what_if_table(found, "target"), caption="The same instances under both targets")
+display.show(tables.what_if_table(found, "target"), caption="The same instances under both targets")
 
 # %%
-tables.verdict(found, "target")
+verdicts.verdict(found, "target")
 
 # %% [markdown]
 # ## Hann or Hamming?
@@ -200,10 +201,10 @@ tables.verdict(found, "target")
 # how much the window changes for every encoder.
 
 # %%
-tables.show(tables.what_if_table(found, "window"), caption="The same instances behind both windows")
+display.show(tables.what_if_table(found, "window"), caption="The same instances behind both windows")
 
 # %%
-tables.verdict(found, "window")
+verdicts.verdict(found, "window")
 
 # %% [markdown]
 # ## How many soundscapes does a filter remove?
@@ -213,10 +214,10 @@ tables.verdict(found, "window")
 # combination removes; `p` says how probable numbers as far away as the paper's are.
 
 # %%
-tables.show(tables.overlap_table(found), caption="Soundscapes removed", paging=10)
+display.show(tables.overlap_table(found), caption="Soundscapes removed", paging=10)
 
 # %%
-tables.verdict(found, "overlap")
+verdicts.verdict(found, "overlap")
 
 # %%
 run.finish(decided={answer: int(count) for answer, count in answers["decided"].value_counts().items()})

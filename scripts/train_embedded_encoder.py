@@ -3,9 +3,9 @@
     python scripts/train_embedded_encoder.py
 
 Like PANNs on AudioSet, it learns from clip-level labels alone: which kinds of sound occur, never when. Sounds of all
-kinds of `igsed_core.data.soundbank.procedural`, drawn from the region `pretrain` and thus in none of the pools, are mixed
-at random times and levels over weak noise. Mixing adds mel power, which is additive in expectation and far cheaper
-than adding waveforms; the validation clips are true mixtures of waveforms, from sounds never trained on.
+kinds of `igsed_core.data.soundbank.procedural`, drawn from the region `pretrain` and thus in none of the pools, are
+mixed at random times and levels over weak noise. Mixing adds mel power, which is additive in expectation and far
+cheaper than adding waveforms; the validation clips are true mixtures of waveforms, from sounds never trained on.
 """
 
 from __future__ import annotations

@@ -11,15 +11,16 @@ from pathlib import Path
 
 import jupytext
 
-from igsed_core.workflow import experiment, stages
+from igsed_core.base.params import StageParams
+from igsed_core.workflow import experiments, stages
 
 HEADER = '# %% tags=["parameters"]\n'
 
 
-def parameter_cell(cls: type[experiment.StageParams]) -> str:
+def parameter_cell(cls: type[StageParams]) -> str:
     """Text of the parameters cell of one stage."""
     lines = []
-    for name, f in experiment.parameter_fields(cls).items():
+    for name, f in experiments.parameter_fields(cls).items():
         default = f'"{f.default}"' if isinstance(f.default, str) else repr(f.default)
         choices = f" ({', '.join(f.metadata['choices'])})" if f.metadata["choices"] else ""
         unit = f" [{f.metadata['unit']}]" if f.metadata["unit"] else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import multiprocessing
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,11 +19,14 @@ from igsed_core.attribution.shifted_cam import ShiftedCam
 from igsed_core.base import files
 from igsed_core.base.parallel import parallel_map
 from igsed_core.detection import baselines
+from igsed_core.detection.absence_hmm import SoundModel
 from igsed_core.detection.baselines import ScoresOverTime
 from igsed_core.metrics import frames
 from igsed_core.models.classifier import Classifier
 from igsed_core.models.features import FeatureFrames
 from igsed_core.models.heads import Head
+
+ABSENCE_HMM = "absence_hmm"  # the localiser's rule, in the column `rule`
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,3 +143,24 @@ def of_instances(over_time: ScoresOverTime, index: pd.DataFrame) -> Steps:
 def frame_logits(head: Head, features: FeatureFrames, index: pd.DataFrame) -> Steps:
     """Logits of the feature frames of every instance: CAM without shifts, for the clip-level head."""
     return of_instances(baselines.framewise(head, features, probability=False), index)
+
+
+def localise(models: Mapping[str, SoundModel], cam: Steps, labels: Sequence[str], *, shifts: int = 1) -> Steps:
+    """Turn logits into log-odds of presence; a class without a model keeps its logits.
+
+    Parameters
+    ----------
+    models
+        Class -> model, from :func:`igsed_core.detection.absence_hmm.fit_classes`.
+    cam
+        Logits of the instances.
+    labels
+        Class of each instance.
+    shifts
+        Steps in a feature frame.
+    """
+    rows = [
+        models[label].log_odds_interleaved(logits, shifts) if label in models else logits
+        for label, logits in zip(labels, cam.values, strict=True)
+    ]
+    return Steps(np.stack(rows), cam.step, cam.start, cam.seconds)

@@ -163,3 +163,18 @@ def save(figure: Figure, path: Path) -> Path:
     with files.atomic(path) as temporary:
         figure.savefig(temporary, bbox_inches="tight", pad_inches=0.05)
     return path
+
+
+_TITLES = {"truth": "Annotation", "localiser": "Localiser"}
+
+
+def look(method: str) -> tuple[str, str]:
+    """Colour and line of a method, the annotation and the localiser among them."""
+    if method == "truth":
+        return INK, ":"
+    return FAMILIES["own"] if method == "localiser" else colour(method), "-"
+
+
+def title(method: str) -> str:
+    """Name of a method, the annotation and the localiser among them."""
+    return _TITLES.get(method) or name(method)

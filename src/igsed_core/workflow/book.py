@@ -15,7 +15,7 @@ from igsed_core.base.errors import IgsedError
 from igsed_core.base.files import write_text
 from igsed_core.base.paths import RunPaths, project_root
 from igsed_core.workflow import book_pages, stages
-from igsed_core.workflow.experiment import Experiment
+from igsed_core.workflow.experiments import Experiment
 from igsed_core.workflow.results import TABLES
 
 MAX_PAGE = 5_000_000  # bytes

@@ -12,8 +12,8 @@ from typing import Any
 import nbformat
 
 from igsed_core.base import files
-from igsed_core.workflow import experiment, stages
-from igsed_core.workflow.experiment import Experiment
+from igsed_core.workflow import experiments, stages
+from igsed_core.workflow.experiments import Experiment
 from igsed_core.workflow.results import TABLES
 
 _ASSIGNMENT = re.compile(r"^(\w+) = (.*)$", re.MULTILINE)
@@ -99,7 +99,7 @@ def provenance(records: Sequence[Path]) -> str:
             ("stage", "took", "finished", "key", "commit"),
             [
                 (
-                    f"{{doc}}`{experiment.STAGE_PARAMS[e['stage']].title} <{stages.get(e['stage']).notebook}>`",
+                    f"{{doc}}`{experiments.STAGE_PARAMS[e['stage']].title} <{stages.get(e['stage']).notebook}>`",
                     _duration(e["seconds"]),
                     e["finished"].replace("T", " ").replace("+00:00", " UTC"),
                     f"`{e['key']}`",
@@ -114,7 +114,7 @@ def provenance(records: Sequence[Path]) -> str:
         "means the same numbers. `+changes` marks a commit with changes that were not committed.\n"
     )
     counts = [
-        (experiment.STAGE_PARAMS[e["stage"]].title, name.replace("_", " "), _value(value))
+        (experiments.STAGE_PARAMS[e["stage"]].title, name.replace("_", " "), _value(value))
         for e in entries
         for name, value in e["figures"].items()
     ]

@@ -12,7 +12,7 @@ from igsed_core import __version__
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.parallel import n_processes
 from igsed_core.data import assets, fetching
-from igsed_core.workflow import experiment, stages
+from igsed_core.workflow import experiments, stages
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -100,7 +100,7 @@ def _book(options: argparse.Namespace) -> None:
 def _stage(options: argparse.Namespace) -> None:
     from igsed_core.workflow import notebook
 
-    experiment = experiment.load(options.params, options.overrides)
+    experiment = experiments.load(options.params, options.overrides)
     print(f"igsed: {options.stage} ...", file=sys.stderr)
     notebook.execute(options.stage, experiment)
 
@@ -108,7 +108,7 @@ def _stage(options: argparse.Namespace) -> None:
 def _notebooks(options: argparse.Namespace) -> None:
     from igsed_core.workflow import notebook
 
-    experiment = experiment.load(options.params, options.overrides)
+    experiment = experiments.load(options.params, options.overrides)
     for stage in stages.STAGES.values():
         target = options.out / f"{stage.notebook}.ipynb"
         notebook.parameterise(stage, experiment.stages[stage.name], target, execute=False)
@@ -142,8 +142,8 @@ def _fetch(options: argparse.Namespace) -> None:
 
 def _parameters(_: argparse.Namespace) -> None:
     shown: set[str] = set()
-    for cls in experiment.STAGE_PARAMS.values():
-        mine = {n: f for n, f in experiment.parameter_fields(cls).items() if n not in shown}
+    for cls in experiments.STAGE_PARAMS.values():
+        mine = {n: f for n, f in experiments.parameter_fields(cls).items() if n not in shown}
         shown.update(mine)
         if mine:
             print(f"# {cls.title}")

@@ -17,10 +17,11 @@ from typing import Any, TypeVar
 
 from igsed_core.base import files, provenance
 from igsed_core.base.errors import IgsedError
+from igsed_core.base.params import StageParams
 from igsed_core.base.paths import RunPaths, project_root
 from igsed_core.base.progress import TERMINAL_VARIABLE
-from igsed_core.workflow import experiment, stages
-from igsed_core.workflow.experiment import Experiment, StageParams
+from igsed_core.workflow import experiments, stages
+from igsed_core.workflow.experiments import Experiment
 
 P = TypeVar("P", bound=StageParams)
 
@@ -50,8 +51,8 @@ class StageRun:
 
     def params_of(self, cls: type[P]) -> P:
         """Parameters that an earlier stage ran with."""
-        name = next(n for n, c in experiment.STAGE_PARAMS.items() if c is cls)
-        return experiment.build(cls, self.upstream[name]["params"], source=f"record of {name}")  # type: ignore[return-value]
+        name = next(n for n, c in experiments.STAGE_PARAMS.items() if c is cls)
+        return experiments.build(cls, self.upstream[name]["params"], source=f"record of {name}")  # type: ignore[return-value]
 
     @contextlib.contextmanager
     def timed(self, figure: str) -> Iterator[None]:
@@ -109,9 +110,9 @@ def begin(stage_name: str, namespace: Mapping[str, Any]) -> StageRun:
         has not finished.
     """
     stage = stages.get(stage_name)
-    known = experiment.parameter_fields(stage.params)
+    known = experiments.parameter_fields(stage.params)
     values = {name: namespace[name] for name in sorted(_parameter_names(namespace, known.keys()))}
-    params = experiment.build(stage.params, values, source=f"notebook {stage.notebook}")
+    params = experiments.build(stage.params, values, source=f"notebook {stage.notebook}")
     paths = RunPaths(params.experiment)
     upstream = {}
     for name in stage.upstream:
@@ -263,7 +264,7 @@ def run(params: Path, overrides: list[str], *, cores: int, dry_run: bool = False
     IgsedError
         For bad parameters, or if a stage fails.
     """
-    experiment = experiment.load(params, overrides)
+    experiment = experiments.load(params, overrides)
     paths = RunPaths(experiment.name)
     values = paths.root / "parameters.json"
     files.write_json(values, experiment.values())

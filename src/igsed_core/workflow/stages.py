@@ -16,33 +16,43 @@ from pathlib import Path
 from typing import Any
 
 from igsed_core.base.errors import IgsedError
+from igsed_core.base.params import StageParams
 from igsed_core.base.paths import RunPaths, project_root
-from igsed_core.workflow import experiment
-from igsed_core.workflow.experiment import Experiment, StageParams
+from igsed_core.workflow import experiments
+from igsed_core.workflow.chapters import PAGES
+from igsed_core.workflow.experiments import Experiment
 
-PACKAGE = Path(__file__).resolve().parent
+PACKAGE = Path(__file__).resolve().parents[1]
 KEY_LENGTH = 16
 # What pages show; a change there re-draws every page and recomputes nothing.
-DRAWING = ("figures/**/*.py", "tables/**/*.py", "players.py", "paper/*")
+DRAWING = ("show/**/*.py", "**/figures.py", "**/tables.py", "main_job/overview.py", "paper/*")
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One node of the graph: a notebook, the stages it reads from, the modules that compute it.
+    """One node of the graph: a notebook and the class of its parameters, which knows what the stage reads from."""
 
-    A light stage computes on one core and may run beside another; of the others one runs at a time.
-    """
-
-    name: str
-    notebook: str
-    upstream: tuple[str, ...]
-    modules: tuple[str, ...]
-    light: bool = False
+    params: type[StageParams]
 
     @property
-    def params(self) -> type[StageParams]:
-        """The dataclass of this stage's parameters."""
-        return experiment.STAGE_PARAMS[self.name]
+    def name(self) -> str:
+        """The stage's name."""
+        return self.params.stage
+
+    @property
+    def notebook(self) -> str:
+        """The notebook's name, without ending."""
+        return self.params.notebook
+
+    @property
+    def upstream(self) -> tuple[str, ...]:
+        """Stages that it reads from."""
+        return self.params.upstream
+
+    @property
+    def light(self) -> bool:
+        """It computes on one core and may run beside another; of the others one runs at a time."""
+        return self.params.light
 
     @property
     def source(self) -> Path:
@@ -50,111 +60,7 @@ class Stage:
         return project_root() / "book" / f"{self.notebook}.ipynb"
 
 
-_ENCODERS = ("frontend.py", "encoders/**/*", "features.py", "heads.py", "classifier.py", "audio.py")
-_SUMMARIES = ("summaries.py", "bootstrap.py")
-_FURTHER = ("further_metrics.py", "ranking.py", "event_metrics.py", "psds.py")
-
-STAGES: dict[str, Stage] = {
-    stage.name: stage
-    for stage in (
-        Stage(
-            "data_synthesis",
-            "01_data_synthesis",
-            (),
-            ("soundbank/**/*.py", "soundscapes.py", "soundscape_plan.py", "mixing.py", "audio.py"),
-        ),
-        Stage(
-            "training",
-            "02_training",
-            ("data_synthesis",),
-            (*_ENCODERS, "training.py", "classification.py", "frames.py", "metrics.py", *_SUMMARIES),
-        ),
-        Stage(
-            "integrated_gradients",
-            "03_integrated_gradients",
-            ("data_synthesis", "training"),
-            (*_ENCODERS, "attribution/**/*.py", "maps.py"),
-        ),
-        Stage(
-            "baselines",
-            "04_baselines",
-            ("data_synthesis", "training"),
-            ("baselines.py", "heads.py", "audio.py"),
-            light=True,
-        ),
-        Stage(
-            "threshold_sensitivity",
-            "05_threshold_sensitivity",
-            ("data_synthesis", "training", "integrated_gradients", "baselines"),
-            ("frames.py", "thresholds/**/*.py", "metrics.py", "evaluation.py", *_FURTHER, *_SUMMARIES),
-        ),
-        Stage(
-            "results",
-            "06_results",
-            ("data_synthesis", "training", "integrated_gradients", "baselines", "threshold_sensitivity"),
-            ("results.py",),
-            light=True,
-        ),
-        Stage(
-            "threshold_rules",
-            "07_threshold_rules",
-            ("data_synthesis", "training", "integrated_gradients", "baselines", "threshold_sensitivity"),
-            ("main_job.py", "threshold_rules.py", "instance_groups.py"),
-            light=True,
-        ),
-        Stage(
-            "methods",
-            "08_methods",
-            ("data_synthesis", "training", "integrated_gradients", "baselines", "threshold_sensitivity"),
-            ("main_job.py", "methods/**/*.py", "_zennit.py", "method_study.py", "threshold_rules.py"),
-        ),
-        Stage(
-            "faithfulness",
-            "09_faithfulness",
-            ("data_synthesis", "training", "integrated_gradients", "baselines", "threshold_sensitivity"),
-            ("main_job.py", "faithfulness/*.py", "methods/**/*.py"),
-        ),
-        Stage(
-            "conditions",
-            "10_conditions",
-            ("data_synthesis", "training", "integrated_gradients", "baselines", "threshold_sensitivity"),
-            (
-                *("main_job.py", "conditions/*.py", "pooling.py"),
-                *("localiser.py", "localiser_scores.py", "localiser_study.py"),
-                *("ranking.py", "threshold_rules.py"),
-                *("thresholds/**/*.py", "methods/**/*.py"),
-            ),
-        ),
-        Stage(
-            "localiser",
-            "11_localiser",
-            ("data_synthesis", "training", "integrated_gradients", "baselines", "threshold_sensitivity"),
-            (
-                *("main_job.py", "localiser.py", "localiser_scores.py", "localiser_study.py", "pooling.py"),
-                *("threshold_rules.py", "thresholds/**/*.py"),
-                "methods/**/*.py",
-            ),
-        ),
-        Stage(
-            "engine",
-            "12_engine",
-            ("data_synthesis", "training", "integrated_gradients", "baselines", "threshold_sensitivity"),
-            ("main_job.py", "engine_study.py", "engine_example.py"),
-        ),
-        Stage(
-            "seeds",
-            "13_seeds",
-            ("data_synthesis", "training", "integrated_gradients", "baselines", "threshold_sensitivity"),
-            ("seed_study.py",),
-        ),
-        Stage(
-            "audit",
-            "14_audit",
-            ("data_synthesis", "training", "integrated_gradients", "baselines", "threshold_sensitivity"),
-            ("main_job.py", "audit/**/*.py", "paper/*"),
-        ),
-    )
-}
+STAGES: dict[str, Stage] = {cls.stage: Stage(cls) for cls in PAGES}
 
 
 def get(name: str) -> Stage:
@@ -180,9 +86,9 @@ def data_key(stage: Stage, params: StageParams, upstream_keys: dict[str, str]) -
     return _digest(
         {
             "stage": stage.name,
-            "params": experiment.result_values(params),
-            "outside": _outside(params),
-            "code": _hash_files(stage.modules),
+            "params": experiments.result_values(params),
+            "outside": params.outside(),
+            "code": _hash_files(("**/*.py",), without=DRAWING),
             "upstream": upstream_keys,
         }
     )
@@ -210,36 +116,11 @@ def markers(experiment: Experiment) -> dict[str, Path]:
     return {name: paths.marker(name, page) for name, (_, page) in keys(experiment).items()}
 
 
-def _outside(params: StageParams) -> Any:
-    """Fingerprint inputs that lie outside the project: a folder of sounds, a checkpoint."""
-    if isinstance(params, experiment.DataSynthesis):
-        from igsed_core.data.soundbank import registry as soundbank
-
-        return soundbank.fingerprint(
-            params.soundbank,
-            seed=params.seed,
-            sample_rate=params.sample_rate,
-            n_train=params.bank_train_files,
-            n_eval=params.bank_eval_files,
-            n_background=params.bank_backgrounds,
-            background_source=params.background_source,
-        )
-    if isinstance(params, experiment.Conditions) and params.recordings:
-        from igsed_core.data import recordings
-
-        return recordings.fingerprint(params.recordings)
-    if isinstance(params, experiment.Training) and params.weights:
-        path = Path(params.weights).expanduser()
-        if path.is_file():
-            stat = path.stat()
-            return [str(path.resolve()), stat.st_size, stat.st_mtime_ns]
-    return None
-
-
-def _hash_files(patterns: tuple[str, ...]) -> str:
+def _hash_files(patterns: tuple[str, ...], without: tuple[str, ...] = ()) -> str:
     digest = hashlib.sha256()
+    left_out = {path for pattern in without for path in PACKAGE.glob(pattern)}
     for pattern in patterns:
-        for path in sorted(PACKAGE.glob(pattern)):
+        for path in sorted(set(PACKAGE.glob(pattern)) - left_out):
             if path.is_file() and "__pycache__" not in path.parts:
                 digest.update(path.relative_to(PACKAGE).as_posix().encode() + b"\0")
                 digest.update(path.read_bytes())

@@ -7,7 +7,6 @@ from typing import Any
 
 from igsed_core.attribution.ig.base import Attribution, Engine
 from igsed_core.base.errors import IgsedError
-from igsed_core.workflow.experiment import IntegratedGradients
 
 
 def _captum(**options: Any) -> Engine:
@@ -33,7 +32,7 @@ def create(name: str, **options: Any) -> Engine:
     name
         One of :data:`ENGINES`.
     **options
-        The engine's own, such as those that :func:`options` returns.
+        The engine's own.
 
     Raises
     ------
@@ -45,23 +44,4 @@ def create(name: str, **options: Any) -> Engine:
     return ENGINES[name](**options)
 
 
-def options(params: IntegratedGradients) -> dict[str, Any]:
-    """Return the options of the chosen engine, from the parameters of the stage.
-
-    Parameters
-    ----------
-    params
-        ``internal_batch`` bounds the memory of either engine.
-    """
-    common = {"rule": params.rule, "n_points": params.n_points, "target": params.target}
-    if params.engine == "captum":
-        return {**common, "internal_batch": params.internal_batch}
-    return {
-        **common,
-        "batch": params.internal_batch,
-        "tolerance": params.tolerance,
-        "precision": params.precision,
-    }
-
-
-__all__ = ["ENGINES", "Attribution", "Engine", "create", "options"]
+__all__ = ["ENGINES", "Attribution", "Engine", "create"]

@@ -9,7 +9,7 @@ import pandas as pd
 from igsed_core.attribution.maps import Explainer
 from igsed_core.chapters.audit import averages, chance, energy, excluded, fig3, overlap, placement, sign, target, window
 from igsed_core.chapters.audit.material import Material
-from igsed_core.workflow.experiment import DataSynthesis
+from igsed_core.main_job.params import DataSynthesis
 
 PLACED = 1500  # soundscapes a row; an IoU is then known to 0.01
 # table -> what it holds; `audit` and `audit_differences` are tidy, with the question before the usual columns

@@ -15,9 +15,9 @@ from igsed_core.detection import evaluation
 from igsed_core.detection.baselines import ScoresOverTime
 from igsed_core.detection.evaluation import Instances
 from igsed_core.detection.thresholds import registry as thresholds
+from igsed_core.main_job.params import DataSynthesis, ThresholdSensitivity
 from igsed_core.metrics import frames, localisation, summaries
 from igsed_core.metrics.summaries import Series
-from igsed_core.workflow.experiment import DataSynthesis, ThresholdSensitivity
 
 SCORED = ("fw_ws", "fw_ss", "random", "energy")  # methods whose scores a run keeps for every pair
 TUNED = "percentile"  # each metric at the percentile that is best on validation

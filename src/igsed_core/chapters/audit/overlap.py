@@ -15,7 +15,7 @@ from scipy.stats import chi2
 
 from igsed_core import paper
 from igsed_core.chapters.audit.material import Material
-from igsed_core.workflow.experiment import DataSynthesis
+from igsed_core.main_job.params import DataSynthesis
 
 POOLS = {"train": ("train",), "eval": ("validation", "test")}
 BANK, PAPER = "bank", "paper"
@@ -70,7 +70,8 @@ def removed(onsets: NDArray[np.float64], lengths: NDArray[np.float64]) -> dict[s
     n = onsets.shape[1]
     offsets = onsets + lengths
     with np.errstate(invalid="ignore"):
-        # As in igsed_core.data.soundscape_plan: the most at once is reached at an onset, an end does not overlap a begin.
+        # As in igsed_core.data.soundscape_plan: the most at once is reached at an onset, an end does not overlap a
+        # begin.
         sounding = (onsets[:, :, None] >= onsets[:, None]) & (onsets[:, :, None] < offsets[:, None])
     at_once = sounding.sum(axis=2).max(axis=1)
     overlap = (sounding | sounding.transpose(0, 2, 1)) & ~np.eye(n, dtype=bool)

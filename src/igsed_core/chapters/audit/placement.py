@@ -17,8 +17,8 @@ from igsed_core.chapters.audit import overlap
 from igsed_core.chapters.audit.energy import apart_from_paper
 from igsed_core.chapters.audit.material import Material
 from igsed_core.detection.thresholds import registry as thresholds
+from igsed_core.main_job.params import DataSynthesis
 from igsed_core.metrics import localisation
-from igsed_core.workflow.experiment import DataSynthesis
 
 FINE = 10  # steps of an evaluation frame
 

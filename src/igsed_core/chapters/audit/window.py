@@ -90,9 +90,10 @@ def compare(
     Returns
     -------
     rows, differences : pd.DataFrame
-        As :func:`igsed_core.chapters.audit.again.compare`; rule ``encoder`` holds, over the same instances' clips: ``level`` and
-        ``spread`` (mean and standard deviation over mel bins of the change, dB), ``features`` (relative change of
-        the feature frames), ``logit`` (mean absolute change over classes), ``flips`` (classes whose detection changes).
+        As :func:`igsed_core.chapters.audit.again.compare`; rule ``encoder`` holds, over the same instances' clips:
+        ``level`` and ``spread`` (mean and standard deviation over mel bins of the change, dB), ``features`` (relative
+        change of the feature frames), ``logit`` (mean absolute change over classes), ``flips`` (classes whose detection
+        changes).
     """
     twice = again.explain(material, other(explainer), out_dir, n_clips=n_clips, workers=workers)
     classifier = explainer.load()[0]

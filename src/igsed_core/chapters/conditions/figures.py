@@ -8,7 +8,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from igsed_core.chapters.faithfulness.figures import look, title
 from igsed_core.show import style
 from igsed_core.show.style import drawing
 
@@ -75,15 +74,15 @@ def _panel(ax: Axes, rows: pd.DataFrame, methods: list[str], x: dict[str, float]
     methods = [name for name in methods if name in set(rows["method"])] or list(dict.fromkeys(rows["method"]))
     for i, method in enumerate(methods):
         group = rows[rows["method"] == method]
-        colour, line = (style.INK, "-") if method == "clip_level" else look(method)
+        colour, line = (style.INK, "-") if method == "clip_level" else style.look(method)
         at = np.array([x[level] for level in group["level"].astype(str)])
         if lines:
-            ax.plot(at, group["value"], line, marker="o", ms=4, lw=1.8, color=colour, label=title(method))
+            ax.plot(at, group["value"], line, marker="o", ms=4, lw=1.8, color=colour, label=style.title(method))
             ax.fill_between(at, group["ci_low"], group["ci_high"], color=colour, alpha=0.09, lw=0)
             continue
         at = at + 0.11 * (i - (len(methods) - 1) / 2)
         ax.vlines(at, group["ci_low"], group["ci_high"], color=colour, lw=3, alpha=0.35)
-        ax.plot(at, group["value"], "o", ms=6, color=colour, label=title(method))
+        ax.plot(at, group["value"], "o", ms=6, color=colour, label=style.title(method))
 
 
 def _level(level: str) -> str:

@@ -12,8 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from igsed_core.chapters.conditions.study import CLASSIFIER, LOCALISER, Clips
-from igsed_core.chapters.localiser import study as localiser_study
-from igsed_core.detection import tuning
+from igsed_core.detection import localiser_scores, tuning
 from igsed_core.detection.evaluation import ORACLE, Instances
 from igsed_core.detection.thresholds import registry as thresholds
 from igsed_core.detection.tuning import Evaluated
@@ -65,7 +64,7 @@ def evaluate(data: Mapping[str, Instances], *, frame_length: float) -> Evaluated
             if name == LOCALISER:
                 mask = scores > 0
                 series[split] += [
-                    Series(name, localiser_study.ABSENCE_HMM, metric, of(mask, instances.truth), 0.0)
+                    Series(name, localiser_scores.ABSENCE_HMM, metric, of(mask, instances.truth), 0.0)
                     for metric, of in tuning.METRICS.items()
                 ]
     return Evaluated({split: instances.index for split, instances in data.items()}, series)
@@ -103,8 +102,8 @@ def summarise(
     Returns
     -------
     pd.DataFrame
-        ``condition, level`` and the columns of :func:`igsed_core.metrics.summaries.summarise`. The classifier is the method
-        ``clip_level`` with the metrics ``classifier_precision``, ``_recall``, ``_f1``, means over classes. A
+        ``condition, level`` and the columns of :func:`igsed_core.metrics.summaries.summarise`. The classifier is the
+        method ``clip_level`` with the metrics ``classifier_precision``, ``_recall``, ``_f1``, means over classes. A
         condition in which nothing is detected has the classifier's rows only.
     """
     evaluated = evaluate(data, frame_length=frame_length)

@@ -13,7 +13,6 @@ from igsed_core.attribution import maps
 from igsed_core.attribution.maps import Explainer
 from igsed_core.attribution.shifted_cam import SHIFTS
 from igsed_core.chapters.conditions import plans
-from igsed_core.chapters.localiser import study as localiser_study
 from igsed_core.data import recordings, soundscapes
 from igsed_core.data.soundbank.base import SoundBank
 from igsed_core.detection import baselines, localiser_scores
@@ -183,7 +182,8 @@ def localised(
     Parameters
     ----------
     models
-        Class -> model of its frame logits, fitted to training clips (:func:`igsed_core.detection.absence_hmm.fit_classes`).
+        Class -> model of its frame logits, fitted to training clips
+        (:func:`igsed_core.detection.absence_hmm.fit_classes`).
     explainer
         Encoder, head and device; the engine is not used.
     root
@@ -200,7 +200,7 @@ def localised(
     there = replace(explainer, soundscapes=root)
     shifted = localiser_scores.shifted_cam(there, instances.index, out_dir, shifts=SHIFTS, workers=workers)
     labels = [str(label) for label in instances.index["label"]]
-    odds = localiser_study.localise(models, shifted, labels, shifts=SHIFTS)
+    odds = localiser_scores.localise(models, shifted, labels, shifts=SHIFTS)
     n_frames = instances.truth.shape[1]
     scores = odds.to_frames(frame_length, n_frames)
     return replace(instances, scores={**instances.scores, LOCALISER: scores})

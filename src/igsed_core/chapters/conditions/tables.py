@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from igsed_core.chapters.conditions.figures import TUNED
-from igsed_core.chapters.faithfulness.figures import title
+from igsed_core.show import style
 from igsed_core.show.cells import Cells, by_key, frame, number, with_interval
 
 _CLASSIFIER = "clip_level"
@@ -35,7 +35,7 @@ def conditions_table(table: pd.DataFrame, *, methods: list[str], percentile: boo
             row = classifier.get((f"classifier_{metric}",))
             cells["Classifier", words] = number(None if row is None else row["value"])
         cells["IoU", "instances"] = str(n)
-        cells |= {("IoU", title(method)): with_interval(found.get((method,))) for method in methods}
+        cells |= {("IoU", style.title(method)): with_interval(found.get((method,))) for method in methods}
         rows[f"{condition} {level}"] = {("", "condition"): str(condition), **cells}
     shown = frame(rows, "row")
     return shown.drop(columns=[("", "row")])

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from igsed_core.attribution.maps import STEP
-from igsed_core.chapters.engine.example import Readings
+from igsed_core.chapters.engine.one_clip import Readings
 from igsed_core.show import style
 from igsed_core.show.style import drawing
 

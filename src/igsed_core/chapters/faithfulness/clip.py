@@ -37,7 +37,8 @@ class Settings:
     Attributes
     ----------
     methods
-        Names: of the main job (``ig, fw_ws, fw_ss, random, energy``), or of :data:`igsed_core.attribution.registry.REGISTRY`.
+        Names: of the main job (``ig, fw_ws, fw_ss, random, energy``), or of
+        :data:`igsed_core.attribution.registry.REGISTRY`.
     replacements
         Names from :data:`igsed_core.attribution.replacement.KINDS`.
     percentile

@@ -29,7 +29,6 @@ _ORDERS = {
     "harmful": ("most harmful (knows labels)", "#0072B2", "-"),
     "harmful_decided": ("most harmful to its own decisions", "#CC79A7", "--"),
 }
-_TITLES = {"truth": "Annotation", "localiser": "Localiser"}
 _UNITS = {"frames": "100 ms frames", "bins": "single mel bins"}
 
 
@@ -49,8 +48,8 @@ def deletion_and_insertion(curves: pd.DataFrame, *, replacement: str) -> Figure:
     fig, axes = plt.subplots(1, 2, figsize=(style.WIDTH, 3.9), sharey=True, layout="constrained")
     for ax, kind in zip(axes, ("deletion", "insertion"), strict=True):
         for method, group in rows[rows["metric"] == kind].groupby("method", sort=False):
-            colour, line = look(str(method))
-            ax.plot(group["threshold"], group["value"], line, color=colour, lw=2, label=title(str(method)))
+            colour, line = style.look(str(method))
+            ax.plot(group["threshold"], group["value"], line, color=colour, lw=2, label=style.title(str(method)))
             ax.fill_between(group["threshold"], group["ci_low"], group["ci_high"], color=colour, alpha=0.1, lw=0)
         ax.xaxis.set_major_formatter(PercentFormatter(1))
         ax.set(xlim=(0, 1))
@@ -76,10 +75,10 @@ def shuffled_weights(sanity: pd.DataFrame) -> Figure:
     for ax, (metric, measure) in zip(axes, _MEASURES.items(), strict=True):
         for i, method in enumerate(methods):
             mine = rows[(rows["metric"] == metric) & (rows["method"] == method)].set_index("rule").loc[levels]
-            colour, line = look(method)
+            colour, line = style.look(method)
             x = np.arange(len(levels)) + 0.06 * (i - (len(methods) - 1) / 2)  # side by side, so that bars show
             ax.vlines(x, mine["ci_low"], mine["ci_high"], color=colour, lw=3, alpha=0.3)
-            ax.plot(x, mine["value"], line, marker="o", ms=5, color=colour, lw=1.8, label=title(method))
+            ax.plot(x, mine["value"], line, marker="o", ms=5, color=colour, lw=1.8, label=style.title(method))
         ax.set(ylabel=measure, ylim=(-1.05, 1.05) if metric == "rank_correlation" else (0, 1.03))
     axes[-1].set_xticks(range(len(levels)), [_LEVELS[level] for level in levels])
     axes[-1].set_xlabel("weights that are shuffled, from the head down")
@@ -133,15 +132,3 @@ def _orders(ax: Axes, panel: pd.DataFrame) -> None:
     ax.set_xscale("log")
     ax.set_xticks(shares, [f"{100 * share:g} %" for share in shares])
     ax.minorticks_off()
-
-
-def look(method: str) -> tuple[str, str]:
-    """Colour and line of a method, the annotation and the localiser among them."""
-    if method == "truth":
-        return style.INK, ":"
-    return style.FAMILIES["own"] if method == "localiser" else style.colour(method), "-"
-
-
-def title(method: str) -> str:
-    """Name of a method, the annotation and the localiser among them."""
-    return _TITLES.get(method) or style.name(method)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from igsed_core.chapters.faithfulness.figures import title
+from igsed_core.show import style
 from igsed_core.show.cells import by_key, with_interval
 
 _METRICS = {
@@ -41,7 +41,7 @@ def faithfulness_table(areas: pd.DataFrame, *, replacement: str) -> pd.DataFrame
     return pd.DataFrame(
         [
             {
-                "Method": title(method),
+                "Method": style.title(method),
                 **{words: with_interval(rows.get((method, metric))) for metric, words in _METRICS.items()},
             }
             for method in dict.fromkeys(areas["method"])

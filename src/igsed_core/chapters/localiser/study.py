@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from igsed_core.detection import tuning
 from igsed_core.detection.absence_hmm import SoundModel, fit_classes
 from igsed_core.detection.evaluation import Instances
-from igsed_core.detection.localiser_scores import Steps, frame_logits
+from igsed_core.detection.localiser_scores import ABSENCE_HMM, Steps, frame_logits, localise
 from igsed_core.metrics import localisation, summaries
 from igsed_core.metrics.summaries import Series
 from igsed_core.models.features import FeatureFrames, Targets
@@ -21,7 +21,7 @@ from igsed_core.models.heads import Head
 
 TUNED = ("percentile", "share_of_maximum")  # on validation, with time labels
 OF_THE_CLIP = ("otsu", "logit_hmm")  # label-free, from one clip's scores
-EVEN, ABSENCE, ABSENCE_HMM = "even_odds", "absence", "absence_hmm"  # label-free, from clip labels
+EVEN, ABSENCE = "even_odds", "absence"  # label-free, from clip labels
 CAM, LOCALISER = ("cam", ABSENCE_HMM), ("shifted_cam", ABSENCE_HMM)
 # What the localiser is compared with, and each of its parts with what it adds to.
 PAIRS = (
@@ -34,27 +34,6 @@ DURATION_COLUMNS = ["class", "n_present", "n_absent", "n", "believed", "found", 
 ABSENCE_COLUMNS = ["class", "logit", "without", "with", "absent", "present", "evidence"]
 
 Scores = NDArray[np.float64]
-
-
-def localise(models: Mapping[str, SoundModel], cam: Steps, labels: Sequence[str], *, shifts: int = 1) -> Steps:
-    """Turn logits into log-odds of presence; a class without a model keeps its logits.
-
-    Parameters
-    ----------
-    models
-        Class -> model, from :func:`igsed_core.detection.absence_hmm.fit_classes`.
-    cam
-        Logits of the instances.
-    labels
-        Class of each instance.
-    shifts
-        Steps in a feature frame.
-    """
-    rows = [
-        models[label].log_odds_interleaved(logits, shifts) if label in models else logits
-        for label, logits in zip(labels, cam.values, strict=True)
-    ]
-    return Steps(np.stack(rows), cam.step, cam.start, cam.seconds)
 
 
 @dataclass(frozen=True, eq=False)

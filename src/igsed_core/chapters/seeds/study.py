@@ -10,7 +10,6 @@ from pathlib import Path
 import pandas as pd
 
 from igsed_core.attribution import maps
-from igsed_core.attribution.ig import engines
 from igsed_core.base import devices, files, paths
 from igsed_core.data import soundscapes
 from igsed_core.data.soundbank import registry as soundbank
@@ -18,12 +17,12 @@ from igsed_core.data.soundscapes import SoundscapeSet
 from igsed_core.detection import baselines, evaluation
 from igsed_core.detection.baselines import ScoresOverTime
 from igsed_core.detection.thresholds.registry import percentile_grid
+from igsed_core.main_job.params import Baselines, DataSynthesis, IntegratedGradients, ThresholdSensitivity, Training
 from igsed_core.metrics import summaries
 from igsed_core.models import classification, features, heads, training
 from igsed_core.models.encoders import registry as encoders
 from igsed_core.models.features import FeatureFrames
 from igsed_core.models.heads import Head
-from igsed_core.workflow import experiment
 
 MAIN, TRAINING, DATA, BOTH = "main", "training", "data", "both"
 # In the column `varied`, with what another seed draws anew.
@@ -42,11 +41,11 @@ COLUMNS = ["varied", "seed", *summaries.COLUMNS]
 class Recipe:
     """The parameters that the stages of the main job ran with, and where its artefacts lie."""
 
-    data: experiment.DataSynthesis
-    training: experiment.Training
-    attribution: experiment.IntegratedGradients
-    baselines: experiment.Baselines
-    evaluation: experiment.ThresholdSensitivity
+    data: DataSynthesis
+    training: Training
+    attribution: IntegratedGradients
+    baselines: Baselines
+    evaluation: ThresholdSensitivity
     data_dir: Path
     training_dir: Path
 
@@ -100,8 +99,8 @@ def study(
     Returns
     -------
     pd.DataFrame
-        ``varied, seed`` and the columns of :data:`igsed_core.metrics.summaries.COLUMNS`; every method on the test split at
-        the thresholds that this variant's own validation split chose.
+        ``varied, seed`` and the columns of :data:`igsed_core.metrics.summaries.COLUMNS`; every method on the test split
+        at the thresholds that this variant's own validation split chose.
     """
     if n_points:
         cheap = dataclasses.replace(recipe.attribution, engine="mel_path", rule=RULE, n_points=n_points)
@@ -126,9 +125,9 @@ def spread(found: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pd.DataFrame
-        ``varied`` and the columns of :data:`igsed_core.metrics.summaries.COLUMNS`, less the threshold: ``value`` and ``std``
-        (with Bessel's correction; NaN for one seed) are over ``n`` seeds, ``ci_low`` and ``ci_high`` are the interval
-        of the main job's seed, from the bootstrap over clips.
+        ``varied`` and the columns of :data:`igsed_core.metrics.summaries.COLUMNS`, less the threshold: ``value`` and
+        ``std`` (with Bessel's correction; NaN for one seed) are over ``n`` seeds, ``ci_low`` and ``ci_high`` are the
+        interval of the main job's seed, from the bootstrap over clips.
     """
     key = ["split", "method", "rule", "metric", "class", "average"]
     main = found[found["varied"] == MAIN]
@@ -162,7 +161,7 @@ def _measure(recipe: Recipe, variant: Variant, out_dir: Path) -> pd.DataFrame:
         head=_heads_dir(recipe, variant, out_dir) / "clip_level.safetensors",
         soundscapes=data.root,
         engine=recipe.attribution.engine,
-        options=tuple(engines.options(recipe.attribution).items()),
+        options=tuple(recipe.attribution.options().items()),
         device=str(devices.choose(recipe.attribution.ig_device)),
     )
     detected = classification.detected_pairs(predictions)

@@ -30,7 +30,7 @@ _GENERATORS: dict[str, Callable[..., None]] = {"procedural": _write_procedural}
 def _generator_code() -> bytes:
     """Code of the generators: that of this package without the part that reads banks."""
     package = Path(__file__).parent
-    reading = {package / name for name in ("__init__.py", "base.py", "desed.py", "folder.py")}
+    reading = {package / name for name in ("__init__.py", "registry.py", "base.py", "desed.py", "folder.py")}
     return b"".join(path.read_bytes() for path in sorted(set(package.rglob("*.py")) - reading))
 
 

@@ -1,0 +1,90 @@
+"""Typed parameters of a stage: what one declares, and the checks that all share."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import Field, dataclass, field, fields
+from typing import Any, ClassVar
+
+from igsed_core.base.errors import IgsedError
+
+
+def param(
+    default: Any,
+    doc: str,
+    *,
+    unit: str = "",
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] = (),
+    execution: bool = False,
+) -> Any:
+    """Declare a parameter: default, meaning, unit, bounds; ``execution`` marks those that change no result."""
+    return field(
+        default=default,
+        metadata={
+            "doc": doc,
+            "unit": unit,
+            "low": low,
+            "high": high,
+            "choices": choices,
+            "execution": execution,
+        },
+    )
+
+
+@dataclass(frozen=True)
+class StageParams:
+    """What every stage has: the experiment's name (its folder under ``runs/``) and the seed.
+
+    Attributes
+    ----------
+    title
+        Of the page.
+    stage, notebook
+        Names of the stage and of its notebook in ``book/``, without ending.
+    upstream
+        Stages that it reads from.
+    light
+        It computes on one core and may run beside another; of the others one runs at a time.
+    """
+
+    title: ClassVar[str] = ""
+    stage: ClassVar[str] = ""
+    notebook: ClassVar[str] = ""
+    upstream: ClassVar[tuple[str, ...]] = ()
+    light: ClassVar[bool] = False
+
+    experiment: str = param("embedded", "name of the experiment; its artefacts lie in runs/<experiment>")
+    seed: int = param(2026, "seed of every random choice", low=0)
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.experiment):
+            raise IgsedError(
+                f"parameter 'experiment' is {self.experiment!r}: "
+                "use letters, digits, '.', '_' and '-' only, since it names a folder"
+            )
+        for f in fields(self):
+            _check_bounds(f, getattr(self, f.name))
+
+    def require(self, condition: bool, message: str) -> None:
+        """Raise an :class:`IgsedError` with ``message`` unless ``condition`` holds."""
+        if not condition:
+            raise IgsedError(message)
+
+    def outside(self) -> Any:
+        """Fingerprint of inputs outside the project, a folder of sounds or a checkpoint; None if there are none."""
+        return None
+
+
+def _check_bounds(f: Field[Any], value: Any) -> None:
+    low, high, choices = (f.metadata.get(k) for k in ("low", "high", "choices"))
+    if choices and value not in choices:
+        raise IgsedError(f"parameter {f.name!r} is {value!r}: choose one of {', '.join(choices)}")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise IgsedError(f"parameter {f.name!r} is {value!r}, but must be a finite number")
+    if (low is not None and value < low) or (high is not None and value > high):
+        limits = ((f"at least {low}", low), (f"at most {high}", high))
+        bounds = " and ".join(text for text, bound in limits if bound is not None)
+        raise IgsedError(f"parameter {f.name!r} is {value!r}, but must be {bounds}")

@@ -1,0 +1,39 @@
+"""Parameters of page 10."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from igsed_core.base.params import StageParams, param
+from igsed_core.main_job.params import MAIN_JOB
+
+
+@dataclass(frozen=True)
+class Conditions(StageParams):
+    """The trained heads under other conditions: level, events, overlap, background, recordings (not in the paper)."""
+
+    title: ClassVar[str] = "Other conditions"
+    stage: ClassVar[str] = "conditions"
+    notebook: ClassVar[str] = "10_conditions"
+    upstream: ClassVar[tuple[str, ...]] = MAIN_JOB
+
+    conditions_clips: int = param(16, "soundscapes generated for each condition", low=1)
+    conditions_snr_min: float = param(-5.0, "lowest event-to-background ratio", unit="dB", low=-60.0, high=60.0)
+    conditions_snr_max: float = param(25.0, "highest event-to-background ratio", unit="dB", low=-60.0, high=60.0)
+    conditions_snr_step: float = param(5.0, "step between ratios", unit="dB", low=0.1)
+    recordings: str = param("", "folder of annotated recordings that were not mixed; empty for none")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require(
+            self.conditions_snr_min <= self.conditions_snr_max,
+            f"parameter 'conditions_snr_min' ({self.conditions_snr_min}) exceeds "
+            f"'conditions_snr_max' ({self.conditions_snr_max}): swap them",
+        )
+
+    def outside(self) -> Any:
+        """Fingerprint of the reader's own recordings, where there are any."""
+        from igsed_core.data import recordings
+
+        return recordings.fingerprint(self.recordings) if self.recordings else None

@@ -1,0 +1,23 @@
+"""Parameters of page 12."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from igsed_core.base.params import StageParams, param
+from igsed_core.main_job.params import MAIN_JOB
+
+
+@dataclass(frozen=True)
+class EngineStudy(StageParams):
+    """Rules, points and engines of the integral compared (not in the paper)."""
+
+    title: ClassVar[str] = "How the integral is computed"
+    stage: ClassVar[str] = "engine"
+    notebook: ClassVar[str] = "12_engine"
+    upstream: ClassVar[tuple[str, ...]] = MAIN_JOB
+
+    engine_clips: int = param(20, "test soundscapes on which rules are compared", low=1)
+    captum_clips: int = param(4, "those of them that Captum explains, too", low=1)
+    reference_points: int = param(200, "points of the reference, evenly spread over decibels", low=2)

@@ -1,0 +1,34 @@
+"""Parameters of page 09."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from igsed_core.base.params import StageParams, param
+from igsed_core.main_job.params import MAIN_JOB
+
+
+@dataclass(frozen=True)
+class Faithfulness(StageParams):
+    """Deletion and insertion, sanity checks, occlusion by loss gradient (not in the paper)."""
+
+    title: ClassVar[str] = "Faithfulness"
+    stage: ClassVar[str] = "faithfulness"
+    notebook: ClassVar[str] = "09_faithfulness"
+    upstream: ClassVar[tuple[str, ...]] = MAIN_JOB
+
+    faithfulness_methods: str = param(
+        "ig,cam,ixg,random,energy",
+        "methods that are tested, separated by commas: of the main job, or of the registry igsed_core.attribution",
+    )
+    replacements: str = param(
+        "silence,background,mean",
+        "what takes the place of occluded parts, by commas: silence, background (the clip's quietest tenth), mean",
+    )
+    faithfulness_target: str = param(
+        "probability", "height of the deletion and insertion curves", choices=("probability", "logit")
+    )
+    faithfulness_clips: int = param(12, "test soundscapes with deletion and insertion curves", low=1)
+    sanity_clips: int = param(5, "those of them that are explained with shuffled weights, too", low=1)
+    occlusion_clips: int = param(0, "test soundscapes that are occluded by loss gradient; 0 means all", low=0)

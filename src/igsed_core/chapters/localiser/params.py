@@ -1,0 +1,23 @@
+"""Parameters of page 11."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from igsed_core.base.params import StageParams, param
+from igsed_core.main_job.params import MAIN_JOB
+
+
+@dataclass(frozen=True)
+class Localiser(StageParams):
+    """When a class sounds, from clip-level labels alone (not in the paper)."""
+
+    title: ClassVar[str] = "A localiser without time labels"
+    stage: ClassVar[str] = "localiser"
+    notebook: ClassVar[str] = "11_localiser"
+    upstream: ClassVar[tuple[str, ...]] = MAIN_JOB
+
+    shifts: int = param(8, "shifts of a feature frame at which the encoder looks; 1: none", low=1, high=32)
+    components: int = param(2, "normal densities of the frame logits in each state", low=1, high=10)
+    pooling_clips: int = param(12, "test soundscapes explained with the mean over time for the maximum, too", low=1)

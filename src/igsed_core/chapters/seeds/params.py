@@ -1,0 +1,42 @@
+"""Parameters of page 13."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from igsed_core.base.params import StageParams, param
+from igsed_core.main_job.params import MAIN_JOB
+
+
+@dataclass(frozen=True)
+class SeedStudy(StageParams):
+    """The main job under other seeds of training and of data (not in the paper)."""
+
+    title: ClassVar[str] = "Seeds"
+    stage: ClassVar[str] = "seeds"
+    notebook: ClassVar[str] = "13_seeds"
+    upstream: ClassVar[tuple[str, ...]] = MAIN_JOB
+
+    seeds: str = param("2027, 2028", "further seeds, by commas; a single one in a parameter file is quoted")
+    seeds_training_data: bool = param(
+        False, "draw the training soundscapes anew, too: a whole run more for each of the seeds"
+    )
+    seeds_points: int = param(4, "points of rule db_midpoint in this study; 0: rule and points of the main job", low=0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        numbers = [text.strip() for text in self.seeds.split(",")]
+        self.require(
+            all(text.isdecimal() for text in numbers),
+            f"parameter 'seeds' is {self.seeds!r}: write whole numbers, by commas, for instance '2027, 2028'",
+        )
+        self.require(
+            len({self.seed, *self.further_seeds}) == 1 + len(numbers),
+            f"parameter 'seeds' is {self.seeds!r}: each must differ from the others and from 'seed' ({self.seed})",
+        )
+
+    @property
+    def further_seeds(self) -> tuple[int, ...]:
+        """The numbers in ``seeds``."""
+        return tuple(int(text) for text in self.seeds.split(","))

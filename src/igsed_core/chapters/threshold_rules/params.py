@@ -1,0 +1,15 @@
+"""Parameters of page 07."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from igsed_core.base.params import StageParams
+
+
+@dataclass(frozen=True)
+class ThresholdRules(StageParams):
+    """Rules compared (not in the paper); frames, reading and replicates are those of the threshold sensitivity."""
+
+    title: ClassVar[str] = "Threshold rules"

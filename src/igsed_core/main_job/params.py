@@ -1,0 +1,232 @@
+"""Parameters of the paper's experiment, one frozen dataclass per stage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from igsed_core.base.params import StageParams, param
+
+# What pages beyond the main job read from.
+MAIN_JOB = ("data_synthesis", "training", "integrated_gradients", "baselines", "threshold_sensitivity")
+
+
+@dataclass(frozen=True)
+class DataSynthesis(StageParams):
+    """Sound bank and soundscapes (paper, section II-A)."""
+
+    title: ClassVar[str] = "Data synthesis"
+    stage: ClassVar[str] = "data_synthesis"
+    notebook: ClassVar[str] = "01_data_synthesis"
+
+    soundbank: str = param("procedural", "'procedural', 'desed' (fetched), or the path of a folder bank")
+    bank_train_files: int = param(60, "procedural bank: files a class in the train pool", low=1)
+    bank_eval_files: int = param(25, "procedural bank: files a class in the eval pool", low=1)
+    bank_backgrounds: int = param(20, "procedural bank: background files", low=1)
+    background_source: str = param("desed", "bank desed: 'desed' (its own), 'sins' (fetched), or the path of a folder")
+    duration: float = param(10.0, "length of a soundscape", unit="s", low=1.0, high=600.0)
+    sample_rate: int = param(32000, "sample rate of bank and soundscapes", unit="Hz", low=8000)
+    ref_db: float = param(-55.0, "level of the background", unit="LUFS", low=-100.0, high=0.0)
+    events_min: int = param(1, "fewest foreground events in a soundscape", low=1)
+    events_max: int = param(3, "most foreground events in a soundscape", low=1)
+    snr_min: float = param(15.0, "lowest event-to-background ratio", unit="dB", low=-60.0, high=60.0)
+    snr_max: float = param(25.0, "highest event-to-background ratio", unit="dB", low=-60.0, high=60.0)
+    max_polyphony: int = param(2, "soundscapes with more simultaneous events are removed", low=1)
+    n_train: int = param(1000, "soundscapes generated for training, before the removal", low=2)
+    n_eval: int = param(250, "soundscapes generated for validation and test, before the removal", low=4)
+    workers: int = param(0, "processes; 0 means one a core", low=0, execution=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require(
+            self.snr_min <= self.snr_max,
+            f"parameter 'snr_min' ({self.snr_min}) exceeds 'snr_max' ({self.snr_max}): swap them",
+        )
+        self.require(
+            self.events_min <= self.events_max,
+            f"parameter 'events_min' ({self.events_min}) exceeds 'events_max' ({self.events_max}): swap them",
+        )
+
+    def outside(self) -> Any:
+        """Fingerprint of the sound bank."""
+        from igsed_core.data.soundbank import registry as soundbank
+
+        return soundbank.fingerprint(
+            self.soundbank,
+            seed=self.seed,
+            sample_rate=self.sample_rate,
+            n_train=self.bank_train_files,
+            n_eval=self.bank_eval_files,
+            n_background=self.bank_backgrounds,
+            background_source=self.background_source,
+        )
+
+
+@dataclass(frozen=True)
+class Training(StageParams):
+    """Encoder, feature frames, the three heads (paper, sections II-B and III-A)."""
+
+    title: ClassVar[str] = "Training"
+    stage: ClassVar[str] = "training"
+    notebook: ClassVar[str] = "02_training"
+    upstream: ClassVar[tuple[str, ...]] = ("data_synthesis",)
+
+    encoder: str = param("embedded", "name of the frozen encoder (registry igsed_core.models.encoders)")
+    weights: str = param("", "path of the encoder's checkpoint; empty: shipped with the package, or fetched")
+    window: str = param(
+        "auto",
+        "analysis window of the encoder's front end: 'auto' takes that of the checkpoint, another must agree with it",
+        choices=("auto", "hann", "hamming"),
+    )
+    learning_rate: float = param(1e-3, "Adam's learning rate", low=0.0)
+    batch_size: int = param(16, "soundscapes in a training batch", low=1)
+    epochs: int = param(100, "most epochs", low=1)
+    patience: int = param(10, "epochs without a lower validation loss before training stops", low=1)
+    probability_threshold: float = param(
+        0.5, "a class is detected in a clip if its probability exceeds this", low=0.0, high=1.0
+    )
+    device: str = param("auto", "'auto' takes CUDA where there is one", choices=("auto", "cpu", "cuda"), execution=True)
+
+    def outside(self) -> Any:
+        """Fingerprint of the checkpoint, where one is given."""
+        path = Path(self.weights).expanduser()
+        if not self.weights or not path.is_file():
+            return None
+        stat = path.stat()
+        return [str(path.resolve()), stat.st_size, stat.st_mtime_ns]
+
+
+@dataclass(frozen=True)
+class IntegratedGradients(StageParams):
+    """Attribution of the clip-level classifier (paper, section II-C)."""
+
+    title: ClassVar[str] = "Integrated Gradients"
+    stage: ClassVar[str] = "integrated_gradients"
+    notebook: ClassVar[str] = "03_integrated_gradients"
+    upstream: ClassVar[tuple[str, ...]] = ("data_synthesis", "training")
+
+    engine: str = param(
+        "mel_path",
+        "how the integral is computed: 'captum' is the paper's, 'mel_path' is faster and knows more rules",
+        choices=("captum", "mel_path"),
+    )
+    rule: str = param(
+        "db_adaptive",
+        "quadrature rule along the path; Captum's default, and the paper's, is gausslegendre",
+        choices=(
+            "gausslegendre",
+            "riemann_left",
+            "riemann_right",
+            "riemann_middle",
+            "riemann_trapezoid",
+            "db_midpoint",
+            "db_gauss",
+            "db_adaptive",
+        ),
+    )
+    n_points: int = param(
+        24, "points on the path from silence to the clip (the paper: 50); the most, for db_adaptive", low=1
+    )
+    tolerance: float = param(0.05, "rule db_adaptive: relative completeness error at which it stops", low=0.0)
+    target: str = param("logit", "what is attributed (the paper does not say which)", choices=("logit", "probability"))
+    precision: str = param(
+        "float32",
+        "arithmetic of the network on the path (engine mel_path)",
+        choices=("float32", "bfloat16"),
+    )
+    internal_batch: int = param(5, "path points in one forward pass: memory only", low=1, execution=True)
+    ig_workers: int = param(0, "processes on a CPU; 0 means one a core", low=0, execution=True)
+    ig_device: str = param(
+        "auto", "'auto' takes CUDA where there is one", choices=("auto", "cpu", "cuda"), execution=True
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require(
+            not self.rule.startswith("riemann") or self.n_points > 1,
+            f"parameter 'n_points' is {self.n_points}, but must be at least 2 for rule {self.rule!r}",
+        )
+        # Captum knows neither; to go on with something else would mislabel every map.
+        for name, value, refused, instead in (
+            ("rule", self.rule, self.rule.startswith("db_"), "rule=gausslegendre n_points=50 (the paper's)"),
+            ("precision", self.precision, self.precision != "float32", "precision=float32"),
+        ):
+            self.require(
+                self.engine != "captum" or not refused,
+                f"parameter {name!r} is {value!r}, which engine 'captum' does not have: "
+                f"use engine=mel_path, or {instead}",
+            )
+
+    def options(self) -> dict[str, Any]:
+        """Options that :func:`igsed_core.attribution.ig.engines.create` takes for the chosen engine."""
+        common = {"rule": self.rule, "n_points": self.n_points, "target": self.target}
+        if self.engine == "captum":
+            return {**common, "internal_batch": self.internal_batch}
+        return {
+            **common,
+            "batch": self.internal_batch,
+            "tolerance": self.tolerance,
+            "precision": self.precision,
+        }
+
+
+@dataclass(frozen=True)
+class Baselines(StageParams):
+    """Framewise detectors, random and energy (paper, sections III-A and III-B)."""
+
+    title: ClassVar[str] = "Baselines"
+    stage: ClassVar[str] = "baselines"
+    notebook: ClassVar[str] = "04_baselines"
+    upstream: ClassVar[tuple[str, ...]] = ("data_synthesis", "training")
+    light: ClassVar[bool] = True
+
+    energy: str = param("amplitude", "the energy baseline's score of a window", choices=("amplitude", "power"))
+
+
+@dataclass(frozen=True)
+class ThresholdSensitivity(StageParams):
+    """Scores -> 100 ms frames -> masks -> metrics (paper, sections III-B to IV-D)."""
+
+    title: ClassVar[str] = "Threshold sensitivity"
+    stage: ClassVar[str] = "threshold_sensitivity"
+    notebook: ClassVar[str] = "05_threshold_sensitivity"
+    upstream: ClassVar[tuple[str, ...]] = ("data_synthesis", "training", "integrated_gradients", "baselines")
+
+    frame_length: float = param(0.1, "evaluation frame", unit="s", low=0.01, high=1.0)
+    min_coverage: float = param(
+        0.0,
+        "a frame is active if events cover more than this share of it (0: any of it)",
+        low=0.0,
+        high=0.999,
+    )
+    reading: str = param(
+        "absolute",
+        "which part of a signed attribution counts",
+        choices=("absolute", "positive", "signed"),
+    )
+    percentile_min: float = param(1.0, "lowest percentile threshold", low=0.0, high=100.0)
+    percentile_max: float = param(99.0, "highest percentile threshold", low=0.0, high=100.0)
+    percentile_step: float = param(1.0, "step between percentile thresholds", low=0.01)
+    replicates: int = param(1000, "bootstrap replicates over clips for the 95 % intervals", low=10)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require(
+            self.percentile_min <= self.percentile_max,
+            f"parameter 'percentile_min' ({self.percentile_min}) exceeds "
+            f"'percentile_max' ({self.percentile_max}): swap them",
+        )
+        windows = round(self.frame_length / 0.01, 6)
+        self.require(
+            windows == int(windows),
+            f"parameter 'frame_length' is {self.frame_length} s: use a multiple of 0.01 s, "
+            "the resolution at which attributions are kept",
+        )
+
+
+@dataclass(frozen=True)
+class Results(StageParams):
+    """Tables I-III and Figures 1-3 beside the paper's."""
+
+    title: ClassVar[str] = "Results"

@@ -1,0 +1,38 @@
+"""The list of pages that run: a line per chapter, in the order of the book."""
+
+from __future__ import annotations
+
+from igsed_core.base.params import StageParams
+from igsed_core.chapters.audit.params import Audit
+from igsed_core.chapters.conditions.params import Conditions
+from igsed_core.chapters.engine.params import EngineStudy
+from igsed_core.chapters.faithfulness.params import Faithfulness
+from igsed_core.chapters.localiser.params import Localiser
+from igsed_core.chapters.methods.params import Methods
+from igsed_core.chapters.seeds.params import SeedStudy
+from igsed_core.chapters.threshold_rules.params import ThresholdRules
+from igsed_core.main_job.params import (
+    Baselines,
+    DataSynthesis,
+    IntegratedGradients,
+    Results,
+    ThresholdSensitivity,
+    Training,
+)
+
+PAGES: tuple[type[StageParams], ...] = (
+    DataSynthesis,
+    Training,
+    IntegratedGradients,
+    Baselines,
+    ThresholdSensitivity,
+    Results,
+    ThresholdRules,
+    Methods,
+    Faithfulness,
+    Conditions,
+    Localiser,
+    EngineStudy,
+    SeedStudy,
+    Audit,
+)

@@ -1,0 +1,31 @@
+"""The benchmarks run and their tables have what their README says; how fast anything is, is not tested."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(script: str, *words: str) -> str:
+    command = [sys.executable, str(ROOT / "benchmarks" / script), *words]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300, env=dict(os.environ))
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_speed_compares_both_engines_on_the_same_clips(tmp_path: Path) -> None:
+    engines = ["captum, 50 points", "db_adaptive, at most 8"]
+    words = ["--clips", "2", "--seconds", "0.5", "--classes", "2", "--engines", *engines, "--out", str(tmp_path)]
+    assert "matrix products reach" in run("engine.py", "speed", *words)
+    table = pd.read_csv(tmp_path / "speed_embedded.csv")
+    assert list(table["engine"]) == engines
+    assert table["times_captum"].iloc[0] == table["times_captum_processor"].iloc[0] == 1
+    assert table["points"].iloc[0] == 50
+    assert 1 <= table["points"].iloc[1] <= 8
+    assert (table[["maps_per_second", "share_of_peak"]] > 0).all(axis=None)

@@ -1,0 +1,161 @@
+"""The command line: what it prints, what it refuses, and in how few words."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import jupytext
+import pytest
+import yaml
+
+from igsed_core import __version__
+from igsed_core.base.errors import IgsedError
+from igsed_core.workflow import cli, experiments, notebook, stages
+
+PARAMS = Path(__file__).resolve().parents[2] / "params"
+
+
+@pytest.fixture(autouse=True)
+def _runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IGSED_RUNS_DIR", str(tmp_path / "runs"))
+
+
+def test_parameters_are_listed_once_as_a_file_would_hold_them(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["parameters"]) == 0
+    out = capsys.readouterr().out
+    assert yaml.safe_load(out) == {name: field.default for name, field in experiments.parameter_fields().items()}
+    lines = [line for line in out.splitlines() if not line.startswith("#")]
+    assert len(lines) == len(experiments.parameter_fields())
+    for line, (name, field) in zip(sorted(lines), sorted(experiments.parameter_fields().items()), strict=True):
+        assert line.startswith(f"{name}: ")
+        assert field.metadata["doc"] in line
+        assert all(choice in line for choice in field.metadata["choices"])
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["run", "no.yaml"], "igsed: parameter file no.yaml does not exist: give one such as params/embedded.yaml"),
+        (["run", str(PARAMS / "smoke.yaml"), "snr_mim=3"], "igsed: override 'snr_mim=3': unknown parameter 'snr_mim'."),
+        (["stage", "training", str(PARAMS / "smoke.yaml"), "seed"], "igsed: override 'seed': write it as name=value"),
+        (["notebooks", "no.yaml", "--out", "x"], "igsed: parameter file no.yaml does not exist"),
+        (["book", "no.yaml"], "igsed: parameter file no.yaml does not exist"),
+    ],
+)
+def test_errors_are_one_message_and_exit_code_1(
+    words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(words) == 1
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert "Traceback" not in captured.err
+    assert captured.out == ""
+
+
+def test_as_a_program() -> None:
+    """Exit status and streams as a shell sees them."""
+    words = [sys.executable, "-m", "igsed_core", "run", "no.yaml"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "igsed: parameter file no.yaml does not exist: give one such as params/embedded.yaml\n"
+    assert done.stdout == ""
+
+
+def test_stopping_is_explained(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(notebook, "execute", stop)
+    assert cli.main(["stage", "training", str(PARAMS / "smoke.yaml")]) == 130
+    assert "what was finished is kept" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["stage", "test", "x.yaml"],
+        ["fly"],
+        ["notebooks", "x.yaml"],
+        ["run", "x.yaml", "--fast"],
+        ["parameters", "x"],
+    ],
+)
+def test_wrong_usage(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        cli.main(words)
+    assert stop.value.code == 2
+    assert "usage: igsed" in capsys.readouterr().err
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["--version"])
+    assert stop.value.code == 0
+    assert capsys.readouterr().out == f"{__version__}\n"
+
+
+def test_stage_executes_one_notebook_with_the_overrides(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    monkeypatch.setattr(notebook, "execute", lambda stage, experiment: calls.append((stage, experiment)))
+    assert cli.main(["stage", "baselines", str(PARAMS / "smoke.yaml"), "energy=power"]) == 0
+    assert calls == [("baselines", experiments.load(PARAMS / "smoke.yaml", ["energy=power"]))]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["{}", "seed=3", "energy=power", "--cores", "1"],
+        ["--cores", "1", "{}", "seed=3", "energy=power"],
+        ["{}", "--cores", "1", "seed=3", "energy=power"],
+        ["{}", "seed=3", "--cores", "1", "energy=power"],
+    ],
+)
+def test_options_may_stand_anywhere(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    def run(params: Path, overrides: list[str], *, cores: int, dry_run: bool) -> experiments.Experiment:
+        calls.append((params, overrides, cores, dry_run))
+        return experiments.load(params, overrides)
+
+    monkeypatch.setattr(notebook, "run", run)
+    path = PARAMS / "smoke.yaml"
+    assert cli.main(["run", *(word.format(path) for word in words)]) == 0
+    assert calls == [(path, ["seed=3", "energy=power"], 1, False)]
+
+
+def test_notebooks_are_written_with_the_parameters(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["notebooks", str(PARAMS / "smoke.yaml"), "seed=3", "--out", str(tmp_path / "out")]) == 0
+    written = sorted((tmp_path / "out").iterdir())
+    assert [p.stem for p in written] == [stage.notebook for stage in stages.STAGES.values()]
+    assert capsys.readouterr().out.split() == [str(p) for p in written]
+    for path in written:
+        injected = [c for c in jupytext.read(path).cells if "injected-parameters" in c["metadata"].get("tags", [])]
+        assert len(injected) == 1
+        assert "seed = 3" in injected[0]["source"]
+        assert 'experiment = "smoke"' in injected[0]["source"]
+
+
+def test_a_failing_snakemake_is_an_explained_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 1))
+    with pytest.raises(IgsedError, match="experiment 'smoke' did not finish: the reason stands above"):
+        notebook.run(PARAMS / "smoke.yaml", [], cores=1)
+
+
+def test_dry_run_names_what_would_run(tmp_path: Path) -> None:
+    """Snakemake itself: every stage of a new experiment; after three markers, the stages that follow."""
+    words = [sys.executable, "-m", "igsed_core", "run", str(PARAMS / "smoke.yaml"), "--dry-run"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    planned = {name for name in stages.STAGES if f"rule {name}:" in done.stdout + done.stderr}
+    assert planned == set(stages.STAGES)
+    markers = stages.markers(experiments.load(PARAMS / "smoke.yaml"))
+    done_before = ("data_synthesis", "training", "baselines")
+    for name in done_before:
+        markers[name].parent.mkdir(parents=True, exist_ok=True)
+        markers[name].write_text("{}")
+    done = subprocess.run([*words, "percentile_max=95"], capture_output=True, text=True, check=False)
+    planned = {name for name in stages.STAGES if f"rule {name}:" in done.stdout + done.stderr}
+    assert planned == set(stages.STAGES).difference(done_before)
