@@ -230,3 +230,7 @@ class Results(StageParams):
     """Tables I-III and Figures 1-3 beside the paper's."""
 
     title: ClassVar[str] = "Results"
+    stage: ClassVar[str] = "results"
+    notebook: ClassVar[str] = "06_results"
+    upstream: ClassVar[tuple[str, ...]] = MAIN_JOB
+    light: ClassVar[bool] = True

@@ -13,3 +13,7 @@ class ThresholdRules(StageParams):
     """Rules compared (not in the paper); frames, reading and replicates are those of the threshold sensitivity."""
 
     title: ClassVar[str] = "Threshold rules"
+    stage: ClassVar[str] = "threshold_rules"
+    notebook: ClassVar[str] = "07_threshold_rules"
+    upstream: ClassVar[tuple[str, ...]] = MAIN_JOB
+    light: ClassVar[bool] = True
