@@ -9,7 +9,7 @@
 # %% tags=["parameters"]
 experiment = "embedded"  # name of the experiment; its artefacts lie in runs/<experiment>
 seed = 2026  # seed of every random choice
-methods = "all"  # methods of the registry igsed_core.attribution.registry, separated by commas; or 'all'
+methods = "all"  # methods of the registry igsed_core.attribution, separated by commas; or 'all'
 methods_validation_clips = 16  # validation soundscapes on which thresholds are chosen for each method (0: all)
 methods_test_clips = 30  # test soundscapes on which methods are compared (0: all)
 

@@ -9,7 +9,7 @@
 # %% tags=["parameters"]
 experiment = "embedded"  # name of the experiment; its artefacts lie in runs/<experiment>
 seed = 2026  # seed of every random choice
-faithfulness_methods = "ig,cam,ixg,random,energy"  # methods that are tested, separated by commas: of the main job, or of the registry igsed_core.attribution.registry
+faithfulness_methods = "ig,cam,ixg,random,energy"  # methods that are tested, separated by commas: of the main job, or of the registry igsed_core.attribution
 replacements = "silence,background,mean"  # what takes the place of occluded parts, by commas: silence, background (the clip's quietest tenth), mean
 faithfulness_target = "probability"  # height of the deletion and insertion curves (probability, logit)
 faithfulness_clips = 12  # test soundscapes with deletion and insertion curves

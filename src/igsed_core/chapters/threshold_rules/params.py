@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from igsed_core.base.params import StageParams
+from igsed_core.main_job.params import MAIN_JOB
 
 
 @dataclass(frozen=True)
