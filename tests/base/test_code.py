@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from igsed_core.base import code
-from igsed_core.errors import IgsedError
+from igsed_core.base.errors import IgsedError
 
 ROOT = Path(__file__).resolve().parents[2]
 TICKS = itertools.count(time.time_ns(), 1_000_000_000)

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from igsed_core.errors import IgsedError
+from igsed_core.base.errors import IgsedError
 
 PACKAGE = __name__.partition(".")[0]
 # Files beside a module that are not data.
@@ -316,7 +316,17 @@ def _counting(statements: list[ast.stmt]) -> Iterator[ast.stmt]:
             if getattr(test, "id", getattr(test, "attr", None)) == "TYPE_CHECKING":
                 yield from _counting(otherwise)
                 continue
+        elif _is_registry(statement):
+            continue
         yield statement
+
+
+def _is_registry(statement: ast.stmt) -> bool:
+    """Say whether a statement is the table of a registry, of which each user's key holds the entries that it takes."""
+    value = statement.value if isinstance(statement, ast.Assign | ast.AnnAssign) else None
+    function = value.func if isinstance(value, ast.Call) else None
+    function = function.value if isinstance(function, ast.Subscript) else function
+    return getattr(function, "id", getattr(function, "attr", None)) == "Registry"
 
 
 def _imports(nodes: Iterable[ast.AST], package: str) -> tuple[set[str], set[str]]:

@@ -1,0 +1,131 @@
+"""Registries: name -> what a reader sees of it and where its code is; loaded when it is first used.
+
+An entry names its code as ``"package.module:attribute"``, so that listing a registry imports nothing, and the key of an
+artefact holds the code of those entries alone that made it (:mod:`igsed_core.base.code` leaves a registry's table out).
+Packages that are installed beside this one add entries through entry points of the registry's group.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from types import MappingProxyType
+from typing import Any, Generic, TypeVar
+
+from igsed_core.base.errors import IgsedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """What every registry holds for a name.
+
+    Attributes
+    ----------
+    target
+        ``"package.module:attribute"``: the code.
+    title
+        Its name for a reader.
+    options
+        Keyword arguments that are set when the code is called.
+    """
+
+    target: str
+    title: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def module(self) -> str:
+        """The module that holds the code."""
+        return self.target.partition(":")[0]
+
+    def load(self) -> Any:
+        """Import the code, with the options set."""
+        return _load(self.target, self.options)
+
+
+E = TypeVar("E", bound=Entry)
+
+
+def _load(target: str, options: Mapping[str, Any]) -> Any:
+    module, _, attribute = target.partition(":")
+    found = getattr(importlib.import_module(module), attribute)
+    return partial(found, **options) if options else found
+
+
+class Registry(Mapping[str, E], Generic[E]):
+    """Name -> entry: those of this package, in their order, then those of installed packages.
+
+    Parameters
+    ----------
+    what
+        What the entries are, for errors: ``"method"``.
+    group
+        Group of entry points, ``"igsed.methods"``. Each points to an entry; its name is the entry's name.
+    entries
+        This package's own.
+    """
+
+    def __init__(self, what: str, group: str, entries: Mapping[str, E]) -> None:
+        self.what = what
+        self.group = group
+        self.own = MappingProxyType(dict(entries))
+
+    @cached_property
+    def _all(self) -> dict[str, E]:
+        found = dict(self.own)
+        for point in importlib.metadata.entry_points(group=self.group):
+            if point.name in found:
+                raise IgsedError(
+                    f"{self.what} {point.name!r} of the installed package {_package(point)} is there already: "
+                    "give its entry point another name"
+                )
+            try:
+                entry = point.load()
+            except (ImportError, AttributeError) as error:
+                raise IgsedError(
+                    f"{self.what} {point.name!r} of the installed package {_package(point)} cannot be loaded "
+                    f"({error}): mend or uninstall that package"
+                ) from error
+            if not isinstance(entry, Entry):
+                raise IgsedError(
+                    f"entry point {point.name!r} ({self.group}) of the installed package {_package(point)} is no "
+                    f"igsed_core.base.registry.Entry but {type(entry).__name__}: see the page on adding your own"
+                )
+            found[point.name] = entry  # type: ignore[assignment]
+        return found
+
+    def __getitem__(self, name: str) -> E:
+        """Return an entry.
+
+        Raises
+        ------
+        IgsedError
+            For an unknown name; the message lists the valid ones.
+        """
+        if name not in self._all:
+            raise IgsedError(f"{self.what} {name!r} is unknown: choose one of {', '.join(self._all)}")
+        return self._all[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._all
+
+    def get(self, name: str, default: Any = None) -> Any:  # type: ignore[override]
+        """Return an entry, or ``default`` if there is none of that name."""
+        return self._all.get(name, default)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all)
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def load(self, name: str) -> Any:
+        """Import the code of an entry, with its options set."""
+        return self[name].load()
+
+
+def _package(point: importlib.metadata.EntryPoint) -> str:
+    return point.dist.name if point.dist else point.value
