@@ -48,6 +48,8 @@ class StageParams:
         Stages that it reads from.
     light
         It computes on one core and may run beside another; of the others one runs at a time.
+    tables
+        The tidy tables that the stage makes, and what each holds; the book offers them for download.
     """
 
     title: ClassVar[str] = ""
@@ -55,6 +57,7 @@ class StageParams:
     notebook: ClassVar[str] = ""
     upstream: ClassVar[tuple[str, ...]] = ()
     light: ClassVar[bool] = False
+    tables: ClassVar[dict[str, str]] = {}
 
     experiment: str = param("embedded", "name of the experiment; its artefacts lie in runs/<experiment>")
     seed: int = param(2026, "seed of every random choice", low=0)

@@ -36,6 +36,13 @@ def data_dir() -> Path:
     return Path(os.environ.get("IGSED_DATA_DIR") or project_root() / "data").resolve()
 
 
+def store_dir() -> Path:
+    """The content-addressed store: ``$IGSED_STORE_DIR``; else beside runs kept elsewhere, or ``store/`` in the project."""
+    if os.environ.get("IGSED_STORE_DIR"):
+        return Path(os.environ["IGSED_STORE_DIR"]).resolve()
+    return runs_dir() / ".store" if os.environ.get("IGSED_RUNS_DIR") else (project_root() / "store").resolve()
+
+
 @dataclass(frozen=True)
 class RunPaths:
     """The folders and files of one experiment."""
@@ -48,7 +55,7 @@ class RunPaths:
         return runs_dir() / self.experiment
 
     def stage(self, name: str) -> Path:
-        """Folder of one stage's artefacts."""
+        """Folder of one stage's artefacts: a link into the store."""
         return self.root / name
 
     def record(self, stage: str) -> Path:
@@ -61,10 +68,20 @@ class RunPaths:
         return self.root / "notebooks"
 
     @property
+    def results(self) -> Path:
+        """All tidy tables of the run, ``<table>.csv``."""
+        return self.root / "results"
+
+    @property
+    def pages(self) -> Path:
+        """Which page of the store each stage shows."""
+        return self.root / "pages.json"
+
+    @property
     def book(self) -> Path:
         """Staged sources of the book and, in ``_build/html``, the book."""
         return self.root / "book"
 
     def marker(self, stage: str, key: str) -> Path:
         """File whose existence says that a stage's notebook was executed to its end under ``key``."""
-        return self.notebooks / ".done" / f"{stage}-{key}.json"
+        return self.root / ".done" / f"{stage}-{key}.json"

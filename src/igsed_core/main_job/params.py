@@ -71,6 +71,10 @@ class Training(StageParams):
     stage: ClassVar[str] = "training"
     notebook: ClassVar[str] = "02_training"
     upstream: ClassVar[tuple[str, ...]] = ("data_synthesis",)
+    tables: ClassVar[dict[str, str]] = {
+        "classification": "precision, recall, F1 of each head and class (Table I)",
+        "instances": "pairs present, evaluated, missed and false",
+    }
 
     encoder: str = param("embedded", "name of the frozen encoder (registry igsed_core.models.encoders)")
     weights: str = param("", "path of the encoder's checkpoint; empty: shipped with the package, or fetched")
@@ -192,6 +196,14 @@ class ThresholdSensitivity(StageParams):
     stage: ClassVar[str] = "threshold_sensitivity"
     notebook: ClassVar[str] = "05_threshold_sensitivity"
     upstream: ClassVar[tuple[str, ...]] = ("data_synthesis", "training", "integrated_gradients", "baselines")
+    tables: ClassVar[dict[str, str]] = {
+        "detection": "each method at its own thresholds (Table II)",
+        "per_class": "the same, per class (Table III)",
+        "differences": "paired differences between methods at their own thresholds",
+        "further": "AUROC, average precision, event-based F1, onset and offset error, PSDS",
+        "curves": "IoU and F1 at every threshold (Fig. 3)",
+        "detection_at_ig_threshold": "every method at the thresholds chosen for Integrated Gradients",
+    }
 
     frame_length: float = param(0.1, "evaluation frame", unit="s", low=0.01, high=1.0)
     min_coverage: float = param(

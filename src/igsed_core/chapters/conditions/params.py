@@ -17,6 +17,9 @@ class Conditions(StageParams):
     stage: ClassVar[str] = "conditions"
     notebook: ClassVar[str] = "10_conditions"
     upstream: ClassVar[tuple[str, ...]] = MAIN_JOB
+    tables: ClassVar[dict[str, str]] = {
+        "conditions": "every method and the classifier under other conditions",
+    }
 
     conditions_clips: int = param(16, "soundscapes generated for each condition", low=1)
     conditions_snr_min: float = param(-5.0, "lowest event-to-background ratio", unit="dB", low=-60.0, high=60.0)

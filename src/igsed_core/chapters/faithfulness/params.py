@@ -17,6 +17,12 @@ class Faithfulness(StageParams):
     stage: ClassVar[str] = "faithfulness"
     notebook: ClassVar[str] = "09_faithfulness"
     upstream: ClassVar[tuple[str, ...]] = MAIN_JOB
+    tables: ClassVar[dict[str, str]] = {
+        "faithfulness": "deletion, insertion, sufficiency, necessity of each method and replacement",
+        "faithfulness_curves": "deletion and insertion at every share of the frames",
+        "faithfulness_sanity": "maps of shuffled classifiers: rank correlation and localisation",
+        "faithfulness_occlusion": "macro F1 and loss of the occluded test split",
+    }
 
     faithfulness_methods: str = param(
         "ig,cam,ixg,random,energy",

@@ -17,6 +17,13 @@ class Localiser(StageParams):
     stage: ClassVar[str] = "localiser"
     notebook: ClassVar[str] = "11_localiser"
     upstream: ClassVar[tuple[str, ...]] = MAIN_JOB
+    tables: ClassVar[dict[str, str]] = {
+        "localiser": "the localiser without time labels, step by step",
+        "localiser_differences": "paired differences between its steps and to the framewise detectors",
+        "localiser_pooling": "how few frames of an event each method is about",
+        "localiser_mean_pooling": "the same with the mean over time for the maximum",
+        "localiser_durations": "how long each class lasts, as believed, found and true",
+    }
 
     shifts: int = param(8, "shifts of a feature frame at which the encoder looks; 1: none", low=1, high=32)
     components: int = param(2, "normal densities of the frame logits in each state", low=1, high=10)

@@ -17,6 +17,12 @@ class Methods(StageParams):
     stage: ClassVar[str] = "methods"
     notebook: ClassVar[str] = "08_methods"
     upstream: ClassVar[tuple[str, ...]] = MAIN_JOB
+    tables: ClassVar[dict[str, str]] = {
+        "methods": "every method of the registry under threshold rules, beside the references",
+        "methods_per_class": "the same, per class",
+        "methods_cost": "seconds per map of each method",
+        "methods_readings": "each method under each reading of the sign",
+    }
 
     methods: str = param("all", "methods of the registry igsed_core.attribution, separated by commas; or 'all'")
     methods_validation_clips: int = param(

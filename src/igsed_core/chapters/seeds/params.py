@@ -17,6 +17,10 @@ class SeedStudy(StageParams):
     stage: ClassVar[str] = "seeds"
     notebook: ClassVar[str] = "13_seeds"
     upstream: ClassVar[tuple[str, ...]] = MAIN_JOB
+    tables: ClassVar[dict[str, str]] = {
+        "seeds": "each method under other seeds of training and of data, at its own thresholds",
+        "seeds_spread": "mean and standard deviation over seeds",
+    }
 
     seeds: str = param("2027, 2028", "further seeds, by commas; a single one in a parameter file is quoted")
     seeds_training_data: bool = param(

@@ -18,3 +18,13 @@ class ThresholdRules(StageParams):
     notebook: ClassVar[str] = "07_threshold_rules"
     upstream: ClassVar[tuple[str, ...]] = MAIN_JOB
     light: ClassVar[bool] = True
+    tables: ClassVar[dict[str, str]] = {
+        "rules": "every method under every threshold rule",
+        "rules_gain": "paired gain of every rule over the percentile of the clip",
+        "rules_perfect_order": "every rule with each method's values in perfect order",
+        "rules_best_level": "each method with the best level of each clip, which the truth tells",
+        "rules_smoothing": "the smoothed hidden Markov rule with other lengths of smoothing",
+        "rules_by_duration": "IoU under every rule by the time that the class is active",
+        "rules_by_polyphony": "IoU under every rule by polyphony and by number of events",
+        "rules_postprocessing": "median filter and minimum duration on top of rules",
+    }
