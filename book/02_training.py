@@ -28,7 +28,7 @@ from igsed_core.workflow import notebook
 run = notebook.begin("training", globals())
 
 # %%
-from igsed_core.base import devices, files
+from igsed_core.base import devices
 from igsed_core.data import soundscapes
 from igsed_core.main_job import figures, overview, tables
 from igsed_core.main_job.params import DataSynthesis
@@ -36,7 +36,6 @@ from igsed_core.models import classification, features, heads
 from igsed_core.models import training as trainer
 from igsed_core.models.encoders import registry as registry
 from igsed_core.show import display
-from igsed_core.workflow import results
 
 data = soundscapes.load(run.input("data_synthesis"))
 model = registry.load(run.params.encoder, run.params.weights, run.params.window)
@@ -49,10 +48,9 @@ display.show(overview.encoder_table(registry.describe(model)), caption="The froz
 # The encoder is frozen, so every soundscape passes through it once; the heads are then trained in seconds.
 
 # %%
+kept = run.shared("features", features.identity(model, data.root), modules=features.modules(model))
 frames_of = {
-    split: features.extract(
-        model, data.root, rows, run.dir / "features" / split, device=devices.choose(run.params.device)
-    )
+    split: features.extract(model, data.root, rows, kept / split, device=devices.choose(run.params.device))
     for split, rows in data.clips.groupby("split")
 }
 targets_of = {split: features.targets(x, data.events, data.classes) for split, x in frames_of.items()}
@@ -80,8 +78,7 @@ trained = {
 }
 for name, result in trained.items():
     heads.save(result.head, name, run.dir / "heads" / f"{name}.safetensors")
-history = trainer.history(trained)
-files.write_table(run.dir / "history.csv", history)
+history = run.table("history", trainer.history(trained))
 figures.loss_curves(history)
 
 # %% [markdown]
@@ -97,13 +94,11 @@ predictions = classification.predict_splits(
     {split: (frames_of[split], targets_of[split]) for split in ("validation", "test")},
     threshold=run.params.probability_threshold,
 )
-report = results.label(
+report = run.table(
+    "classification",
     classification.report(predictions, threshold=run.params.probability_threshold, seed=run.params.seed),
-    experiment=run.params.experiment,
-    seed=run.params.seed,
 )
-files.write_table(run.dir / "predictions.csv", predictions)
-files.write_table(run.dir / "classification.csv", report)
+run.table("predictions", predictions)
 display.show(tables.table_1(report), caption="Classification on the test split, ours and the paper's (Table I)")
 
 # %% [markdown]
@@ -114,10 +109,7 @@ display.show(tables.table_1(report), caption="Classification on the test split, 
 # nothing, is counted here and appears nowhere else, as in the paper.
 
 # %%
-instances = results.label(
-    classification.detections(predictions), experiment=run.params.experiment, seed=run.params.seed
-)
-files.write_table(run.dir / "instances.csv", instances)
+instances = run.table("instances", classification.detections(predictions))
 display.show(tables.instances_table(instances), caption="Pairs present, evaluated, missed and false, by class (test)")
 
 # %%

@@ -56,7 +56,7 @@ explainer = maps.Explainer(
     device=str(devices.choose(run.params.ig_device)),
 )
 attributions = maps.compute(explainer, detected, run.dir / "maps", workers=run.params.ig_workers)
-files.write_table(run.dir / "maps.csv", attributions.index)
+run.table("maps", attributions.index)
 
 # %% [markdown]
 # ## One soundscape, each detected class

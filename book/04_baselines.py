@@ -27,7 +27,7 @@ from igsed_core.show import explanations
 data = soundscapes.load(run.input("data_synthesis"))
 predictions = files.read_table(run.input("training") / "predictions.csv")
 held_out = data.clips[data.clips["split"] != "train"]
-grid = run.upstream["training"]["figures"]
+grid = run.figures_of("training")
 
 # %% [markdown]
 # ## Framewise detectors

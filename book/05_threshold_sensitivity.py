@@ -34,7 +34,6 @@ from igsed_core.main_job import figures, tables
 from igsed_core.main_job.params import DataSynthesis
 from igsed_core.models import classification
 from igsed_core.show import display, explanations
-from igsed_core.workflow import results
 
 data = soundscapes.load(run.input("data_synthesis"))
 predictions = files.read_table(run.input("training") / "predictions.csv")
@@ -71,11 +70,9 @@ explanations.methods_on_clip(example.truth, example.scores, frame_length=run.par
 # %%
 grid = thresholds.percentile_grid(run.params.percentile_min, run.params.percentile_max, run.params.percentile_step)
 measured = {split: evaluation.measure(data_of, grid) for split, data_of in instances.items()}
-identity = {"experiment": run.params.experiment, "seed": run.params.seed}
 bootstrapped = {"replicates": run.params.replicates, "seed": run.params.seed}
 with run.timed("bootstrap_seconds"):
-    curves = results.label(evaluation.curves(measured, **bootstrapped), **identity)
-files.write_table(run.dir / "curves.csv", curves)
+    curves = run.table("curves", evaluation.curves(measured, **bootstrapped))
 figures.threshold_curves(curves, split="test")
 
 # %% [markdown]
@@ -96,10 +93,9 @@ display.show(tables.thresholds_table(curves, chosen), caption="Chosen thresholds
 # %%
 with run.timed("bootstrap_seconds"):
     report = evaluation.report(measured, chosen, data.classes, **bootstrapped)
-detection, at_ig = results.label(report.detection, **identity), results.label(report.at_ig, **identity)
-files.write_table(run.dir / "detection.csv", detection)
-files.write_table(run.dir / "detection_at_ig_threshold.csv", at_ig)
-files.write_table(run.dir / "per_class.csv", results.label(report.per_class, **identity))
+detection = run.table("detection", report.detection)
+at_ig = run.table("detection_at_ig_threshold", report.at_ig)
+run.table("per_class", report.per_class)
 display.show(tables.table_2(detection, at_ig), caption="Temporal detection on the test split (Table II)")
 
 # %% [markdown]
@@ -128,10 +124,8 @@ whole_splits = {
 }
 with run.timed("bootstrap_seconds"):
     further, apart = further_metrics.report(whole_splits, chosen, grid, **bootstrapped)
-further = results.label(further, **identity)
-files.write_table(run.dir / "further.csv", further)
-differences = results.label(pd.concat([report.differences, apart]), **identity)
-files.write_table(run.dir / "differences.csv", differences)
+further = run.table("further", further)
+differences = run.table("differences", pd.concat([report.differences, apart]))
 display.show(tables.further_table(further), caption="Threshold-free and event-based metrics on the test split")
 
 # %%

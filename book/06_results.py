@@ -22,9 +22,8 @@ from igsed_core.main_job import figures, tables
 from igsed_core.main_job.params import DataSynthesis
 from igsed_core.models import classification
 from igsed_core.show import diagram, display, explanations, prose, style
-from igsed_core.workflow import results
 
-found = results.gather({name: run.input(name) for name in run.upstream}, run.dir)
+found = run.tables()
 
 # %% [markdown]
 # ## Figure 1: the method

@@ -15,7 +15,6 @@ from igsed_core.workflow import notebook
 run = notebook.begin("threshold_rules", globals())
 
 # %% tags=["hide-input"]
-from igsed_core.base import files
 from igsed_core.chapters.threshold_rules import figures, tables
 from igsed_core.detection import evaluation, instance_groups, tuning
 from igsed_core.detection.thresholds import registry as thresholds
@@ -23,7 +22,6 @@ from igsed_core.main_job.job import MainJob
 from igsed_core.main_job.params import ThresholdSensitivity
 from igsed_core.models import classification
 from igsed_core.show import display
-from igsed_core.workflow import results
 
 main, shared = MainJob(run), run.params_of(ThresholdSensitivity)
 data = main.data
@@ -59,10 +57,8 @@ tuned = [name for name, rule in thresholds.RULES.items() if not rule.label_free]
 grid = thresholds.percentile_grid(shared.percentile_min, shared.percentile_max, shared.percentile_step)
 evaluated = tuning.evaluate(instances, frame_length=shared.frame_length, grids={"percentile": grid})
 best = tuning.best_label_free(evaluated)
-identity = {"experiment": run.params.experiment, "seed": run.params.seed}
 bootstrapped = {"replicates": shared.replicates, "seed": run.params.seed}
-rules = results.label(tuning.table(evaluated, **bootstrapped), **identity)
-files.write_table(run.dir / "rules.csv", rules)
+rules = run.table("rules", tuning.table(evaluated, **bootstrapped))
 figures.rules_by_method(rules, titles, tuned=tuned, best=best)
 
 # %%
@@ -78,8 +74,7 @@ display.show(
 # its scores hold nothing to bring out.
 
 # %%
-gains = results.label(tuning.gains(evaluated, **bootstrapped), **identity)
-files.write_table(run.dir / "rules_gain.csv", gains)
+gains = run.table("rules_gain", tuning.gains(evaluated, **bootstrapped))
 display.show(tables.by_rule(gains, titles), caption="Gain in IoU over the percentile of the clip, test split")
 
 # %% [markdown]
@@ -89,8 +84,7 @@ display.show(tables.by_rule(gains, titles), caption="Gain in IoU over the percen
 # %%
 lengths = {rule.name: rule for rule in map(thresholds.smoothed, (0.1, 0.3, 0.5, 0.7, 0.9, 1.3))}
 by_length = tuning.evaluate(instances, lengths.values(), methods=tuning.LEARNED, frame_length=shared.frame_length)
-smoothing = results.label(tuning.table(by_length, **bootstrapped), **identity)
-files.write_table(run.dir / "rules_smoothing.csv", smoothing)
+smoothing = run.table("rules_smoothing", tuning.table(by_length, **bootstrapped))
 display.show(
     tables.by_rule(smoothing, {name: rule.title for name, rule in lengths.items()}, first="Smoothed over"),
     caption="IoU of the hidden Markov model on log scores smoothed over other lengths, test split",
@@ -130,10 +124,8 @@ figures.rules_on_clip(
 ordered = {split: tuning.perfectly_ordered(d, seed=run.params.seed) for split, d in instances.items()}
 at_best = tuning.evaluate(ordered, methods=tuning.LEARNED, frame_length=shared.frame_length, grids={"percentile": grid})
 peeking = tuning.best_of_clip(instances, evaluation.METHODS)
-perfect = results.label(tuning.table(at_best, **bootstrapped), **identity)
-limit = results.label(tuning.table(peeking, **bootstrapped), **identity)
-files.write_table(run.dir / "rules_perfect_order.csv", perfect)
-files.write_table(run.dir / "rules_best_level.csv", limit)
+perfect = run.table("rules_perfect_order", tuning.table(at_best, **bootstrapped))
+limit = run.table("rules_best_level", tuning.table(peeking, **bootstrapped))
 display.show(
     tables.ceilings(rules, perfect, titles, tuning.LEARNED),
     caption="IoU of each rule: as it is, and with the method's values in perfect order (test split)",
@@ -155,14 +147,12 @@ display.show(
 # %%
 at_iou = evaluated.under(tuple(thresholds.RULES), metrics=("iou",))
 by_time = instance_groups.by_active_time(instances, frame_length=shared.frame_length)
-by_duration = instance_groups.table_by(at_iou, {instance_groups.ACTIVE_TIME: by_time}, **bootstrapped)
-by_polyphony = instance_groups.table_by(
-    at_iou,
-    {by: instance_groups.of_clips(instances, data.clips, by) for by in instance_groups.OF_CLIP},
-    **bootstrapped,
+by_duration = run.table(
+    "rules_by_duration",
+    instance_groups.table_by(at_iou, {instance_groups.ACTIVE_TIME: by_time}, **bootstrapped),
 )
-files.write_table(run.dir / "rules_by_duration.csv", results.label(by_duration, **identity))
-files.write_table(run.dir / "rules_by_polyphony.csv", results.label(by_polyphony, **identity))
+polyphony = {by: instance_groups.of_clips(instances, data.clips, by) for by in instance_groups.OF_CLIP}
+by_polyphony = run.table("rules_by_polyphony", instance_groups.table_by(at_iou, polyphony, **bootstrapped))
 figures.rules_by_group(
     {
         "active time": by_duration,
@@ -183,8 +173,7 @@ figures.rules_by_group(
 # %%
 chosen = (tuning.PAPER, "share_of_maximum", best)
 processed = tuning.postprocessed(instances, evaluated, chosen, methods=tuning.LEARNED, frame_length=shared.frame_length)
-after = results.label(tuning.table(processed, **bootstrapped), **identity)
-files.write_table(run.dir / "rules_postprocessing.csv", after)
+after = run.table("rules_postprocessing", tuning.table(processed, **bootstrapped))
 display.show(
     tables.postprocessing(rules, after, {rule: titles[rule] for rule in chosen}, tuning.LEARNED),
     caption="IoU on the test split with post-processing",

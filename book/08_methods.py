@@ -19,14 +19,12 @@ from igsed_core.workflow import notebook
 run = notebook.begin("methods", globals())
 
 # %% tags=["hide-input"]
-from igsed_core.base import files
 from igsed_core.chapters.methods import figures, tables
 from igsed_core.chapters.methods import study as method_study
 from igsed_core.detection import tuning
 from igsed_core.main_job.job import MainJob
 from igsed_core.main_job.params import IntegratedGradients, ThresholdSensitivity
 from igsed_core.show import display, explanations
-from igsed_core.workflow import results
 
 main = MainJob(run)
 data, attributions = main.data, main.attributions
@@ -100,11 +98,8 @@ explanations.methods_on_clip(
 # %%
 judged = method_study.evaluate(instances, frame_length=evaluated.frame_length)
 options = {"replicates": evaluated.replicates, "seed": run.params.seed}
-identity = {"experiment": run.params.experiment, "seed": run.params.seed}
-summary = results.label(tuning.table(judged, **options), **identity)
-files.write_table(run.dir / "methods.csv", summary)
-cost = results.label(method_study.cost(references["test"], explained["test"], attributions, **options), **identity)
-files.write_table(run.dir / "methods_cost.csv", cost)
+summary = run.table("methods", tuning.table(judged, **options))
+cost = run.table("methods_cost", method_study.cost(references["test"], explained["test"], attributions, **options))
 display.show(tables.methods_table(summary, cost), caption="Every method on the test soundscapes, with 95 % intervals")
 
 # %%
@@ -133,8 +128,7 @@ figures.quality_against_cost(summary, cost)
 # classes.
 
 # %%
-by_class = results.label(method_study.per_class(judged, data.classes, **options), **identity)
-files.write_table(run.dir / "methods_per_class.csv", by_class)
+by_class = run.table("methods_per_class", method_study.per_class(judged, data.classes, **options))
 figures.methods_per_class(by_class)
 
 # %% [markdown]
@@ -145,10 +139,9 @@ figures.methods_per_class(by_class)
 # threshold.
 
 # %%
-by_reading = results.label(
-    method_study.readings(references, explained, frame_length=evaluated.frame_length, **options), **identity
+by_reading = run.table(
+    "methods_readings", method_study.readings(references, explained, frame_length=evaluated.frame_length, **options)
 )
-files.write_table(run.dir / "methods_readings.csv", by_reading)
 figures.readings_of_methods(by_reading)
 
 # %% [markdown]

@@ -30,7 +30,6 @@ from igsed_core.detection import evaluation
 from igsed_core.main_job.job import MainJob
 from igsed_core.main_job.params import DataSynthesis, IntegratedGradients, ThresholdSensitivity, Training
 from igsed_core.show import display
-from igsed_core.workflow import results
 
 main = MainJob(run)
 evaluated, trained = run.params_of(ThresholdSensitivity), run.params_of(Training)
@@ -72,7 +71,6 @@ found = study.compute(
     n_occluded=run.params.occlusion_clips,
     workers=run.params_of(IntegratedGradients).ig_workers,
 )
-identity = {"experiment": run.params.experiment, "seed": run.params.seed}
 resampling = {"replicates": evaluated.replicates, "seed": run.params.seed}
 
 # %% [markdown]
@@ -85,8 +83,8 @@ resampling = {"replicates": evaluated.replicates, "seed": run.params.seed}
 
 # %%
 areas, by_share = curves.report(found.curves, found.index, target=run.params.faithfulness_target, **resampling)
-files.write_table(run.dir / "faithfulness.csv", results.label(areas, **identity))
-files.write_table(run.dir / "faithfulness_curves.csv", results.label(by_share, **identity))
+run.table("faithfulness", areas)
+run.table("faithfulness_curves", by_share)
 figures.deletion_and_insertion(by_share, replacement=settings.replacements[0])
 
 # %% [markdown]
@@ -122,8 +120,9 @@ display.show(
 # of the classifier and show what it looks like when nothing changes.
 
 # %%
-checked = sanity.report(found.sanity, found.index.head(run.params.sanity_clips), **resampling)
-files.write_table(run.dir / "faithfulness_sanity.csv", results.label(checked, **identity))
+checked = run.table(
+    "faithfulness_sanity", sanity.report(found.sanity, found.index.head(run.params.sanity_clips), **resampling)
+)
 figures.shuffled_weights(checked)
 
 # %% [markdown]
@@ -142,15 +141,17 @@ figures.shuffled_weights(checked)
 # clip of the test split, also where nothing was detected.
 
 # %%
-changes = improvement.report(
-    found.versions,
-    found.logits,
-    found.labels,
-    split="test",
-    threshold=trained.probability_threshold,
-    **resampling,
+changes = run.table(
+    "faithfulness_occlusion",
+    improvement.report(
+        found.versions,
+        found.logits,
+        found.labels,
+        split="test",
+        threshold=trained.probability_threshold,
+        **resampling,
+    ),
 )
-files.write_table(run.dir / "faithfulness_occlusion.csv", results.label(changes, **identity))
 figures.occluded_split(changes, metric="f1_change")
 
 # %%

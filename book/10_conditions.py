@@ -23,7 +23,7 @@ run = notebook.begin("conditions", globals())
 # %% tags=["hide-input"]
 import dataclasses
 
-from igsed_core.base import devices, files, paths
+from igsed_core.base import devices, paths
 from igsed_core.chapters.conditions import figures, plans, report, study, tables
 from igsed_core.data.soundbank.registry import prepare
 from igsed_core.data.soundscapes import SoundscapeSpec
@@ -33,7 +33,6 @@ from igsed_core.main_job.params import Baselines, DataSynthesis, IntegratedGradi
 from igsed_core.models import features
 from igsed_core.models.encoders import registry as encoders
 from igsed_core.show import display
-from igsed_core.workflow import results
 
 main = MainJob(run)
 synthesised, trained = run.params_of(DataSynthesis), run.params_of(Training)
@@ -88,7 +87,7 @@ clips = study.make_clips(
     classes=main.heads["clip_level"].classes,
     workers=synthesised.workers,
 )
-files.write_table(run.dir / "clips.csv", clips.clips)
+run.table("conditions_clips", clips.clips)
 
 # %% [markdown]
 # ## The classifier, and when it thinks it hears
@@ -166,7 +165,8 @@ for name, root in (("test", main.data.root), ("conditions", clips.root)):
 # was best there: nothing is tuned to a condition. The localiser decides by itself.
 
 # %%
-table = results.label(
+table = run.table(
+    "conditions",
     report.summarise(
         clips,
         predictions,
@@ -177,10 +177,7 @@ table = results.label(
         replicates=evaluated.replicates,
         seed=run.params.seed,
     ),
-    experiment=run.params.experiment,
-    seed=run.params.seed,
 )
-files.write_table(run.dir / "conditions.csv", table)
 
 # %% [markdown]
 # ### Level

@@ -22,7 +22,6 @@ run = notebook.begin("localiser", globals())
 import pandas as pd
 
 from igsed_core.attribution import maps
-from igsed_core.base import files
 from igsed_core.chapters.localiser import figures, tables
 from igsed_core.chapters.localiser import study as localiser_study
 from igsed_core.detection import absence_hmm, baselines, concentration, localiser_scores
@@ -31,7 +30,6 @@ from igsed_core.main_job.params import IntegratedGradients, ThresholdSensitivity
 from igsed_core.metrics import summaries
 from igsed_core.models import classification, features
 from igsed_core.show import display, prose
-from igsed_core.workflow import results
 
 main = MainJob(run)
 data, predictions = main.data, main.predictions
@@ -43,7 +41,6 @@ over_time = {
 }
 instances = {split: main.instances(split, over_time) for split in ("validation", "test")}
 test = instances["test"]
-identity = {"experiment": run.params.experiment, "seed": run.params.seed}
 resampling = {"replicates": evaluated.replicates, "seed": run.params.seed}
 
 # %% [markdown]
@@ -111,21 +108,23 @@ figures.parts_on_clip(
 # half of what a method gives to all of them. A method that gives the same to each frame needs half of the frames.
 
 # %%
-concentrated = summaries.summarise(
-    test.index,
-    concentration.concentration(
-        {
-            "winners": winners.to_frames(evaluated.frame_length, test.truth.shape[1]),
-            "ig": test.scores["ig"],
-            "fw_ws": test.scores["fw_ws"],
-            "cam": test.scores["cam"],
-            "localiser": absence_hmm.probability(log_odds),
-        },
-        test.truth,
+concentrated = run.table(
+    "localiser_pooling",
+    summaries.summarise(
+        test.index,
+        concentration.concentration(
+            {
+                "winners": winners.to_frames(evaluated.frame_length, test.truth.shape[1]),
+                "ig": test.scores["ig"],
+                "fw_ws": test.scores["fw_ws"],
+                "cam": test.scores["cam"],
+                "localiser": absence_hmm.probability(log_odds),
+            },
+            test.truth,
+        ),
+        **resampling,
     ),
-    **resampling,
 )
-files.write_table(run.dir / "localiser_pooling.csv", results.label(concentrated, **identity))
 display.show(tables.concentration_table(concentrated), caption="Share of an event's frames that holds half (test)")
 
 # %% [markdown]
@@ -151,8 +150,7 @@ by_pooling = concentration.concentration(
     },
     few.truth,
 )
-pooled = summaries.summarise(few.index, by_pooling, **resampling)
-files.write_table(run.dir / "localiser_mean_pooling.csv", results.label(pooled, **identity))
+pooled = run.table("localiser_mean_pooling", summaries.summarise(few.index, by_pooling, **resampling))
 display.show(tables.concentration_table(pooled), caption="The same for IG with either pooling")
 
 # %% [markdown]
@@ -183,14 +181,16 @@ figures.absence(of_absence, test.index["label"].iloc[shown])
 # ends with the clip).
 
 # %%
-durations = localiser_study.durations(
-    decoded.models,
-    test,
-    log_odds,
-    frame_duration=main.features["test"].frame_duration,
-    frame_length=evaluated.frame_length,
+durations = run.table(
+    "localiser_durations",
+    localiser_study.durations(
+        decoded.models,
+        test,
+        log_odds,
+        frame_duration=main.features["test"].frame_duration,
+        frame_length=evaluated.frame_length,
+    ),
 )
-files.write_table(run.dir / "localiser_durations.csv", results.label(durations, **identity))
 display.show(tables.durations_table(durations), caption="How long a class sounds: believed, found and true")
 
 # %% [markdown]
@@ -209,8 +209,8 @@ display.show(tables.durations_table(durations), caption="How long a class sounds
 # %%
 measured = localiser_study.series(instances, decoded.scores, frame_length=evaluated.frame_length)
 ladder, differences = localiser_study.report(test.index, measured, data.classes, **resampling)
-files.write_table(run.dir / "localiser.csv", results.label(ladder, **identity))
-files.write_table(run.dir / "localiser_differences.csv", results.label(differences, **identity))
+run.table("localiser", ladder)
+run.table("localiser_differences", differences)
 figures.ladder(ladder)
 
 # %%

@@ -25,7 +25,6 @@ from igsed_core.chapters.engine import study as engine_study
 from igsed_core.main_job.job import MainJob
 from igsed_core.main_job.params import IntegratedGradients, ThresholdSensitivity
 from igsed_core.show import display
-from igsed_core.workflow import results
 
 main = MainJob(run)
 chosen, evaluated = run.params_of(IntegratedGradients), run.params_of(ThresholdSensitivity)
@@ -44,7 +43,7 @@ explainer = main.explainer()
 # %%
 example = instances.index.iloc[0]
 path = one_clip.along_path(explainer, "test", example["clip"], example["label"], target=chosen.target)
-files.write_table(run.dir / "path.csv", path)
+run.table("engine_path", path)
 figures.score_along_path(
     path,
     {
@@ -133,8 +132,7 @@ study = engine_study.compare(
     n_captum=run.params.captum_clips,
     workers=chosen.ig_workers,
 )
-study = results.label(study, experiment=run.params.experiment, seed=run.params.seed)
-files.write_table(run.dir / "engine_study.csv", study)
+study = run.table("engine_study", study)
 same = study[(study["target"] == chosen.target) & (study["precision"] == "float32")]  # all but two maps a clip
 figures.completeness_by_points(same)
 

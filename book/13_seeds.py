@@ -20,11 +20,9 @@ from igsed_core.workflow import notebook
 run = notebook.begin("seeds", globals())
 
 # %%
-from igsed_core.base import files
 from igsed_core.chapters.seeds import figures, tables
 from igsed_core.chapters.seeds import study as seed_study
 from igsed_core.show import display
-from igsed_core.workflow import results
 
 recipe = seed_study.Recipe(
     data=run.params_of(DataSynthesis),
@@ -56,8 +54,7 @@ with run.timed("study_seconds"):
         training_data=run.params.seeds_training_data,
         n_points=run.params.seeds_points,
     )
-identity = {"experiment": run.params.experiment, "seed": run.params.seed}
-files.write_table(run.dir / "seeds.csv", results.label(found, **identity))
+run.table("seeds", found)
 display.show(tables.varied_table(found, seed_study.VARIED), caption="Repetitions")
 
 # %% [markdown]
@@ -72,8 +69,7 @@ display.show(tables.varied_table(found, seed_study.VARIED), caption="Repetitions
 figures.seeds(found)
 
 # %%
-spread = seed_study.spread(found)
-files.write_table(run.dir / "seeds_spread.csv", results.label(spread, **identity))
+spread = run.table("seeds_spread", seed_study.spread(found))
 display.show(
     tables.seeds_table(found, spread),
     caption="Test split: one seed with its 95 % interval; mean ± standard deviation over seeds",

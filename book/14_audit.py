@@ -17,13 +17,11 @@ from igsed_core.workflow import notebook
 run = notebook.begin("audit", globals())
 
 # %% tags=["hide-input"]
-from igsed_core.base import files
 from igsed_core.chapters.audit import examine, figures, material, tables
 from igsed_core.chapters.audit.verdicts import registry as verdicts
 from igsed_core.main_job.job import MainJob
 from igsed_core.main_job.params import DataSynthesis, IntegratedGradients, ThresholdSensitivity
 from igsed_core.show import display
-from igsed_core.workflow import results
 
 main = MainJob(run)
 synthesis, chosen = run.params_of(DataSynthesis), run.params_of(IntegratedGradients)
@@ -50,9 +48,7 @@ found = examine.examine(
 )
 answers = verdicts.verdicts(found)
 for name, table in {**found, "audit_verdicts": answers}.items():
-    files.write_table(
-        run.dir / f"{name}.csv", results.label(table, experiment=run.params.experiment, seed=run.params.seed)
-    )
+    run.table(name, table)
 
 # %% [markdown]
 # ## The verdicts

@@ -18,7 +18,6 @@ from igsed_core.detection import evaluation
 from igsed_core.detection.baselines import ScoresOverTime
 from igsed_core.detection.thresholds import registry as thresholds
 from igsed_core.metrics import frames, localisation, summaries
-from igsed_core.workflow import results
 
 OTHERS = ("fw_ws", "fw_ss", "random", "energy")
 # Ten frames of 0.1 s. Instances in the order of the classifier's predictions: (clip, label, active frames).
@@ -282,11 +281,3 @@ def test_nothing_to_evaluate(inputs: dict[str, Any]) -> None:
         match=r"detects no class that is present in the validation split.*'n_train'.*'probability_threshold'",
     ):
         evaluation.instances(**inputs, **{**OPTIONS, "split": "validation"})
-
-
-def test_a_table_of_several_seeds_keeps_them() -> None:
-    table = pd.DataFrame({"varied": ["data"], "seed": [7], "value": [0.5]})
-    assert results.label(table, experiment="x", seed=1).to_dict("records") == [
-        {"experiment": "x", "seed": 7, "varied": "data", "value": 0.5}
-    ]
-    assert list(results.label(table.drop(columns="seed"), experiment="x", seed=1)["seed"]) == [1]

@@ -11,7 +11,11 @@ import pytest
 import yaml
 
 from igsed_core import __version__
+from igsed_core.base import files
 from igsed_core.base.errors import IgsedError
+from igsed_core.base.paths import RunPaths
+from igsed_core.base.run import link
+from igsed_core.base.store import Entry
 from igsed_core.workflow import cli, experiments, notebook, stages
 
 PARAMS = Path(__file__).resolve().parents[2] / "params"
@@ -144,18 +148,45 @@ def test_a_failing_snakemake_is_an_explained_error(monkeypatch: pytest.MonkeyPat
         notebook.run(PARAMS / "smoke.yaml", [], cores=1)
 
 
-def test_dry_run_names_what_would_run(tmp_path: Path) -> None:
-    """Snakemake itself: every stage of a new experiment; after three markers, the stages that follow."""
-    words = [sys.executable, "-m", "igsed_core", "run", str(PARAMS / "smoke.yaml"), "--dry-run"]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    planned = {name for name in stages.STAGES if f"rule {name}:" in done.stdout + done.stderr}
-    assert planned == set(stages.STAGES)
-    markers = stages.markers(experiments.load(PARAMS / "smoke.yaml"))
-    done_before = ("data_synthesis", "training", "baselines")
-    for name in done_before:
-        markers[name].parent.mkdir(parents=True, exist_ok=True)
-        markers[name].write_text("{}")
-    done = subprocess.run([*words, "percentile_max=95"], capture_output=True, text=True, check=False)
-    planned = {name for name in stages.STAGES if f"rule {name}:" in done.stdout + done.stderr}
-    assert planned == set(stages.STAGES).difference(done_before)
+def test_dry_run_names_what_would_run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert cli.main(["run", str(PARAMS / "smoke.yaml"), "--dry-run"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == list(stages.STAGES)
+    assert all("to be run" in line for line in lines)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_store_lists_and_prunes(capsys: pytest.CaptureFixture[str]) -> None:
+    for key, used in (("0123", True), ("4567", False)):
+        entry = Entry("training", key)
+        entry.describe({})
+        files.write_json(entry.folder / "record.json", {"stage": "training", "uses": ["features/89"]})
+        if used:
+            link(RunPaths("mine").stage("training"), entry.folder)
+    shared, orphan = Entry("features", "89"), Entry("features", "ab")
+    shared.describe({})
+    orphan.describe({})
+    assert cli.main(["store"]) == 0
+    out = capsys.readouterr().out
+    assert [line.split()[0] for line in out.splitlines()[:-1]] == [
+        *("features/89", "features/ab", "training/0123", "training/4567")
+    ]
+    assert [line.split()[-1] for line in out.splitlines()[:-1]] == ["mine", "nobody", "mine", "nobody"]
+    with orphan.lock():
+        assert cli.main(["store", "prune", "--yes"]) == 0
+        assert "features/ab: a run is making it, kept" in capsys.readouterr().out
+    assert orphan.folder.is_dir() and shared.folder.is_dir()
+    assert not Entry("training", "4567").folder.exists()
+    assert cli.main(["store", "prune", "--yes"]) == 0
+    assert not orphan.folder.exists()
+    assert cli.main(["store", "prune"]) == 0
+    assert "every artefact is in use" in capsys.readouterr().out.splitlines()[-1]
+
+
+def test_pruning_asks_first(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    orphan = Entry("features", "ab")
+    orphan.describe({})
+    monkeypatch.setattr("builtins.input", lambda _: "")
+    assert cli.main(["store", "prune"]) == 0
+    assert "nothing was removed" in capsys.readouterr().out
+    assert orphan.folder.is_dir()

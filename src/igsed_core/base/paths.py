@@ -37,7 +37,7 @@ def data_dir() -> Path:
 
 
 def store_dir() -> Path:
-    """The content-addressed store: ``$IGSED_STORE_DIR``; else beside runs kept elsewhere, or ``store/`` in the project."""
+    """The content-addressed store: ``$IGSED_STORE_DIR``; else in runs kept elsewhere, or ``store/`` in the project."""
     if os.environ.get("IGSED_STORE_DIR"):
         return Path(os.environ["IGSED_STORE_DIR"]).resolve()
     return runs_dir() / ".store" if os.environ.get("IGSED_RUNS_DIR") else (project_root() / "store").resolve()
@@ -56,7 +56,7 @@ class RunPaths:
 
     def stage(self, name: str) -> Path:
         """Folder of one stage's artefacts: a link into the store."""
-        return self.root / name
+        return self.root / "stages" / name
 
     def record(self, stage: str) -> Path:
         """What a finished stage says of itself: parameters, key, seconds, versions."""
@@ -71,11 +71,6 @@ class RunPaths:
     def results(self) -> Path:
         """All tidy tables of the run, ``<table>.csv``."""
         return self.root / "results"
-
-    @property
-    def pages(self) -> Path:
-        """Which page of the store each stage shows."""
-        return self.root / "pages.json"
 
     @property
     def book(self) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import os
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -15,6 +16,7 @@ import pandas as pd
 from igsed_core.base import code, files, provenance, store
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.params import StageParams
+from igsed_core.base.paths import RunPaths
 from igsed_core.base.store import Entry
 
 P = TypeVar("P", bound=StageParams)
@@ -55,6 +57,7 @@ class StageRun:
     started: float = field(default_factory=time.perf_counter)
     timings: dict[str, float] = field(default_factory=dict)
     taken: dict[str, None] = field(default_factory=dict)
+    held: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
     @property
     def dir(self) -> Path:
@@ -79,8 +82,10 @@ class StageRun:
             raise KeyError(f"{self.params.stage} does not read from {stage}")
         return self.upstream[stage]
 
-    def shared(self, kind: str, made_from: dict[str, Any], *, modules: Iterable[str]) -> Path:
+    def shared(self, kind: str, made_from: dict[str, Any], *, modules: Iterable[str], name: str = "") -> Path:
         """Return a folder for something that other stages and experiments may need, too: made once.
+
+        It lies in the store by itself; this stage's folder holds a link to it.
 
         Parameters
         ----------
@@ -90,12 +95,16 @@ class StageRun:
             What decides its contents: options, identities of its inputs (:func:`igsed_core.base.store.identity`).
         modules
             Names of the modules that make it; all that they import counts.
+        name
+            Of the link, by default ``kind``.
         """
         made_from = {**made_from, "code": code.digest(modules, without=code.drawing)}
         entry = store.entry(kind, made_from)
         entry.describe(made_from)
         self.taken[entry.name] = None
-        return entry.folder
+        place = self.dir / (name or kind)
+        link(place, entry.folder)
+        return place
 
     def table(self, name: str, table: pd.DataFrame) -> pd.DataFrame:
         """Keep a tidy table, which the run's ``results/`` and the book will offer, and return it.
@@ -129,7 +138,9 @@ class StageRun:
         self.timings[figure] = round(self.timings.get(figure, 0.0) + time.perf_counter() - began, 2)
 
     def finish(self, **figures: Any) -> None:
-        """Write the stage's record: from now on later stages may read its artefacts.
+        """Write the stage's record, let the experiment refer to it and others work on it.
+
+        From now on later stages may read its artefacts.
 
         Parameters
         ----------
@@ -165,3 +176,45 @@ class StageRun:
                 **provenance.environment(),
             },
         )
+        publish(self.params.experiment, Finished(self.entry, files.read_json(self.dir / RECORD)))
+        self.held.close()
+
+
+def publish(experiment: str, one: Finished) -> None:
+    """Let an experiment refer to a finished stage: a link to its folder, and its tidy tables with the columns
+    ``experiment`` and ``seed`` in ``results/``.
+    """
+    paths = RunPaths(experiment)
+    link(paths.stage(one.record["stage"]), one.entry.folder)
+    for name in one.record["tables"]:
+        table = pd.read_csv(one.entry.folder / f"{name}.csv", dtype=str, keep_default_na=False)
+        text = labelled(table, experiment=experiment, seed=one.record["params"]["seed"]).to_csv(index=False)
+        target = paths.results / f"{name}.csv"
+        if not (target.is_file() and target.read_text(encoding="utf-8") == text):
+            files.write_text(target, text)
+
+
+def labelled(table: pd.DataFrame, *, experiment: str, seed: int) -> pd.DataFrame:
+    """Put the columns ``experiment`` and ``seed`` before a tidy table; one of several seeds keeps its own."""
+    named = table.assign(experiment=experiment) if "seed" in table else table.assign(experiment=experiment, seed=seed)
+    first = ["experiment", "seed"]
+    return named[[*first, *(column for column in named.columns if column not in first)]]
+
+
+def link(place: Path, target: Path) -> None:
+    """Let ``place`` point to ``target``, by a relative path, in one step.
+
+    Raises
+    ------
+    IgsedError
+        If a folder of somebody's own lies there.
+    """
+    if place.is_symlink() and place.resolve() == target.resolve():
+        return
+    if place.exists() and not place.is_symlink():
+        raise IgsedError(f"{place} is in the way: igsed puts a link there; move it elsewhere")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    temporary = place.with_name(f".{place.name}.{os.getpid()}")
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(os.path.relpath(target.resolve(), place.parent.resolve()))
+    os.replace(temporary, place)

@@ -25,6 +25,7 @@ from filelock import FileLock, Timeout
 from igsed_core.base import files
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.paths import runs_dir, store_dir
+from igsed_core.base.progress import tell
 
 KEY_LENGTH = 16
 _MANIFEST = "entry.json"
@@ -81,12 +82,9 @@ class Entry:
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            guard = FileLock(self.folder / _LOCK)
-            try:
-                guard.acquire(timeout=PATIENCE)
-            except Timeout:
-                print(f"igsed: another run is making {self.name}: waiting for it", flush=True)
-                guard.acquire()
+            guard = _GUARDS.setdefault(self.folder, FileLock(self.folder / _LOCK))
+            if not guard.is_locked:  # it is where a notebook's first cell is run again in the same kernel
+                acquire(guard, f"another run is making {self.name}")
         except OSError as error:
             raise IgsedError(
                 f"the store {store_dir()} cannot be written ({error.strerror}): make it writable, or let the variable "
@@ -95,7 +93,19 @@ class Entry:
         try:
             yield
         finally:
-            guard.release()
+            guard.release(force=True)
+
+
+_GUARDS: dict[Path, FileLock] = {}
+
+
+def acquire(guard: FileLock, why: str) -> None:
+    """Take a lock; if that takes a while, say what for."""
+    try:
+        guard.acquire(timeout=PATIENCE)
+    except Timeout:
+        tell(f"igsed: {why}: waiting for it")
+        guard.acquire()
 
 
 def entry(kind: str, made_from: dict[str, Any]) -> Entry:
@@ -194,13 +204,11 @@ def references() -> dict[str, set[str]]:
     for folder in sorted(runs_dir().glob("*")):
         if folder.name.startswith(".") or not folder.is_dir():
             continue
-        for link in folder.iterdir():
+        for link in (folder / "stages").glob("*"):
             if link.is_symlink() and link.resolve().is_relative_to(root):
                 follow("/".join(link.resolve().relative_to(root).parts[:2]), folder.name)
-        pages = folder / "pages.json"
-        if pages.is_file():
-            for name in files.read_json(pages).values():
-                follow(name, folder.name)
+        for marker in (folder / ".done").glob("*.json"):
+            follow(files.read_json(marker)["page"], folder.name)
     return found
 
 

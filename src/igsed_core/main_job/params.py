@@ -19,6 +19,11 @@ class DataSynthesis(StageParams):
     title: ClassVar[str] = "Data synthesis"
     stage: ClassVar[str] = "data_synthesis"
     notebook: ClassVar[str] = "01_data_synthesis"
+    tables: ClassVar[dict[str, str]] = {
+        "clips": "every soundscape: split, events, polyphony, background",
+        "events": "every event: class, onset, offset, event-to-background ratio, source file",
+        "removed": "soundscapes that the polyphony filter removed",
+    }
 
     soundbank: str = param("procedural", "'procedural', 'desed' (fetched), or the path of a folder bank")
     bank_train_files: int = param(60, "procedural bank: files a class in the train pool", low=1)
@@ -72,6 +77,8 @@ class Training(StageParams):
     notebook: ClassVar[str] = "02_training"
     upstream: ClassVar[tuple[str, ...]] = ("data_synthesis",)
     tables: ClassVar[dict[str, str]] = {
+        "history": "training and validation loss of each head by epoch",
+        "predictions": "probability of every class in every validation and test soundscape, of each head",
         "classification": "precision, recall, F1 of each head and class (Table I)",
         "instances": "pairs present, evaluated, missed and false",
     }
@@ -109,6 +116,7 @@ class IntegratedGradients(StageParams):
     stage: ClassVar[str] = "integrated_gradients"
     notebook: ClassVar[str] = "03_integrated_gradients"
     upstream: ClassVar[tuple[str, ...]] = ("data_synthesis", "training")
+    tables: ClassVar[dict[str, str]] = {"maps": "every map: score, completeness error, points on the path, seconds"}
 
     engine: str = param(
         "mel_path",

@@ -14,7 +14,6 @@ import nbformat
 from igsed_core.base import files
 from igsed_core.workflow import experiments, stages
 from igsed_core.workflow.experiments import Experiment
-from igsed_core.workflow.results import TABLES
 
 _ASSIGNMENT = re.compile(r"^(\w+) = (.*)$", re.MULTILINE)
 
@@ -52,7 +51,8 @@ def _with_values(source: str, values: dict[str, str]) -> str:
 
 def downloads(names: Sequence[str]) -> str:
     """Links to some of the tidy tables, as Markdown; nothing where there are none."""
-    rows = [(f"{{download}}`{name}.csv <data/{name}.csv>`", TABLES[name][1]) for name in names]
+    holds = stages.tables()
+    rows = [(f"{{download}}`{name}.csv <data/{name}.csv>`", holds[name][1]) for name in names]
     if not rows:
         return ""
     return (

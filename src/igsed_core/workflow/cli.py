@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from igsed_core import __version__
+from igsed_core.base import store
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.parallel import n_processes
+from igsed_core.base.paths import store_dir
 from igsed_core.data import assets, fetching
 from igsed_core.workflow import experiments, stages
 
@@ -71,6 +73,9 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--dry-run", action="store_true", help="say sizes, licences, from where and to where, and stop")
     sub.add_argument("--verify", action="store_true", help="hold the files that are there to their checksums, and stop")
     sub.add_argument("--mirror", metavar="URL", help="take the files from here (also: variable IGSED_MIRROR)")
+    sub = command("store", _store, "list what runs have made, or remove what no experiment refers to any more")
+    sub.add_argument("action", nargs="?", choices=("list", "prune"), default="list", help="by default: list")
+    sub.add_argument("--yes", action="store_true", help="prune without asking")
     command("parameters", _parameters, "list all parameters with their defaults and meanings")
     return parser
 
@@ -84,7 +89,7 @@ def _run(options: argparse.Namespace) -> None:
     if not options.dry_run:
         from igsed_core.base.paths import RunPaths
 
-        print(f"results: {RunPaths(experiment.name).stage('results')}")
+        print(f"results: {RunPaths(experiment.name).results}")
 
 
 def _book(options: argparse.Namespace) -> None:
@@ -138,6 +143,28 @@ def _fetch(options: argparse.Namespace) -> None:
                 print(desed.report(root))
             elif name == "backgrounds":
                 print(desed.report_sins(path))
+
+
+def _store(options: argparse.Namespace) -> None:
+    listed = store.listed()
+    if options.action == "list":
+        for one in listed:
+            users = ", ".join(one.users) or "nobody"
+            print(f"{one.entry.name:42} {one.bytes / 1e6:9.1f} MB  {store.age(one.changed):>7}  {users}")
+        print(f"{len(listed)} artefacts, {sum(one.bytes for one in listed) / 1e6:.1f} MB in {store_dir()}")
+        return
+    unused = [one for one in listed if not one.users]
+    if not unused:
+        print("every artefact is in use: nothing to remove")
+        return
+    for one in unused:
+        print(f"{one.entry.name:42} {one.bytes / 1e6:9.1f} MB  {store.age(one.changed):>7}")
+    freed = f"{len(unused)} artefacts, {sum(one.bytes for one in unused) / 1e6:.1f} MB"
+    if not options.yes and input(f"Remove these {freed}? [y/N] ").strip().lower() not in ("y", "yes"):
+        print("nothing was removed")
+        return
+    store.prune(unused)
+    print(f"removed {freed}")
 
 
 def _parameters(_: argparse.Namespace) -> None:

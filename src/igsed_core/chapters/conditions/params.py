@@ -18,6 +18,7 @@ class Conditions(StageParams):
     notebook: ClassVar[str] = "10_conditions"
     upstream: ClassVar[tuple[str, ...]] = MAIN_JOB
     tables: ClassVar[dict[str, str]] = {
+        "conditions_clips": "every soundscape of every condition",
         "conditions": "every method and the classifier under other conditions",
     }
 

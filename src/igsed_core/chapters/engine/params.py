@@ -17,6 +17,10 @@ class EngineStudy(StageParams):
     stage: ClassVar[str] = "engine"
     notebook: ClassVar[str] = "12_engine"
     upstream: ClassVar[tuple[str, ...]] = MAIN_JOB
+    tables: ClassVar[dict[str, str]] = {
+        "engine_study": "each rule, number of points, engine, target and precision, by clip and class",
+        "engine_path": "a class score along the path from silence to the clip",
+    }
 
     engine_clips: int = param(20, "test soundscapes on which rules are compared", low=1)
     captum_clips: int = param(4, "those of them that Captum explains, too", low=1)
