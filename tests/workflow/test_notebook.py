@@ -257,8 +257,9 @@ def test_provenance_names_versions_commit_and_machine() -> None:
 def book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project whose first notebook does nothing but begin and finish."""
     folder = tmp_path / "project" / "book"
-    folder.mkdir(parents=True)
-    monkeypatch.setattr(stages, "project_root", lambda: folder.parent)
+    shutil.copytree(stages.get("results").source.parent, folder)
+    (folder.parent / "Snakefile").touch()
+    monkeypatch.setenv("IGSED_PROJECT", str(folder.parent))
     write_notebook(folder, FINISH)
     return folder
 
