@@ -12,13 +12,16 @@ from igsed_core.base.errors import IgsedError
 def project_root() -> Path:
     """Return the folder that holds ``book/`` and the Snakefile.
 
-    Looked for above this file (an editable install), then above the working directory.
+    The variable ``IGSED_PROJECT`` names it; else it is looked for above this file (an editable install), then above
+    the working directory.
 
     Raises
     ------
     IgsedError
         If there is none.
     """
+    if os.environ.get("IGSED_PROJECT"):
+        return Path(os.environ["IGSED_PROJECT"]).resolve()
     for start in (Path(__file__).resolve(), Path.cwd() / "x"):
         for folder in start.parents:
             if (folder / "book").is_dir() and (folder / "Snakefile").is_file():
