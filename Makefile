@@ -4,7 +4,9 @@ PARAMS ?= params/embedded.yaml
 ARGS ?=
 PORT ?= 8000
 # A virtual environment that happens to be active, or stray variables, must not leak into ours.
-unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH VIRTUAL_ENV
+# The shell takes a path from its environment, so that it may hold blanks, brackets and quotes.
+export PARAMS
 
 BIN := .venv/bin
 PYTEST := $(BIN)/pytest
@@ -19,13 +21,20 @@ help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 	@echo "Example: make book PARAMS=params/smoke.yaml ARGS=\"seed=1\""
 
+# Any Python from 3.8 starts the set-up, which then looks for the best; without one, uv can bring it.
 setup: ## the environment .venv: pinned packages, the PyTorch build for this machine, the sox program
-	@python=$$(command -v python3.11 || command -v python3 || command -v python) \
-	  || { echo "Python 3.11 was not found. Install it (Debian 12: apt-get install python3)." >&2; exit 1; }; \
-	"$$python" tools/setup_env.py
+	@for python in python3 python python3.13 python3.12 python3.11 python3.14; do \
+	  if $$python -c "import sys; sys.exit(sys.version_info < (3, 8))" 2>/dev/null; then \
+	    exec $$python tools/setup_env.py; \
+	  fi; \
+	done; \
+	if command -v uv >/dev/null; then exec uv run --no-project --python 3.13 tools/setup_env.py; fi; \
+	echo "There is no Python. Install one from 3.11 to 3.14 (Debian, Ubuntu: sudo apt-get install -y python3-venv;" >&2; \
+	echo "macOS: brew install python@3.13; elsewhere: conda install -c conda-forge python=3.13), then run this again." >&2; \
+	exit 1
 
 book: setup ## run the stages and build the book (PARAMS= a parameter file, ARGS= overrides) into _build/html
-	$(BIN)/igsed book $(PARAMS) $(ARGS)
+	$(BIN)/igsed book "$$PARAMS" $(ARGS)
 
 parity: setup ## what some tests compare with; where it does not install, they are skipped
 	@$(BIN)/python tools/setup_env.py --parity
