@@ -29,8 +29,10 @@ setup: ## the environment .venv: pinned packages, the PyTorch build for this mac
 	  fi; \
 	done; \
 	if command -v uv >/dev/null; then exec uv run --no-project --python 3.13 tools/setup_env.py; fi; \
-	echo "There is no Python. Install one from 3.11 to 3.14 (Debian, Ubuntu: sudo apt-get install -y python3-venv;" >&2; \
-	echo "macOS: brew install python@3.13; elsewhere: conda install -c conda-forge python=3.13), then run this again." >&2; \
+	if command -v apt-get >/dev/null; then remedy="sudo apt-get install -y python3-venv"; \
+	elif command -v brew >/dev/null; then remedy="brew install python@3.13"; \
+	else remedy="conda install -y -c conda-forge python=3.13"; fi; \
+	printf 'There is no Python on this machine. Run\n    %s\nand then this again.\n' "$$remedy" >&2; \
 	exit 1
 
 book: setup ## run the stages and build the book (PARAMS= a parameter file, ARGS= overrides) into _build/html
