@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from igsed_core.attribution.ig import engines as registry
+from igsed_core.attribution.ig.base import Attribution
 from igsed_core.attribution.ig.decibel import MelPathIntegratedGradients
-from igsed_core.attribution.ig.engines import Attribution
 from igsed_core.base import devices, progress
 from igsed_core.metrics import frames
 from igsed_core.models.classifier import Classifier

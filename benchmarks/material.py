@@ -16,7 +16,7 @@ from igsed_core.models.classifier import Classifier
 from igsed_core.models.encoders import registry as encoders
 from igsed_core.models.encoders.base import Encoder
 from igsed_core.models.encoders.cnn14 import Cnn14
-from igsed_core.models.encoders.embedded import CompactCnn
+from igsed_core.models.encoders.embedded.network import CompactCnn
 from igsed_core.models.encoders.mobilenet import MobileNet
 from igsed_core.models.frontend import EfficientATLogMel, PannsLogMel
 

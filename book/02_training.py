@@ -12,7 +12,7 @@
 # %% tags=["parameters"]
 experiment = "embedded"  # name of the experiment; its artefacts lie in runs/<experiment>
 seed = 2026  # seed of every random choice
-encoder = "embedded"  # name of the frozen encoder (registry igsed_core.models.encoders)
+encoder = "embedded"  # name of the frozen encoder
 weights = ""  # path of the encoder's checkpoint; empty: shipped with the package, or fetched
 window = "auto"  # analysis window of the encoder's front end: 'auto' takes that of the checkpoint, another must agree with it (auto, hann, hamming)
 learning_rate = 0.001  # Adam's learning rate

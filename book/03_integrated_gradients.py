@@ -19,7 +19,7 @@
 # %% tags=["parameters"]
 experiment = "embedded"  # name of the experiment; its artefacts lie in runs/<experiment>
 seed = 2026  # seed of every random choice
-engine = "mel_path"  # how the integral is computed: 'captum' is the paper's, 'mel_path' is faster and knows more rules (captum, mel_path)
+engine = "mel_path"  # how the integral is computed: 'captum' is the paper's, 'mel_path' is faster and knows more rules
 rule = "db_adaptive"  # quadrature rule along the path; Captum's default, and the paper's, is gausslegendre (gausslegendre, riemann_left, riemann_right, riemann_middle, riemann_trapezoid, db_midpoint, db_gauss, db_adaptive)
 n_points = 24  # points on the path from silence to the clip (the paper: 50); the most, for db_adaptive
 tolerance = 0.05  # rule db_adaptive: relative completeness error at which it stops

@@ -27,9 +27,9 @@ import pandas as pd
 from igsed_core.attribution import maps
 from igsed_core.base import files
 from igsed_core.data import soundscapes
-from igsed_core.detection import evaluation, further_metrics
+from igsed_core.detection import evaluation, further_metrics, scored
 from igsed_core.detection.baselines import ScoresOverTime
-from igsed_core.detection.thresholds import registry as thresholds
+from igsed_core.detection.thresholds import levels
 from igsed_core.main_job import figures, tables
 from igsed_core.main_job.params import DataSynthesis
 from igsed_core.models import classification
@@ -38,9 +38,7 @@ from igsed_core.show import display, explanations
 data = soundscapes.load(run.input("data_synthesis"))
 predictions = files.read_table(run.input("training") / "predictions.csv")
 attributions = maps.read(run.input("integrated_gradients") / "maps", classification.detected_pairs(predictions))
-over_time = {
-    name: ScoresOverTime.load(run.input("baselines") / f"{name}.npz") for name in evaluation.METHODS if name != "ig"
-}
+over_time = {name: ScoresOverTime.load(run.input("baselines") / f"{name}.npz") for name in scored.BASELINES}
 
 # %% [markdown]
 # ## From scores to frames
@@ -68,7 +66,7 @@ explanations.methods_on_clip(example.truth, example.scores, frame_length=run.par
 # IoU and frame F1 of every instance at every percentile, on the validation and on the test split.
 
 # %%
-grid = thresholds.percentile_grid(run.params.percentile_min, run.params.percentile_max, run.params.percentile_step)
+grid = levels.percentile_grid(run.params.percentile_min, run.params.percentile_max, run.params.percentile_step)
 measured = {split: evaluation.measure(data_of, grid) for split, data_of in instances.items()}
 bootstrapped = {"replicates": run.params.replicates, "seed": run.params.seed}
 with run.timed("bootstrap_seconds"):

@@ -16,7 +16,8 @@ run = notebook.begin("threshold_rules", globals())
 
 # %% tags=["hide-input"]
 from igsed_core.chapters.threshold_rules import figures, tables
-from igsed_core.detection import evaluation, instance_groups, tuning
+from igsed_core.detection import instance_groups, scored, tuning
+from igsed_core.detection.thresholds import levels
 from igsed_core.detection.thresholds import registry as thresholds
 from igsed_core.main_job.job import MainJob
 from igsed_core.main_job.params import ThresholdSensitivity
@@ -54,7 +55,7 @@ display.show(tables.rule_overview(thresholds.RULES))
 # %%
 titles = {name: rule.title for name, rule in thresholds.RULES.items()}
 tuned = [name for name, rule in thresholds.RULES.items() if not rule.label_free]
-grid = thresholds.percentile_grid(shared.percentile_min, shared.percentile_max, shared.percentile_step)
+grid = levels.percentile_grid(shared.percentile_min, shared.percentile_max, shared.percentile_step)
 evaluated = tuning.evaluate(instances, frame_length=shared.frame_length, grids={"percentile": grid})
 best = tuning.best_label_free(evaluated)
 bootstrapped = {"replicates": shared.replicates, "seed": run.params.seed}
@@ -83,7 +84,7 @@ display.show(tables.by_rule(gains, titles), caption="Gain in IoU over the percen
 
 # %%
 lengths = {rule.name: rule for rule in map(thresholds.smoothed, (0.1, 0.3, 0.5, 0.7, 0.9, 1.3))}
-by_length = tuning.evaluate(instances, lengths.values(), methods=tuning.LEARNED, frame_length=shared.frame_length)
+by_length = tuning.evaluate(instances, lengths.values(), methods=scored.LEARNED, frame_length=shared.frame_length)
 smoothing = run.table("rules_smoothing", tuning.table(by_length, **bootstrapped))
 display.show(
     tables.by_rule(smoothing, {name: rule.title for name, rule in lengths.items()}, first="Smoothed over"),
@@ -122,12 +123,12 @@ figures.rules_on_clip(
 
 # %%
 ordered = {split: tuning.perfectly_ordered(d, seed=run.params.seed) for split, d in instances.items()}
-at_best = tuning.evaluate(ordered, methods=tuning.LEARNED, frame_length=shared.frame_length, grids={"percentile": grid})
-peeking = tuning.best_of_clip(instances, evaluation.METHODS)
+at_best = tuning.evaluate(ordered, methods=scored.LEARNED, frame_length=shared.frame_length, grids={"percentile": grid})
+peeking = tuning.best_of_clip(instances, scored.COMPARED)
 perfect = run.table("rules_perfect_order", tuning.table(at_best, **bootstrapped))
 limit = run.table("rules_best_level", tuning.table(peeking, **bootstrapped))
 display.show(
-    tables.ceilings(rules, perfect, titles, tuning.LEARNED),
+    tables.ceilings(rules, perfect, titles, scored.LEARNED),
     caption="IoU of each rule: as it is, and with the method's values in perfect order (test split)",
 )
 
@@ -161,7 +162,7 @@ figures.rules_by_group(
     },
     titles,
     (tuning.PAPER, "share_of_maximum", best),
-    tuning.LEARNED,
+    scored.LEARNED,
 )
 
 # %% [markdown]
@@ -172,10 +173,10 @@ figures.rules_by_group(
 
 # %%
 chosen = (tuning.PAPER, "share_of_maximum", best)
-processed = tuning.postprocessed(instances, evaluated, chosen, methods=tuning.LEARNED, frame_length=shared.frame_length)
+processed = tuning.postprocessed(instances, evaluated, chosen, methods=scored.LEARNED, frame_length=shared.frame_length)
 after = run.table("rules_postprocessing", tuning.table(processed, **bootstrapped))
 display.show(
-    tables.postprocessing(rules, after, {rule: titles[rule] for rule in chosen}, tuning.LEARNED),
+    tables.postprocessing(rules, after, {rule: titles[rule] for rule in chosen}, scored.LEARNED),
     caption="IoU on the test split with post-processing",
 )
 

@@ -24,9 +24,9 @@ run = notebook.begin("faithfulness", globals())
 # %% tags=["hide-input"]
 from igsed_core.attribution import registry as methods
 from igsed_core.attribution import replacement
-from igsed_core.base import files
+from igsed_core.base import files, plugins
 from igsed_core.chapters.faithfulness import clip, curves, figures, improvement, sanity, study, tables
-from igsed_core.detection import evaluation
+from igsed_core.detection import scored
 from igsed_core.main_job.job import MainJob
 from igsed_core.main_job.params import DataSynthesis, IntegratedGradients, ThresholdSensitivity, Training
 from igsed_core.show import display
@@ -49,10 +49,10 @@ instances = main.instances("test")
 detection = files.read_table(run.input("threshold_sensitivity") / "detection.csv")
 operating = detection.query("split == 'test' and method == 'ig' and average == 'instance' and metric == 'iou'")
 settings = clip.Settings(
-    methods=study.names_in(
-        run.params.faithfulness_methods, "faithfulness_methods", [*evaluation.METHODS, *methods.REGISTRY]
+    methods=plugins.names_in(
+        run.params.faithfulness_methods, "faithfulness_methods", [*scored.COMPARED, *methods.REGISTRY]
     ),
-    replacements=study.names_in(run.params.replacements, "replacements", replacement.KINDS),
+    replacements=plugins.names_in(run.params.replacements, "replacements", replacement.KINDS),
     percentile=float(operating["threshold"].iloc[0]),
     threshold=trained.probability_threshold,
     frame_length=evaluated.frame_length,

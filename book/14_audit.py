@@ -29,7 +29,7 @@ material = material.gather(
     main.data,
     main.predictions,
     main.attributions,
-    main.scores(material.SCORED),
+    main.scores(),
     synthesis=synthesis,
     settings=run.params_of(ThresholdSensitivity),
     seed=run.params.seed,

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from igsed_core.base.errors import IgsedError
 from igsed_core.data import assets
-from igsed_core.models.encoders import embedded
 from igsed_core.models.encoders import registry as encoders
+from igsed_core.models.encoders.base import Encoder
+from igsed_core.models.encoders.embedded import network as embedded
 from igsed_core.models.encoders.mobilenet import MobileNet, MobileNetEncoder
-from igsed_core.models.encoders.registry import Encoder
 
 SHARED = Path(os.environ.get("IGSED_SHARED") or Path(__file__).resolve().parents[3] / "shared")
 CHECKPOINT = SHARED / "weights" / "mn04_as_mAP_432.pt"

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import itertools
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -12,10 +16,12 @@ import pytest
 from matplotlib.colors import to_rgb
 from PIL import Image
 
+import igsed_core
 import result_tables
 from igsed_core import paper
 from igsed_core.chapters.engine import figures
 from igsed_core.chapters.engine.one_clip import Readings
+from igsed_core.detection import scored
 from igsed_core.detection.baselines import ScoresOverTime
 from igsed_core.main_job import figures as main_figures
 from igsed_core.show import diagram, explanations, sounds, style
@@ -89,9 +95,17 @@ def every_figure():
 def test_every_public_figure_is_tried(every_figure):
     """Here, or in the tests of the module whose tables it draws."""
     others = [path.read_text() for path in Path(__file__).parents[1].rglob("test_*.py") if path != Path(__file__)]
-    elsewhere = {name for name in figures.__all__ if any(f"figures.{name}" in text for text in others)}
-    assert set(every_figure) <= set(figures.__all__)
-    assert set(figures.__all__) - {"save"} <= set(every_figure) | elsewhere
+    public = {
+        node.name
+        for path in Path(igsed_core.__file__).parent.rglob("*.py")
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
+        if any(ast.unparse(decorator).split(".")[-1] == "drawing" for decorator in node.decorator_list)
+    }
+    assert set(every_figure) <= public
+    assert public <= set(every_figure) | {
+        name for name in public if any(re.search(rf"figures\.{name}\b", text) for text in others)
+    }
 
 
 def test_figures_are_sharp_on_white_and_never_shown_twice(every_figure, tmp_path):
@@ -117,7 +131,17 @@ def test_methods_are_told_apart_also_without_hue():
     colours = [np.array(to_rgb(style.COLOURS[m])) for m in ("ig", "fw_ws", "fw_ss", "random", "energy")]
     for one, other in itertools.combinations(colours, 2):
         assert np.abs(one - other).sum() > 0.3
-    assert set(style.COLOURS) == set(style.METHODS)
+    assert set(style.COLOURS) <= set(scored.SCORED)
+    for name, one in scored.SCORED.items():  # each has a colour: its own, or its family's
+        assert style.colour(name) != style.FAINT, name
+        assert style.name(name) == one.title and style.short(name) in (one.short, one.title)
+
+
+def test_the_look_of_pages_is_known_without_torch_or_any_method():
+    told = "import sys, igsed_core.show.style as s; s.name('lrp_gamma'), s.colour('cam'); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", told], check=True, capture_output=True, text=True).stdout.split()
+    assert "igsed_core.attribution.registry" in loaded
+    assert not {"torch", "captum", "zennit", "igsed_core.attribution.lrp", "igsed_core.attribution.base"} & set(loaded)
 
 
 def test_log_mel_of_a_tone_peaks_at_its_frequency_and_follows_its_level():

@@ -13,6 +13,7 @@ import yaml
 from igsed_core import __version__
 from igsed_core.base import files
 from igsed_core.base.errors import IgsedError
+from igsed_core.base.params import choices_of
 from igsed_core.base.paths import RunPaths
 from igsed_core.base.run import link
 from igsed_core.base.store import Entry
@@ -35,7 +36,7 @@ def test_parameters_are_listed_once_as_a_file_would_hold_them(capsys: pytest.Cap
     for line, (name, field) in zip(sorted(lines), sorted(experiments.parameter_fields().items()), strict=True):
         assert line.startswith(f"{name}: ")
         assert field.metadata["doc"] in line
-        assert all(choice in line for choice in field.metadata["choices"])
+        assert all(choice in line for choice in choices_of(field))
 
 
 @pytest.mark.parametrize(

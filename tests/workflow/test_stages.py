@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from igsed_core.base import code
+from igsed_core.base import code, plugins
 from igsed_core.base.errors import IgsedError
 from igsed_core.workflow import experiments, stages
 from igsed_core.workflow.stages import Keys
@@ -160,7 +160,7 @@ def reaching(module: str) -> set[str]:
     found = set()
     for stage in stages.STAGES.values():
         params = experiments.from_values({}).stages[stage.name]
-        roots = code._imported(code.notebook_cells(stage.source)) | set(stages.roots_of(params))
+        roots = code._imported(code.notebook_cells(stage.source)) | set(plugins.digest_of(params.uses())[0])
         own = {root for root in roots if root in graph.modules}
         if module in own or any(module in graph.find_upstream_modules(root) for root in own):
             found |= {stage.name, *downstream(stage.name)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,9 +11,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from igsed_core.models.classifier import Classifier
-
-FAMILIES = ("gradient", "path", "propagation", "activation", "perturbation", "own")
-READINGS = ("absolute", "signed", "positive")
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +35,8 @@ class Importance:
     start: float = 0.0
 
     def read_as(self, reading: str) -> NDArray[np.floating]:
-        """Return importance under a reading of the sign: one of :data:`READINGS`, ``[shape=(n_classes, n_steps)]``.
+        """Return importance under a reading of the sign: one of
+        :data:`igsed_core.attribution.registry.READINGS`, ``[shape=(n_classes, n_steps)]``.
 
         As in :meth:`igsed_core.attribution.maps.Maps.read_as`.
         """
@@ -71,25 +69,3 @@ class Method(Protocol):
             One a clip, its rows in the order of ``classes``.
         """
         ...
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A line of the registry.
-
-    Attributes
-    ----------
-    factory
-        Makes the method with its default options.
-    title
-        Its name for a reader.
-    family
-        One of :data:`FAMILIES`.
-    reading
-        How the sign is read when the method is compared with others: what its source does.
-    """
-
-    factory: Callable[[], Method]
-    title: str
-    family: str
-    reading: str = "absolute"

@@ -7,6 +7,7 @@ import re
 from dataclasses import Field, dataclass, field, fields
 from typing import Any, ClassVar
 
+from igsed_core.base import plugins
 from igsed_core.base.errors import IgsedError
 
 
@@ -18,9 +19,13 @@ def param(
     low: float | None = None,
     high: float | None = None,
     choices: tuple[str, ...] = (),
+    registry: str = "",
     execution: bool = False,
 ) -> Any:
-    """Declare a parameter: default, meaning, unit, bounds; ``execution`` marks those that change no result."""
+    """Declare a parameter: default, meaning, unit, bounds; ``execution`` marks those that change no result.
+
+    ``registry`` names the one whose entries are the choices (:mod:`igsed_core.base.plugins`).
+    """
     return field(
         default=default,
         metadata={
@@ -29,6 +34,7 @@ def param(
             "low": low,
             "high": high,
             "choices": choices,
+            "registry": registry,
             "execution": execution,
         },
     )
@@ -84,9 +90,22 @@ class StageParams:
         """Fingerprint of inputs outside the project, a folder of sounds or a checkpoint; None if there are none."""
         return None
 
+    def uses(self) -> tuple[tuple[str, str], ...]:
+        """(Registry's group, name) of the entries that the results take (:mod:`igsed_core.base.plugins`).
+
+        What is taken by a stage upstream is named there.
+        """
+        return ()
+
+
+def choices_of(f: Field[Any]) -> tuple[str, ...]:
+    """Return the values that a parameter may have, those of installed packages among them; empty if any will do."""
+    group = f.metadata.get("registry")
+    return tuple(plugins.registry(group)) if group else tuple(f.metadata.get("choices", ()))
+
 
 def _check_bounds(f: Field[Any], value: Any) -> None:
-    low, high, choices = (f.metadata.get(k) for k in ("low", "high", "choices"))
+    low, high, choices = f.metadata.get("low"), f.metadata.get("high"), choices_of(f)
     if choices and value not in choices:
         raise IgsedError(f"parameter {f.name!r} is {value!r}: choose one of {', '.join(choices)}")
     if isinstance(value, float) and not math.isfinite(value):

@@ -17,13 +17,11 @@ from igsed_core.data.soundscapes import SoundscapeSet
 from igsed_core.detection import evaluation
 from igsed_core.detection.baselines import ScoresOverTime
 from igsed_core.detection.evaluation import Instances
+from igsed_core.detection.scored import BASELINES
 from igsed_core.main_job.params import DataSynthesis, IntegratedGradients, ThresholdSensitivity, Training
 from igsed_core.models import classification, features, heads
 from igsed_core.models.features import FeatureFrames
 from igsed_core.models.heads import Head
-
-# What the main job holds against Integrated Gradients.
-BASELINES = tuple(name for name in evaluation.METHODS if name != "ig")
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from igsed_core.base import plugins
 from igsed_core.base.params import StageParams, param
+from igsed_core.data.soundbank import registry as soundbank
+from igsed_core.detection import scored
 
 # What pages beyond the main job read from.
 MAIN_JOB = ("data_synthesis", "training", "integrated_gradients", "baselines", "threshold_sensitivity")
@@ -55,8 +58,6 @@ class DataSynthesis(StageParams):
 
     def outside(self) -> Any:
         """Fingerprint of the sound bank."""
-        from igsed_core.data.soundbank import registry as soundbank
-
         return soundbank.fingerprint(
             self.soundbank,
             seed=self.seed,
@@ -66,6 +67,10 @@ class DataSynthesis(StageParams):
             n_background=self.bank_backgrounds,
             background_source=self.background_source,
         )
+
+    def uses(self) -> tuple[tuple[str, str], ...]:
+        """See :meth:`igsed_core.base.params.StageParams.uses`."""
+        return tuple((plugins.BANKS, name) for name in soundbank.used(self.soundbank))
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,7 @@ class Training(StageParams):
         "instances": "pairs present, evaluated, missed and false",
     }
 
-    encoder: str = param("embedded", "name of the frozen encoder (registry igsed_core.models.encoders)")
+    encoder: str = param("embedded", "name of the frozen encoder", registry=plugins.ENCODERS)
     weights: str = param("", "path of the encoder's checkpoint; empty: shipped with the package, or fetched")
     window: str = param(
         "auto",
@@ -107,6 +112,10 @@ class Training(StageParams):
         stat = path.stat()
         return [str(path.resolve()), stat.st_size, stat.st_mtime_ns]
 
+    def uses(self) -> tuple[tuple[str, str], ...]:
+        """See :meth:`igsed_core.base.params.StageParams.uses`."""
+        return ((plugins.ENCODERS, self.encoder),)
+
 
 @dataclass(frozen=True)
 class IntegratedGradients(StageParams):
@@ -121,7 +130,7 @@ class IntegratedGradients(StageParams):
     engine: str = param(
         "mel_path",
         "how the integral is computed: 'captum' is the paper's, 'mel_path' is faster and knows more rules",
-        choices=("captum", "mel_path"),
+        registry=plugins.ENGINES,
     )
     rule: str = param(
         "db_adaptive",
@@ -182,6 +191,10 @@ class IntegratedGradients(StageParams):
             "precision": self.precision,
         }
 
+    def uses(self) -> tuple[tuple[str, str], ...]:
+        """See :meth:`igsed_core.base.params.StageParams.uses`."""
+        return ((plugins.ENGINES, self.engine),)
+
 
 @dataclass(frozen=True)
 class Baselines(StageParams):
@@ -194,6 +207,10 @@ class Baselines(StageParams):
     light: ClassVar[bool] = True
 
     energy: str = param("amplitude", "the energy baseline's score of a window", choices=("amplitude", "power"))
+
+    def uses(self) -> tuple[tuple[str, str], ...]:
+        """See :meth:`igsed_core.base.params.StageParams.uses`."""
+        return scored.uses(scored.BASELINES)
 
 
 @dataclass(frozen=True)
@@ -244,6 +261,10 @@ class ThresholdSensitivity(StageParams):
             "the resolution at which attributions are kept",
         )
 
+    def uses(self) -> tuple[tuple[str, str], ...]:
+        """See :meth:`igsed_core.base.params.StageParams.uses`."""
+        return scored.uses()
+
 
 @dataclass(frozen=True)
 class Results(StageParams):
@@ -254,3 +275,7 @@ class Results(StageParams):
     notebook: ClassVar[str] = "06_results"
     upstream: ClassVar[tuple[str, ...]] = MAIN_JOB
     light: ClassVar[bool] = True
+
+    def uses(self) -> tuple[tuple[str, str], ...]:
+        """See :meth:`igsed_core.base.params.StageParams.uses`."""
+        return scored.uses()

@@ -8,12 +8,11 @@ import pandas as pd
 
 from igsed_core import paper
 from igsed_core.detection.further_metrics import RAW, SHARE
+from igsed_core.detection.scored import COMPARED, LEARNED, RANKED
 from igsed_core.metrics.summaries import ALL
 from igsed_core.show.cells import NONE, OURS, PAPER, Cells, by_key, frame, number, with_interval
-from igsed_core.show.style import METHODS, METRICS, class_name, name
+from igsed_core.show.style import METRICS, class_name, name
 
-_LEARNED = ("ig", "fw_ws", "fw_ss")
-_COMPARED = (*_LEARNED, "random", "energy")
 _MEAN = "Mean over classes"
 
 
@@ -60,7 +59,7 @@ def table_2(
     common = {} if at_ig is None else by_key(at_ig, ("method", "metric"), split=split, average=average)
     published = paper.detection().set_index("method")
     rows = {}
-    for method in _COMPARED:
+    for method in COMPARED:
         cells: Cells = {}
         for metric in ("iou", "f1", "iou_std", "pointing_game"):
             row = ours.get((method, metric))
@@ -96,7 +95,7 @@ def table_3(
     rows = {}
     for label in labels:
         cells: Cells = {("", "n"): str(int(ours[label, "ig", "iou"]["n"]))}
-        for method in _LEARNED:
+        for method in LEARNED:
             for metric in ("iou", "f1"):
                 title, row = _title(method, metric), ours.get((label, method, metric))
                 cells[title, OURS] = with_interval(row) if interval or row is None else number(row["value"])
@@ -107,7 +106,7 @@ def table_3(
         same = _same_classes(labels, {key[0] for key in published})
         theirs = paper.per_class().groupby(["method", "metric"])["value"].mean()
         cells = {("", "n"): NONE}
-        for method in _LEARNED:
+        for method in LEARNED:
             for metric in ("iou", "f1"):
                 title, row = _title(method, metric), means.get((method, metric))
                 cells[title, OURS] = with_interval(row) if interval or row is None else number(row["value"])
@@ -132,7 +131,7 @@ def further_table(further: pd.DataFrame, *, split: str = "test", average: str = 
     """
     ours = by_key(further, ("method", "metric"), split=split, average=average)
     scores = by_key(further, ("method", "rule"), split=split, metric="psds")
-    methods = [method for method in METHODS if (method, RAW) in scores]
+    methods = [method for method in RANKED if (method, RAW) in scores]
     rows: dict[str, Cells] = {}
     for method in methods:
         rows[name(method)] = {
@@ -223,7 +222,7 @@ def thresholds_table(curves: pd.DataFrame, chosen: dict[str, dict[str, float]], 
     ours = by_key(peaks, ("method", "metric"), split=split)
     published = by_key(paper.threshold_sensitivity(), ("method", "metric"))
     rows = {}
-    for method in _COMPARED:
+    for method in COMPARED:
         cells: Cells = {}
         for metric in ("iou", "f1"):
             title, key = METRICS[metric], (method, metric)

@@ -125,14 +125,14 @@ def completeness(index: pd.DataFrame) -> Figure:
     median = float(errors.median())
     low, high = np.log10(errors.min()), np.log10(errors.max())
     bins = np.logspace(low - 0.05, high + 0.05, 25)
-    histogram.hist(errors, bins=bins.tolist(), color=style.COLOURS["ig"], alpha=0.8)
+    histogram.hist(errors, bins=bins.tolist(), color=style.colour("ig"), alpha=0.8)
     histogram.axvline(median, color=style.INK, lw=1.5)
     histogram.set_title(f"All maps, median {median:.2g}")
     histogram.yaxis.set_major_locator(MaxNLocator(5, integer=True))
     histogram.set(xscale="log", xlabel="relative completeness error", ylabel="maps")
     for y, label in enumerate(labels):
         low5, low25, middle, high75, high95 = errors[index["label"] == label].quantile([0.05, 0.25, 0.5, 0.75, 0.95])
-        common = {"color": style.COLOURS["ig"], "solid_capstyle": "round"}
+        common = {"color": style.colour("ig"), "solid_capstyle": "round"}
         by_class.plot([low5, high95], [y, y], lw=1.5, **common)
         by_class.plot([low25, high75], [y, y], lw=6, alpha=0.45, **common)
         by_class.plot(middle, y, "o", ms=7, **common)

@@ -7,10 +7,10 @@ from typing import Any
 import pandas as pd
 
 from igsed_core import paper
+from igsed_core.detection.scored import COMPARED, DETECTORS, IG
 from igsed_core.metrics.summaries import ALL
 from igsed_core.show.cells import by_key, number, with_interval
 
-_METHODS = ("ig", "fw_ws", "fw_ss", "random", "energy")
 _METRICS = ("iou", "f1", "pointing_game")
 LOCALISER = ("shifted_cam", "absence_hmm")
 TUNED = "share_of_maximum"
@@ -49,12 +49,12 @@ def sentences(found: dict[str, pd.DataFrame], *, split: str = "test") -> dict[st
         "n_present": str(int(counted["present"].sum())),
         "n_classes": str(len(counted)),
     }
-    for method in _METHODS:
+    for method in COMPARED:
         for metric in _METRICS:
             texts[f"{method}_{metric}"] = with_interval(ours[method, metric])
             texts[f"class_{method}_{metric}"] = with_interval(by_class[method, metric])
             texts[f"paper_{method}_{metric}"] = number(published.loc[method, metric])
-            if method != "ig":
+            if method != IG:
                 difference = apart["ig", method, metric]
                 texts[f"ig_{metric}_to_{method}"] = _compare(difference)
                 texts[f"ig_{metric}_less_{method}"] = with_interval(difference)
@@ -85,7 +85,7 @@ def glue_localiser(ladder: pd.DataFrame, differences: pd.DataFrame, *, split: st
     )
     for metric in ("iou", "pointing_game"):
         glue(f"localiser_{metric}", with_interval(ours[(*LOCALISER, metric)]), display=False)
-    for method in ("fw_ws", "fw_ss"):
+    for method in DETECTORS:
         glue(f"{method}_tuned_iou", with_interval(ours[method, TUNED, "iou"]), display=False)
         glue(f"localiser_to_{method}_tuned", _compare(apart[(*LOCALISER, method, TUNED, "iou")]), display=False)
 

@@ -11,14 +11,15 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from igsed_core.attribution import registry as methods
 from igsed_core.base import files
+from igsed_core.detection import scored
 
 P = ParamSpec("P")
 
 WIDTH = 8.2  # inches; at 150 dpi wider than the page's column, so always sharp
 
-# Okabe and Ito's colours, which people with colour-blindness tell apart; the two framewise detectors are kin.
+# Of scored methods, by name: Okabe and Ito's colours, which people with colour-blindness tell apart; the two
+# framewise detectors are kin.
 COLOURS = {
     "ig": "#D55E00",
     "fw_ws": "#56B4E9",
@@ -27,7 +28,7 @@ COLOURS = {
     "energy": "#CC79A7",
     "oracle": "#444444",
 }
-# Of the methods of the registry, by family.
+# Of the methods that have none of their own.
 FAMILIES = {
     "gradient": "#E69F00",
     "path": "#D55E00",
@@ -45,18 +46,11 @@ FAMILY_NAMES = {
     "own": "this project's",
 }
 TRUTH = "#009E73"
+TRUE = "truth"  # the annotation, where it stands among methods
 IMPORTANCE = "#C1272D"
 INK = "#222222"
 FAINT = "#888888"
 
-METHODS = {
-    "ig": "Integrated Gradients (IG)",
-    "fw_ws": "FW-WS",
-    "fw_ss": "FW-SS",
-    "random": "Random",
-    "energy": "Energy",
-    "oracle": "Perfect ranking",
-}
 HEADS = {
     "clip_level": "Clip-level classifier",
     "fw_ws": "Framewise, weak labels (FW-WS)",
@@ -122,19 +116,24 @@ def drawing(function: Callable[P, Figure]) -> Callable[P, Figure]:
 
 
 def name(method: str) -> str:
-    """Readable name of a method: of those that every page shows, or of the registry."""
-    entry = None if method in METHODS else methods.REGISTRY.get(method)
-    return entry.title if entry else METHODS.get(method, method)
+    """Readable name of a scored method; what no registry knows is its own name."""
+    return scored.of(method).title if scored.known(method) else method
+
+
+def short(method: str) -> str:
+    """Name of a scored method where there is little room."""
+    return (scored.of(method).short if scored.known(method) else "") or name(method)
 
 
 def family(method: str) -> str:
-    """Family of a method of the registry; none for a reference."""
-    return methods.REGISTRY[method].family if method in methods.REGISTRY else ""
+    """Family of a scored method; none for a reference."""
+    return scored.of(method).family if scored.known(method) else ""
 
 
 def colour(method: str) -> str:
-    """Colour of a method: its own, or its family's."""
-    return COLOURS.get(method) or FAMILIES.get(family(method), FAINT)
+    """Colour of a method, the same on all pages: its own, or its family's."""
+    own = scored.of(method).colour if scored.known(method) else ""
+    return COLOURS.get(method) or own or FAMILIES.get(family(method), FAINT)
 
 
 def class_name(label: str) -> str:
@@ -165,16 +164,11 @@ def save(figure: Figure, path: Path) -> Path:
     return path
 
 
-_TITLES = {"truth": "Annotation", "localiser": "Localiser"}
-
-
 def look(method: str) -> tuple[str, str]:
-    """Colour and line of a method, the annotation and the localiser among them."""
-    if method == "truth":
-        return INK, ":"
-    return FAMILIES["own"] if method == "localiser" else colour(method), "-"
+    """Colour and line of a method, or of the annotation."""
+    return (INK, ":") if method == TRUE else (colour(method), "-")
 
 
 def title(method: str) -> str:
-    """Name of a method, the annotation and the localiser among them."""
-    return _TITLES.get(method) or name(method)
+    """Name of a method, or of the annotation."""
+    return "Annotation" if method == TRUE else name(method)

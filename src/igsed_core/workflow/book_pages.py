@@ -5,13 +5,14 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import fields
+from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any
 
 import nbformat
 
 from igsed_core.base import files
+from igsed_core.base.params import choices_of
 from igsed_core.workflow import experiments, stages
 from igsed_core.workflow.experiments import Experiment
 
@@ -77,7 +78,7 @@ def parameters(experiment: Experiment) -> str:
                     f"`{f.name}`" + (" ◦" if meta["execution"] else ""),
                     f"**{_code(value)}**" if changed else _code(value),
                     _code(f.default),
-                    _range(meta),
+                    _range(f),
                     meta["unit"] or "–",
                     html.escape(meta["doc"], quote=False),
                 )
@@ -137,9 +138,10 @@ def _code(value: object) -> str:
     return f"`{text}`" if text else "(empty)"
 
 
-def _range(meta: Any) -> str:
-    if meta["choices"]:
-        return ", ".join(f"`{choice}`" for choice in meta["choices"])
+def _range(f: Field[Any]) -> str:
+    if choices := choices_of(f):
+        return ", ".join(f"`{choice}`" for choice in choices)
+    meta = f.metadata
     low, high = meta["low"], meta["high"]
     if low is None and high is None:
         return "–"

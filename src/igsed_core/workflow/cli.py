@@ -12,6 +12,7 @@ from igsed_core import __version__
 from igsed_core.base import store
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.parallel import n_processes
+from igsed_core.base.params import choices_of
 from igsed_core.base.paths import store_dir
 from igsed_core.data import assets, fetching
 from igsed_core.workflow import experiments, stages
@@ -176,5 +177,5 @@ def _parameters(_: argparse.Namespace) -> None:
             print(f"# {cls.title}")
         for name, f in mine.items():
             unit = f" [{f.metadata['unit']}]" if f.metadata["unit"] else ""
-            choices = f" ({', '.join(f.metadata['choices'])})" if f.metadata["choices"] else ""
+            choices = f" ({', '.join(choices_of(f))})" if choices_of(f) else ""
             print(f"{name}: {f.default!r}  # {f.metadata['doc']}{choices}{unit}")

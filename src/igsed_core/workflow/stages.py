@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from igsed_core.base import code, store
+from igsed_core.base import code, plugins, store
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.params import StageParams
 from igsed_core.base.paths import RunPaths, project_root
@@ -92,11 +92,6 @@ def tables() -> dict[str, tuple[str, str]]:
     return {name: (cls.stage, holds) for cls in PAGES for name, holds in cls.tables.items()}
 
 
-def roots_of(params: StageParams) -> tuple[str, ...]:
-    """Modules of the registries' entries that a stage takes, which no import statement names."""
-    return ()
-
-
 def keys_of(stage: Stage, params: StageParams, upstream: dict[str, str]) -> tuple[Keys, dict[str, Any]]:
     """Return a stage's keys, and what the data key was made from.
 
@@ -114,16 +109,22 @@ def keys_of(stage: Stage, params: StageParams, upstream: dict[str, str]) -> tupl
     IgsedError
         If a parameter names something that does not exist: an entry of a registry, a file, a folder.
     """
-    data, page = code.stage_digest(stage.source, code.drawing, roots=roots_of(params))
+    uses = params.uses()
+    modules, entries = plugins.digest_of(uses)
+    data, page = code.stage_digest(stage.source, code.drawing, roots=modules)
     made_from = {
         "stage": stage.name,
         "params": experiments.result_values(params),
         "outside": params.outside(),
         "code": data,
+        "entries": entries,
         "upstream": upstream,
     }
     entry = store.entry(stage.name, made_from)
-    return Keys(entry, store.entry(PAGE_KIND, {"data": entry.name, "code": page})), made_from
+    return Keys(
+        entry,
+        store.entry(PAGE_KIND, {"data": entry.name, "code": page, "looks": plugins.digest_of(uses, looks=True)[1]}),
+    ), made_from
 
 
 def keys(experiment: Experiment) -> dict[str, Keys]:

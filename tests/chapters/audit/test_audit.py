@@ -32,14 +32,15 @@ from igsed_core.chapters.audit import (
     window,
 )
 from igsed_core.chapters.audit.again import rank_correlation
-from igsed_core.chapters.audit.material import SCORED, Material, gather
+from igsed_core.chapters.audit.material import Material, gather
 from igsed_core.chapters.audit.verdicts import common, evaluation
 from igsed_core.chapters.audit.verdicts import data as data_verdicts
 from igsed_core.chapters.audit.verdicts import registry as verdicts
 from igsed_core.chapters.audit.verdicts.registry import ANSWERS
 from igsed_core.data import audio, soundscapes
 from igsed_core.detection.baselines import ScoresOverTime
-from igsed_core.detection.thresholds import registry as thresholds
+from igsed_core.detection.scored import BASELINES
+from igsed_core.detection.thresholds import levels
 from igsed_core.main_job.params import DataSynthesis, ThresholdSensitivity
 from igsed_core.metrics import localisation
 from igsed_core.metrics.summaries import Series
@@ -100,7 +101,7 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Material:
     names = np.array([c for c, s in CLIPS.items() if s != "train"])
     scores = {
         method: ScoresOverTime(names, np.array(CLASSES), rng.random((4, 2, 120), dtype=np.float32), 0.01)
-        for method in SCORED
+        for method in BASELINES
     }
     return gather(
         data,
@@ -218,7 +219,7 @@ def test_no_score_passes_the_ceiling_of_a_percentile(active: list[int], kept: in
 
 def test_the_ceiling_is_reached_by_a_perfect_ranking() -> None:
     truth = np.arange(100) < 28
-    mask = thresholds.percentile(truth + np.linspace(0, 0.5, 100), 28.0)
+    mask = levels.percentile(truth + np.linspace(0, 0.5, 100), 28.0)
     assert float(localisation.iou(mask, truth)) == pytest.approx(28 / 72)
     assert float(fig3.ceiling(0.28, 0.72, "iou")) == pytest.approx(28 / 72)
     assert float(fig3.ceiling(0.28, 0.72, "f1")) == pytest.approx(0.56)
@@ -315,7 +316,7 @@ def test_random_scores_keep_what_their_metrics_say() -> None:
     rng = np.random.default_rng(0)
     truth = np.arange(1000) < 300
     scores = rng.random((200, 1000))
-    mask = thresholds.percentile(scores, 60.0)
+    mask = levels.percentile(scores, 60.0)
     for metric, function in (("iou", localisation.iou), ("f1", localisation.f1)):
         value = float(function(mask, truth).mean())
         assert chance.kept_at(value, 0.3, metric) == pytest.approx(0.4, abs=0.01)

@@ -14,15 +14,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from igsed_core import paper
 from igsed_core.chapters.audit.material import Material
-from igsed_core.detection.thresholds import registry as thresholds
+from igsed_core.detection.scored import LEARNED, ORACLE, SCORED
+from igsed_core.detection.thresholds import levels
 from igsed_core.metrics import localisation
 from igsed_core.metrics.summaries import INSTANCE, Series
 
 CLIP, POOLED, VALUE, SHARE = "clip_percentile", "pooled_percentile", "value", "share_of_maximum"
 READINGS = (CLIP, POOLED, VALUE, SHARE)
-METHODS = ("ig", "fw_ws", "fw_ss", "oracle")
 STEPS = 50  # thresholds at most
-PROBABILITIES = ("fw_ws", "fw_ss")  # what a threshold on the value itself makes sense for
 
 Masks = Callable[[NDArray[np.floating], NDArray[np.floating]], NDArray[np.bool_]]
 
@@ -39,7 +38,7 @@ def _share(scores: NDArray[np.floating], tau: NDArray[np.floating]) -> NDArray[n
     return np.asarray(scores > (tau / 100)[:, None, None] * scores.max(axis=-1, keepdims=True))
 
 
-MASKS: dict[str, Masks] = {CLIP: thresholds.percentile, POOLED: _pooled, VALUE: _value, SHARE: _share}
+MASKS: dict[str, Masks] = {CLIP: levels.percentile, POOLED: _pooled, VALUE: _value, SHARE: _share}
 
 
 def ceiling(activity: ArrayLike, kept: ArrayLike, metric: str) -> NDArray[np.float64]:
@@ -121,9 +120,9 @@ def curves(material: Material, split: str = "test") -> pd.DataFrame:
     data = material.splits[split]
     tau = material.grid[:: -(-len(material.grid) // STEPS)]
     series = []
-    for method in METHODS:
+    for method in (*LEARNED, ORACLE):
         for reading, masks in MASKS.items():
-            if (reading == VALUE and method not in PROBABILITIES) or (method == "oracle" and reading != CLIP):
+            if (reading == VALUE and not SCORED[method].probability) or (method == ORACLE and reading != CLIP):
                 continue
             found = masks(data.scores[method], tau)
             for metric, function in (("iou", localisation.iou), ("f1", localisation.f1)):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from igsed_core.base.params import StageParams, param
+from igsed_core.detection import scored
 from igsed_core.main_job.params import MAIN_JOB
 
 
@@ -37,3 +38,8 @@ class Audit(StageParams):
 
     audit_clips: int = param(12, "test soundscapes explained again: other target, other window", low=1)
     audit_draws: int = param(100000, "soundscapes planned for each reading of the polyphony filter", low=100)
+
+    def uses(self) -> tuple[tuple[str, str], ...]:
+        """See :meth:`igsed_core.base.params.StageParams.uses`."""
+        # What is explained again is by the engine of the main job, which that stage names.
+        return scored.uses()

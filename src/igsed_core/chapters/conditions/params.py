@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from igsed_core.base import plugins
 from igsed_core.base.params import StageParams, param
+from igsed_core.detection import scored
+from igsed_core.detection.thresholds import registry as thresholds
 from igsed_core.main_job.params import MAIN_JOB
 
 
@@ -41,3 +44,12 @@ class Conditions(StageParams):
         from igsed_core.data import recordings
 
         return recordings.fingerprint(self.recordings) if self.recordings else None
+
+    def uses(self) -> tuple[tuple[str, str], ...]:
+        """See :meth:`igsed_core.base.params.StageParams.uses`."""
+        rules = ("percentile", *thresholds.label_free())
+        return (
+            *scored.uses((*scored.RANKED, "cam", scored.LOCALISER)),
+            (plugins.ENGINES, "mel_path"),
+            *((plugins.RULES, name) for name in rules),
+        )

@@ -19,12 +19,12 @@ from igsed_core.detection import baselines, localiser_scores
 from igsed_core.detection.absence_hmm import SoundModel
 from igsed_core.detection.baselines import ScoresOverTime
 from igsed_core.detection.evaluation import Instances
+from igsed_core.detection.scored import DETECTORS, LOCALISER
 from igsed_core.models import classification, features
 from igsed_core.models.encoders.base import Encoder
 from igsed_core.models.features import FeatureFrames
 from igsed_core.models.heads import Head
 
-LOCALISER = "localiser"
 # IG of new clips by the adaptive rule: the same integral, in a fraction of the time (see the page on the engine).
 RULE = {"rule": "db_adaptive", "n_points": 32, "tolerance": 0.05}
 CLASSIFIER = "clip_level"  # as a method: the classifier itself, metrics classifier_precision, _recall, _f1
@@ -137,7 +137,7 @@ def score(
     classes = heads[CLASSIFIER].classes
     return {
         "cam": baselines.framewise(heads[CLASSIFIER], extracted, probability=False),
-        **{name: baselines.framewise(heads[name], extracted) for name in ("fw_ws", "fw_ss")},
+        **{name: baselines.framewise(heads[name], extracted) for name in DETECTORS},
         "random": baselines.random_scores(extracted.clips, classes, duration=duration, seed=seed),
         "energy": baselines.energy(clips.root, clips.clips, classes, sample_rate=sample_rate, reading=energy),
     }

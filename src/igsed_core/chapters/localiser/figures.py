@@ -71,7 +71,7 @@ def parts_on_clip(
     )
     for ax, (name, (values, step, start)) in zip(axes[:, 0], parts.items(), strict=True):
         shown = np.clip(values, -_LIMIT, _LIMIT) if name == "localiser" else np.asarray(values)
-        colour = style.COLOURS["ig" if name == "ig" else "fw_ss"]
+        colour = style.colour("ig" if name == "ig" else "fw_ss")
         of_steps = start + step * np.arange(len(shown) + 1)
         ax.stairs(shown, of_steps, baseline=np.zeros(len(shown)), fill=True, color=colour, alpha=0.5)
         if len(shown) <= 400:

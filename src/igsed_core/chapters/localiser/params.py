@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from igsed_core.base import plugins
 from igsed_core.base.params import StageParams, param
+from igsed_core.detection import scored
 from igsed_core.main_job.params import MAIN_JOB
 
 
@@ -28,3 +30,10 @@ class Localiser(StageParams):
     shifts: int = param(8, "shifts of a feature frame at which the encoder looks; 1: none", low=1, high=32)
     components: int = param(2, "normal densities of the frame logits in each state", low=1, high=10)
     pooling_clips: int = param(12, "test soundscapes explained with the mean over time for the maximum, too", low=1)
+
+    def uses(self) -> tuple[tuple[str, str], ...]:
+        """See :meth:`igsed_core.base.params.StageParams.uses`."""
+        # IG is explained again with the engine of the main job, which that stage names.
+        rules = ("percentile", "share_of_maximum", "otsu", "logit_hmm")
+        methods = ("ig", "fw_ws", "fw_ss", scored.ORACLE, "cam", "shifted_cam", scored.LOCALISER)
+        return (*scored.uses(methods), *((plugins.RULES, name) for name in rules))

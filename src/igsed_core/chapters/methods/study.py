@@ -14,20 +14,20 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from igsed_core.attribution.base import Importance, Method
 from igsed_core.attribution.maps import Explainer, Maps
-from igsed_core.attribution.registry import READINGS, REGISTRY, Importance, Method, create, entry
-from igsed_core.base import files, progress
-from igsed_core.base.errors import IgsedError
+from igsed_core.attribution.registry import READINGS, REGISTRY, create
+from igsed_core.base import files, plugins, progress
 from igsed_core.base.parallel import n_processes, parallel_map
 from igsed_core.detection import tuning
-from igsed_core.detection.evaluation import ORACLE, Instances
+from igsed_core.detection.evaluation import Instances
+from igsed_core.detection.scored import ORACLE
 from igsed_core.detection.thresholds import registry as thresholds
 from igsed_core.detection.tuning import Evaluated
 from igsed_core.metrics import frames, localisation, ranking, summaries
 from igsed_core.metrics.summaries import Series
 from igsed_core.models.classifier import Classifier
 
-ALL = "all"
 PERCENTILE, SHARE = "percentile", "share_of_maximum"
 NO_RULE = "none"  # of metrics that need no mask
 WARM_UP = 1.0  # s of noise that each method explains first, so that what happens once is not part of any time
@@ -41,14 +41,7 @@ def chosen(names: str) -> tuple[str, ...]:
     IgsedError
         For an unknown name or none; the message lists the valid ones.
     """
-    if names.strip() == ALL:
-        return tuple(REGISTRY)
-    wanted = tuple(dict.fromkeys(name.strip() for name in names.split(",") if name.strip()))
-    if not wanted:
-        raise IgsedError(f"parameter 'methods' is {names!r}: use 'all', or some of {', '.join(REGISTRY)}")
-    for name in wanted:
-        entry(name)
-    return wanted
+    return plugins.names_in(names, "methods", REGISTRY)
 
 
 def first_clips(data: Instances, n_clips: int) -> Instances:
@@ -225,7 +218,7 @@ def with_methods(
         split: replace(
             instances,
             scores={
-                **{name: one.values[reading or entry(name).reading] for name, one in explained[split].items()},
+                **{name: one.values[reading or REGISTRY[name].reading] for name, one in explained[split].items()},
                 **instances.scores,
             },
         )
@@ -250,7 +243,7 @@ def evaluate(data: Mapping[str, Instances], *, frame_length: float) -> Evaluated
     Evaluated
         IoU and F1 under each rule; pointing game and AUROC, which need no mask, under rule :data:`NO_RULE`.
     """
-    free = [name for name, rule in thresholds.RULES.items() if rule.label_free]
+    free = thresholds.label_free()
     names = [name for name in data["validation"].scores if name != ORACLE]
     under = tuning.evaluate(data, (PERCENTILE, SHARE, *free), methods=names, frame_length=frame_length)
     best = {name: tuning.best_label_free(under, methods=(name,)) for name in names}

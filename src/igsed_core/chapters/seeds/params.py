@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from igsed_core.base import plugins
 from igsed_core.base.params import StageParams, param
+from igsed_core.detection import scored
 from igsed_core.main_job.params import MAIN_JOB
 
 
@@ -44,3 +46,8 @@ class SeedStudy(StageParams):
     def further_seeds(self) -> tuple[int, ...]:
         """The numbers in ``seeds``."""
         return tuple(int(text) for text in self.seeds.split(","))
+
+    def uses(self) -> tuple[tuple[str, str], ...]:
+        """See :meth:`igsed_core.base.params.StageParams.uses`."""
+        # With points of its own the study has a cheap engine; without, that of the main job, which that stage names.
+        return (*scored.uses(), *(((plugins.ENGINES, "mel_path"),) if self.seeds_points else ()))

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from igsed_core.base import plugins
 from igsed_core.base.params import StageParams
+from igsed_core.detection import scored
+from igsed_core.detection.thresholds import registry as thresholds
 from igsed_core.main_job.params import MAIN_JOB
 
 
@@ -28,3 +31,7 @@ class ThresholdRules(StageParams):
         "rules_by_polyphony": "IoU under every rule by polyphony and by number of events",
         "rules_postprocessing": "median filter and minimum duration on top of rules",
     }
+
+    def uses(self) -> tuple[tuple[str, str], ...]:
+        """See :meth:`igsed_core.base.params.StageParams.uses`."""
+        return (*scored.uses(), *((plugins.RULES, name) for name in thresholds.RULES))

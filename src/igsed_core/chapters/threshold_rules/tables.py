@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from igsed_core.detection.scored import RANKED
 from igsed_core.detection.thresholds.registry import CLASS, CLIP, SPLIT, Rule
 from igsed_core.show.cells import NONE, Cells, by_key, frame, number, with_interval
-from igsed_core.show.style import METHODS, name
+from igsed_core.show.style import name
 
 _SCOPES = {CLIP: "its own clip", CLASS: "its class", SPLIT: "all clips"}
 
@@ -44,7 +45,7 @@ def by_rule(
         Title of the first column.
     """
     cells = by_key(table, ("rule", "method"), split=split, metric=metric, average="instance")
-    methods = [method for method in METHODS if any(key[1] == method for key in cells)]
+    methods = [method for method in RANKED if any(key[1] == method for key in cells)]
     rows = []
     for rule, title in titles.items():
         mine = {name(m): with_interval(cells.get((rule, m))) for m in methods}

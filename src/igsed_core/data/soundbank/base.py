@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
 
-from igsed_core.data import audio
-from igsed_core.data.audio import EXTENSIONS
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.files import write_table
+from igsed_core.data import audio
+from igsed_core.data.audio import EXTENSIONS
 
 FILE_COLUMNS = ["path", "role", "pool", "label", "duration", "sha256"]
 SKIPPED_COLUMNS = ["path", "reason"]
@@ -54,6 +55,51 @@ class SoundBank:
             str(label): [audio.read(self.root / path)[0][:, 0] for path in group["path"]]
             for label, group in chosen.groupby("label")
         }
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a bank is asked for; each takes of it what it knows.
+
+    Attributes
+    ----------
+    place
+        Folder that holds the bank; None for one that is generated or fetched.
+    seed
+        Of a generated bank.
+    sample_rate
+        Of the prepared files, in Hz.
+    n_train, n_eval
+        Files a class in the pools of a generated bank.
+    n_background
+        Background files of a generated bank.
+    background_source
+        Backgrounds of the bank "desed": "desed" (its own), "sins" (fetched) or the path of a folder.
+    """
+
+    place: Path | None
+    seed: int
+    sample_rate: int
+    n_train: int = 60
+    n_eval: int = 25
+    n_background: int = 20
+    background_source: str = "desed"
+
+
+class Bank(Protocol):
+    """What the target of an entry of :data:`igsed_core.data.soundbank.registry.BANKS` is: a class without arguments."""
+
+    def knows(self, place: Path) -> bool:
+        """Say whether a folder is of this bank's layout."""
+        ...
+
+    def fingerprint(self, wanted: Wanted) -> str:
+        """Return a cheap key that changes when the bank's content does."""
+        ...
+
+    def prepare(self, wanted: Wanted, *, cache_dir: Path, workers: int) -> SoundBank:
+        """Return the bank ready for Scaper, from the cache if it was prepared before."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -167,3 +213,12 @@ def load(root: Path) -> SoundBank | None:
     files = pd.read_csv(root / "files.csv", dtype=text, keep_default_na=False, float_precision="round_trip")
     skipped = pd.read_csv(root / "skipped.csv", dtype=text, keep_default_na=False)
     return SoundBank(root, files, skipped)
+
+
+def index_prepared(root: Path) -> SoundBank:
+    """List the files of a bank that was written in the layout and the rate wanted, and mark it as whole."""
+    rows = [
+        (file.prepared_path, file.role, file.pool, file.label, audio.duration(file.path), digest(file.path))
+        for file in list_files(root)
+    ]
+    return write_index(root, pd.DataFrame(rows, columns=FILE_COLUMNS), pd.DataFrame(columns=SKIPPED_COLUMNS))

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import soundfile
 
-from igsed_core.data.audio import EXTENSIONS
 from igsed_core.base.errors import IgsedError
+from igsed_core.data.audio import EXTENSIONS
 from igsed_core.data.soundbank import base, folder
 from igsed_core.data.soundbank.base import BankFile
 
@@ -267,3 +267,25 @@ def prepare(
     return folder.prepare_files(
         root, files, left_out, target=target, sample_rate=sample_rate, workers=workers, classes=set(CLASSES)
     )
+
+
+class Desed:
+    """DESED's bank, as the registry takes it (:class:`igsed_core.data.soundbank.base.Bank`)."""
+
+    def knows(self, place: Path) -> bool:
+        """Say whether a folder holds DESED's layout."""
+        return find_root(place) is not None
+
+    def fingerprint(self, wanted: base.Wanted) -> str:
+        """See :func:`fingerprint`."""
+        return fingerprint(wanted.place, wanted.sample_rate, wanted.background_source)
+
+    def prepare(self, wanted: base.Wanted, *, cache_dir: Path, workers: int) -> base.SoundBank:
+        """See :func:`prepare`."""
+        return prepare(
+            wanted.place,
+            sample_rate=wanted.sample_rate,
+            cache_dir=cache_dir,
+            workers=workers,
+            background_source=wanted.background_source,
+        )

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from igsed_core.data import audio
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.parallel import parallel_map
+from igsed_core.data import audio
 from igsed_core.data.soundbank import base
 
 # Scaper sets every level by loudness, so the peak is free. Below full scale, so that neither resampling
@@ -66,6 +66,28 @@ def fingerprint(path: Path, sample_rate: int) -> str:
         status = file.path.stat()
         key.update(f"{file.path.relative_to(path)}|{status.st_size}|{status.st_mtime_ns}\n".encode())
     return key.hexdigest()[:16]
+
+
+class Folder:
+    """Any folder in Scaper's layout, as the registry takes it (:class:`igsed_core.data.soundbank.base.Bank`)."""
+
+    def knows(self, place: Path) -> bool:
+        """Any folder: what it lacks is said when it is read."""
+        return True
+
+    def fingerprint(self, wanted: base.Wanted) -> str:
+        """See :func:`fingerprint`."""
+        return fingerprint(_place(wanted), wanted.sample_rate)
+
+    def prepare(self, wanted: base.Wanted, *, cache_dir: Path, workers: int) -> base.SoundBank:
+        """See :func:`prepare`."""
+        return prepare(_place(wanted), sample_rate=wanted.sample_rate, cache_dir=cache_dir, workers=workers)
+
+
+def _place(wanted: base.Wanted) -> Path:
+    if wanted.place is None:
+        raise IgsedError(f"a sound bank in a folder needs the folder's path: expected {base.LAYOUT}")
+    return wanted.place
 
 
 def prepare(path: Path, *, sample_rate: int, cache_dir: Path, workers: int) -> base.SoundBank:
