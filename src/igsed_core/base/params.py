@@ -82,10 +82,6 @@ class StageParams:
         if not condition:
             raise IgsedError(message)
 
-    def uses(self) -> tuple[tuple[str, str], ...]:
-        """Entries of registries that the results take: (group, name)."""
-        return ()
-
     def outside(self) -> Any:
         """Fingerprint of inputs outside the project, a folder of sounds or a checkpoint; None if there are none."""
         return None
