@@ -58,8 +58,10 @@ bank = prepare(
     n_eval=run.params.bank_eval_files,
     n_background=run.params.bank_backgrounds,
     background_source=run.params.background_source,
-)
+).fitting(run.params.duration)
 display.show(overview.bank_table(bank.files, bank.skipped), caption="Files and lengths of the sound bank")
+if len(bank.skipped):
+    display.show(overview.skipped_table(bank.skipped), caption="Files that are not used", paging=20, words=True)
 
 # %% [markdown]
 # Listen with your eyes: some sounds of each class as log-mel spectrograms, first from the `train` pool, then from the

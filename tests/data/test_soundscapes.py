@@ -122,9 +122,22 @@ def test_a_clip_depends_on_seed_pool_and_index_only(bank: SoundBank) -> None:
         assert all(event.source_file.startswith(f"foreground/{pool}/") for p in plans for event in p.events)
 
 
-def test_event_longer_than_the_soundscape(bank: SoundBank) -> None:
-    with pytest.raises(IgsedError, match=r"whistle_train1\.wav \(0\.70 s\): trim them, or raise.*'duration'"):
-        draw(bank, replace(SPEC, duration=0.6), pool="train", n=1, seed=0)
+def test_event_longer_than_the_soundscape(bank: soundbank.SoundBank) -> None:
+    """Left out and listed; an error only where a class has nothing else."""
+    fitting = bank.fitting(0.6)
+    left = set(bank.files["path"]) - set(fitting.files["path"])
+    assert left == {f"foreground/{pool}/Whistle/whistle_{pool}1.wav" for pool in ("train", "eval")}
+    assert dict(fitting.skipped.itertuples(index=False)) == dict.fromkeys(
+        sorted(left), "longer than the soundscape (0.70 s of 0.6 s)"
+    )
+    plans = draw(bank, SoundscapeSpec(duration=0.6), pool="train", n=200, seed=0)
+    drawn = {event.source_file for plan in plans for event in plan.events}
+    assert drawn == set(fitting.files.loc[fitting.files["pool"] == "train", "path"])
+    assert bank.fitting(10.0) is bank
+    with pytest.raises(
+        IgsedError, match=r"every file of foreground/train/Hum .* \(0\.3 s\).*trim them, or raise.*'duration'"
+    ):
+        draw(bank, SoundscapeSpec(duration=0.3), pool="train", n=1, seed=0)
 
 
 def test_spec_is_checked() -> None:

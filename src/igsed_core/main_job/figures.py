@@ -191,7 +191,7 @@ def per_class(per_class: pd.DataFrame, paper: pd.DataFrame, *, split: str = "tes
                 value = published.loc[(label, method)]
                 ax.plot(value, i + offset, color=style.colour(method), markeredgewidth=1.5, **_PAPER_MARK)  # type: ignore[arg-type]
     counts = rows[rows["method"] == "ig"].set_index("class")["n"]
-    ax.set_yticks(range(len(classes)), [f"{style.class_name(c)} (n = {counts.get(c, 0)})" for c in classes])
+    ax.set_yticks(range(len(classes)), [f"{style.class_title(c)} (n = {counts.get(c, 0)})" for c in classes])
     ax.set(ylim=(len(classes) - 0.5, -0.5), xlim=(0, 1), xlabel=style.METRICS[metric])
     ax.grid(axis="y", visible=False)
     handles = [Line2D([], [], marker="o", color=style.colour(m), lw=3, label=style.name(m)) for m in LEARNED]

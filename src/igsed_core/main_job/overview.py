@@ -47,6 +47,17 @@ def bank_table(files: pd.DataFrame, skipped: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
+def skipped_table(skipped: pd.DataFrame) -> pd.DataFrame:
+    """List the files of the source bank that are not used, and why.
+
+    Parameters
+    ----------
+    skipped
+        ``path, reason``
+    """
+    return skipped.rename(columns={"path": "File", "reason": "left out because"}).reset_index(drop=True)
+
+
 def soundscapes_table(soundscapes: SoundscapeSet) -> pd.DataFrame:
     """Soundscapes and events of each split, and what the polyphony filter removed, beside the paper's."""
     clips, events = soundscapes.clips, soundscapes.events.merge(soundscapes.clips[["clip", "split"]], on="clip")

@@ -11,7 +11,7 @@ from igsed_core.detection.further_metrics import RAW, SHARE
 from igsed_core.detection.scored import COMPARED, LEARNED, RANKED
 from igsed_core.metrics.summaries import ALL
 from igsed_core.show.cells import NONE, OURS, PAPER, Cells, by_key, frame, number, with_interval
-from igsed_core.show.style import METRICS, class_name, name
+from igsed_core.show.style import METRICS, class_name, class_names, name
 
 _MEAN = "Mean over classes"
 
@@ -31,13 +31,13 @@ def table_1(classification: pd.DataFrame, *, split: str = "test", method: str = 
     published = paper.classification().set_index("class")
     if _same_classes(labels, published.index):
         published.loc[ALL] = published.mean()
-    rows = {}
+    rows, shown = {}, class_names(labels)
     for label in labels:
         cells: Cells = {("", "clips"): NONE if label == ALL else str(ours[label, "f1"]["n"])}
         for metric, title in (("precision", "Precision"), ("recall", "Recall"), ("f1", "F1")):
             cells[title, OURS] = with_interval(ours[label, metric])
             cells[title, PAPER] = number(published.loc[label, metric]) if label in published.index else NONE
-        rows[_MEAN if label == ALL else class_name(label)] = cells
+        rows[_MEAN if label == ALL else shown[label]] = cells
     return frame(rows, "Class")
 
 
@@ -92,7 +92,7 @@ def table_3(
     ours = by_key(per_class, ("class", "method", "metric"), split=split)
     published = {tuple(row[:3]): row[3] for row in paper.per_class().itertuples(index=False)}
     labels = list(dict.fromkeys(per_class["class"]))
-    rows = {}
+    rows, shown = {}, class_names(labels)
     for label in labels:
         cells: Cells = {("", "n"): str(int(ours[label, "ig", "iou"]["n"]))}
         for method in LEARNED:
@@ -100,7 +100,7 @@ def table_3(
                 title, row = _title(method, metric), ours.get((label, method, metric))
                 cells[title, OURS] = with_interval(row) if interval or row is None else number(row["value"])
                 cells[title, PAPER] = number(published.get((label, method, metric)))
-        rows[class_name(label)] = cells
+        rows[shown[label]] = cells
     if detection is not None:
         means = by_key(detection, ("method", "metric"), split=split, average="class")
         same = _same_classes(labels, {key[0] for key in published})

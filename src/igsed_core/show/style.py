@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, ParamSpec
 
@@ -139,6 +140,23 @@ def colour(method: str) -> str:
 def class_name(label: str) -> str:
     """Readable name of a class: ``Alarm_bell_ringing`` -> ``Alarm bell ringing``."""
     return label.replace("_", " ")
+
+
+def class_title(label: str) -> str:
+    """Readable name of a class for a figure, in which a dollar sign would begin a formula."""
+    return plain(class_name(label))
+
+
+def plain(words: str) -> str:
+    """Return a user's words so that Matplotlib draws them as they are, not as a formula."""
+    return words.replace("$", r"\$")
+
+
+def class_names(labels: Iterable[str]) -> dict[str, str]:
+    """Readable names of some classes; where two would read alike (``a_b``, ``a b``) each keeps its own spelling."""
+    unique = list(dict.fromkeys(labels))
+    counts = Counter(class_name(label) for label in unique)
+    return {label: class_name(label) if counts[class_name(label)] == 1 else label for label in unique}
 
 
 def class_colours(labels: list[str]) -> dict[str, tuple[float, float, float]]:

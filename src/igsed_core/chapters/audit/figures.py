@@ -60,7 +60,7 @@ def averages_of_paper(found: Found) -> Figure:
     y = np.arange(len(mix))
     right.barh(y + 0.2, mix["present"], height=0.4, color="#D0D0D0", label="present")
     right.barh(y - 0.2, mix["evaluated"], height=0.4, color=style.colour("ig"), label="evaluated")
-    right.set_yticks(y, [style.class_name(str(c)) for c in mix["class"]], fontsize=9)
+    right.set_yticks(y, [style.class_title(str(c)) for c in mix["class"]], fontsize=9)
     right.set(ylim=(len(mix) - 0.5, -0.5), title="smallest numbers of (clip, class) pairs")
     right.grid(axis="y", visible=False)
     right.legend(loc="upper right")

@@ -86,4 +86,4 @@ def _panel(ax: Axes, rows: pd.DataFrame, methods: list[str], x: dict[str, float]
 
 
 def _level(level: str) -> str:
-    return level.replace("-", "\N{MINUS SIGN}") if level.lstrip("-").isdigit() else level
+    return level.replace("-", "\N{MINUS SIGN}") if level.lstrip("-").isdigit() else style.plain(level)

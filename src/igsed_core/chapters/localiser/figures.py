@@ -87,7 +87,7 @@ def parts_on_clip(
         ax.grid(visible=False)
     axes[-1, 0].set_xlabel("time (s)")
     fig.legend(
-        handles=[Patch(color=style.TRUTH, alpha=0.3, label=f"{style.class_name(label)}: ground truth")],
+        handles=[Patch(color=style.TRUTH, alpha=0.3, label=f"{style.class_title(label)}: ground truth")],
         loc="outside upper right",
     )
     return fig
@@ -118,7 +118,7 @@ def absence(table: pd.DataFrame, label: str) -> Figure:
     density.stairs(rows["with"], edges, color=style.INK, lw=1.3, label="frames of clips with it")
     density.plot(logit, rows["absent"], color="#0072B2", lw=2.2, label="fitted: absent")
     density.plot(logit, rows["present"], color=style.IMPORTANCE, lw=2.2, label="fitted: present")
-    density.set(title=style.class_name(label), ylabel="density", ylim=(0, None))
+    density.set(title=style.class_title(label), ylabel="density", ylim=(0, None))
     density.legend(loc="upper right")
     evidence.plot(logit, rows["evidence"], color=style.INK, lw=2)
     evidence.axhline(0, color=style.FAINT, lw=1)

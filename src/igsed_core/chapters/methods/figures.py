@@ -215,7 +215,7 @@ def methods_per_class(table: pd.DataFrame, *, split: str = "test") -> Figure:
                 text = f"{100 * value:.0f}"
                 ax.text(x, y, text, ha="center", va="center", color="white" if value < 0.6 else style.INK)
         ax.set_title(_RULES[kind])
-        ax.set_xticks(range(len(classes)), [style.class_name(c) for c in classes], rotation=90)
+        ax.set_xticks(range(len(classes)), [style.class_title(c) for c in classes], rotation=90)
         ax.grid(visible=False)
     axes[0].set_yticks(range(len(shown)), [style.name(method) for method in shown])
     if image is not None:

@@ -125,7 +125,7 @@ def rules_on_clip(
         bars.grid(visible=False)
     axes[1, 0].set_yticks(range(len(names)), names)
     axes[0, 0].set_ylabel("score / max.")
-    truth_handle = Patch(color=style.TRUTH, alpha=0.3, label=f"{style.class_name(label)}: ground truth")
+    truth_handle = Patch(color=style.TRUTH, alpha=0.3, label=f"{style.class_title(label)}: ground truth")
     fig.legend(handles=[truth_handle], loc="outside lower center")
     return fig
 

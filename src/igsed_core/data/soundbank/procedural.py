@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from igsed_core.base import code
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.parallel import parallel_map
-from igsed_core.data.soundbank import base
+from igsed_core.data.soundbank import base, survey
 from igsed_core.data.soundbank.synthesis import dsp
 from igsed_core.data.soundbank.synthesis.ambient import AMBIENTS
 from igsed_core.data.soundbank.synthesis.animals import cat, dog
@@ -282,7 +282,7 @@ class Procedural:
         if cached is not None:
             return cached
         write_bank(root, workers=workers, **_arguments(wanted))  # type: ignore[arg-type]
-        return base.index_prepared(root)
+        return survey.index_prepared(root)
 
 
 def _arguments(wanted: base.Wanted) -> dict[str, int]:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from igsed_core.base import plugins
+from igsed_core.base import plugins, text
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.registry import Entry, Registry
+from igsed_core.data import listing
 
 if TYPE_CHECKING:
     from igsed_core.data.soundbank.base import Bank, SoundBank, Wanted
@@ -106,7 +107,14 @@ def prepare(
         If there is no such bank or it lacks something; the message says what.
     """
     bank, wanted = _find(name_or_path, seed, sample_rate, sizes)
-    return bank.prepare(wanted, cache_dir=cache_dir, workers=workers)
+    try:
+        return bank.prepare(wanted, cache_dir=cache_dir, workers=workers)
+    except OSError as error:
+        where = getattr(error, "filename", None) or cache_dir
+        raise IgsedError(
+            f"sound bank {text.shown(name_or_path)} cannot be prepared in {cache_dir} ({text.shown(where)}: "
+            f"{text.reason(error)}): make that folder writable, or set IGSED_DATA_DIR to one that is"
+        ) from error
 
 
 def _find(name_or_path: str, seed: int, sample_rate: int, sizes: dict[str, int | str]) -> tuple[Bank, Wanted]:
@@ -122,12 +130,11 @@ def _bank(name_or_path: str) -> tuple[Bank, Path | None]:
         return BANKS.load(name_or_path)(), None
     from igsed_core.data.soundbank.base import LAYOUT  # here, so that listing banks loads no reader of audio
 
-    path = Path(name_or_path).expanduser()
-    if not path.is_dir():
+    place = listing.find_folder(name_or_path)
+    if place is None:
         raise IgsedError(
             f"sound bank {name_or_path!r}: no such folder, and no bank of that name. Parameter 'soundbank' is one of "
             f"{', '.join(available())} or the path of a folder with {LAYOUT}"
         )
-    place = path.resolve()
     made = (BANKS.load(name)() for name in sorted(used(name_or_path), key=lambda name: name == _LAST))
     return next(bank for bank in made if bank.knows(place)), place
