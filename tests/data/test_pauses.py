@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from igsed_core import pauses, tables
-from igsed_core.data import audio
+from igsed_core.data import audio, pauses
 from igsed_core.data.soundbank.base import SoundBank
+from igsed_core.main_job import overview
 
 RATE = 8000
 
@@ -37,4 +37,4 @@ def test_shares_of_a_bank_are_those_of_the_files_of_one_pool(tmp_path) -> None:
     )
     found = pauses.of_bank(SoundBank(tmp_path, files, pd.DataFrame()))
     assert found.to_dict("records") == [{"class": "Dog", "files": 2, "windows": 4, "quiet": 0.5}]
-    assert list(tables.pauses_table(found).iloc[0]) == ["Dog", 2, 4, "50.0"]
+    assert list(overview.pauses_table(found).iloc[0]) == ["Dog", 2, 4, "50.0"]

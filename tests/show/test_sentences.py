@@ -9,12 +9,11 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from igsed_core.tables import claims, findings
 
 from igsed_core.chapters.audit.verdicts import common
 from igsed_core.chapters.audit.verdicts.registry import ANSWERS
 from igsed_core.metrics.judging import ABOVE, BELOW, LEVEL, NOT_DECIDED, NOT_TOLD_APART, VERDICTS
-from igsed_core.show import prose
+from igsed_core.show import claims, findings, prose
 from igsed_core.show.claims import FEW, MARGIN, RELATIONS
 from random_tables import KINDS, Tables
 
