@@ -140,7 +140,7 @@ def _notebooks(options: argparse.Namespace) -> None:
     from igsed_core.workflow import notebook
 
     experiment = experiments.load(options.params, options.overrides)
-    for stage in stages.STAGES.values():
+    for stage in map(stages.get, experiment.stages):
         target = options.out / f"{stage.notebook}.ipynb"
         notebook.parameterise(stage, experiment.stages[stage.name], target, execute=False)
         print(target)
@@ -195,7 +195,7 @@ def _store(options: argparse.Namespace) -> None:
 
 def _parameters(_: argparse.Namespace) -> None:
     shown: set[str] = set()
-    for cls in experiments.STAGE_PARAMS.values():
+    for cls in (experiments.RunParams, *experiments.STAGE_PARAMS.values()):
         mine = {n: f for n, f in experiments.parameter_fields(cls).items() if n not in shown}
         shown.update(mine)
         if mine:

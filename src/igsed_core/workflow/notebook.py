@@ -260,6 +260,7 @@ def run(params: Path, overrides: list[str], *, cores: int, dry_run: bool = False
         For bad parameters, or if a stage fails.
     """
     experiment = experiments.load(params, overrides)
+    experiments.check_paths(experiment)
     every = stages.keys(experiment)
     if dry_run:
         _say_what_would_run(experiment, every)
