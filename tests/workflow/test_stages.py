@@ -272,7 +272,7 @@ def test_recordings_outside_are_part_of_the_key_of_their_stage(tmp_path: Path) -
 
 
 def test_a_bank_that_is_not_there() -> None:
-    with pytest.raises(IgsedError, match=r"'no/such/bank'.*'soundbank' is one of desed, procedural"):
+    with pytest.raises(IgsedError, match=r"/no/such/bank'.*'soundbank' is one of desed, procedural"):
         keys(soundbank="no/such/bank")
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
+import select
 import signal
 import sys
 from collections.abc import Sequence
@@ -35,11 +37,12 @@ def _reader_has_gone() -> bool:
     """Whether nobody reads what is printed any more (`igsed parameters | head -1`); what is left is dropped."""
     gone = False
     for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except BrokenPipeError:
-            gone = True
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        with contextlib.suppress(OSError, ValueError):  # a stream that is no file
+            poll = select.poll()
+            poll.register(stream.fileno(), select.POLLOUT)
+            if any(state & (select.POLLERR | select.POLLHUP) for _, state in poll.poll(0)):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+                gone = True
     return gone
 
 
