@@ -35,7 +35,7 @@ from igsed_core.main_job.params import DataSynthesis
 from igsed_core.models import classification, features, heads
 from igsed_core.models import training as trainer
 from igsed_core.models.encoders import registry as registry
-from igsed_core.show import display
+from igsed_core.show import display, findings
 
 data = soundscapes.load(run.input("data_synthesis"))
 model = registry.load(run.params.encoder, run.params.weights, run.params.window)
@@ -86,7 +86,8 @@ figures.loss_curves(history)
 #
 # A class is detected in a clip if its probability exceeds the threshold (0.5 in the paper). Table I of the paper holds
 # these figures for the clip-level head; ours stand beside it. They are a check of sanity: an explanation of a
-# classifier that recognises nothing would explain nothing.
+# classifier that recognises nothing would explain nothing. A class has few test clips (column *clips*), so read its
+# interval before its value.
 
 # %%
 predictions = classification.predict_splits(
@@ -105,12 +106,16 @@ display.show(tables.table_1(report), caption="Classification on the test split, 
 # ## What can be located at all
 #
 # Only (clip, class) pairs that the clip-level classifier detects *and* that are present can be judged in time; they are
-# the *instances* of all later tables, the same for every method. What it misses, and what it detects where there is
-# nothing, is counted here and appears nowhere else, as in the paper.
+# the *instances* of all later tables, the same for every method. So every later figure is conditioned on detection: it is a
+# mean over the sounds that the classifier finds easiest. What it misses, and what it detects where there is nothing, is
+# counted here and appears nowhere else, as in the paper.
 
 # %%
 instances = run.table("instances", classification.detections(predictions))
 display.show(tables.instances_table(instances), caption="Pairs present, evaluated, missed and false, by class (test)")
+
+# %%
+findings.say(f"On the test split {findings.detected(instances)}.")
 
 # %%
 run.finish(

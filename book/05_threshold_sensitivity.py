@@ -33,7 +33,7 @@ from igsed_core.detection.thresholds import levels
 from igsed_core.main_job import figures, tables
 from igsed_core.main_job.params import DataSynthesis
 from igsed_core.models import classification
-from igsed_core.show import display, explanations
+from igsed_core.show import display, explanations, findings
 
 data = soundscapes.load(run.input("data_synthesis"))
 predictions = files.read_table(run.input("training") / "predictions.csv")
@@ -87,6 +87,9 @@ figures.threshold_curves(curves, split="test")
 # %%
 chosen = evaluation.optimal_thresholds(measured["validation"])
 display.show(tables.thresholds_table(curves, chosen), caption="Chosen thresholds, and the paper's (section IV-D)")
+
+# %%
+findings.say(findings.untuned(chosen, float(grid.min())))
 
 # %%
 with run.timed("bootstrap_seconds"):

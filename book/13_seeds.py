@@ -61,7 +61,9 @@ display.show(tables.varied_table(found, seed_study.VARIED), caption="Repetitions
 # ## What comes of it
 #
 # Dots and bars are the main job's seed with the 95 % interval of its bootstrap over clips; the marks below are other
-# seeds. Marks of other test data should scatter about as widely as the bar is long: that is what the bar claims. Marks of
+# seeds. The difference between two draws of test data has $\sqrt{2}$ times the standard deviation of one, so that marks of
+# other data may lie outside the bar more often than one in twenty. The data seeds reuse the same source files, so that what
+# other sounds would change does not show; and a standard deviation from so few seeds is known to a factor of two or so. Marks of
 # other training seeds share the test clips with the dot, so whatever they scatter comes on top of the bar. A classifier
 # trained from another seed detects other pairs, hence even the energy baseline moves a little.
 

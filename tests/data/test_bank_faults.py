@@ -15,7 +15,8 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from igsed_core import figures, tables
+from igsed_core.main_job import overview
+from igsed_core.show import sounds
 from igsed_core.base import text
 from igsed_core.base.errors import IgsedError
 from igsed_core.chapters.conditions import plans
@@ -193,7 +194,7 @@ def test_what_is_no_sound_of_a_class_is_listed(bank_dir: Path, tmp_path: Path) -
         f"{BELL}/no_suffix": "not read as audio (no suffix): convert it to wav or flac",
     }
     assert len(bank.files) == 15
-    shown = tables.skipped_table(bank.skipped)
+    shown = overview.skipped_table(bank.skipped)
     assert len(shown) == 6 and list(shown) == ["File", "left out because"]
 
 
@@ -358,10 +359,10 @@ def test_names_are_text_from_the_folder_to_the_tables(tmp_path: Path) -> None:
     again = soundscapes.load(tmp_path / "run")
     assert list(again.events["label"]) == list(made.events["label"])
     assert set(again.events["label"]) <= set(expected) and again.classes == made.classes
-    shown = tables.bank_table(bank.files, bank.skipped)
+    shown = overview.bank_table(bank.files, bank.skipped)
     assert len(shown) == len(NAMES) + 2
-    figures.contact_sheet(bank.examples("train", 1), RATE).canvas.draw()
-    figures.soundscape_statistics(made.clips, made.events, made.removed).canvas.draw()
+    sounds.contact_sheet(bank.examples("train", 1), RATE).canvas.draw()
+    sounds.soundscape_statistics(made.clips, made.events, made.removed).canvas.draw()
 
 
 def test_numbers_as_classes_alone(tmp_path: Path) -> None:

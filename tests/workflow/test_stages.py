@@ -255,6 +255,11 @@ def test_a_folder_bank_outside_is_part_of_the_key(tmp_path: Path) -> None:
     assert changed(before, keys(soundbank=str(bank))) == ALL
 
 
+@pytest.mark.parametrize("change", [{"shifts": 4}, {"components": 3}])
+def test_other_conditions_take_the_localiser_of_its_own_page(change: dict[str, int]) -> None:
+    assert changed(keys(), keys(**change), 0) == {"localiser", "conditions"}
+
+
 def test_recordings_outside_are_part_of_the_key_of_their_stage(tmp_path: Path) -> None:
     (tmp_path / "events.tsv").write_text("filename\tonset\toffset\tevent_label\n")
     before = keys(recordings=str(tmp_path))
@@ -318,7 +323,7 @@ def test_markers_are_named_after_page_keys(tmp_path: Path, monkeypatch: pytest.M
 
 def test_the_graph() -> None:
     assert downstream("data_synthesis") == ALL - {"data_synthesis"}
-    assert all(downstream(name) == set() for name in LAST)
+    assert {name: downstream(name) for name in LAST if downstream(name)} == {"localiser": {"conditions"}}
     order = list(stages.STAGES)
     for stage in stages.STAGES.values():
         assert stage.source.is_file()

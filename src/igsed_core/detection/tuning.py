@@ -20,6 +20,9 @@ from igsed_core.metrics.summaries import Series
 
 METRICS = {"iou": localisation.iou, "f1": localisation.f1}
 PAPER = "percentile"
+# Fixed beforehand for every method, sound and encoder, since it is the best-known threshold without a parameter: no
+# label chose it, unlike the best of the rules without a parameter, which validation IoU picks.
+FIXED = "otsu"
 BEST_OF_CLIP = "best_of_clip"  # no rule: for each clip the threshold that the truth says is best
 DURATIONS = (0.1, 0.3, 0.5, 0.7, 0.9, 1.1, 1.5, 2.1)  # s, tried for post-processing; the first changes nothing
 POSTPROCESSING = {"median": postprocessing.median, "minimum_duration": postprocessing.minimum_duration}
@@ -119,7 +122,9 @@ def mask_of(
 
 
 def best_label_free(evaluated: Evaluated, *, methods: Sequence[str] = LEARNED, metric: str = "iou") -> str:
-    """Return the one label-free rule with the best validation mean over ``methods``.
+    """Return the one rule without a parameter that has the best validation mean over ``methods``.
+
+    The rule itself sees no label, but this choice does: validation IoU needs to know when the classes sound.
 
     Raises
     ------

@@ -99,7 +99,9 @@ def threshold_curves(
             colour = style.colour(str(row.method))
             ax.plot(row.peak_percentile, row.peak_value, color=colour, markeredgewidth=1.8, **_PAPER_MARK)  # type: ignore[arg-type]
         ax.set(title=f"{style.METRICS[metric]}", xlabel="percentile threshold", xlim=(0, 100), ylim=(0, 1))
-    axes[0].set_ylabel(f"mean over {'instances' if average == 'instance' else 'classes'}, {split} set")
+    axes[0].set_ylabel(
+        f"mean over {style.counted(chosen)} {'instances' if average == 'instance' else 'classes'}, {split} set"
+    )
     handles = axes[0].get_legend_handles_labels()[0]
     handles += [
         Line2D([], [], marker="o", color=style.INK, ls="none", ms=6, label="peak"),
@@ -153,6 +155,8 @@ def main_result(
         ax.grid(axis="y", visible=False)
     axes[0].set_yticks(range(len(methods)), [style.name(m).replace(" (IG)", "").replace(" ", "\n") for m in methods])
     axes[0].set_ylim(len(methods) - 0.45, -0.6)
+    what = "instances" if average == "instance" else "classes"
+    axes[1].set_xlabel(f"mean over {style.counted(rows)} {what} of the {split} split")
     for tick in axes[0].get_yticklabels():
         tick.set(fontweight="bold", fontsize=11.5)
     handles = [

@@ -29,8 +29,8 @@ class DataSynthesis(StageParams):
     }
 
     soundbank: str = param("procedural", "'procedural', 'desed' (fetched), or the path of a folder bank")
-    bank_train_files: int = param(60, "procedural bank: files a class in the train pool", low=1)
-    bank_eval_files: int = param(25, "procedural bank: files a class in the eval pool", low=1)
+    bank_train_files: int = param(60, "procedural bank: files per class in the train pool", low=1)
+    bank_eval_files: int = param(25, "procedural bank: files per class in the eval pool", low=1)
     bank_backgrounds: int = param(20, "procedural bank: background files", low=1)
     background_source: str = param("desed", "bank desed: 'desed' (its own), 'sins' (fetched), or the path of a folder")
     duration: float = param(10.0, "length of a soundscape", unit="s", low=1.0, high=600.0)
@@ -43,7 +43,7 @@ class DataSynthesis(StageParams):
     max_polyphony: int = param(2, "soundscapes with more simultaneous events are removed", low=1)
     n_train: int = param(1000, "soundscapes generated for training, before the removal", low=2)
     n_eval: int = param(250, "soundscapes generated for validation and test, before the removal", low=4)
-    workers: int = param(0, "processes; 0 means one a core", low=0, execution=True)
+    workers: int = param(0, "processes; 0 means one per core", low=0, execution=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -150,14 +150,16 @@ class IntegratedGradients(StageParams):
         24, "points on the path from silence to the clip (the paper: 50); the most, for db_adaptive", low=1
     )
     tolerance: float = param(0.05, "rule db_adaptive: relative completeness error at which it stops", low=0.0)
-    target: str = param("logit", "what is attributed (the paper does not say which)", choices=("logit", "probability"))
+    target: str = param(
+        "logit", "what is attributed (the paper's words mean the probability)", choices=("logit", "probability")
+    )
     precision: str = param(
         "float32",
         "arithmetic of the network on the path (engine mel_path)",
         choices=("float32", "bfloat16"),
     )
     internal_batch: int = param(5, "path points in one forward pass: memory only", low=1, execution=True)
-    ig_workers: int = param(0, "processes on a CPU; 0 means one a core", low=0, execution=True)
+    ig_workers: int = param(0, "processes on a CPU; 0 means one per core", low=0, execution=True)
     ig_device: str = param(
         "auto", "'auto' takes CUDA where there is one", choices=("auto", "cpu", "cuda"), execution=True
     )

@@ -60,7 +60,7 @@ def table_2(
     published = paper.detection().set_index("method")
     rows = {}
     for method in COMPARED:
-        cells: Cells = {}
+        cells: Cells = {("", "n"): number(ours[method, "iou"].get("n"), 0)}
         for metric in ("iou", "f1", "iou_std", "pointing_game"):
             row = ours.get((method, metric))
             if row is None and metric == "iou_std":  # over classes it is no row of its own
@@ -135,6 +135,7 @@ def further_table(further: pd.DataFrame, *, split: str = "test", average: str = 
     rows: dict[str, Cells] = {}
     for method in methods:
         rows[name(method)] = {
+            ("", "n"): number(ours[method, _FURTHER[0]].get("n"), 0),
             **{("", METRICS[metric]): with_interval(ours[method, metric]) for metric in _FURTHER},
             **{(METRICS["psds"], title): with_interval(scores[method, rule]) for rule, title in _PSDS.items()},
         }
@@ -162,7 +163,7 @@ def differences_table(
     shown = [metric for metric in metrics if any(key[1] == metric for key in chosen)]
     short = "IG" if first == "ig" else name(first)
     return pd.DataFrame(
-        {"Difference": f"{short} less {name(other)}"}
+        {"Difference": f"{short} minus {name(other)}", "n": number(chosen[other, shown[0]].get("n"), 0)}
         | {METRICS[metric]: with_interval(chosen.get((other, metric))) for metric in shown}
         for other in dict.fromkeys(key[0] for key in chosen if key[1] == shown[0])
     )
@@ -223,7 +224,7 @@ def thresholds_table(curves: pd.DataFrame, chosen: dict[str, dict[str, float]], 
     published = by_key(paper.threshold_sensitivity(), ("method", "metric"))
     rows = {}
     for method in COMPARED:
-        cells: Cells = {}
+        cells: Cells = {("", "n"): number(ours[method, "iou"].get("n"), 0)}
         for metric in ("iou", "f1"):
             title, key = METRICS[metric], (method, metric)
             cells[title, "chosen"] = f"{chosen[method][metric]:g}"

@@ -10,6 +10,7 @@ from typing import Any, ParamSpec
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+import pandas as pd
 from matplotlib.figure import Figure
 
 from igsed_core.base import files
@@ -135,6 +136,15 @@ def colour(method: str) -> str:
     """Colour of a method, the same on all pages: its own, or its family's."""
     own = scored.of(method).colour if scored.known(method) else ""
     return COLOURS.get(method) or own or FAMILIES.get(family(method), FAINT)
+
+
+def counted(rows: pd.DataFrame) -> str:
+    """How many values the rows of a tidy table are means of: "179", or "12 to 179"."""
+    n = rows["n"].dropna() if "n" in rows else pd.Series(dtype=float)
+    if n.empty:
+        return "\N{EN DASH}"
+    low, high = round(n.min()), round(n.max())
+    return str(low) if low == high else f"{low} to {high}"
 
 
 def class_name(label: str) -> str:

@@ -14,7 +14,7 @@ from igsed_core.base import provenance
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.files import write_text
 from igsed_core.base.paths import RunPaths, project_root
-from igsed_core.workflow import book_pages, stages
+from igsed_core.workflow import api_pages, book_pages, stages
 from igsed_core.workflow.experiments import Experiment
 
 MAX_PAGE = 5_000_000  # bytes
@@ -86,7 +86,9 @@ def stage(experiment: Experiment, folder: Path) -> None:
         _require(notebook)
         # The results page offers every table, another page those that its own stage makes.
         tables = [t for t, (maker, _) in offered.items() if s.name in ("results", maker)]
-        write_text(pages / notebook.name, book_pages.page_of(notebook, book_pages.downloads(tables)))
+        write_text(pages / notebook.name, book_pages.page_of(notebook, book_pages.downloads(tables), offered=offered))
+    for layer in api_pages.LAYERS:
+        write_text(pages / "api" / f"{layer}.md", api_pages.page(layer))
     records = [paths.record(name) for name in stages.STAGES]
     for record in records:
         _require(record)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any
@@ -14,16 +14,18 @@ import nbformat
 from igsed_core.base import files
 from igsed_core.base.params import choices_of
 from igsed_core.workflow import experiments, stages
+from igsed_core.workflow.api_pages import Origins
 from igsed_core.workflow.experiments import Experiment
 
 _ASSIGNMENT = re.compile(r"^(\w+) = (.*)$", re.MULTILINE)
 
 
-def page_of(notebook: Path, extra: str = "") -> str:
+def page_of(notebook: Path, extra: str = "", *, offered: Collection[str] = ()) -> str:
     """Return an executed notebook as the page shows it.
 
     The ``parameters`` cell shows the values of the run, and the cell in which papermill injected them is
-    left out; ``extra`` (Markdown) is put at the end.
+    left out; ``extra`` (Markdown) is put at the end. Under each figure and table stands a line that names the function
+    that made it and those of the tables ``offered`` that it shows.
     """
     content = nbformat.read(notebook, as_version=4)
     cells = {tag: cell for cell in content.cells for tag in cell.metadata.get("tags", [])}
@@ -32,11 +34,24 @@ def page_of(notebook: Path, extra: str = "") -> str:
         values = dict(_ASSIGNMENT.findall(injected.source))
         cells["parameters"].source = _with_values(cells["parameters"].source, values)
         content.cells.remove(injected)
+    content.cells = list(_with_origins(content.cells, offered))
     if extra:
         cell = nbformat.v4.new_markdown_cell(extra)
         cell["id"] = "downloads"  # a random one would make every staging differ
         content.cells.append(cell)
     return nbformat.writes(content) + "\n"
+
+
+def _with_origins(cells: list[Any], offered: Collection[str]) -> Iterator[Any]:
+    """Pass the cells, after each that shows a figure or a table a line that names its code and its data."""
+    origins = Origins(offered)
+    for cell in cells:
+        yield cell
+        line = origins.line(cell.source) if cell.cell_type == "code" else ""
+        if line and any(output.output_type in ("display_data", "execute_result") for output in cell.outputs):
+            source = nbformat.v4.new_markdown_cell(f"```{{div}} igsed-source\n{line}\n```")
+            source["id"] = f"{cell['id']}-source"
+            yield source
 
 
 def _with_values(source: str, values: dict[str, str]) -> str:

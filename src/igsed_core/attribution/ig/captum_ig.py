@@ -22,7 +22,7 @@ class CaptumIntegratedGradients:
     n_points
         Points on the straight path (the paper: 50).
     target
-        ``logit`` or ``probability``; the paper does not say which.
+        ``logit`` or ``probability``; the paper's words mean the probability.
     internal_batch
         Points in one forward pass; it bounds memory and changes nothing else.
     """

@@ -71,6 +71,8 @@ def averages_of_paper(found: Found) -> Figure:
 def threshold_readings(found: Found) -> Figure:
     """IoU against the threshold under each reading of it; dashed: the most that the paper's activity allows.
 
+    The thin dashed line is the same at the upper end of the activity's interval.
+
     The method ``oracle`` is the most that this run's clips allow; diamonds are the paper's peaks.
     """
     audit, bounds, ceilings = found["audit"], found["audit_bounds"], found["audit_ceilings"]
@@ -87,18 +89,20 @@ def threshold_readings(found: Found) -> Figure:
             ax.plot(row["threshold"], row["value"], "D", color=colour, mfc="white", ms=7, mew=1.8, zorder=5)
         most = ceilings[(ceilings["rule"] == reading) & (ceilings["metric"] == "iou")]
         ax.plot(most["threshold"], most["value"], color=style.INK, ls="--", lw=1.2, zorder=2)
+        ax.plot(most["threshold"], most["value_high"], color=style.INK, ls="--", lw=0.7, alpha=0.6, zorder=2)
         ax.set(title=title.replace(" of ", "\nof "), xlim=(0, 100), ylim=(0, 1), xticks=(0, 28, 56, 100))
         ax.set_xlabel("threshold" if reading.endswith("percentile") else "threshold (%)")
-    axes[0].set_ylabel("IoU, mean over instances")
+    axes[0].set_ylabel(f"IoU, mean over {style.counted(rows)} instances")
     names = {**{method: style.short(method) for method in LEARNED}, ORACLE: style.name(ORACLE).lower()}
     handles = [
         Line2D([], [], color=style.colour(m), lw=2, ls=":" if m == ORACLE else "-", label=n) for m, n in names.items()
     ]
     handles += [
         Line2D([], [], color=style.INK, ls="--", lw=1.2, label="most, paper's activity"),
+        Line2D([], [], color=style.INK, ls="--", lw=0.7, alpha=0.6, label="upper end"),
         Line2D([], [], color=style.INK, marker="D", mfc="white", ls="none", label="paper's peak"),
     ]
-    fig.legend(handles=handles, loc="outside lower center", ncols=6, fontsize=9, columnspacing=1.0)
+    fig.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=9, columnspacing=1.0)
     return fig
 
 
@@ -135,7 +139,7 @@ def sign_readings(found: Found) -> Figure:
         of_metric = rows[(rows["rule"] == "percentile") & (rows["metric"] == metric)].set_index("method")
         _dots(left, of_metric.loc[[f"ig:{name}" for name in SIGNS]], y, colour, style.METRICS[metric])
     left.set_yticks(y, [what.replace(" of ", "\nof ", 1) for what, _ in SIGNS.values()], fontsize=9)
-    left.set(xlim=(0, 1.02), ylim=(len(SIGNS) - 0.5, -0.5))
+    left.set(xlim=(0, 1.02), ylim=(len(SIGNS) - 0.5, -0.5), xlabel=f"mean over {style.counted(rows)} instances")
     reasons = rows[rows["rule"] == "reason"].set_index(["method", "metric"])["value"]
     names = ("absolute", "net", "signed")
     begin = np.zeros(len(names))
@@ -172,7 +176,9 @@ def countings(found: Found, *, metric: str = "iou") -> Figure:
         ax.axvline(float(published[method]), color=style.colour(method), lw=1, ls="--", zorder=1)
     ax.set_yticks(range(len(COUNTS)), [_folded(what) for what in COUNTS.values()], fontsize=9)
     ax.set(
-        xlim=(0, 1), ylim=(len(COUNTS) - 0.5, -0.5), xlabel=f"{style.METRICS[metric]} (dashed: the paper's Table II)"
+        xlim=(0, 1),
+        ylim=(len(COUNTS) - 0.5, -0.5),
+        xlabel=f"{style.METRICS[metric]} of {style.counted(rows)} instances (dashed: the paper's Table II)",
     )
     ax.grid(axis="y", visible=False)
     fig.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=5)

@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 from igsed_core.show import style
 from igsed_core.show.style import drawing
 
-# Panel -> its heading. IoU under a label-free rule: the one that the table holds beside the tuned ones.
+# Panel -> its heading. IoU under the rule without a parameter that validation chose: it stands beside the tuned ones.
 PANELS = {
     "classifier_f1": "Classifier: macro F1",
-    "iou": "IoU, label-free threshold",
+    "iou": "IoU, rule without a parameter",
     "pointing_game": "Pointing game",
     "auroc": "AUROC",
 }

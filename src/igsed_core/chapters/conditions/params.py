@@ -19,7 +19,7 @@ class Conditions(StageParams):
     title: ClassVar[str] = "Other conditions"
     stage: ClassVar[str] = "conditions"
     notebook: ClassVar[str] = "10_conditions"
-    upstream: ClassVar[tuple[str, ...]] = MAIN_JOB
+    upstream: ClassVar[tuple[str, ...]] = (*MAIN_JOB, "localiser")  # its shifts and components
     tables: ClassVar[dict[str, str]] = {
         "conditions_clips": "every soundscape of every condition",
         "conditions": "every method and the classifier under other conditions",

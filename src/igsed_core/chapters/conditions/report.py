@@ -35,7 +35,7 @@ def by_duration(instances: Instances, *, frame_length: float) -> list[str]:
 
 
 def evaluate(data: Mapping[str, Instances], *, frame_length: float) -> Evaluated:
-    """Every method under the paper's rule and the label-free rule that is best for it on ``validation``.
+    """Every method under the paper's rule and the rule without a parameter that is best for it on ``validation``.
 
     Returns
     -------

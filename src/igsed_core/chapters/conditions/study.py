@@ -11,7 +11,6 @@ import torch
 
 from igsed_core.attribution import maps
 from igsed_core.attribution.maps import Explainer
-from igsed_core.attribution.shifted_cam import SHIFTS
 from igsed_core.chapters.conditions import plans
 from igsed_core.data import recordings, soundscapes
 from igsed_core.data.soundbank.base import SoundBank
@@ -174,6 +173,7 @@ def localised(
     instances: Instances,
     out_dir: Path,
     *,
+    shifts: int,
     frame_length: float,
     workers: int,
 ) -> Instances:
@@ -191,16 +191,18 @@ def localised(
     instances
         Of one split.
     out_dir
-        One file a clip is kept here.
+        One file per clip is kept here.
+    shifts
+        Of a feature frame, as on the localiser's own page.
     frame_length
         Evaluation frame in seconds.
     workers
-        Processes on a CPU (0: one a core).
+        Processes on a CPU (0: one per core).
     """
     there = replace(explainer, soundscapes=root)
-    shifted = localiser_scores.shifted_cam(there, instances.index, out_dir, shifts=SHIFTS, workers=workers)
+    shifted = localiser_scores.shifted_cam(there, instances.index, out_dir, shifts=shifts, workers=workers)
     labels = [str(label) for label in instances.index["label"]]
-    odds = localiser_scores.localise(models, shifted, labels, shifts=SHIFTS)
+    odds = localiser_scores.localise(models, shifted, labels, shifts=shifts)
     n_frames = instances.truth.shape[1]
     scores = odds.to_frames(frame_length, n_frames)
     return replace(instances, scores={**instances.scores, LOCALISER: scores})

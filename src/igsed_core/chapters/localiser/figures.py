@@ -162,6 +162,7 @@ def ladder(table: pd.DataFrame, *, split: str = "test", average: str = "instance
         ax.grid(axis="y", visible=False)
     axes[0].set_yticks(range(len(steps)), [name for name, _ in steps.values()])
     axes[0].set_ylim(len(steps) - 0.5, -0.8)
+    axes[0].set_xlabel(f"mean over {style.counted(rows)} {average if average == 'instance' else 'classe'}s")
     for key, tick in zip(steps, axes[0].get_yticklabels(), strict=True):
         tick.set_fontweight("bold" if key == _OWN else "normal")
     handles = [

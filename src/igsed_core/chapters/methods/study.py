@@ -227,9 +227,10 @@ def with_methods(
 
 
 def evaluate(data: Mapping[str, Instances], *, frame_length: float) -> Evaluated:
-    """Every method under the paper's rule, a share of the maximum, and its best label-free rule.
+    """Every method under the paper's rule, a share of the maximum, its best rule without a parameter, and a fixed one.
 
-    Parameters and rules are chosen on validation, for each method alone.
+    Parameters and the best rule are chosen on validation, with its time labels, for each method alone; the last rule,
+    :data:`igsed_core.detection.tuning.FIXED`, is the same for all and chosen by nothing.
 
     Parameters
     ----------
@@ -248,7 +249,7 @@ def evaluate(data: Mapping[str, Instances], *, frame_length: float) -> Evaluated
     under = tuning.evaluate(data, (PERCENTILE, SHARE, *free), methods=names, frame_length=frame_length)
     best = {name: tuning.best_label_free(under, methods=(name,)) for name in names}
     series = {
-        split: [one for one in of if one.rule in (PERCENTILE, SHARE, best[one.method])]
+        split: [one for one in of if one.rule in (PERCENTILE, SHARE, best[one.method], tuning.FIXED)]
         for split, of in under.series.items()
     }
     for split, instances in data.items():

@@ -50,6 +50,7 @@ def seeds(found: pd.DataFrame, *, average: str = "instance") -> Figure:
         ax.grid(axis="y", visible=False)
     axes[0].set_yticks(range(len(methods)), [style.name(m).replace(" (IG)", "").replace(" ", "\n") for m in methods])
     axes[0].set_ylim(len(methods) - 0.3, -0.5)
+    axes[1].set_xlabel(f"means over {style.counted(rows)} {'instances' if average == 'instance' else 'classes'}")
     handles = [
         Line2D([], [], marker="o", color=style.INK, lw=4, ms=8, alpha=0.8, label="main seed, 95 % interval over clips"),
         *(

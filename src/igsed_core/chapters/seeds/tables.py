@@ -30,7 +30,7 @@ def seeds_table(found: pd.DataFrame, spread: pd.DataFrame, *, average: str = "in
     for method in RANKED:
         if (method, "iou") not in own:
             continue
-        cells: Cells = {}
+        cells: Cells = {("", "n"): number(own[method, "iou"].get("n"), 0)}
         for metric in _METRICS:
             cells[METRICS[metric], "one seed"] = with_interval(own[method, metric])
             for kind in kinds:

@@ -64,12 +64,16 @@ def rules_by_method(
     ax.axhline(n_tuned - 0.5, color=style.FAINT, lw=1)
     for text, middle in (
         ("tuned on validation", n_tuned / 2 - 0.5),
-        ("label-free", (n_tuned + len(shown)) / 2 - 0.5),
+        ("no parameter", (n_tuned + len(shown)) / 2 - 0.5),
     ):
         ax.text(1.01, middle, text, rotation=270, ha="left", va="center", color=style.FAINT)
     ax.set_yticks(range(len(shown)), [titles[r] for r in shown])
     ax.get_yticklabels()[shown.index(best)].set_fontweight("bold")
-    ax.set(xlim=(0, 1), ylim=(len(shown) - 0.5, -0.5), xlabel=f"{style.METRICS[metric]}, {split} set")
+    ax.set(
+        xlim=(0, 1),
+        ylim=(len(shown) - 0.5, -0.5),
+        xlabel=f"{style.METRICS[metric]}, {split} set (n = {style.counted(rows)} instances)",
+    )
     ax.grid(axis="y", visible=False)
     handles = [Line2D([], [], marker="o", color=style.colour(m), lw=3, label=style.name(m)) for m in methods]
     fig.legend(handles=handles, loc="outside lower center", ncols=len(handles), columnspacing=1.2)
