@@ -12,10 +12,10 @@ from typing import Any
 import nbformat
 
 from igsed_core.base import files
-from igsed_core.base.params import choices_of
+from igsed_core.base.params import StageParams, choices_of
 from igsed_core.workflow import experiments, stages
 from igsed_core.workflow.api_pages import Origins
-from igsed_core.workflow.experiments import Experiment
+from igsed_core.workflow.experiments import Experiment, RunParams
 
 _ASSIGNMENT = re.compile(r"^(\w+) = (.*)$", re.MULTILINE)
 
@@ -95,7 +95,8 @@ def downloads(names: Sequence[str]) -> str:
 def parameters(experiment: Experiment) -> str:
     """Every parameter with its value in this run, default, unit, bounds and meaning, as Markdown."""
     parts, shown = [], set[str]()
-    for name, params in [("", experiment.run), *experiment.stages.items()]:
+    every: list[tuple[str, StageParams | RunParams]] = [("", experiment.run), *experiment.stages.items()]
+    for name, params in every:
         rows = []
         for f in fields(params):
             if f.name in shown:

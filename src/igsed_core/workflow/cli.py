@@ -14,10 +14,11 @@ from igsed_core import __version__
 from igsed_core.base import paths, store
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.parallel import n_processes
-from igsed_core.base.params import choices_of
+from igsed_core.base.params import StageParams, choices_of
 from igsed_core.base.paths import store_dir
 from igsed_core.data import assets, fetching
 from igsed_core.workflow import experiments, stages
+from igsed_core.workflow.experiments import RunParams
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -198,7 +199,8 @@ def _store(options: argparse.Namespace) -> None:
 
 def _parameters(_: argparse.Namespace) -> None:
     shown: set[str] = set()
-    for cls in (experiments.RunParams, *experiments.STAGE_PARAMS.values()):
+    every: list[type[StageParams | RunParams]] = [RunParams, *experiments.STAGE_PARAMS.values()]
+    for cls in every:
         mine = {n: f for n, f in experiments.parameter_fields(cls).items() if n not in shown}
         shown.update(mine)
         if mine:
