@@ -236,3 +236,30 @@ def test_rules_stand_at_the_points_that_they_took(every_figure):
     assert ax.get_xscale() == ax.get_yscale() == "log"
     cosine = every_figure["localisation_by_points"].axes[0]
     assert flat(points(cosine, "o")) == pytest.approx([4.0, 0.975, 50.0, 0.998])
+
+
+@pytest.mark.parametrize("label", ["a$b$c", "$x$", r"a\$b$", "5$", "_a_", "x^2", "$$", r"\alpha"])
+def test_names_are_shown_character_by_character(label):
+    """What stands between two $ is TeX to matplotlib, and an error where it is none."""
+    named = EVENTS.assign(label=[label, "Speech"])
+    index = pd.DataFrame({"label": [label, "Dog"], "completeness_error": [0.1, 1.0]})
+    truth = np.arange(20) < 5
+    drawn = [
+        figures.soundscape(tone(500), RATE, named),
+        figures.contact_sheet({label: [tone(500)], "Dog": [tone(500)]}, RATE),
+        figures.attributions(tone(500), RATE, named, {label: np.ones(1000)}, step=0.01, t_max=2.0),
+        figures.completeness(index),
+        figures.methods_on_clip(truth, {"ig": np.ones(20)}, frame_length=0.1, label=label),
+    ]
+    for figure in drawn:
+        figure.canvas.draw()
+        shown = [text._preprocess_math(text.get_text()) for text in figure.findobj(plt.Text) if text.get_text()]
+        assert any(style.class_name(label) in words and not is_math for words, is_math in shown)
+        assert not any(is_math for words, is_math in shown if "$" in label and label.strip("$") in words)
+
+
+def test_no_figure_takes_the_name_of_a_class_as_tex():
+    folder = Path(figures.__file__).parent
+    for path in folder.glob("*.py"):
+        if path.name != "style.py":
+            assert "style.class_name(" not in path.read_text().replace("len(style.class_name(", ""), path.name

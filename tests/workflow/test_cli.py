@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -191,3 +192,32 @@ def test_pruning_asks_first(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     assert cli.main(["store", "prune"]) == 0
     assert "nothing was removed" in capsys.readouterr().out
     assert orphan.folder.is_dir()
+
+
+# --- who reads may go
+
+
+@pytest.mark.parametrize("words", ["parameters", "--help", "run --help", "parameters 2>&1"])
+def test_head_leaves_no_traceback(words: str, tmp_path: Path) -> None:
+    """`igsed parameters | head -1`, with a reader that has gone before anything is printed."""
+    lines = f"({shlex.quote(sys.executable)} -m igsed_core {words}; echo $? > status) 2> errors | true"
+    subprocess.run(["bash", "-c", lines], cwd=tmp_path, check=True, timeout=120)
+    assert (tmp_path / "errors").read_text() == ""
+    assert (tmp_path / "status").read_text().strip() in ("0", "141")  # all was in the pipe, or not
+
+
+def test_an_error_whose_reader_has_gone(tmp_path: Path) -> None:
+    lines = f"({shlex.quote(sys.executable)} -m igsed_core run no.yaml; echo $? > status) 2>&1 | true"
+    subprocess.run(["bash", "-c", lines], cwd=tmp_path, check=True, timeout=120)
+    assert (tmp_path / "status").read_text().strip() in ("1", "141")
+
+
+def test_another_broken_pipe_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That of a worker process must not pass for a reader who has gone."""
+
+    def breaks(*_: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(notebook, "execute", breaks)
+    with pytest.raises(BrokenPipeError):
+        cli.main(["stage", "training", str(PARAMS / "smoke.yaml")])

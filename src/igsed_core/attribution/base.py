@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from igsed_core.models import inputs
 from igsed_core.models.classifier import Classifier
 
 
@@ -69,3 +71,38 @@ class Method(Protocol):
             One a clip, its rows in the order of ``classes``.
         """
         ...
+
+
+def checked(call: Callable[..., list[Importance]]) -> Callable[..., list[Importance]]:
+    """Let a method's ``__call__`` have what it can explain: other inputs are converted or refused in a sentence.
+
+    As :func:`igsed_core.models.inputs.clips` says.
+    """
+
+    @functools.wraps(call)
+    def of_checked(self: Any, classifier: Classifier, waveforms: Any, classes: Any) -> list[Importance]:
+        return call(self, classifier, *inputs.clips(classifier, waveforms, classes))
+
+    return of_checked
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of the registry.
+
+    Attributes
+    ----------
+    factory
+        Makes the method with its default options.
+    title
+        Its name for a reader.
+    family
+        One of :data:`FAMILIES`.
+    reading
+        How the sign is read when the method is compared with others: what its source does.
+    """
+
+    factory: Callable[[], Method]
+    title: str
+    family: str
+    reading: str = "absolute"

@@ -14,7 +14,7 @@ import pandas as pd
 
 from igsed_core.data import audio, mixing
 from igsed_core.base.errors import IgsedError
-from igsed_core.base.files import write_table, write_text
+from igsed_core.base.files import read_table, write_table, write_text
 from igsed_core.base.parallel import parallel_map
 from igsed_core.data.soundbank.base import SoundBank
 from igsed_core.data import audio, mixing

@@ -28,11 +28,21 @@ class DataSynthesis(StageParams):
         "removed": "soundscapes that the polyphony filter removed",
     }
 
-    soundbank: str = param("procedural", "'procedural', 'desed' (fetched), or the path of a folder bank")
+    soundbank: str = param(
+        "procedural",
+        "'procedural', 'desed' (fetched), or the path of a folder bank",
+        path="folder",
+        names=("procedural", "desed"),
+    )
     bank_train_files: int = param(60, "procedural bank: files per class in the train pool", low=1)
     bank_eval_files: int = param(25, "procedural bank: files per class in the eval pool", low=1)
     bank_backgrounds: int = param(20, "procedural bank: background files", low=1)
-    background_source: str = param("desed", "bank desed: 'desed' (its own), 'sins' (fetched), or the path of a folder")
+    background_source: str = param(
+        "desed",
+        "bank desed: 'desed' (its own), 'sins' (fetched), or the path of a folder",
+        path="folder",
+        names=("desed", "sins"),
+    )
     duration: float = param(10.0, "length of a soundscape", unit="s", low=1.0, high=600.0)
     sample_rate: int = param(32000, "sample rate of bank and soundscapes", unit="Hz", low=8000)
     ref_db: float = param(-55.0, "level of the background", unit="LUFS", low=-100.0, high=0.0)
@@ -89,7 +99,9 @@ class Training(StageParams):
     }
 
     encoder: str = param("embedded", "name of the frozen encoder", registry=plugins.ENCODERS)
-    weights: str = param("", "path of the encoder's checkpoint; empty: shipped with the package, or fetched")
+    weights: str = param(
+        "", "path of the encoder's checkpoint; empty: shipped with the package, or fetched", path="file"
+    )
     window: str = param(
         "auto",
         "analysis window of the encoder's front end: 'auto' takes that of the checkpoint, another must agree with it",

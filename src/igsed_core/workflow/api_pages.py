@@ -1,4 +1,4 @@
-"""API pages, one per layer of the package, and the line under each figure and table that names its code and its data."""
+"""API pages, one per layer, and the line under each figure and table that names its code and its data."""
 
 from __future__ import annotations
 

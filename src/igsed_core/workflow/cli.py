@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from igsed_core import __version__
-from igsed_core.base import store
+from igsed_core.base import paths, store
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.parallel import n_processes
 from igsed_core.base.params import choices_of
@@ -20,8 +20,33 @@ from igsed_core.workflow import experiments, stages
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return 0, or 1 after an error that was explained."""
+    try:
+        try:
+            return _main(arguments)
+        finally:
+            sys.stdout.flush()  # here and not at the interpreter's end, where a closed pipe is a traceback
+    except BrokenPipeError:
+        if not _reader_has_gone():
+            raise
+        return 128 + signal.SIGPIPE  # as a shell has it for `cat`
+
+
+def _reader_has_gone() -> bool:
+    """Whether nobody reads what is printed any more (`igsed parameters | head -1`); what is left is dropped."""
+    gone = False
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            gone = True
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    return gone
+
+
+def _main(arguments: Sequence[str] | None) -> int:
     options = _parse(arguments)
     try:
+        paths.pin_folders()
         options.command(options)
     except IgsedError as error:
         print(f"igsed: {error}", file=sys.stderr)
@@ -62,13 +87,13 @@ def _parser() -> argparse.ArgumentParser:
         sub = command(name, function, text)
         if name == "stage":
             sub.add_argument("stage", choices=list(stages.STAGES))
-        sub.add_argument("params", type=Path, help="parameter file, for instance params/embedded.yaml")
+        sub.add_argument("params", type=paths.user_path, help="parameter file, for instance params/embedded.yaml")
         sub.add_argument("overrides", nargs="*", metavar="name=value", help="parameters to change")
         if name in ("run", "book"):
             sub.add_argument("--cores", type=int, default=0, help="cores to use; 0 means all")
             sub.add_argument("--dry-run", action="store_true", help="say what would run, and stop")
         if name == "notebooks":
-            sub.add_argument("--out", type=Path, required=True, help="folder to write them to")
+            sub.add_argument("--out", type=paths.user_path, required=True, help="folder to write them to")
     sub = command("fetch", _fetch, "fetch public weights and sounds now; a run fetches what it needs by itself")
     sub.add_argument("names", nargs="*", metavar="NAME", help=f"what to fetch: {', '.join(fetching.NAMES)}")
     sub.add_argument("--dry-run", action="store_true", help="say sizes, licences, from where and to where, and stop")

@@ -29,7 +29,7 @@ class Conditions(StageParams):
     conditions_snr_min: float = param(-5.0, "lowest event-to-background ratio", unit="dB", low=-60.0, high=60.0)
     conditions_snr_max: float = param(25.0, "highest event-to-background ratio", unit="dB", low=-60.0, high=60.0)
     conditions_snr_step: float = param(5.0, "step between ratios", unit="dB", low=0.1)
-    recordings: str = param("", "folder of annotated recordings that were not mixed; empty for none")
+    recordings: str = param("", "folder of annotated recordings that were not mixed; empty for none", path="folder")
 
     def __post_init__(self) -> None:
         super().__post_init__()

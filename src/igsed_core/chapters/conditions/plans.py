@@ -107,7 +107,8 @@ def _by_background(bank: SoundBank, spec: SoundscapeSpec, common: list[ClipPlan]
         replace(plan, events=tuple(replace(event, snr=event.snr + QUIETER) for event in plan.events)) for plan in common
     ]
     yield _named(BACKGROUND, QUIET, raised, quiet)
-    for kind, files in background_types(bank).items():
+    types = background_types(bank)
+    for kind, files in types.items():
         rng = np.random.default_rng([seed, 0xBAC6])
         drawn = files.iloc[rng.integers(len(files), size=len(common))]
         starts = rng.random(len(common)) * np.clip(drawn["duration"].to_numpy(dtype=float) - spec.duration, 0, None)
@@ -115,7 +116,10 @@ def _by_background(bank: SoundBank, spec: SoundscapeSpec, common: list[ClipPlan]
             replace(plan, background=str(path), background_time=float(start))
             for plan, path, start in zip(common, drawn["path"], starts, strict=True)
         ]
-        yield _named(BACKGROUND, kind, plans, spec)
+        level = kind
+        while level == QUIET or (level != kind and level in types):  # a folder may be called what a level is
+            level += " (folder)"
+        yield _named(BACKGROUND, level, plans, spec)
 
 
 def background_types(bank: SoundBank) -> dict[str, pd.DataFrame]:

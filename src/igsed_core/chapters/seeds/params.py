@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import ClassVar
 
 from igsed_core.base import plugins
-from igsed_core.base.params import StageParams, param
+from igsed_core.base.params import LARGEST_SEED, StageParams, param, shown
 from igsed_core.detection import scored
 from igsed_core.main_job.params import MAIN_JOB
 
@@ -34,8 +35,9 @@ class SeedStudy(StageParams):
         super().__post_init__()
         numbers = [text.strip() for text in self.seeds.split(",")]
         self.require(
-            all(text.isdecimal() for text in numbers),
-            f"parameter 'seeds' is {self.seeds!r}: write whole numbers, by commas, for instance '2027, 2028'",
+            all(re.fullmatch(r"[0-9]{1,10}", text) and int(text) <= LARGEST_SEED for text in numbers),
+            f"parameter 'seeds' is {shown(self.seeds)}: write whole numbers up to {LARGEST_SEED}, by commas, "
+            "for instance '2027, 2028'",
         )
         self.require(
             len({self.seed, *self.further_seeds}) == 1 + len(numbers),
