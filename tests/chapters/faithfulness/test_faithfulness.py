@@ -18,7 +18,6 @@ from torch import Tensor, nn
 
 from igsed_core.attribution import maps
 from igsed_core.base import files
-from igsed_core.base.errors import IgsedError
 from igsed_core.chapters.faithfulness import clip, curves, improvement, occlusion, sanity, study
 from igsed_core.data import audio
 from igsed_core.detection.evaluation import Instances
@@ -320,14 +319,6 @@ def test_changes_are_paired_with_the_clips_as_they_are() -> None:
 
 
 # --- the study
-
-
-def test_names_in_a_parameter() -> None:
-    assert study.names_in(" cam, ig,cam ", "faithfulness_methods", ("ig", "cam")) == ("cam", "ig")
-    with pytest.raises(IgsedError, match=r"parameter 'replacements' holds 'noise': choose from silence, mean"):
-        study.names_in("noise", "replacements", ("silence", "mean"))
-    with pytest.raises(IgsedError, match=r"parameter 'replacements' names nothing: choose from silence"):
-        study.names_in(" , ", "replacements", ("silence",))
 
 
 @pytest.fixture

@@ -90,9 +90,9 @@ def cost(data, explained) -> pd.DataFrame:
 def test_the_parameter_names_methods() -> None:
     assert method_study.chosen("all") == tuple(methods.REGISTRY)
     assert method_study.chosen(" cam, saliency ,cam") == ("cam", "saliency")
-    with pytest.raises(IgsedError, match="parameter 'methods' is ' , ': use 'all', or some of ig_captum, "):
+    with pytest.raises(IgsedError, match="parameter 'methods' names nothing: choose from ig_captum, "):
         method_study.chosen(" , ")
-    with pytest.raises(IgsedError, match="method 'guess' is unknown: choose one of "):
+    with pytest.raises(IgsedError, match="parameter 'methods' holds 'guess': choose from ig_captum, "):
         method_study.chosen("cam,guess")
 
 
