@@ -9,14 +9,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from igsed_core.attribution.maps import Maps
 from igsed_core.data.soundscapes import SoundscapeSet
 from igsed_core.detection import evaluation
-from igsed_core.detection.baselines import ScoresOverTime
 from igsed_core.detection.evaluation import Instances
 from igsed_core.detection.thresholds import registry as thresholds
 from igsed_core.main_job.params import DataSynthesis, ThresholdSensitivity
 from igsed_core.metrics import frames, localisation, summaries
+from igsed_core.metrics.scores import ScoresOverTime
 from igsed_core.metrics.summaries import Series
 
 SCORED = ("fw_ws", "fw_ss", "random", "energy")  # methods whose scores a run keeps for every pair
@@ -56,7 +55,7 @@ class Material:
 
     data: SoundscapeSet
     predictions: pd.DataFrame
-    maps: Maps
+    maps: ScoresOverTime
     scores: dict[str, ScoresOverTime]
     splits: dict[str, Instances]
     grid: NDArray[np.floating]
@@ -95,7 +94,7 @@ class Material:
 def gather(
     data: SoundscapeSet,
     predictions: pd.DataFrame,
-    maps: Maps,
+    maps: ScoresOverTime,
     scores: dict[str, ScoresOverTime],
     *,
     synthesis: DataSynthesis,
@@ -117,7 +116,7 @@ def gather(
 def instances_of(
     data: SoundscapeSet,
     predictions: pd.DataFrame,
-    maps: Maps,
+    maps: ScoresOverTime,
     scores: dict[str, ScoresOverTime],
     split: str,
     duration: float,
