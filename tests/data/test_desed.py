@@ -14,7 +14,7 @@ from igsed_core.base.errors import IgsedError
 from igsed_core.data import assets, download, fetching
 from igsed_core.data.soundbank import desed
 from igsed_core.data.soundbank import registry as soundbank
-from igsed_core.data.soundbank.base import BankFile
+from igsed_core.data.soundbank.base import BankFile, SoundBank
 from igsed_core.workflow import cli
 
 RATE = desed_archive.RATE
@@ -30,7 +30,7 @@ def train_only(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return desed_archive.write_bank(tmp_path_factory.mktemp("train"), recordings=4, segments=2, evaluation=False)
 
 
-def prepare(name: Path | str, cache: Path, source: str = "desed") -> soundbank.SoundBank:
+def prepare(name: Path | str, cache: Path, source: str = "desed") -> SoundBank:
     return soundbank.prepare(str(name), seed=0, sample_rate=RATE, cache_dir=cache, workers=1, background_source=source)
 
 
@@ -95,7 +95,7 @@ def test_the_official_list_is_left_out_of_training(bank: Path, tmp_path: Path) -
 
 
 def test_without_an_eval_part_the_official_list_is_the_eval_pool(train_only: Path, tmp_path: Path) -> None:
-    first = {f.label: f for f in desed._foreground(train_only / "audio", "train", "train")}
+    first = {f.label: f for f in desed._foreground(train_only / "audio", "train", "train")[0]}
     listed = desed_archive.write_list(tmp_path / "l.tsv", [f"{f.label}/{f.path.name}" for f in first.values()])
     files, left_out = desed.list_files(train_only / "audio", listed, "desed")
     both = pools(files)

@@ -113,7 +113,7 @@ def test_the_ceiling_of_a_percentile_is_its_formula(data: dict[str, Instances]) 
     ordered = tuning.perfectly_ordered(data["test"], seed=1)
     scores, active = ordered.scores["ig"], ordered.truth.sum(axis=1)
     for tau in (20.0, 55.0, 90.0):
-        mask = thresholds.percentile(scores, tau)
+        mask = levels.percentile(scores, tau)
         kept = mask.sum(axis=1)
         assert_allclose(localisation.iou(mask, ordered.truth), np.minimum(kept, active) / np.maximum(kept, active))
 

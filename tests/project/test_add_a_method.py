@@ -63,7 +63,8 @@ def test_the_code_is_in_the_house_style(copy: Path) -> None:
 
 def test_the_new_method_has_a_name_a_colour_and_a_place_in_the_study(copy: Path) -> None:
     told = (
-        "from igsed_core import method_study; from igsed_core.figures import style; name = 'weighted_level';"
+        "from igsed_core.chapters.methods import study as method_study; from igsed_core.show import style;"
+        "name = 'weighted_level';"
         "print(style.name(name), style.colour(name), name in method_study.chosen('all'))"
     )
     environment = {**os.environ, "PYTHONPATH": str(copy / "src")}

@@ -101,8 +101,8 @@ def test_overrides_win_over_the_file(tmp_path: Path) -> None:
     values = experiments.load(path, ["n_points=7", "learning_rate=1e-2", "soundbank=7", "weights=a=b"]).values()
     assert values["n_points"] == 7
     assert values["learning_rate"] == 0.01
-    assert values["soundbank"] == "7"  # text stays text
-    assert values["weights"] == "a=b"  # only the first sign divides
+    assert values["soundbank"] == str(Path.cwd() / "7")  # text stays text, here the name of a folder
+    assert values["weights"] == str(Path.cwd() / "a=b")  # only the first sign divides
 
 
 @pytest.mark.parametrize(

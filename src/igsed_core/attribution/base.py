@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
 from igsed_core.metrics import scores
+from igsed_core.models import inputs
 from igsed_core.models.classifier import Classifier
-
-FAMILIES = ("gradient", "path", "propagation", "activation", "perturbation", "own")
-READINGS = scores.SIGNS
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +38,8 @@ class Importance:
     start: float = 0.0
 
     def read_as(self, reading: str) -> NDArray[np.floating]:
-        """Return importance under a reading of the sign: one of :data:`READINGS`, ``[shape=(n_classes, n_steps)]``.
+        """Return importance under a reading of the sign: one of
+        :data:`igsed_core.attribution.registry.READINGS`, ``[shape=(n_classes, n_steps)]``.
 
         As :func:`igsed_core.metrics.scores.read`.
         """
@@ -67,6 +67,19 @@ class Method(Protocol):
             One a clip, its rows in the order of ``classes``.
         """
         ...
+
+
+def checked(call: Callable[..., list[Importance]]) -> Callable[..., list[Importance]]:
+    """Let a method's ``__call__`` have what it can explain: other inputs are converted or refused in a sentence.
+
+    As :func:`igsed_core.models.inputs.clips` says.
+    """
+
+    @functools.wraps(call)
+    def of_checked(self: Any, classifier: Classifier, waveforms: Any, classes: Any) -> list[Importance]:
+        return call(self, classifier, *inputs.clips(classifier, waveforms, classes))
+
+    return of_checked
 
 
 @dataclass(frozen=True)

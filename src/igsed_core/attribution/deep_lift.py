@@ -12,7 +12,7 @@ from captum.attr._core import deep_lift as captum_rules
 from torch import Tensor, nn
 
 from igsed_core.attribution import mel
-from igsed_core.attribution.base import Importance
+from igsed_core.attribution.base import Importance, checked
 from igsed_core.attribution.layers import Layers
 from igsed_core.attribution.replacement import quiet_frames
 from igsed_core.models.classifier import Classifier
@@ -50,6 +50,7 @@ class DeepLift:
     hard-swish what it does for any activation. It knows no products, which channel attention needs: their rule is here.
     """
 
+    @checked
     def __call__(self, classifier: Classifier, waveforms: Tensor, classes: Sequence[Sequence[int]]) -> list[Importance]:
         """Tell for every clip when its classes sound (see :class:`igsed_core.attribution.base.Method`).
 

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from igsed_core.attribution.ig import engines
+from igsed_core.attribution.ig.base import Engine
 from igsed_core.base.errors import IgsedError
 from igsed_core.data.clips import Clips, DiskClips
 from igsed_core.models import heads
@@ -21,7 +22,7 @@ WARM_UP = 1.0  # s of noise that is explained first, so that what happens once i
 # Options that bound memory and change no result.
 MEMORY_ONLY = frozenset({"batch", "internal_batch", "internal_batch_size"})
 
-Loaded = tuple[Classifier, engines.Engine]
+Loaded = tuple[Classifier, Engine]
 
 
 @dataclass(frozen=True)

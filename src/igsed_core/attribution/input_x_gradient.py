@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from igsed_core.attribution import mel
-from igsed_core.attribution.base import Importance
+from igsed_core.attribution.base import Importance, checked
 from igsed_core.models.classifier import Classifier
 
 
@@ -25,6 +25,7 @@ class InputXGradient:
     def __init__(self, *, of: str = "waveform") -> None:
         self.of = of
 
+    @checked
     def __call__(self, classifier: Classifier, waveforms: Tensor, classes: Sequence[Sequence[int]]) -> list[Importance]:
         """Tell for every clip when its classes sound (see :class:`igsed_core.attribution.base.Method`)."""
         model = mel.folded(classifier)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from igsed_core.attribution import mel
 from igsed_core.attribution._zennit import composites, core, rules, types
-from igsed_core.attribution.base import Importance
+from igsed_core.attribution.base import Importance, checked
 from igsed_core.attribution.layers import Layers
 from igsed_core.base.errors import IgsedError
 from igsed_core.models.classifier import Classifier
@@ -79,6 +79,7 @@ class Lrp:
             raise IgsedError(f"LRP has no rule {rule!r}: choose one of {', '.join(RULES)}")
         self.rule = rule
 
+    @checked
     def __call__(self, classifier: Classifier, waveforms: Tensor, classes: Sequence[Sequence[int]]) -> list[Importance]:
         """Tell for every clip when its classes sound (see :class:`igsed_core.attribution.base.Method`).
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from igsed_core.attribution import mel
-from igsed_core.attribution.base import Importance
+from igsed_core.attribution.base import Importance, checked
 from igsed_core.base.errors import IgsedError
 from igsed_core.models.classifier import Classifier
 
@@ -32,6 +32,7 @@ class ShiftedCam:
     def __init__(self, shifts: int = SHIFTS) -> None:
         self.shifts = shifts
 
+    @checked
     def __call__(self, classifier: Classifier, waveforms: Tensor, classes: Sequence[Sequence[int]]) -> list[Importance]:
         """Tell for every clip when its classes sound (see :class:`igsed_core.attribution.base.Method`).
 

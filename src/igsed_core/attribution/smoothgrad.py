@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from igsed_core.attribution import mel
-from igsed_core.attribution.base import Importance
+from igsed_core.attribution.base import Importance, checked
 from igsed_core.models.classifier import Classifier
 
 
@@ -30,6 +30,7 @@ class SmoothGrad:
         self.noise = noise
         self.seed = seed
 
+    @checked
     def __call__(self, classifier: Classifier, waveforms: Tensor, classes: Sequence[Sequence[int]]) -> list[Importance]:
         """Tell for every clip when its classes sound (see :class:`igsed_core.attribution.base.Method`)."""
         model = mel.folded(classifier)

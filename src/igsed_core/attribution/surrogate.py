@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from igsed_core.attribution import mel
-from igsed_core.attribution.base import Importance
+from igsed_core.attribution.base import Importance, checked
 from igsed_core.attribution.replacement import replacement
 from igsed_core.base.errors import IgsedError
 from igsed_core.metrics import frames
@@ -119,6 +119,7 @@ class Surrogate:
         self.replace = replace
         self.seed = seed
 
+    @checked
     def __call__(self, classifier: Classifier, waveforms: Tensor, classes: Sequence[Sequence[int]]) -> list[Importance]:
         """Tell for every clip when its classes sound (see :class:`igsed_core.attribution.base.Method`)."""
         model = mel.folded(classifier)

@@ -12,7 +12,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from igsed_core.base import store
 from igsed_core.base.errors import IgsedError
+from igsed_core.base.paths import store_dir
 from igsed_core.data import soundscapes
 
 TABLES = ("clips.csv", "events.csv")  # describe a folder of soundscapes
@@ -61,8 +63,8 @@ class DiskClips:
         return self
 
     def identity(self) -> str:
-        """Return :func:`store_identity` of the folder."""
-        return store_identity(self.root)
+        """Return :func:`folder_identity` of the folder."""
+        return folder_identity(self.root)
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,18 +104,20 @@ class MemoryClips:
         return digest.hexdigest()
 
 
-def store_identity(path: Path) -> str:
-    """Return a digest of what a folder of soundscapes holds.
+def folder_identity(path: Path) -> str:
+    """Say what a folder of soundscapes holds, in a form that can go into a key.
 
-    It is made of the relative names and sizes of the files of sound, and of the contents of the tables that describe
-    them, not of the folder's own name, so that a folder that was moved is the same. A content-addressed store knows its
-    folders' keys and may answer with those instead.
+    One in the store is named by its entry (:func:`igsed_core.base.store.identity`). Elsewhere it is a digest of the
+    relative names and sizes of the files of sound, and of the contents of the tables that describe them: not of the
+    folder's own name, so that a folder that was moved is the same, nor of records of when it was made.
 
     Parameters
     ----------
     path
         The folder.
     """
+    if path.resolve().is_relative_to(store_dir()):
+        return str(store.identity(path))
     digest = hashlib.sha256()
     for file in sorted(path.glob("*/*.flac")):
         digest.update(f"{file.relative_to(path).as_posix()}\0{file.stat().st_size}\0".encode())

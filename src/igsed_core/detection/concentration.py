@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from igsed_core.attribution.explainer import Explainer
-from igsed_core.attribution.ig import engines
+from igsed_core.attribution.ig.base import Engine
 from igsed_core.metrics.scores import ScoresOverTime
 from igsed_core.metrics.summaries import Series
 from igsed_core.models.classifier import Classifier
@@ -39,7 +39,7 @@ class MeanPooledHead(ClipLevelHead):
 class MeanPooledExplainer(Explainer):
     """Explains the classifier as it would be with the mean over time in the place of the maximum."""
 
-    def load(self) -> tuple[Classifier, engines.Engine]:
+    def load(self) -> tuple[Classifier, Engine]:
         """Load the classifier, exchange its pooling, and create the engine."""
         classifier, engine = super().load()
         head = MeanPooledHead(classifier.encoder.n_features, classifier.head.classes)

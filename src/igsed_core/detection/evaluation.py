@@ -15,14 +15,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from igsed_core.detection.thresholds import registry as thresholds
+from igsed_core.detection.scored import COMPARED, IG, ORACLE
+from igsed_core.detection.thresholds import levels
 from igsed_core.metrics import frames, localisation, summaries
 from igsed_core.metrics.scores import ScoresOverTime
 from igsed_core.metrics.summaries import Series
 from igsed_core.models import classification
 
-METHODS = ("ig", "fw_ws", "fw_ss", "random", "energy")
-ORACLE = "oracle"
 THRESHOLDED = ("iou", "f1")
 RULE = "percentile"  # the paper's rule, in the column `rule`
 
@@ -153,7 +152,7 @@ def instances(
             for pair in pairs
         ]
     )
-    by_method = {"ig": maps.at(index).read_as(reading).to_frames(frame_length, n)}
+    by_method = {IG: maps.at(index).read_as(reading).to_frames(frame_length, n)}
     for name, over_time in scores.items():
         by_method[name] = over_time.at(index).to_frames(frame_length, n)
     # A perfect ranking: the ceiling of any rule that keeps a fixed share of the frames.
@@ -166,7 +165,7 @@ def measure(data: Instances, grid: NDArray[np.floating]) -> Measured:
     """Compute every metric of every method and instance at every percentile threshold."""
     values = {}
     for method, scores in data.scores.items():
-        masks = thresholds.percentile(scores, grid)  # (n_thresholds, n_instances, n_frames)
+        masks = levels.percentile(scores, grid)  # (n_thresholds, n_instances, n_frames)
         values[method] = {
             "iou": localisation.iou(masks, data.truth),
             "f1": localisation.f1(masks, data.truth),
@@ -196,7 +195,7 @@ def along_thresholds(measured: Measured) -> list[Series]:
 
 
 def at_thresholds(
-    measured: Measured, chosen: dict[str, dict[str, float]], methods: Sequence[str] = METHODS
+    measured: Measured, chosen: dict[str, dict[str, float]], methods: Sequence[str] = COMPARED
 ) -> list[Series]:
     """Return every metric of some methods at the chosen thresholds; the pointing game has none.
 
@@ -270,8 +269,8 @@ def report(
 ) -> Report:
     """Compare the methods at the chosen thresholds; the intervals hold these fixed."""
     summarise = functools.partial(summaries.summarise, replicates=replicates, seed=seed, spread_of=("iou",))
-    at_ig = {method: chosen["ig"] for method in chosen}
-    pairs = [((one, RULE), (other, RULE)) for one, other in itertools.combinations(METHODS, 2)]
+    at_ig = {method: chosen[IG] for method in chosen}
+    pairs = [((one, RULE), (other, RULE)) for one, other in itertools.combinations(COMPARED, 2)]
     own, common, apart = [], [], []
     for m in measured.values():
         series = at_thresholds(m, chosen)

@@ -14,9 +14,8 @@ from igsed_core.base import provenance
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.files import write_text
 from igsed_core.base.paths import RunPaths, project_root
-from igsed_core.workflow import book_pages, stages
+from igsed_core.workflow import api_pages, book_pages, stages
 from igsed_core.workflow.experiments import Experiment
-from igsed_core.workflow.results import TABLES
 
 MAX_PAGE = 5_000_000  # bytes
 _PICTURE = "main_result.png"
@@ -78,15 +77,18 @@ def stage(experiment: Experiment, folder: Path) -> None:
     shutil.copytree(root / "_static", folder / "_static")
     for source in sorted([*(root / "book").glob("*.md"), *(root / "book").glob("*.bib")]):
         shutil.copy(source, pages / source.name)
-    for name, (maker, _) in TABLES.items():
-        _copy(paths.stage(maker) / f"{name}.csv", pages / "data" / f"{name}.csv")
+    offered = stages.tables()
+    for name in offered:
+        _copy(paths.results / f"{name}.csv", pages / "data" / f"{name}.csv")
     _copy(paths.stage("results") / _PICTURE, pages / _PICTURE)
     for s in stages.STAGES.values():
         notebook = paths.notebooks / f"{s.notebook}.ipynb"
         _require(notebook)
         # The results page offers every table, another page those that its own stage makes.
-        tables = [t for t, (maker, _) in TABLES.items() if s.name in ("results", maker)]
-        write_text(pages / notebook.name, book_pages.page_of(notebook, book_pages.downloads(tables)))
+        tables = [t for t, (maker, _) in offered.items() if s.name in ("results", maker)]
+        write_text(pages / notebook.name, book_pages.page_of(notebook, book_pages.downloads(tables), offered=offered))
+    for layer in api_pages.LAYERS:
+        write_text(pages / "api" / f"{layer}.md", api_pages.page(layer))
     records = [paths.record(name) for name in stages.STAGES]
     for record in records:
         _require(record)

@@ -19,11 +19,10 @@ from torch import Tensor, nn
 from igsed_core.attribution import maps
 from igsed_core.attribution.explainer import Explainer
 from igsed_core.base import files
-from igsed_core.base.errors import IgsedError
 from igsed_core.chapters.faithfulness import clip, curves, improvement, occlusion, sanity, study
 from igsed_core.data import audio
 from igsed_core.detection.evaluation import Instances
-from igsed_core.detection.thresholds import registry as thresholds
+from igsed_core.detection.thresholds import levels
 from igsed_core.metrics import localisation
 from igsed_core.metrics.scores import ScoresOverTime
 from igsed_core.models import heads
@@ -90,7 +89,7 @@ def test_masks_keep_and_remove_what_is_detected(linear: tuple[Any, ...]) -> None
     found = of_clip(linear, {"perfect": adds}, truth)
     whole = found.loc[(found["kind"] == "deletion") & (found["share"] == 0), "logit"].iloc[0]
     rows = found[found["kind"].isin(["kept", "removed"])].set_index(["method", "kind"])
-    mask = thresholds.percentile(adds, 50.0)
+    mask = levels.percentile(adds, 50.0)
     for method, detected in (("perfect", mask), (curves.TRUTH, truth)):
         assert rows.loc[(method, "kept"), "logit"] == pytest.approx(whole - adds[~detected].sum(), abs=1e-4)
         assert rows.loc[(method, "removed"), "logit"] == pytest.approx(whole - adds[detected].sum(), abs=1e-4)
@@ -322,14 +321,6 @@ def test_changes_are_paired_with_the_clips_as_they_are() -> None:
 
 
 # --- the study
-
-
-def test_names_in_a_parameter() -> None:
-    assert study.names_in(" cam, ig,cam ", "faithfulness_methods", ("ig", "cam")) == ("cam", "ig")
-    with pytest.raises(IgsedError, match=r"parameter 'replacements' holds 'noise': choose from silence, mean"):
-        study.names_in("noise", "replacements", ("silence", "mean"))
-    with pytest.raises(IgsedError, match=r"parameter 'replacements' names nothing: choose from silence"):
-        study.names_in(" , ", "replacements", ("silence",))
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Logit or probability: does it matter which of the two Integrated Gradients explain? The paper does not say."""
+"""Logit or probability: does it matter which Integrated Gradients explain? The paper's words mean the second."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ from igsed_core.attribution.maps import STEP, seconds_per_point
 from igsed_core.base import devices, files
 from igsed_core.base.errors import IgsedError
 from igsed_core.detection.evaluation import Instances
-from igsed_core.detection.thresholds import registry as thresholds
+from igsed_core.detection.thresholds import levels
 from igsed_core.metrics import frames, localisation, scores
 from igsed_core.models.classifier import Classifier
 
@@ -275,7 +275,7 @@ def _row(
 ) -> dict[str, object]:
     settings = job.settings
     scores = frames.average(importance, step=STEP, frame_length=settings.frame_length, n_frames=len(truth))
-    mask = thresholds.percentile(scores, settings.percentile)
+    mask = levels.percentile(scores, settings.percentile)
     return {
         "clip": job.clip,
         "label": job.label,

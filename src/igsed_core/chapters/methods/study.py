@@ -13,17 +13,17 @@ import pandas as pd
 from igsed_core.attribution import by_method
 from igsed_core.attribution.by_method import Wanted
 from igsed_core.attribution.explainer import Explainer
-from igsed_core.attribution.registry import READINGS, REGISTRY, create, entry
-from igsed_core.base.errors import IgsedError
+from igsed_core.attribution.registry import READINGS, REGISTRY, create
+from igsed_core.base import plugins
 from igsed_core.detection import tuning
-from igsed_core.detection.evaluation import ORACLE, Instances
+from igsed_core.detection.evaluation import Instances
+from igsed_core.detection.scored import ORACLE
 from igsed_core.detection.thresholds import registry as thresholds
 from igsed_core.detection.tuning import Evaluated
 from igsed_core.metrics import localisation, ranking, summaries
 from igsed_core.metrics.scores import ScoresOverTime
 from igsed_core.metrics.summaries import Series
 
-ALL = "all"
 PERCENTILE, SHARE = "percentile", "share_of_maximum"
 NO_RULE = "none"  # of metrics that need no mask
 
@@ -36,14 +36,7 @@ def chosen(names: str) -> tuple[str, ...]:
     IgsedError
         For an unknown name or none; the message lists the valid ones.
     """
-    if names.strip() == ALL:
-        return tuple(REGISTRY)
-    wanted = tuple(dict.fromkeys(name.strip() for name in names.split(",") if name.strip()))
-    if not wanted:
-        raise IgsedError(f"parameter 'methods' is {names!r}: use 'all', or some of {', '.join(REGISTRY)}")
-    for name in wanted:
-        entry(name)
-    return wanted
+    return plugins.names_in(names, "methods", REGISTRY)
 
 
 def first_clips(data: Instances, n_clips: int) -> Instances:
@@ -117,7 +110,9 @@ def with_methods(
             instances,
             scores={
                 **{
-                    name: one.read_as(reading or entry(name).reading).to_frames(frame_length, instances.truth.shape[1])
+                    name: one.read_as(reading or REGISTRY[name].reading).to_frames(
+                        frame_length, instances.truth.shape[1]
+                    )
                     for name, one in explained[split].items()
                 },
                 **instances.scores,
@@ -128,9 +123,10 @@ def with_methods(
 
 
 def evaluate(data: Mapping[str, Instances], *, frame_length: float) -> Evaluated:
-    """Every method under the paper's rule, a share of the maximum, and its best label-free rule.
+    """Every method under the paper's rule, a share of the maximum, its best rule without a parameter, and a fixed one.
 
-    Parameters and rules are chosen on validation, for each method alone.
+    Parameters and the best rule are chosen on validation, with its time labels, for each method alone; the last rule,
+    :data:`igsed_core.detection.tuning.FIXED`, is the same for all and chosen by nothing.
 
     Parameters
     ----------
@@ -144,12 +140,12 @@ def evaluate(data: Mapping[str, Instances], *, frame_length: float) -> Evaluated
     Evaluated
         IoU and F1 under each rule; pointing game and AUROC, which need no mask, under rule :data:`NO_RULE`.
     """
-    free = [name for name, rule in thresholds.RULES.items() if rule.label_free]
+    free = thresholds.label_free()
     names = [name for name in data["validation"].scores if name != ORACLE]
     under = tuning.evaluate(data, (PERCENTILE, SHARE, *free), methods=names, frame_length=frame_length)
     best = {name: tuning.best_label_free(under, methods=(name,)) for name in names}
     series = {
-        split: [one for one in of if one.rule in (PERCENTILE, SHARE, best[one.method])]
+        split: [one for one in of if one.rule in (PERCENTILE, SHARE, best[one.method], tuning.FIXED)]
         for split, of in under.series.items()
     }
     for split, instances in data.items():
