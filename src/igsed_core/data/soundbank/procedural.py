@@ -61,7 +61,10 @@ SYNTHESIS_VERSION = 1
 _ATTEMPTS = 20
 NAME = "procedural"
 # What the generators share with the rest of the package, and what reads a bank.
-_MAKES_NO_SOUND = ("igsed_core.base.", "igsed_core.data.audio", "igsed_core.data.soundbank.base")
+_MAKES_NO_SOUND = (
+    *("igsed_core.base.", "igsed_core.data.audio"),
+    *("igsed_core.data.soundbank.base", "igsed_core.data.soundbank.survey"),
+)
 
 
 def kinds() -> tuple[str, ...]:

@@ -32,7 +32,9 @@ def index_prepared(root: Path) -> base.SoundBank:
         (file.prepared_path, file.role, file.pool, file.label, audio.duration(file.path), base.digest(file.path))
         for file in list_files(root)
     ]
-    return base.write_index(root, pd.DataFrame(rows, columns=base.FILE_COLUMNS), pd.DataFrame(columns=base.SKIPPED_COLUMNS))
+    return base.write_index(
+        root, pd.DataFrame(rows, columns=base.FILE_COLUMNS), pd.DataFrame(columns=base.SKIPPED_COLUMNS)
+    )
 
 
 def list_files(root: Path) -> list[BankFile]:
