@@ -36,6 +36,7 @@ run = notebook.begin("integrated_gradients", globals())
 
 # %%
 from igsed_core.attribution import maps
+from igsed_core.attribution.explainer import Explainer
 from igsed_core.base import devices, files
 from igsed_core.data import soundscapes
 from igsed_core.main_job import overview
@@ -46,7 +47,7 @@ from igsed_core.show import display, explanations, players
 data = soundscapes.load(run.input("data_synthesis"))
 predictions = files.read_table(run.input("training") / "predictions.csv")
 detected = classification.detected_pairs(predictions)
-explainer = maps.Explainer(
+explainer = Explainer(
     encoder=run.params_of(Training).encoder,
     weights=run.params_of(Training).weights,
     head=run.input("training") / "heads" / "clip_level.safetensors",
@@ -70,7 +71,7 @@ explanations.attributions(
     samples,
     run.params_of(DataSynthesis).sample_rate,
     example.events,
-    attributions.of_clip(example.clips["clip"].item()),
+    attributions.read_as("absolute").of_clip(example.clips["clip"].item()),
     step=maps.STEP,
     t_max=run.params_of(DataSynthesis).duration,
     probabilities=classification.probabilities(predictions, example.clips["clip"].item()),

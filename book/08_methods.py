@@ -68,12 +68,10 @@ explainer = main.explainer()
 explained = method_study.compute(
     explainer,
     references,
-    method_study.chosen(run.params.methods),
-    run.dir / "maps",
-    frame_length=evaluated.frame_length,
+    {name: run.dir / "maps" / name for name in method_study.chosen(run.params.methods)},
     workers=chosen.ig_workers,
 )
-instances = method_study.with_methods(references, explained)
+instances = method_study.with_methods(references, explained, frame_length=evaluated.frame_length)
 
 # %% [markdown]
 # ## One clip, every method
@@ -158,7 +156,5 @@ figures.readings_of_methods(by_reading)
 # it is zero in most frames, a low percentile is zero, too, and the rule marks what is above zero.
 
 # %%
-run.finish(
-    maps=sum(len(one.seconds) for of_split in explained.values() for one in of_split.values()),
-    seconds_of_maps=float(sum(one.seconds.sum() for of_split in explained.values() for one in of_split.values())),
-)
+timed = [one.index["seconds"] for of_split in explained.values() for one in of_split.values()]
+run.finish(maps=sum(len(seconds) for seconds in timed), seconds_of_maps=float(sum(seconds.sum() for seconds in timed)))

@@ -10,15 +10,16 @@ from typing import Any
 import pandas as pd
 
 from igsed_core.attribution import maps
+from igsed_core.attribution.explainer import Explainer, telling
 from igsed_core.base import devices, files
 from igsed_core.base.run import StageRun
 from igsed_core.data import soundscapes
 from igsed_core.data.soundscapes import SoundscapeSet
 from igsed_core.detection import evaluation
-from igsed_core.detection.baselines import ScoresOverTime
 from igsed_core.detection.evaluation import Instances
 from igsed_core.detection.scored import BASELINES
 from igsed_core.main_job.params import DataSynthesis, IntegratedGradients, ThresholdSensitivity, Training
+from igsed_core.metrics.scores import ScoresOverTime
 from igsed_core.models import classification, features, heads
 from igsed_core.models.features import FeatureFrames
 from igsed_core.models.heads import Head
@@ -68,10 +69,12 @@ class MainJob:
         }
 
     @cached_property
-    def attributions(self) -> maps.Maps:
+    def attributions(self) -> ScoresOverTime:
         """Integrated Gradients of every detected class."""
+        explained = self.run.params_of(IntegratedGradients)
         folder = self.run.input("integrated_gradients") / "maps"
-        return maps.read(folder, classification.detected_pairs(self.predictions))
+        made_by = {"engine": explained.engine, "options": telling(explained.options())}
+        return maps.read(folder, classification.detected_pairs(self.predictions), made_by)
 
     def scores(self, names: Iterable[str] = BASELINES) -> dict[str, ScoresOverTime]:
         """Scores over time of framewise detectors and baselines, by name."""
@@ -99,7 +102,7 @@ class MainJob:
         self,
         predictions: pd.DataFrame,
         events: pd.DataFrame,
-        attributions: maps.Maps,
+        attributions: ScoresOverTime,
         scores: dict[str, ScoresOverTime],
         split: str,
     ) -> Instances:
@@ -129,7 +132,7 @@ class MainJob:
             seed=self.run.params.seed,
         )
 
-    def explainer(self, engine: str = "mel_path", options: dict[str, Any] | None = None) -> maps.Explainer:
+    def explainer(self, engine: str = "mel_path", options: dict[str, Any] | None = None) -> Explainer:
         """Return the explained classifier on this experiment's soundscapes, as worker processes load it.
 
         Parameters
@@ -138,7 +141,7 @@ class MainJob:
             Of the integral: a name of :data:`igsed_core.attribution.ig.engines.ENGINES`, and what it is created with.
         """
         trained = self.run.params_of(Training)
-        return maps.Explainer(
+        return Explainer(
             encoder=trained.encoder,
             weights=trained.weights,
             head=self.run.input("training") / "heads" / "clip_level.safetensors",

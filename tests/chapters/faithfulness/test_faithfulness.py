@@ -17,12 +17,14 @@ from scipy import stats
 from torch import Tensor, nn
 
 from igsed_core.attribution import maps
+from igsed_core.attribution.explainer import Explainer
 from igsed_core.base import files
 from igsed_core.chapters.faithfulness import clip, curves, improvement, occlusion, sanity, study
 from igsed_core.data import audio
 from igsed_core.detection.evaluation import Instances
 from igsed_core.detection.thresholds import levels
 from igsed_core.metrics import localisation
+from igsed_core.metrics.scores import ScoresOverTime
 from igsed_core.models import heads
 from igsed_core.models.classifier import Classifier
 from igsed_core.models.encoders import registry as encoders
@@ -338,9 +340,9 @@ def small(tmp_path: Path, classifier: Classifier) -> dict[str, Any]:
     columns = ["split", "method", "clip", "label", "present", "probability", "detected"]
     importance = rng.random((2, 60)).astype(np.float32)
     return {
-        "explainer": maps.Explainer("embedded", "", head, tmp_path / "soundscapes", "mel_path", ()),
+        "explainer": Explainer("embedded", "", head, tmp_path / "soundscapes", "mel_path", ()),
         "instances": Instances(index, truth, {"random": rng.random((2, 6))}),
-        "maps": maps.Maps(index, importance, importance),
+        "maps": ScoresOverTime(index, importance, maps.STEP, absolute=importance),
         "predictions": pd.DataFrame(rows, columns=columns),
         "settings": settings,
         "out_dir": tmp_path / "clips",
