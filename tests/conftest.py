@@ -26,6 +26,10 @@ class SmokeRun:
         """Folder of the experiment."""
         return self.runs / "smoke"
 
+    def stage(self, name: str) -> Path:
+        """Folder of one stage's artefacts."""
+        return self.root / "stages" / name
+
     @property
     def html(self) -> Path:
         """Folder of the rendered book."""
