@@ -51,7 +51,8 @@ class SmokeRun:
 @pytest.fixture(scope="session")
 def smoke_run(tmp_path_factory: pytest.TempPathFactory) -> SmokeRun:
     """Run `igsed book params/smoke.yaml` once for all tests that look at its outcome."""
-    folder = tmp_path_factory.mktemp("smoke")
+    kept = os.environ.get("IGSED_TEST_FOLDER")  # `make test` lets the notebooks that follow find what this run made
+    folder = Path(kept).resolve() if kept else tmp_path_factory.mktemp("smoke")
     run = SmokeRun(folder / "runs", folder / "data", "")
     done = run.igsed("book", "params/smoke.yaml", check=False)
     assert done.returncode == 0, done.stdout + done.stderr
