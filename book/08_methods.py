@@ -59,7 +59,7 @@ explainer = main.explainer()
 # - **Perturbation.** *Occlusion* {cite:p}`zeiler2014visualizing` of 100 ms at a time by silence, by background or by the
 #   clip's mean, and of 0.5 s by background; *LIME* {cite:p}`ribeiro2016why` and *KernelSHAP* {cite:p}`lundberg2017unified`,
 #   linear models of randomly hidden segments, as in {cite:t}`bolanos2025benchmarking`.
-# - **This project's.** {doc}`11_localiser` explains it, with more than its map.
+# - **This project's.** {doc}`10_localiser` explains it, with more than its map.
 #
 # Gradients, paths and propagation end at samples or mel bins; their importance over time is the mean over 10 ms or over the
 # bins. Perturbations act on the log-mel map, so that the front end runs once.
@@ -126,7 +126,7 @@ findings.say(findings.cost_and_quality(summary, cost, method_study.PERCENTILE))
 # the maximum over time. A classifier that pools by it can lose 100 ms of a sound without losing the class, so that occluding
 # a short window often changes nothing. Gradients see the same: only the frame that won has one. The activation map asks for
 # every frame what the head would say of it, and the maximum does not come into it. The embedded encoder was also pretrained
-# in a form that suits the activation map ({doc}`11_localiser` says how), so that its lead here is favoured by construction.
+# in a form that suits the activation map ({doc}`10_localiser` says how), so that its lead here is favoured by construction.
 
 # %% [markdown]
 # ## Class by class

@@ -16,7 +16,7 @@ from igsed_core.data.soundbank import registry as soundbank
 from igsed_core.models.encoders import registry as encoders
 from igsed_core.workflow import cli, experiments
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PATHS = {name: field for name, field in experiments.parameter_fields().items() if field.metadata["path"]}
 
 
@@ -123,7 +123,7 @@ def test_children_mean_the_same_folders(user: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("IGSED_RUNS_DIR", "runs")
     monkeypatch.setenv("IGSED_DATA_DIR", "~/cache")
     assert cli.main(["parameters"]) == 0
-    show = "from igsed_core import paths; print(paths.runs_dir(), paths.data_dir())"
+    show = "from igsed_core.base import paths; print(paths.runs_dir(), paths.data_dir())"
     done = subprocess.run([sys.executable, "-c", show], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.split() == [str(user / "here" / "runs"), str(user / "home" / "cache")]
 

@@ -15,7 +15,7 @@ import pytest
 from igsed_core.base import files
 from igsed_core.workflow import experiments, stages
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 CHECKOUTS = ["my proj (1)", "it's {x} $HOME"]
 RUNS = ["My Drive/runs", "a #1: b", "it's {x}", "[*] $HOME; `ls`", 'q"uo\\te', "1e3", "Größe 🔔"]
 # In the place of the interpreter: notes what it was given, and leaves the marker that the stage would leave.

@@ -109,7 +109,10 @@ def test_overrides_win_over_the_file(tmp_path: Path) -> None:
     ("override", "message"),
     [
         ("snr_min", r"override 'snr_min': write it as name=value"),
-        ("snr_mim=3", r"override 'snr_mim=3': unknown parameter 'snr_mim'\. Did you mean 'snr_min'\? Valid ones: exp"),
+        (
+            "snr_mim=3",
+            r"override 'snr_mim=3': unknown parameter 'snr_mim'\. Did you mean 'snr_min'\? Valid ones: chapters, exp",
+        ),
         ("n_points=[3", r"override 'n_points=\[3': '\[3' is no number; write it as name=value"),
         ("n_points=", r"'n_points' is None, but must be a whole number"),
         ("n_points=3.5", r"'n_points' is 3\.5, but must be a whole number \(points .*; default 24\)"),

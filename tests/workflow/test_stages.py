@@ -257,7 +257,7 @@ def test_a_folder_bank_outside_is_part_of_the_key(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("change", [{"shifts": 4}, {"components": 3}])
 def test_other_conditions_take_the_localiser_of_its_own_page(change: dict[str, int]) -> None:
-    assert changed(keys(), keys(**change), 0) == {"localiser", "conditions"}
+    assert changed(keys(), keys(**change)) == {"localiser", "conditions"}
 
 
 def test_recordings_outside_are_part_of_the_key_of_their_stage(tmp_path: Path) -> None:
@@ -272,7 +272,7 @@ def test_recordings_outside_are_part_of_the_key_of_their_stage(tmp_path: Path) -
 
 
 def test_a_bank_that_is_not_there() -> None:
-    with pytest.raises(IgsedError, match=r"'no/such/bank'.*'soundbank' is one of desed, procedural"):
+    with pytest.raises(IgsedError, match=r"/no/such/bank'.*'soundbank' is one of desed, procedural"):
         keys(soundbank="no/such/bank")
 
 

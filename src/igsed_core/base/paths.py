@@ -10,7 +10,7 @@ from pathlib import Path
 
 from igsed_core.base.errors import IgsedError
 
-RUNS_VARIABLE, DATA_VARIABLE = "IGSED_RUNS_DIR", "IGSED_DATA_DIR"
+RUNS_VARIABLE, DATA_VARIABLE, STORE_VARIABLE = "IGSED_RUNS_DIR", "IGSED_DATA_DIR", "IGSED_STORE_DIR"
 
 
 def absolute(text: str | Path, base: Path | None = None) -> Path:
@@ -75,6 +75,13 @@ def data_dir() -> Path:
     return _named_folder(DATA_VARIABLE) or (project_root() / "data").resolve()
 
 
+def store_dir() -> Path:
+    """The content-addressed store: ``$IGSED_STORE_DIR``; else in runs kept elsewhere, or ``store/`` in the project."""
+    if named := _named_folder(STORE_VARIABLE):
+        return named
+    return runs_dir() / ".store" if os.environ.get(RUNS_VARIABLE) else (project_root() / "store").resolve()
+
+
 def pin_folders() -> None:
     """Make the variables that name folders absolute, so that child processes in other folders mean the same ones.
 
@@ -85,7 +92,7 @@ def pin_folders() -> None:
     IgsedError
         If a variable names no possible path.
     """
-    for variable in (RUNS_VARIABLE, DATA_VARIABLE):
+    for variable in (RUNS_VARIABLE, DATA_VARIABLE, STORE_VARIABLE):
         _named_folder(variable)
 
 
@@ -151,13 +158,6 @@ def check_folders(experiment: str) -> None:
     """
     for folder, variable in ((RunPaths(experiment).root, RUNS_VARIABLE), (data_dir(), DATA_VARIABLE)):
         check_writable(folder, f"set {variable} to a folder that can be written to")
-
-
-def store_dir() -> Path:
-    """The content-addressed store: ``$IGSED_STORE_DIR``; else in runs kept elsewhere, or ``store/`` in the project."""
-    if os.environ.get("IGSED_STORE_DIR"):
-        return Path(os.environ["IGSED_STORE_DIR"]).resolve()
-    return runs_dir() / ".store" if os.environ.get("IGSED_RUNS_DIR") else (project_root() / "store").resolve()
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,6 @@ CLIP_COLUMNS = ["clip", "split", "n_events", "polyphony", "background", "gain_db
 EVENT_COLUMNS = ["clip", "label", "onset", "offset", "snr", "source_file"]
 REMOVED_COLUMNS = ["clip", "pool", "n_events", "polyphony"]
 # Columns that hold names: text, even where every class is called by a number.
-_NAMES = {name: str for name in ("clip", "split", "background", "label", "source_file", "pool")}
 _CLIP_NAME = re.compile(r"(train|eval)_\d{4,}")
 
 
@@ -295,7 +294,7 @@ def load(out_dir: Path) -> SoundscapeSet:
         if not path.is_file():
             raise IgsedError(f"{path} is missing: make the soundscapes first (stage data synthesis)")
         try:
-            return pd.read_csv(path, dtype=_NAMES, keep_default_na=False, float_precision="round_trip")
+            return read_table(path)
         except (OSError, ValueError) as error:
             raise IgsedError(f"{path} is damaged: delete it and run the same command again") from error
 

@@ -12,10 +12,10 @@ from typing import Any
 import nbformat
 
 from igsed_core.base import files
-from igsed_core.base.params import choices_of
+from igsed_core.base.params import StageParams, choices_of
 from igsed_core.workflow import experiments, stages
 from igsed_core.workflow.api_pages import Origins
-from igsed_core.workflow.experiments import Experiment
+from igsed_core.workflow.experiments import Experiment, RunParams
 
 _ASSIGNMENT = re.compile(r"^(\w+) = (.*)$", re.MULTILINE)
 
@@ -65,6 +65,21 @@ def _with_values(source: str, values: dict[str, str]) -> str:
     return "\n".join(lines)
 
 
+def stub(stage: stages.Stage) -> str:
+    """Return the page of a chapter that the run does not hold, as Markdown."""
+    return (
+        f"# {stage.params.title}\n\nThis run does not hold this chapter. "
+        f"`make book ARGS=chapters={stage.name}` makes it; `chapters=all`, the default, makes every one.\n"
+    )
+
+
+def without(text: str, absent: Iterable[stages.Stage]) -> str:
+    """Let a page say nothing of the numbers of chapters that the run does not hold."""
+    for stage in absent:
+        text = re.sub(rf"\{{glue:text\}}`{stage.notebook}\.ipynb::[^`]*`", "*(not in this run)*", text)
+    return text
+
+
 def downloads(names: Sequence[str]) -> str:
     """Links to some of the tidy tables, as Markdown; nothing where there are none."""
     holds = stages.tables()
@@ -80,7 +95,8 @@ def downloads(names: Sequence[str]) -> str:
 def parameters(experiment: Experiment) -> str:
     """Every parameter with its value in this run, default, unit, bounds and meaning, as Markdown."""
     parts, shown = [], set[str]()
-    for name, params in experiment.stages.items():
+    every: list[tuple[str, StageParams | RunParams]] = [("", experiment.run), *experiment.stages.items()]
+    for name, params in every:
         rows = []
         for f in fields(params):
             if f.name in shown:
@@ -99,8 +115,8 @@ def parameters(experiment: Experiment) -> str:
                 )
             )
         if rows:
-            stage = stages.get(name)
-            parts.append(f"## {params.title}\n\nRead by {{doc}}`{stage.notebook}`.\n")
+            reader = f"{{doc}}`{stages.get(name).notebook}`" if name else "`igsed run` and `igsed book`"
+            parts.append(f"## {params.title}\n\nRead by {reader}.\n")
             parts.append(_table(("parameter", "this run", "default", "allowed", "unit", "meaning"), rows))
     return "\n".join(parts)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
+import select
 import signal
 import sys
 from collections.abc import Sequence
@@ -12,10 +14,11 @@ from igsed_core import __version__
 from igsed_core.base import paths, store
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.parallel import n_processes
-from igsed_core.base.params import choices_of
+from igsed_core.base.params import StageParams, choices_of
 from igsed_core.base.paths import store_dir
 from igsed_core.data import assets, fetching
 from igsed_core.workflow import experiments, stages
+from igsed_core.workflow.experiments import RunParams
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,11 +38,12 @@ def _reader_has_gone() -> bool:
     """Whether nobody reads what is printed any more (`igsed parameters | head -1`); what is left is dropped."""
     gone = False
     for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except BrokenPipeError:
-            gone = True
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        with contextlib.suppress(OSError, ValueError):  # a stream that is no file
+            poll = select.poll()
+            poll.register(stream.fileno(), select.POLLOUT)
+            if any(state & (select.POLLERR | select.POLLHUP) for _, state in poll.poll(0)):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+                gone = True
     return gone
 
 
@@ -140,7 +144,7 @@ def _notebooks(options: argparse.Namespace) -> None:
     from igsed_core.workflow import notebook
 
     experiment = experiments.load(options.params, options.overrides)
-    for stage in stages.STAGES.values():
+    for stage in map(stages.get, experiment.stages):
         target = options.out / f"{stage.notebook}.ipynb"
         notebook.parameterise(stage, experiment.stages[stage.name], target, execute=False)
         print(target)
@@ -195,7 +199,8 @@ def _store(options: argparse.Namespace) -> None:
 
 def _parameters(_: argparse.Namespace) -> None:
     shown: set[str] = set()
-    for cls in experiments.STAGE_PARAMS.values():
+    every: list[type[StageParams | RunParams]] = [RunParams, *experiments.STAGE_PARAMS.values()]
+    for cls in every:
         mine = {n: f for n, f in experiments.parameter_fields(cls).items() if n not in shown}
         shown.update(mine)
         if mine:

@@ -20,7 +20,16 @@ from filelock import FileLock
 from igsed_core.base import files, provenance, store
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.params import StageParams
-from igsed_core.base.paths import RunPaths, project_root
+from igsed_core.base.paths import (
+    DATA_VARIABLE,
+    RUNS_VARIABLE,
+    STORE_VARIABLE,
+    RunPaths,
+    check_writable,
+    data_dir,
+    project_root,
+    store_dir,
+)
 from igsed_core.base.progress import TERMINAL_VARIABLE
 from igsed_core.base.run import Finished, StageRun, publish
 from igsed_core.base.store import Entry
@@ -260,26 +269,28 @@ def run(params: Path, overrides: list[str], *, cores: int, dry_run: bool = False
         For bad parameters, or if a stage fails.
     """
     experiment = experiments.load(params, overrides)
+    experiments.check_paths(experiment)
     every = stages.keys(experiment)
     if dry_run:
         _say_what_would_run(experiment, every)
         return experiment
     paths = RunPaths(experiment.name)
+    for folder, variable in ((paths.root, RUNS_VARIABLE), (store_dir(), STORE_VARIABLE), (data_dir(), DATA_VARIABLE)):
+        check_writable(folder, f"make it writable, or let {variable} name another folder")
     with _alone(paths):
         values = paths.root / "parameters.json"
         files.write_json(values, experiment.values())
         missing = [name for name, mine in every.items() if not adopt(experiment, name, mine)]
-        if missing and subprocess.run(_snakemake(paths.root, values, cores), check=False).returncode:
+        if missing and subprocess.run(_snakemake(paths.root, cores), check=False).returncode:
             raise IgsedError(f"experiment {experiment.name!r} did not finish: the reason stands above")
     return experiment
 
 
-def _snakemake(folder: Path, values: Path, cores: int) -> list[str]:
+def _snakemake(folder: Path, cores: int) -> list[str]:
     return [
         *(provenance.python(), "-m", "snakemake", "--snakefile", str(project_root() / "Snakefile")),
         *("--directory", str(folder), "--cores", str(cores), "--rerun-triggers", "mtime"),
         *("--scheduler", "greedy", "--resources", "heavy=1"),  # so small a graph needs no solver
-        *("--config", f"values={values}"),
         *("--quiet", "rules", "host", "progress"),
         "--nolock",  # a lock of our own waits instead of failing
     ]

@@ -1,4 +1,4 @@
-"""Parameters of page 10."""
+"""Parameters of page 11."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Conditions(StageParams):
 
     title: ClassVar[str] = "Other conditions"
     stage: ClassVar[str] = "conditions"
-    notebook: ClassVar[str] = "10_conditions"
+    notebook: ClassVar[str] = "11_conditions"
     upstream: ClassVar[tuple[str, ...]] = (*MAIN_JOB, "localiser")  # its shifts and components
     tables: ClassVar[dict[str, str]] = {
         "conditions_clips": "every soundscape of every condition",

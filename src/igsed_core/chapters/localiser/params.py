@@ -1,4 +1,4 @@
-"""Parameters of page 11."""
+"""Parameters of page 10."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Localiser(StageParams):
 
     title: ClassVar[str] = "A localiser without time labels"
     stage: ClassVar[str] = "localiser"
-    notebook: ClassVar[str] = "11_localiser"
+    notebook: ClassVar[str] = "10_localiser"
     upstream: ClassVar[tuple[str, ...]] = MAIN_JOB
     tables: ClassVar[dict[str, str]] = {
         "localiser": "the localiser without time labels, step by step",

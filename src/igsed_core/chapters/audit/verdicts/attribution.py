@@ -54,7 +54,7 @@ def sign(found: Found, *, margin: float = MARGIN) -> Answer:
     why = {key[2]: row["value"] for key, row in rows.items() if key[:2] == (f"ig:{PAPER}", "reason")}
     signed = rows["ig:signed", "reason", "rank_correlation"]["value"]
     verdict += (
-        f"Within a frame the signs cancel: the signed mean keeps {percent(why['kept_inside'], 1)} of the absolute one "
+        f"Within a frame the signed mean keeps {percent(why['kept_inside'], 1)} of the absolute one "
         f"in events, {percent(why['kept_outside'], 1)} beside them. The rank correlation with energy is "
         f"{number(why['rank_correlation'])} for absolute values, {number(signed)} for signed ones; the peak of "
         f"absolute values falls on another class in {percent(why['on_other'])} of the instances, on background in "

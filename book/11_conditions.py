@@ -140,7 +140,7 @@ instances["conditions"] = main.evaluate(
 )
 
 # %% [markdown]
-# The localiser of {doc}`11_localiser` is fitted to the training clips and their clip labels, with the shifts and components of
+# The localiser of {doc}`10_localiser` is fitted to the training clips and their clip labels, with the shifts and components of
 # that page, and then left alone, as the heads are.
 
 # %%
