@@ -37,9 +37,9 @@ run = notebook.begin("integrated_gradients", globals())
 # %%
 from igsed_core.attribution import maps
 from igsed_core.attribution.explainer import Explainer
-from igsed_core.base import devices, files
+from igsed_core.base import devices, files, plugins
 from igsed_core.data import soundscapes
-from igsed_core.main_job import overview
+from igsed_core.main_job import job, overview
 from igsed_core.main_job.params import DataSynthesis, Training
 from igsed_core.models import classification
 from igsed_core.show import display, explanations, players
@@ -56,7 +56,13 @@ explainer = Explainer(
     options=tuple(run.params.options().items()),
     device=str(devices.choose(run.params.ig_device)),
 )
-attributions = maps.compute(explainer, detected, run.dir / "maps", workers=run.params.ig_workers)
+kept = job.maps_folder(
+    run,
+    explainer.identity(),
+    modules=("igsed_core.attribution.maps",),
+    uses=((plugins.ENGINES, explainer.engine), (plugins.ENCODERS, explainer.encoder)),
+)
+attributions = maps.compute(explainer, detected, kept, workers=run.params.ig_workers)
 run.table("maps", attributions.index)
 
 # %% [markdown]

@@ -19,6 +19,7 @@ from igsed_core.workflow import notebook
 run = notebook.begin("methods", globals())
 
 # %% tags=["hide-input"]
+from igsed_core.attribution import registry
 from igsed_core.chapters.methods import figures, tables
 from igsed_core.chapters.methods import study as method_study
 from igsed_core.detection import tuning
@@ -68,7 +69,10 @@ explainer = main.explainer()
 explained = method_study.compute(
     explainer,
     references,
-    {name: run.dir / "maps" / name for name in method_study.chosen(run.params.methods)},
+    {
+        name: main.method_folder(explainer, name, registry.create(name))
+        for name in method_study.chosen(run.params.methods)
+    },
     workers=chosen.ig_workers,
 )
 instances = method_study.with_methods(references, explained, frame_length=evaluated.frame_length)

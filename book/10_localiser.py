@@ -26,6 +26,7 @@ run = notebook.begin("localiser", globals())
 
 # %% tags=["hide-input"]
 from igsed_core.attribution import maps
+from igsed_core.attribution.shifted_cam import ShiftedCam
 from igsed_core.chapters.localiser import figures, tables
 from igsed_core.chapters.localiser import study as localiser_study
 from igsed_core.detection import absence_hmm, baselines, concentration, localiser_scores
@@ -79,7 +80,11 @@ resampling = {"replicates": evaluated.replicates, "seed": run.params.seed}
 # %%
 explainer = main.explainer()
 shifted = localiser_scores.shifted_cam(
-    explainer, test.index, run.dir / "clips", shifts=run.params.shifts, workers=chosen.ig_workers
+    explainer,
+    test.index,
+    main.method_folder(explainer, "shifted_cam", ShiftedCam(run.params.shifts), link="clips"),
+    shifts=run.params.shifts,
+    workers=chosen.ig_workers,
 )
 training = frames_of["train"], features.targets(frames_of["train"], data.events, data.classes)
 decoded = localiser_study.decode(

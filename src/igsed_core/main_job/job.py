@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from igsed_core.attribution import maps
+from igsed_core.attribution import by_method, maps
+from igsed_core.attribution.base import Method
 from igsed_core.attribution.explainer import Explainer, telling
-from igsed_core.base import devices, files
+from igsed_core.base import devices, files, plugins, store
 from igsed_core.base.run import StageRun
 from igsed_core.data import soundscapes
 from igsed_core.data.soundscapes import SoundscapeSet
@@ -132,6 +134,26 @@ class MainJob:
             seed=self.run.params.seed,
         )
 
+    def method_folder(self, explainer: Explainer, name: str, method: Method, *, link: str = "") -> Path:
+        """Return the folder in the store for the maps of one method of the registry.
+
+        Parameters
+        ----------
+        explainer
+            What is explained.
+        name, method
+            Of the registry; the method with its options set.
+        link
+            Name in the stage's folder, by default ``maps/<name>``.
+        """
+        return maps_folder(
+            self.run,
+            by_method.identity(explainer, name, method),
+            modules=(by_method.__name__,),
+            uses=((plugins.METHODS, name), (plugins.ENCODERS, explainer.encoder)),
+            name=link or f"maps/{name}",
+        )
+
     def explainer(self, engine: str = "mel_path", options: dict[str, Any] | None = None) -> Explainer:
         """Return the explained classifier on this experiment's soundscapes, as worker processes load it.
 
@@ -150,3 +172,23 @@ class MainJob:
             options=tuple((options or {}).items()),
             device=str(devices.choose(self.run.params_of(IntegratedGradients).ig_device)),
         )
+
+
+def maps_folder(
+    run: StageRun, made_from: dict[str, Any], *, modules: Iterable[str], uses: plugins.Uses, name: str = "maps"
+) -> Path:
+    """Return the folder in the store for maps of the pairs that the run's classifier detects.
+
+    Which classes of a clip are explained hangs on the predictions, so they are part of the key.
+
+    Parameters
+    ----------
+    run
+        A stage that reads from the training.
+    made_from
+        Identity of the explainer (:meth:`igsed_core.attribution.explainer.Explainer.identity`) or of a method.
+    modules, uses, name
+        As for :meth:`igsed_core.base.run.StageRun.shared`.
+    """
+    pairs = store.checksum(run.input("training") / "predictions.csv")
+    return run.shared("maps", {**made_from, "pairs": pairs}, modules=modules, uses=uses, name=name)
