@@ -100,10 +100,10 @@ def test_the_parameter_names_methods() -> None:
 
 
 def test_first_clips_keeps_whole_clips(data: dict[str, Instances]) -> None:
-    first = method_study.first_clips(data["test"], 1)
+    first = data["test"].first_clips(1)
     assert list(first.index["clip"]) == ["test0", "test0"]
     assert first.truth.shape == (2, N_FRAMES) and first.scores["ig"].shape == (2, N_FRAMES)
-    assert len(method_study.first_clips(data["test"], 0).index) == 3
+    assert len(data["test"].first_clips(0).index) == 3
     assert method_study.example_clip(data["test"]) == "test0"
 
 
