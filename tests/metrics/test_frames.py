@@ -190,3 +190,14 @@ def test_the_last_frame_ends_with_the_clip() -> None:
     for n in (31, 33):
         with pytest.raises(IgsedError, match=f"{n} frames of 0.32 s do not end with a clip of 10 s: take 32"):
             frames.seconds_of_frames(n, 0.32, 10.0)
+
+
+@given(st.lists(st.booleans(), max_size=20))
+def test_runs_cover_the_active_frames(active: list[bool]) -> None:
+    mask = np.array(active, dtype=bool)
+    found = frames.runs(mask)
+    again = np.zeros(len(mask), dtype=bool)
+    for on, off in found:
+        again[on:off] = True
+    assert_array_equal(again, mask)
+    assert (found[:, 0] < found[:, 1]).all() and (found[1:, 0] > found[:-1, 1]).all()

@@ -39,14 +39,6 @@ def chosen(names: str) -> tuple[str, ...]:
     return plugins.names_in(names, "methods", REGISTRY)
 
 
-def first_clips(data: Instances, n_clips: int) -> Instances:
-    """Keep the instances of the first clips; 0 keeps all."""
-    clips = data.index["clip"].unique()[: n_clips or None]
-    mine = data.index["clip"].isin(clips).to_numpy()
-    scores = {name: values[mine] for name, values in data.scores.items()}
-    return Instances(data.index[mine].reset_index(drop=True), data.truth[mine], scores)
-
-
 def example_clip(data: Instances) -> str:
     """Return the first clip among those with the most instances."""
     return str(data.index.groupby("clip", sort=False).size().idxmax())
