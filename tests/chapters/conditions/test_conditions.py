@@ -109,9 +109,9 @@ def test_backgrounds_with_several_labels_are_sorted_by_label(bank: SoundBank) ->
 @pytest.mark.parametrize(
     ("labels", "levels"),
     [
-        (("quiet", "street"), {"quiet", "quiet (folder)", "street"}),
-        (("quiet", "quiet (folder)"), {"quiet", "quiet (folder)", "quiet (folder) (folder)"}),
-        (("steady", "run"), {"quiet", "steady", "run"}),
+        (("quiet", "street"), {"quiet", "quiet (background)", "street"}),
+        (("quiet", "quiet (background)"), {"quiet", "quiet (background)", "quiet (background) (background)"}),
+        (("steady", "run"), {"quiet", "steady (background)", "run"}),
         (("1", "01"), {"quiet", "1", "01"}),
     ],
 )
