@@ -41,6 +41,18 @@ class Maps:
     absolute, signed
         Mean over 10 ms of the absolute and of the signed attribution of the samples,
         ``[shape=(n_maps, n_steps)]``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from igsed_core.attribution.maps import Maps
+    >>> index = pd.DataFrame({"clip": ["a"], "label": ["Bell"]})
+    >>> maps = Maps(index, absolute=np.float32([[3.0, 2.0]]), signed=np.float32([[-1.0, 2.0]]))
+    >>> maps.read_as("positive").tolist()
+    [[1.0, 2.0]]
+    >>> {label: values.tolist() for label, values in maps.of_clip("a").items()}
+    {'Bell': [3.0, 2.0]}
     """
 
     index: pd.DataFrame

@@ -31,6 +31,15 @@ class ScoresOverTime:
         ``[shape=(n_clips, n_classes, n_steps)]``
     step, start
         Length of a step and start of the first one, in seconds.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.detection.baselines import ScoresOverTime
+    >>> values = np.zeros((1, 1, 100), dtype=np.float32)
+    >>> scores = ScoresOverTime(np.array(["a"]), np.array(["Bell"]), values, step=0.1)
+    >>> scores.values.shape[-1] * scores.step
+    10.0
     """
 
     clips: NDArray[np.str_]
@@ -78,7 +87,16 @@ def framewise(head: Head, features: FeatureFrames, *, probability: bool = True) 
 
 
 def random_scores(clips: NDArray[np.str_], classes: tuple[str, ...], *, duration: float, seed: int) -> ScoresOverTime:
-    """Uniform scores, independent over clips, classes and time."""
+    """Uniform scores, independent over clips, classes and time.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.detection.baselines import random_scores
+    >>> scores = random_scores(np.array(["a", "b"]), ("Bell",), duration=10.0, seed=0)
+    >>> scores.values.shape, scores.step
+    ((2, 1, 1000), 0.01)
+    """
     rng = np.random.default_rng([seed, 0x7A4D])
     n_steps = frames.n_frames(duration, STEP)
     values = rng.random((len(clips), len(classes), n_steps), dtype=np.float32)

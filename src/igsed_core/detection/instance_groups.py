@@ -20,7 +20,19 @@ OF_CLIP = {"polyphony": "polyphony", "events": "n_events"}  # grouping -> column
 def by_active_time(
     data: Mapping[str, Instances], *, frame_length: float, edges: Sequence[float] = EDGES
 ) -> dict[str, list[str]]:
-    """Return, by split, the group of each instance's active time: ``0-1 s``, ..., ``4 s and more``."""
+    """Return, by split, the group of each instance's active time: ``0-1 s``, ..., ``4 s and more``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from igsed_core.detection.evaluation import Instances
+    >>> from igsed_core.detection.instance_groups import by_active_time
+    >>> index = pd.DataFrame({"split": "test", "clip": ["a", "b"], "label": "Bell"})
+    >>> truth = np.arange(50) < np.array([[5], [40]])
+    >>> by_active_time({"test": Instances(index, truth, {})}, frame_length=0.1)
+    {'test': ['0-1 s', '4 s and more']}
+    """
     lower = (0.0, *edges)
     names = [f"{low:g}-{high:g} s" for low, high in zip(lower, edges, strict=False)] + [f"{edges[-1]:g} s and more"]
     groups = {}
@@ -41,6 +53,18 @@ def of_clips(data: Mapping[str, Instances], clips: pd.DataFrame, by: str) -> dic
         ``clip, n_events, polyphony`` (the most events at a time).
     by
         ``polyphony`` or ``events``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from igsed_core.detection.evaluation import Instances
+    >>> from igsed_core.detection.instance_groups import of_clips
+    >>> index = pd.DataFrame({"split": "test", "clip": ["b", "a"], "label": "Bell"})
+    >>> data = {"test": Instances(index, np.zeros((2, 50), dtype=bool), {})}
+    >>> clips = pd.DataFrame({"clip": ["a", "b"], "n_events": [2, 5], "polyphony": [1, 3]})
+    >>> of_clips(data, clips, "events")
+    {'test': ['5', '2']}
     """
     value = clips.set_index("clip")[OF_CLIP[by]]
     return {split: [str(value[clip]) for clip in instances.index["clip"]] for split, instances in data.items()}

@@ -41,6 +41,14 @@ class Steps:
         Seconds.
     seconds
         What a map took: those of the clip, shared equally by its classes, ``[shape=(n_instances,)]``; none if unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.detection.localiser_scores import Steps
+    >>> steps = Steps(np.array([[0.0, 1.0, 1.0, 0.0]]), step=0.5, start=0.0)
+    >>> steps.to_frames(1.0, 2).tolist()
+    [[0.5, 0.5]]
     """
 
     values: NDArray[np.float64]
@@ -133,7 +141,19 @@ def _explain(job: _Job) -> None:
 
 
 def of_instances(over_time: ScoresOverTime, index: pd.DataFrame) -> Steps:
-    """Take the instances out of scores over time."""
+    """Take the instances out of scores over time.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from igsed_core.detection.baselines import ScoresOverTime
+    >>> from igsed_core.detection.localiser_scores import of_instances
+    >>> values = np.arange(4, dtype=np.float32).reshape(1, 2, 2)
+    >>> scores = ScoresOverTime(np.array(["a"]), np.array(["Bell", "Hum"]), values, step=0.5)
+    >>> of_instances(scores, pd.DataFrame({"clip": ["a"], "label": ["Hum"]})).values.tolist()
+    [[2.0, 3.0]]
+    """
     clip_of = {str(clip): i for i, clip in enumerate(over_time.clips)}
     class_of = {str(label): i for i, label in enumerate(over_time.classes)}
     values = over_time.values[[clip_of[c] for c in index["clip"]], [class_of[c] for c in index["label"]]]

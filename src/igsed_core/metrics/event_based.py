@@ -36,6 +36,15 @@ def true_spans(events: pd.DataFrame, pairs: pd.DataFrame) -> list[Spans]:
         ``clip, label, onset, offset`` in seconds.
     pairs
         ``clip, label``, a row a pair.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from igsed_core.metrics.event_based import true_spans
+    >>> events = pd.DataFrame({"clip": "a", "label": "Bell", "onset": [0.0, 0.5, 3.0], "offset": [1.0, 2.0, 4.0]})
+    >>> pairs = pd.DataFrame({"clip": ["a"], "label": ["Bell"]})
+    >>> [spans.tolist() for spans in true_spans(events, pairs)]
+    [[[0.0, 2.0], [3.0, 4.0]]]
     """
     by_pair = dict(iter(events.groupby(["clip", "label"])))
     result = []
@@ -59,6 +68,13 @@ def mask_spans(mask: NDArray[np.bool_], frame_length: float) -> Spans:
         ``[shape=(n_frames,)]``
     frame_length
         Seconds.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.metrics.event_based import mask_spans
+    >>> mask_spans(np.array([False, True, True, False, True]), 0.5).tolist()
+    [[0.5, 1.5], [2.0, 2.5]]
     """
     padded = np.zeros(len(mask) + 2, dtype=bool)
     padded[1:-1] = mask
@@ -72,6 +88,14 @@ def matches(detected: Spans, true: Spans, *, collar: float = COLLAR, offset_shar
     An event is in one pair at most. Onsets agree within ``collar``, offsets within ``collar`` or ``offset_share`` of
     the true event's length, whichever is more (Mesaros, Heittola and Virtanen, "Metrics for polyphonic sound event
     detection", 2016).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.metrics.event_based import matches
+    >>> true = np.array([[0.0, 1.0], [3.0, 4.0]])
+    >>> matches(np.array([[0.1, 1.0], [3.5, 4.0]]), true)
+    1
     """
     if not len(detected) or not len(true):
         return 0
@@ -95,6 +119,15 @@ def counts(masks: NDArray[np.bool_], true: list[Spans], *, frame_length: float) 
         From :func:`true_spans`.
     frame_length
         Seconds.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.metrics.event_based import counts
+    >>> masks = np.array([[True, False, False, True]])
+    >>> found = counts(masks, [np.array([[0.0, 1.0]])], frame_length=1.0)
+    >>> found.tp.tolist(), found.fp.tolist(), found.fn.tolist()
+    ([1], [1], [0])
     """
     flat = masks.reshape(-1, *masks.shape[-2:])
     tp = np.zeros(flat.shape[:2], dtype=np.int64)
@@ -128,6 +161,14 @@ def boundary_errors(masks: NDArray[np.bool_], true: list[Spans], *, frame_length
     -------
     np.ndarray [shape=(3, n_instances)]
         Onset error, offset error (NaN where no event is found), and the number of events found.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.metrics.event_based import boundary_errors
+    >>> mask = np.array([[False, True, True, False]])
+    >>> boundary_errors(mask, [np.array([[0.5, 3.0]])], frame_length=1.0).tolist()
+    [[0.5], [0.0], [1.0]]
     """
     result = np.full((3, len(true)), np.nan)
     for i, (mask, spans) in enumerate(zip(masks, true, strict=True)):

@@ -75,6 +75,17 @@ def changes(
         Seconds.
     scenario
         Its two shares are used.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.metrics.psds import changes
+    >>> scores = np.array([[0.9, 0.8, 0.1, 0.2]])
+    >>> of_pair = changes(scores, [np.array([[0.0, 2.0]])], frame_length=1.0)
+    >>> of_pair.thresholds.tolist()
+    [[0.9, 0.8, 0.2, 0.1]]
+    >>> of_pair.found.tolist(), of_pair.false.tolist()
+    ([[0, 1, 0, -1]], [[0, 0, 1, 0]])
     """
     scenario = scenario or Scenario()
     falling = -np.sort(-np.asarray(scores, dtype=float), axis=-1)
@@ -136,6 +147,18 @@ def score(
     -------
     np.ndarray [shape=(n_replicates,)]
         Values in [0, 1]. A class without an event in a replicate is left out of it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.metrics.psds import changes, score
+    >>> scores = np.array([[0.9, 0.8, 0.1, 0.2]])
+    >>> of_pair = changes(scores, [np.array([[0.0, 2.0]])], frame_length=1.0)
+    >>> first = np.array([0])
+    >>> score(of_pair, first, first, np.array([[1]]), np.ones((1, 1)), np.array([3600.0])).tolist()
+    [1.0]
+    >>> score(of_pair, first, first, np.array([[2]]), np.ones((1, 1)), np.array([3600.0])).tolist()
+    [0.5]
     """
     scenario = scenario or Scenario()
     hours = weights @ durations / 3600

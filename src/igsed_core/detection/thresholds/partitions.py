@@ -19,6 +19,15 @@ def two_means(scores: NDArray[np.floating]) -> NDArray[np.bool_]:
     ----------
     scores
         ``[shape=(n_instances, n_frames)]``
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.detection.thresholds.partitions import two_means
+    >>> two_means(np.array([[0.0, 0.1, 1.0, 0.9]])).tolist()
+    [[False, False, True, True]]
+    >>> two_means(np.ones((1, 3))).tolist()
+    [[False, False, False]]
     """
     n = scores.shape[1]
     if n < 2:
@@ -41,6 +50,13 @@ def otsu(scores: NDArray[np.floating], bins: int = _BINS) -> NDArray[np.bool_]:
         ``[shape=(n_instances, n_frames)]``
     bins
         Of the histogram.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.detection.thresholds.partitions import otsu
+    >>> otsu(np.array([[0.0, 0.1, 1.0, 0.9]])).tolist()
+    [[False, False, True, True]]
     """
     low, high = scores.min(axis=1, keepdims=True), scores.max(axis=1, keepdims=True)
     width = np.where(high > low, high - low, 1.0)
@@ -55,6 +71,13 @@ def minimum_error(scores: NDArray[np.floating]) -> NDArray[np.bool_]:
     scores
         ``[shape=(n_instances, n_frames)]``; at least three frames lie on either side, so clips of fewer than
         six give an empty mask.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.detection.thresholds.partitions import minimum_error
+    >>> minimum_error(np.array([[0.0, 0.1, 0.2, 1.0, 0.9, 1.1]])).astype(int).tolist()
+    [[0, 0, 0, 1, 1, 1]]
     """
     n = scores.shape[1]
     if n < 2 * _FEWEST:
