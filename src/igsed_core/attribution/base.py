@@ -30,6 +30,14 @@ class Importance:
         knows nothing finer, ``[shape=(n_classes, n_steps)]``.
     step, start
         Seconds.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.attribution.base import Importance
+    >>> found = Importance(signed=np.float32([[-1.0, 2.0]]), absolute=np.float32([[3.0, 2.0]]), step=0.01)
+    >>> found.read_as("positive").tolist()
+    [[1.0, 2.0]]
     """
 
     signed: NDArray[np.float32]

@@ -30,7 +30,15 @@ _ACTIVATIONS: dict[Any, type[nn.Module]] = {
 
 
 class Residual(nn.Module):
-    """Sum of two branches."""
+    """Sum of two branches.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from igsed_core.attribution.layers import Residual
+    >>> Residual()(torch.tensor([1.0, 2.0]), torch.tensor([10.0, 20.0])).tolist()
+    [11.0, 22.0]
+    """
 
     def __init__(self) -> None:
         super().__init__()

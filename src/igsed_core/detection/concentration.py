@@ -83,6 +83,17 @@ def concentration(scores: Mapping[str, NDArray[np.float64]], truth: NDArray[np.b
     list of Series
         ``half_mass``: the smallest share of the active frames that holds half of what the method gives to all active
         frames: 0.5 for a method that gives the same to each; no value where it gives nothing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.detection.concentration import concentration
+    >>> truth = np.array([[True, True, True, True, False]])
+    >>> (even, peaked) = concentration(
+    ...     {"even": np.ones((1, 5)), "peaked": np.array([[1.0, 0.0, 0.0, 0.0, 9.0]])}, truth
+    ... )
+    >>> even.values.tolist(), peaked.values.tolist()
+    ([0.5], [0.125])
     """
     made = []
     for method, values in scores.items():

@@ -38,6 +38,20 @@ class Instances:
         Active frames, ``[shape=(n_instances, n_frames), dtype=bool]``.
     scores
         Method -> ``[shape=(n_instances, n_frames)]``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from igsed_core.detection.evaluation import Instances
+    >>> index = pd.DataFrame({"split": "validation", "clip": ["a", "b"], "label": "Bell"})
+    >>> truth = np.array([[False, True, True, False], [True, False, False, False]])
+    >>> scores = np.array([[0.1, 0.9, 0.8, 0.2], [0.7, 0.2, 0.1, 0.1]])
+    >>> data = Instances(index, truth, {"ig": scores})
+    >>> data.first_of("b").truth.tolist()
+    [True, False, False, False]
+    >>> data.where(np.array([False, True])).index["clip"].tolist()
+    ['b']
     """
 
     index: pd.DataFrame
@@ -167,7 +181,23 @@ def instances(
 
 
 def measure(data: Instances, grid: NDArray[np.floating]) -> Measured:
-    """Compute every metric of every method and instance at every percentile threshold."""
+    """Compute every metric of every method and instance at every percentile threshold.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from igsed_core.detection.evaluation import Instances, measure
+    >>> index = pd.DataFrame({"split": "validation", "clip": ["a", "b"], "label": "Bell"})
+    >>> truth = np.array([[False, True, True, False], [True, False, False, False]])
+    >>> scores = np.array([[0.1, 0.9, 0.8, 0.2], [0.7, 0.2, 0.1, 0.1]])
+    >>> data = Instances(index, truth, {"ig": scores})
+    >>> found = measure(data, np.array([50.0, 70.0]))
+    >>> found.values["ig"]["iou"].tolist()
+    [[1.0, 0.5], [0.5, 1.0]]
+    >>> found.values["ig"]["pointing_game"].tolist()
+    [[1.0, 1.0]]
+    """
     values = {}
     for method, scores in data.scores.items():
         masks = levels.percentile(scores, grid)  # (n_thresholds, n_instances, n_frames)

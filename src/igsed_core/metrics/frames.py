@@ -16,7 +16,14 @@ _EPSILON = 1e-9
 
 
 def n_frames(duration: float, frame_length: float) -> int:
-    """Return how many frames cover a clip; the last one may be shorter."""
+    """Return how many frames cover a clip; the last one may be shorter.
+
+    Examples
+    --------
+    >>> from igsed_core.metrics.frames import n_frames
+    >>> n_frames(10.0, 0.1), n_frames(1.05, 0.1)
+    (100, 11)
+    """
     return int(np.ceil(duration / frame_length - _EPSILON))
 
 
@@ -74,6 +81,12 @@ def coverage(
     -------
     np.ndarray [shape=(n_frames,)]
         Values in [0, 1]; the union of overlapping events is counted once.
+
+    Examples
+    --------
+    >>> from igsed_core.metrics.frames import coverage
+    >>> coverage([0.5], [1.25], n_frames=3, frame_length=0.5).tolist()
+    [0.0, 1.0, 0.5]
     """
     edges = start + frame_length * np.arange(n_frames + 1)
     total = np.zeros(n_frames)
@@ -100,6 +113,14 @@ def activity(
     Returns
     -------
     np.ndarray [shape=(n_frames,), dtype=bool]
+
+    Examples
+    --------
+    >>> from igsed_core.metrics.frames import activity
+    >>> activity([0.5], [1.25], n_frames=3, frame_length=0.5).tolist()
+    [False, True, True]
+    >>> activity([0.5], [1.25], n_frames=3, frame_length=0.5, min_coverage=0.5).tolist()
+    [False, True, False]
     """
     share = coverage(onsets, offsets, n_frames=n_frames, frame_length=frame_length, start=start, duration=duration)
     return share > min_coverage + _EPSILON
@@ -126,6 +147,13 @@ def average(
     -------
     np.ndarray [shape=(..., n_frames)]
         Exact means, weighted by the time that each step takes of a frame.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.metrics.frames import average
+    >>> average(np.array([0.0, 4.0]), step=1.0, frame_length=0.8, n_frames=2).round(6).tolist()
+    [0.0, 3.0]
     """
     values = np.asarray(values, dtype=np.float64)
     n_steps = values.shape[-1]
@@ -152,6 +180,13 @@ def window_mean(samples: NDArray[np.floating], length: int) -> NDArray[np.floati
     Returns
     -------
     np.ndarray [shape=(..., ceil(n_samples / length))]
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.metrics.frames import window_mean
+    >>> window_mean(np.arange(5.0), 2).tolist()
+    [0.5, 2.5, 4.0]
     """
     starts = np.arange(0, samples.shape[-1], length)
     counts = np.diff(np.append(starts, samples.shape[-1]))
@@ -159,7 +194,15 @@ def window_mean(samples: NDArray[np.floating], length: int) -> NDArray[np.floati
 
 
 def union(onsets: NDArray[np.float64], offsets: NDArray[np.float64]) -> list[tuple[float, float]]:
-    """Merge overlapping intervals."""
+    """Merge overlapping intervals.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.metrics.frames import union
+    >>> [(float(a), float(b)) for a, b in union(np.array([0.0, 0.5, 3.0]), np.array([1.0, 2.0, 4.0]))]
+    [(0.0, 2.0), (3.0, 4.0)]
+    """
     merged: list[tuple[float, float]] = []
     for onset, offset in sorted(zip(onsets, offsets, strict=True)):
         if merged and onset <= merged[-1][1]:

@@ -21,6 +21,14 @@ def auroc(scores: NDArray[np.floating], truth: NDArray[np.bool_]) -> NDArray[np.
     -------
     np.ndarray [shape=(...)]
         Values in [0, 1]; NaN where all frames or none are active.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.metrics.ranking import auroc
+    >>> truth = np.array([True, False, True, False])
+    >>> float(auroc(np.array([0.9, 0.8, 0.7, 0.1]), truth)), float(auroc(np.ones(4), truth))
+    (0.75, 0.5)
     """
     n_active = truth.sum(axis=-1)
     pairs = n_active * (truth.shape[-1] - n_active)
@@ -44,6 +52,14 @@ def average_precision(scores: NDArray[np.floating], truth: NDArray[np.bool_]) ->
     -------
     np.ndarray [shape=(...)]
         Values in [0, 1]; NaN where no frame is active.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.metrics.ranking import average_precision
+    >>> truth = np.array([True, False, True, False])
+    >>> round(float(average_precision(np.array([0.9, 0.8, 0.7, 0.1]), truth)), 4)
+    0.8333
     """
     scores, truth = np.broadcast_arrays(scores, truth)
     order = np.argsort(-scores, axis=-1)
