@@ -43,7 +43,7 @@ NO_EXAMPLE: dict[str, str] = dict.fromkeys(
 
 # An array, several, or perhaps none; what lies in mappings, lists and callables is told where these are.
 ARRAY = re.compile(r"(tuple\[)?\b(NDArray|Tensor|ArrayLike|np\.ndarray|torch\.Tensor|Spans)\b")
-# "[shape=(n, m)]", "``(n_clips, n_frames)``", "(batch, frames) -> (batch,)", another array's shape, or where it is said.
+# "[shape=(n, m)]", "``(n_clips, n_frames)``", "(batch, frames) -> (batch,)", another's shape, or where it is said.
 SHAPE = re.compile(
     r"shape=\(|\((\.\.\.|[\w.+/ *()-]+),[^)]*\)|\bshapes? of\b|\bof (its|their|that|any|one|the same) shape\b"
     r"|\b(As|see|See|From|in|of) :(func|class|meth|attr):"
