@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -94,7 +93,7 @@ class Explainer:
         return {
             "encoder": self.encoder,
             "weights_sha256": self.weights_sha256(),
-            "head_sha256": hashlib.sha256(self.head.read_bytes()).hexdigest(),
+            "head_sha256": heads.digest(self.head),
         }
 
     def identity(self) -> dict[str, Any]:
