@@ -67,7 +67,7 @@ class Method(Protocol):
         waveforms
             ``[shape=(n_clips, n_samples)]``
         classes
-            Outputs of the classifier to explain, a list a clip.
+            Outputs of the classifier to explain, a list per clip.
 
         Returns
         -------

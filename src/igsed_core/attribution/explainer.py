@@ -113,7 +113,14 @@ class Explainer:
 
 
 def telling(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options that change a result, by name."""
+    """Return the options that change a result, by name.
+
+    Examples
+    --------
+    >>> from igsed_core.attribution.explainer import telling
+    >>> telling({"rule": "gausslegendre", "n_points": 50})
+    {'n_points': 50, 'rule': 'gausslegendre'}
+    """
     return {name: options[name] for name in sorted(options) if name not in MEMORY_ONLY}
 
 

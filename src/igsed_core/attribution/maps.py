@@ -107,7 +107,16 @@ def read(out_dir: Path, detected: pd.DataFrame, made_by: Mapping[str, Any] | Non
 
 
 def clips_of(detected: pd.DataFrame) -> list[tuple[str, str, list[str]]]:
-    """Return split, clip and classes of each clip of some (clip, class) pairs."""
+    """Return split, clip and classes of each clip of some (clip, class) pairs.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from igsed_core.attribution.maps import clips_of
+    >>> detected = pd.DataFrame({"split": "test", "clip": ["a", "a", "b"], "label": ["Bell", "Hum", "Bell"]})
+    >>> clips_of(detected)
+    [('test', 'a', ['Bell', 'Hum']), ('test', 'b', ['Bell'])]
+    """
     return [
         (str(split), str(clip), [str(label) for label in group["label"]])
         for (split, clip), group in detected.groupby(["split", "clip"], sort=False)
@@ -151,7 +160,7 @@ def seconds_per_point(
     explainer
         Whose engine is tried; one whose options name no ``n_points`` is timed whole.
     classifier, waveform, labels
-        What is explained.
+        What is explained; the waveform is ``[shape=(n_samples,)]``.
     """
     options = dict(explainer.options)
     few = 1

@@ -115,7 +115,7 @@ def gradients(logits: Tensor, inputs: Tensor, classes: Sequence[Sequence[int]]) 
     inputs
         ``[shape=(n_clips, ...)]``
     classes
-        Outputs to explain, a list a clip.
+        Outputs to explain, a list per clip.
 
     Returns
     -------
@@ -154,7 +154,7 @@ def input_gradients(
     waveforms
         ``[shape=(n_clips, n_samples)]``
     classes
-        Outputs to explain, a list a clip.
+        Outputs to explain, a list per clip.
     of
         ``waveform`` or ``log_mel``.
 
@@ -172,7 +172,17 @@ def input_gradients(
 
 
 def importance(attribution: Tensor, frontend: FrontEnd, of: str) -> Importance:
-    """Means over time of what a ``waveform`` (:func:`of_samples`) or a ``log_mel`` map (:func:`of_map`) was given."""
+    """Means over time of what a ``waveform`` (:func:`of_samples`) or a ``log_mel`` map (:func:`of_map`) was given.
+
+    Parameters
+    ----------
+    attribution
+        ``[shape=(n_classes, n_samples)]``, or ``(n_classes, frames, mels)``.
+    frontend
+        Its rate and hop length say what a step is.
+    of
+        ``waveform`` or ``log_mel``.
+    """
     return of_samples(attribution, frontend.sample_rate) if of == "waveform" else of_map(attribution, frontend)
 
 

@@ -170,6 +170,14 @@ def create(name: str) -> Method:
     ------
     IgsedError
         For an unknown name; the message lists the valid ones.
+
+    Examples
+    --------
+    >>> from igsed_core.attribution.registry import REGISTRY, create
+    >>> type(create("occlusion_500ms")).__name__
+    'Occlusion'
+    >>> REGISTRY["cam"].title, REGISTRY["cam"].family
+    ('CAM', 'activation')
     """
     method: Method = REGISTRY.load(name)()
     return method

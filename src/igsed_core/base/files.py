@@ -205,7 +205,7 @@ def read_table(path: Path) -> pd.DataFrame:
 
 
 def write_arrays(path: Path, **arrays: np.ndarray) -> None:
-    """Write named arrays as ``.npz``, whole or not at all."""
+    """Write named arrays, of any shape, as ``.npz``, whole or not at all."""
     with atomic(path) as temporary, temporary.open("wb") as stream:
         np.savez(stream, **arrays)  # type: ignore[arg-type]
 

@@ -58,7 +58,7 @@ def parallel_map(
     items : iterable
         Its arguments, one by one.
     workers : int
-        Number of processes; 0 means one a core.
+        Number of processes; 0 means one per core.
     desc : str
         Words before the progress bar.
     progress : bool

@@ -95,7 +95,7 @@ def expect(what: str, items: int, seconds: float, *, item: str, at_once: int = 1
     items : int
         How many there are to do.
     seconds : float
-        What one of them took in a trial.
+        What one of them took in a trial, in seconds.
     item : str
         What one of them is called, in the singular.
     at_once : int

@@ -153,7 +153,7 @@ def verify(names: Sequence[str]) -> str:
     Returns
     -------
     str
-        A line a file.
+        One line per file.
 
     Raises
     ------

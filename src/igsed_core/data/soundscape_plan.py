@@ -91,7 +91,7 @@ def max_polyphony(onsets: list[float], offsets: list[float]) -> int:
     Parameters
     ----------
     onsets, offsets : list of float
-        In s, one pair an event.
+        In s, one pair per event.
     """
     if not onsets:
         return 0

@@ -151,7 +151,7 @@ def generate(
     out_dir : Path
         Folder to write to.
     workers : int
-        Processes; 0 means one a core.
+        Processes; 0 means one per core.
     progress : bool
         Whether to show a progress bar.
 
@@ -222,7 +222,7 @@ def realise(
     out_dir : Path
         Folder to write to; no table is written.
     workers : int
-        Processes; 0 means one a core.
+        Processes; 0 means one per core.
     progress : bool
         Whether to show a progress bar.
     removed : sequence of ClipPlan

@@ -20,7 +20,7 @@ from igsed_core.detection.thresholds.markov import forward_backward
 from igsed_core.models.features import FeatureFrames, Targets
 from igsed_core.models.heads import Head
 
-COMPONENTS = 2  # normal densities a state: background and other sounds; the sound's core and its flanks
+COMPONENTS = 2  # normal densities per state: background and other sounds; the sound's core and its flanks
 STEPS = 20  # of expectation maximisation
 _GRID = 1001  # points at which the evidence is tabulated
 _LEAST_STD = 0.02  # of a component, as a share of that of all logits: none may close in on one frame
@@ -110,6 +110,10 @@ class SoundModel:
         ----------
         logits
             ``[shape=(n_clips, n_frames)]``
+
+        Returns
+        -------
+        np.ndarray [shape=(n_clips, n_frames)]
         """
         evidence = self.evidence(logits)
         densities = np.stack([np.zeros_like(evidence), evidence], axis=-1)
@@ -128,6 +132,10 @@ class SoundModel:
             ``[shape=(n_steps,)]``; steps ``i, i + shifts, ...`` are a feature frame apart.
         shifts
             Steps in a feature frame.
+
+        Returns
+        -------
+        np.ndarray [shape=(n_steps,)]
         """
         n = len(logits)
         whole = np.pad(np.asarray(logits, dtype=np.float64), (0, -n % shifts), mode="edge")
@@ -150,7 +158,7 @@ def fit(
     present
         Which clips hold the class, ``[shape=(n_clips,)]``.
     components
-        Normal densities a state.
+        Normal densities per state.
     markov
         Whether a frame's state depends on that of the frame before; else frames are independent.
 
@@ -235,7 +243,7 @@ def fit_classes(
 
 
 def probability(log_odds: ArrayLike) -> NDArray[np.float64]:
-    """Probability of presence, from its log-odds.
+    """Probability of presence, from its log-odds, of any shape.
 
     Examples
     --------

@@ -33,7 +33,27 @@ def framewise(head: Head, features: FeatureFrames, *, probability: bool = True) 
 
 
 def random_scores(clips: NDArray[np.str_], classes: tuple[str, ...], *, duration: float, seed: int) -> ScoresOverTime:
-    """Uniform scores, independent over clips, classes and time."""
+    """Uniform scores, independent over clips, classes and time.
+
+    Parameters
+    ----------
+    clips
+        Names, ``[shape=(n_clips,)]``.
+    classes
+        Class names.
+    duration
+        Of a clip, in seconds.
+    seed
+        Of the draw.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.detection.baselines import random_scores
+    >>> scores = random_scores(np.array(["a", "b"]), ("Bell",), duration=10.0, seed=0)
+    >>> scores.values.shape, scores.step
+    ((2, 1000), 0.01)
+    """
     rng = np.random.default_rng([seed, 0x7A4D])
     n_steps = frames.n_frames(duration, STEP)
     values = rng.random((len(clips), len(classes), n_steps), dtype=np.float32)

@@ -31,7 +31,7 @@ class MeanPooledHead(ClipLevelHead):
     """The same weights on the mean of each feature over time, so that every frame counts."""
 
     def clip_logits(self, features: Tensor) -> Tensor:
-        """Average each feature over time, then classify."""
+        """Average each feature over time, then classify: ``(batch, time, n_features) -> (batch, n_classes)``."""
         return self.linear(features.mean(dim=1))  # (batch, n_features) -> (batch, n_classes)
 
 

@@ -33,7 +33,7 @@ class Instances:
     Attributes
     ----------
     index
-        ``split, clip, label``, a row an instance.
+        ``split, clip, label``, a row per instance.
     truth
         Active frames, ``[shape=(n_instances, n_frames), dtype=bool]``.
     scores
@@ -59,7 +59,13 @@ class Instances:
     scores: dict[str, NDArray[np.float64]]
 
     def where(self, rows: NDArray[np.bool_]) -> Instances:
-        """Return some of the instances."""
+        """Return some of the instances.
+
+        Parameters
+        ----------
+        rows
+            Which to keep, ``[shape=(n_instances,), dtype=bool]``.
+        """
         scores = {name: values[rows] for name, values in self.scores.items()}
         return Instances(self.index[rows].reset_index(drop=True), self.truth[rows], scores)
 
@@ -182,6 +188,13 @@ def instances(
 
 def measure(data: Instances, grid: NDArray[np.floating]) -> Measured:
     """Compute every metric of every method and instance at every percentile threshold.
+
+    Parameters
+    ----------
+    data
+        The instances.
+    grid
+        Percentiles, ``[shape=(n_thresholds,)]``.
 
     Examples
     --------

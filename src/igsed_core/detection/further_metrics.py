@@ -36,6 +36,19 @@ class Split:
         ``clip, label, onset, offset`` in seconds; other clips' are left out.
     duration, frame_length
         Of a clip and of a frame, in seconds.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from igsed_core.detection.evaluation import Instances
+    >>> from igsed_core.detection.further_metrics import Split
+    >>> index = pd.DataFrame({"split": ["test"], "clip": ["a"], "label": ["Bell"]})
+    >>> detected = Instances(index, np.array([[False, True]]), {"ig": np.array([[0.1, 0.9]])})
+    >>> events = pd.DataFrame({"clip": ["a"], "label": ["Bell"], "onset": [1.0], "offset": [2.0]})
+    >>> split = Split(detected, ["a"], events, duration=2.0, frame_length=1.0)
+    >>> split.detected.truth.shape[1] * split.frame_length == split.duration
+    True
     """
 
     detected: Instances
@@ -68,7 +81,7 @@ def report(
     chosen
         Thresholds of Table II, from :func:`evaluation.optimal_thresholds`.
     grid
-        Percentiles to choose from.
+        Percentiles to choose from, ``[shape=(n_thresholds,)]``.
     replicates, seed
         Of the bootstrap over clips.
 

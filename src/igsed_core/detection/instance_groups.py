@@ -21,7 +21,19 @@ OF_CLIP = {"polyphony": "polyphony", "events": "n_events"}  # grouping -> column
 def by_active_time(
     data: Mapping[str, Instances], *, frame_length: float, edges: Sequence[float] = EDGES
 ) -> dict[str, list[str]]:
-    """Return, by split, the group of each instance's active time (:func:`active_time`)."""
+    """Return, by split, the group of each instance's active time (:func:`active_time`).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from igsed_core.detection.evaluation import Instances
+    >>> from igsed_core.detection.instance_groups import by_active_time
+    >>> index = pd.DataFrame({"split": "test", "clip": ["a", "b"], "label": "Bell"})
+    >>> truth = np.arange(50) < np.array([[5], [40]])
+    >>> by_active_time({"test": Instances(index, truth, {})}, frame_length=0.1)
+    {'test': ['0-1 s', '4 s and more']}
+    """
     return {split: active_time(of, frame_length=frame_length, edges=edges) for split, of in data.items()}
 
 
@@ -61,6 +73,18 @@ def of_clips(data: Mapping[str, Instances], clips: pd.DataFrame, by: str) -> dic
         ``clip, n_events, polyphony`` (the most events at a time).
     by
         ``polyphony`` or ``events``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from igsed_core.detection.evaluation import Instances
+    >>> from igsed_core.detection.instance_groups import of_clips
+    >>> index = pd.DataFrame({"split": "test", "clip": ["b", "a"], "label": "Bell"})
+    >>> data = {"test": Instances(index, np.zeros((2, 50), dtype=bool), {})}
+    >>> clips = pd.DataFrame({"clip": ["a", "b"], "n_events": [2, 5], "polyphony": [1, 3]})
+    >>> of_clips(data, clips, "events")
+    {'test': ['5', '2']}
     """
     value = clips.set_index("clip")[OF_CLIP[by]]
     return {split: [str(value[clip]) for clip in instances.index["clip"]] for split, instances in data.items()}

@@ -35,7 +35,7 @@ class Evaluated:
     Attributes
     ----------
     index
-        Split -> ``split, clip, label``, a row an instance.
+        Split -> ``split, clip, label``, one row per instance.
     series
         Split -> a series for each method, rule and metric; its threshold is the parameter tuned for this metric.
     """
@@ -216,7 +216,7 @@ def perfectly_ordered(data: Instances, *, seed: int) -> Instances:
 
 
 def best_of_clip(data: Mapping[str, Instances], methods: Sequence[str]) -> Evaluated:
-    """Every instance at the threshold that suits it best: what no rule of one level a clip can pass.
+    """Every instance at the threshold that suits it best: what no rule of one level per clip can pass.
 
     Examples
     --------

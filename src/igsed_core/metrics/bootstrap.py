@@ -30,6 +30,15 @@ def clip_weights(n_clips: int, *, replicates: int, seed: int) -> NDArray[np.floa
 def with_sample(weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """Put the sample itself, every clip once, before the replicates as row 0.
 
+    Parameters
+    ----------
+    weights
+        ``[shape=(replicates, n_clips)]``
+
+    Returns
+    -------
+    np.ndarray [shape=(1 + replicates, n_clips)]
+
     Examples
     --------
     >>> import numpy as np
@@ -76,6 +85,18 @@ def weighted_means(
 def mean_of_present(values: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
     """Mean along an axis of what is not NaN; NaN where nothing is left.
 
+    Parameters
+    ----------
+    values
+        Of any shape.
+    axis
+        What is averaged over, and gone from the result.
+
+    Returns
+    -------
+    np.ndarray
+        Of the shape of ``values`` without the axis.
+
     Examples
     --------
     >>> import numpy as np
@@ -90,6 +111,13 @@ def mean_of_present(values: NDArray[np.float64], axis: int) -> NDArray[np.float6
 
 def interval(replicates: NDArray[np.float64], level: float = 0.95) -> tuple[float, float]:
     """Percentile interval of bootstrap replicates; those that are NaN are left out.
+
+    Parameters
+    ----------
+    replicates
+        ``[shape=(replicates,)]``
+    level
+        Coverage.
 
     Examples
     --------

@@ -40,6 +40,10 @@ def checked(spans: Spans, *, apart: bool = False) -> Spans:
     apart
         Whether they must be in order and apart from each other (touching is allowed).
 
+    Returns
+    -------
+    np.ndarray [shape=(n_events, 2)]
+
     Raises
     ------
     IgsedError
@@ -75,12 +79,21 @@ def true_spans(events: pd.DataFrame, pairs: pd.DataFrame) -> list[Spans]:
     events
         ``clip, label, onset, offset`` in seconds.
     pairs
-        ``clip, label``, a row a pair.
+        ``clip, label``, a row per pair.
 
     Raises
     ------
     IgsedError
         If an event of a pair does not end after its onset, or has no time.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from igsed_core.metrics.event_based import true_spans
+    >>> events = pd.DataFrame({"clip": "a", "label": "Bell", "onset": [0.0, 0.5, 3.0], "offset": [1.0, 2.0, 4.0]})
+    >>> pairs = pd.DataFrame({"clip": ["a"], "label": ["Bell"]})
+    >>> [spans.tolist() for spans in true_spans(events, pairs)]
+    [[[0.0, 2.0], [3.0, 4.0]]]
     """
     by_pair = dict(iter(events.groupby(["clip", "label"])))
     result = []
@@ -103,6 +116,18 @@ def mask_spans(mask: NDArray[np.bool_], frame_length: float, duration: float | N
     duration
         Of the clip, in seconds: where frames do not divide it, the last one ends with it. Without it every frame has
         its full length.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_events, 2)]
+        Onset and offset in seconds.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.metrics.event_based import mask_spans
+    >>> mask_spans(np.array([False, True, True, False, True]), 0.5).tolist()
+    [[0.5, 1.5], [2.0, 2.5]]
     """
     spans = np.asarray(frames.runs(mask) * frame_length)
     return spans if duration is None else np.minimum(spans, duration)
@@ -128,6 +153,14 @@ def matches(detected: Spans, true: Spans, *, collar: float = COLLAR, offset_shar
     ------
     IgsedError
         For an event that does not end after its onset, or has no time.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.metrics.event_based import matches
+    >>> true = np.array([[0.0, 1.0], [3.0, 4.0]])
+    >>> matches(np.array([[0.1, 1.0], [3.5, 4.0]]), true)
+    1
     """
     return _matches(checked(detected), checked(true), collar, offset_share)
 
@@ -167,6 +200,15 @@ def counts(
         Of the clips, in seconds (:func:`mask_spans`).
     collar, offset_share
         See :func:`matches`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.metrics.event_based import counts
+    >>> masks = np.array([[True, False, False, True]])
+    >>> found = counts(masks, [np.array([[0.0, 1.0]])], frame_length=1.0)
+    >>> found.tp.tolist(), found.fp.tolist(), found.fn.tolist()
+    ([1], [1], [0])
     """
     flat = masks.reshape(-1, *masks.shape[-2:])
     tp = np.zeros(flat.shape[:2], dtype=np.int64)
@@ -234,6 +276,14 @@ def boundary_errors(
     -------
     np.ndarray [shape=(3, n_instances)]
         Onset error, offset error (NaN where no event is found), and the number of events found.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.metrics.event_based import boundary_errors
+    >>> mask = np.array([[False, True, True, False]])
+    >>> boundary_errors(mask, [np.array([[0.5, 3.0]])], frame_length=1.0).tolist()
+    [[0.5], [0.0], [1.0]]
     """
     result = np.full((3, len(true)), np.nan)
     for i, (mask, spans) in enumerate(zip(masks, true, strict=True)):

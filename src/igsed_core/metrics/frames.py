@@ -196,6 +196,11 @@ def window_mean(samples: NDArray[np.floating], length: int) -> NDArray[np.floati
 def union(onsets: NDArray[np.float64], offsets: NDArray[np.float64]) -> list[tuple[float, float]]:
     """Merge overlapping intervals.
 
+    Parameters
+    ----------
+    onsets, offsets
+        In seconds, ``[shape=(n_events,)]``.
+
     Examples
     --------
     >>> import numpy as np

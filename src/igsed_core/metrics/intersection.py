@@ -116,6 +116,17 @@ def points(
     ------
     IgsedError
         For a clip or class that is not named, and for events without a length.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from igsed_core.metrics.intersection import points
+    >>> truth = pd.DataFrame({"clip": ["a"], "label": ["Bell"], "onset": [0.0], "offset": [2.0]})
+    >>> found = pd.DataFrame({"clip": ["a"], "label": ["Bell"], "onset": [0.0], "offset": [1.5]})
+    >>> missed = pd.DataFrame({"clip": ["a"], "label": ["Bell"], "onset": [5.0], "offset": [6.0]})
+    >>> counted = points([found, missed], truth, ["a"], ["Bell"])
+    >>> counted.found.ravel().tolist(), counted.false.ravel().tolist()
+    ([1, 0], [0, 1])
     """
     scenario = scenario or SCENARIO_1
     true = _Events.of(events, clips, classes, "the truth")
@@ -137,6 +148,15 @@ def f_scores(of: Points) -> NDArray[np.float64]:
     """Intersection-based F1 of each class at each operating point, ``[shape=(n_points, n_classes)]``.
 
     Found events, false positives (cross-triggers among them) and missed events are added up over clips.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from igsed_core.metrics.intersection import f_scores, points
+    >>> truth = pd.DataFrame({"clip": ["a"], "label": ["Bell"], "onset": [0.0], "offset": [2.0]})
+    >>> found = pd.DataFrame({"clip": ["a"], "label": ["Bell"], "onset": [0.0], "offset": [1.5]})
+    >>> f_scores(points([found], truth, ["a"], ["Bell"])).tolist()
+    [[1.0]]
     """
     tp, fp = of.found.sum(axis=2), of.false.sum(axis=2)
     return localisation.of_counts(tp, fp, of.n_events.sum(axis=1) - tp)[2]
@@ -157,6 +177,14 @@ def area(curves: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]], scen
     -------
     float
         In [0, 1]; NaN without a class. Between operating points a curve is a step, and it never falls.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.metrics.intersection import SCENARIO_1, area
+    >>> curve = np.array([50.0, 75.0]), np.array([0.5, 1.0])  # half found from 50 per hour on, all from 75
+    >>> area([curve], SCENARIO_1)
+    0.375
     """
     if not curves:
         return float("nan")
@@ -188,7 +216,7 @@ def effective_rates(
         ``[shape=(n_points, n_classes)]``: cross-triggers of each class, counted per hour of its own events. A class
         without events is left out of the mean, and so is the detected class.
     hours, hours_of_classes
-        Of audio, and of each class's events.
+        Of audio, and of each class's events, ``[shape=(n_classes,)]``.
     of_class
         Number of the detected class.
     scenario
@@ -197,6 +225,16 @@ def effective_rates(
     Returns
     -------
     np.ndarray [shape=(n_points,)]
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.metrics.intersection import SCENARIO_1, SCENARIO_2, effective_rates
+    >>> false, cross, of_classes = np.array([3.0]), np.array([[0.0, 2.0]]), np.array([0.5, 0.5])
+    >>> effective_rates(false, cross, 1.0, of_classes, 0, SCENARIO_1).tolist()
+    [3.0]
+    >>> effective_rates(false, cross, 1.0, of_classes, 0, SCENARIO_2).tolist()  # 3 + 0.5 * 2 / 0.5
+    [5.0]
     """
     rate = false / hours
     others = (hours_of_classes > 0) & (np.arange(len(hours_of_classes)) != of_class)

@@ -16,6 +16,10 @@ def counts(
     mask, truth
         Detected and active frames, ``[shape=(..., n_frames)]``, broadcast against each other.
 
+    Returns
+    -------
+    tp, fp, fn : np.ndarray [shape=(...)]
+
     Examples
     --------
     >>> import numpy as np

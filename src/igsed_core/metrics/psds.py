@@ -77,6 +77,17 @@ def changes(
     ------
     IgsedError
         For scores that are not finite, events without a length, and events of a pair that overlap.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.metrics.psds import changes
+    >>> scores = np.array([[0.9, 0.8, 0.1, 0.2]])
+    >>> of_pair = changes(scores, [np.array([[0.0, 2.0]])], frame_length=1.0)
+    >>> of_pair.thresholds.tolist()
+    [[0.9, 0.8, 0.2, 0.1]]
+    >>> of_pair.found.tolist(), of_pair.false.tolist()
+    ([[0, 1, 0, -1]], [[0, 0, 1, 0]])
     """
     scenario = scenario or SCENARIO_1
     if not np.isfinite(scores).all():
@@ -153,7 +164,7 @@ def score(
     weights
         How often each clip is drawn, ``[shape=(n_replicates, n_clips)]``.
     durations
-        Of the clips, in seconds.
+        Of the clips, in seconds, ``[shape=(n_clips,)]``.
     seconds
         Length of each class's events in each clip, of the shape of ``n_events``, where cross-triggers are weighed.
     scenario
@@ -168,6 +179,18 @@ def score(
     ------
     IgsedError
         If the scenario weighs cross-triggers that were not counted.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.metrics.psds import changes, score
+    >>> scores = np.array([[0.9, 0.8, 0.1, 0.2]])
+    >>> of_pair = changes(scores, [np.array([[0.0, 2.0]])], frame_length=1.0)
+    >>> first = np.array([0])
+    >>> score(of_pair, first, first, np.array([[1]]), np.ones((1, 1)), np.array([3600.0])).tolist()
+    [1.0]
+    >>> score(of_pair, first, first, np.array([[2]]), np.ones((1, 1)), np.array([3600.0])).tolist()
+    [0.5]
     """
     scenario = scenario or SCENARIO_1
     if scenario.alpha_ct:
@@ -274,7 +297,7 @@ def of_points(
     weights
         How often each clip is drawn, ``[shape=(n_replicates, n_clips)]``.
     durations
-        Of the clips, in seconds.
+        Of the clips, in seconds, ``[shape=(n_clips,)]``.
     scenario
         See :class:`Scenario`.
 

@@ -33,10 +33,22 @@ def read(signed: NDArray[np.floating], absolute: NDArray[np.floating], sign: str
         One of :data:`SIGNS`: ``absolute`` (the paper), ``signed``, or ``positive``, the mean positive part, which is
         exactly ``(absolute + signed) / 2``.
 
+    Returns
+    -------
+    np.ndarray [shape=(..., n_steps)]
+
     Raises
     ------
     IgsedError
         For an unknown way; the message lists the valid ones.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.metrics.scores import read
+    >>> signed, absolute = np.array([[-1.0, 2.0]]), np.array([[3.0, 2.0]])
+    >>> read(signed, absolute, "positive").tolist(), read(signed, absolute, "signed").tolist()
+    ([[1.0, 2.0]], [[-1.0, 2.0]])
     """
     if sign not in SIGNS:
         raise IgsedError(f"sign is {sign!r}: choose one of {', '.join(SIGNS)}")
@@ -61,6 +73,18 @@ class ScoresOverTime:
     absolute
         Mean absolute score of what lies in a step (samples, mel bins), where scores have a sign,
         ``[shape=(n_rows, n_steps)]``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from igsed_core.metrics.scores import ScoresOverTime
+    >>> index = pd.DataFrame({"clip": ["a", "b"], "label": "Bell"})
+    >>> scores = ScoresOverTime(index, np.array([[0.0, 1.0, 1.0, 0.0], [0.0, 0.0, 2.0, 2.0]]), step=0.5, start=0.0)
+    >>> scores.to_frames(1.0, 2).tolist()
+    [[0.5, 0.5], [0.0, 2.0]]
+    >>> scores.at(index[1:]).values.tolist()
+    [[0.0, 0.0, 2.0, 2.0]]
     """
 
     index: pd.DataFrame
@@ -88,7 +112,7 @@ class ScoresOverTime:
         Parameters
         ----------
         clips, classes
-            Names.
+            Names, ``[shape=(n_clips,)]`` and ``[shape=(n_classes,)]``.
         values
             ``[shape=(n_clips, n_classes, n_steps)]``
         step, start

@@ -86,7 +86,7 @@ def summarise(
     Parameters
     ----------
     index
-        ``split, clip, label``, a row an instance, all of one split.
+        ``split, clip, label``, a row per instance, all of one split.
     series
         What was measured on these instances.
     replicates, seed

@@ -73,7 +73,7 @@ def predict_splits(
 def report(
     predictions: pd.DataFrame, *, threshold: float, seed: int, replicates: int = bootstrap.REPLICATES
 ) -> pd.DataFrame:
-    """Precision, recall and F1 of each class and their macro averages, with intervals, a row a figure.
+    """Precision, recall and F1 of each class and their macro averages, with intervals, one row per figure.
 
     Parameters
     ----------

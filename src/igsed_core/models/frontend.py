@@ -99,7 +99,7 @@ class FrontEnd(nn.Module):
 
     @abstractmethod
     def compress(self, power: Tensor) -> Tensor:
-        """Compress mel power, each element by itself; any shape in, the same shape out."""
+        """Compress mel power, each element by itself; an array of any shape gives one of its shape."""
 
     def forward(self, waveform: Tensor) -> Tensor:
         """Log-mel map of a waveform: (batch, samples) -> (batch, frames, n_mels)."""
@@ -139,7 +139,7 @@ class PannsLogMel(FrontEnd):
         self.window_name = window
 
     def compress(self, power: Tensor) -> Tensor:
-        """Decibels re 1, with a floor at -100 dB."""
+        """Decibels re 1, with a floor at -100 dB, of any shape."""
         return 10.0 * torch.log10(power.clamp(min=self.floor))
 
 
@@ -162,7 +162,7 @@ class EfficientATLogMel(FrontEnd):
         return waveform[:, 1:] - self.pre_emphasis * waveform[:, :-1]
 
     def compress(self, power: Tensor) -> Tensor:
-        """Natural logarithm above 1e-5, scaled to about -1.4..1.5."""
+        """Natural logarithm above 1e-5, scaled to about -1.4..1.5, of any shape."""
         return (torch.log(power + 1e-5) + 4.5) / 5.0
 
 

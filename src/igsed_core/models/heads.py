@@ -55,7 +55,7 @@ class ClipLevelHead(Head):
     supervision = "clip"
 
     def clip_logits(self, features: Tensor) -> Tensor:
-        """Pool each feature over time, then classify."""
+        """Pool each feature over time, then classify: ``(batch, time, n_features) -> (batch, n_classes)``."""
         return self.linear(features.amax(dim=1))  # (batch, n_features) -> (batch, n_classes)
 
 
@@ -63,7 +63,7 @@ class FramewiseHead(Head):
     """Linear at each feature frame, then max over time (paper, section III-A, eq. 2)."""
 
     def clip_logits(self, features: Tensor) -> Tensor:
-        """Classify each feature frame, then pool the logits over time."""
+        """Classify each feature frame, then pool over time: ``(batch, time, n_features) -> (batch, n_classes)``."""
         return self.frame_logits(features).amax(dim=1)
 
 

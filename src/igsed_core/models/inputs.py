@@ -29,7 +29,7 @@ def checked(waveforms: Any, module: nn.Module, *, n_dims: int = 2) -> Tensor:
     Returns
     -------
     Tensor
-        The same samples; the same tensor where nothing is to be changed. Gradients flow through.
+        The same samples, of the same shape; the same tensor where nothing is to be changed. Gradients flow through.
 
     Raises
     ------

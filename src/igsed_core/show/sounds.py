@@ -147,7 +147,7 @@ def soundscape(samples: NDArray[np.floating], sample_rate: int, events: pd.DataF
 
 
 def draw_waveform(ax: Axes, samples: NDArray[np.floating], sample_rate: int) -> None:
-    """Draw the envelope of a waveform: lowest and highest sample in each of some 2000 columns."""
+    """Draw the envelope of a waveform: lowest and highest of samples ``(n,)`` in each of some 2000 columns."""
     length = max(1, len(samples) // 2000)
     columns = np.asarray(samples[: len(samples) // length * length], dtype=float).reshape(-1, length)
     time = (np.arange(len(columns)) + 0.5) * length / sample_rate

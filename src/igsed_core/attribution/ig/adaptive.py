@@ -115,6 +115,17 @@ def integrate(
     integral : Tensor [shape=(n_clips, n_slots, frames, mels)]
     points : Tensor [shape=(n_clips, n_slots), dtype=int64]
         Points that each class took.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from igsed_core.attribution.ig.adaptive import integrate
+    >>> from igsed_core.attribution.ig.mel_path import Task
+    >>> total = lambda power: power.sum(dim=(1, 2))[:, None]  # one class; h is 1, and the integral of a is 1/2
+    >>> task, silence, score = Task(torch.ones(1, 1, 2), [[0]]), torch.zeros(1), torch.tensor([[2.0]])
+    >>> integral, points = integrate(total, task, [-60.0], silence, score, n_points=32, tolerance=0.01, batch=8)
+    >>> bool((integral - 0.5).abs().max() < 0.01), bool(points.max() <= 32)
+    (True, True)
     """
     n_clips, n_frames, n_mels = task.power.shape
     integral = task.power.new_zeros(n_clips, task.n_slots, n_frames, n_mels)

@@ -52,10 +52,14 @@ class Attribution:
 
     @property
     def completeness_error(self) -> Tensor:
-        """Relative completeness error, ``|sum(samples) - (F(x) - F(0))| / |F(x) - F(0)|``, a class.
+        """Relative completeness error, ``|sum(samples) - (F(x) - F(0))| / |F(x) - F(0)|``, per class.
 
         Integrated Gradients is complete: its attributions sum to the change of the score along the path
         :cite:`sundararajan2017axiomatic`; what is missing is the error of the quadrature.
+
+        Returns
+        -------
+        Tensor [shape=(n_classes,)]
         """
         change = self.score - self.baseline_score
         return (self.samples.sum(dim=1) - change).abs() / change.abs().clamp_min(1e-12)

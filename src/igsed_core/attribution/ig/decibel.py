@@ -1,6 +1,6 @@
 """Engine `mel_path`: the same Integrated Gradients as Captum's, on the mel map and by any rule.
 
-The front end runs once a clip, each forward pass serves all classes, several clips share a batch.
+The front end runs once per clip, each forward pass serves all classes, several clips share a batch.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ class MelPathIntegratedGradients:
         waveforms
             ``[shape=(n_clips, n_samples)]``
         classes
-            Outputs to explain, a list a clip; none may be empty.
+            Outputs to explain, one list per clip; none may be empty.
 
         Raises
         ------

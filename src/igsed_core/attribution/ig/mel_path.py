@@ -36,7 +36,7 @@ class Task:
     power
         Mel power, ``[shape=(n_clips, frames, mels)]``.
     classes
-        Outputs of the classifier, a list a clip.
+        Outputs of the classifier, one list per clip.
     """
 
     power: Tensor
@@ -64,7 +64,7 @@ def gradients(
     power
         Mel power of each point's clip, ``[shape=(n, frames, mels)]``.
     classes
-        Outputs of the classifier, a list a point.
+        Outputs of the classifier, one list per point.
     gains
         Gain of each point, ``[shape=(n,)]``.
     scale
@@ -203,7 +203,7 @@ def _departure(model: MelScore, power: Tensor) -> float:
 
 
 def to_samples(waveform: Tensor, power: Tensor, integral: Tensor) -> Tensor:
-    """Attribution of each sample: `x * J^T v`, one vector-Jacobian product a slot.
+    """Attribution of each sample: `x * J^T v`, one vector-Jacobian product per slot.
 
     Parameters
     ----------

@@ -103,7 +103,7 @@ def points(rule: str, n: int, floor: float) -> Points:
 
 
 def gain(level: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Amplitude factor of a level in dB.
+    """Amplitude factor of a level in dB; an array of any shape gives one of its shape.
 
     Examples
     --------

@@ -44,7 +44,20 @@ MASKS: dict[str, Masks] = {CLIP: levels.percentile, POOLED: _pooled, VALUE: _val
 
 
 def ceiling(activity: ArrayLike, kept: ArrayLike, metric: str) -> NDArray[np.float64]:
-    """Highest IoU or F1 that a mask of the share ``kept`` can have where the share ``activity`` is active."""
+    """Highest IoU or F1 that a mask of the share ``kept`` can have where the share ``activity`` is active.
+
+    Parameters
+    ----------
+    activity, kept
+        Shares of any shape, broadcast against each other.
+    metric
+        ``iou`` or ``f1``.
+
+    Returns
+    -------
+    np.ndarray
+        Of the shape that both have together.
+    """
     a, k = np.asarray(activity, dtype=float), np.asarray(kept, dtype=float)
     small, large = np.minimum(a, k), np.maximum(a, k)
     return small / large if metric == "iou" else 2 * small / (a + k)
@@ -61,9 +74,9 @@ def mean_ceiling(activity: ArrayLike, kept: ArrayLike, metric: str, reading: str
     Parameters
     ----------
     activity
-        Mean share of active frames.
+        Mean share of active frames, of any shape.
     kept
-        Share of frames that the threshold keeps.
+        Share of frames that the threshold keeps, of any shape.
     metric
         ``iou`` or ``f1``.
     reading

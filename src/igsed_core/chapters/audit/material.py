@@ -138,7 +138,15 @@ def instances_of(
 
 
 def tune(scores: NDArray[np.floating], truth: NDArray[np.bool_], grid: NDArray[np.floating]) -> dict[str, float]:
-    """Metric -> percentile with the best mean over instances (the lowest of equals)."""
+    """Metric -> percentile with the best mean over instances (the lowest of equals).
+
+    Parameters
+    ----------
+    scores, truth
+        ``[shape=(n_instances, n_frames)]``
+    grid
+        Percentiles to try, ``[shape=(n_thresholds,)]``.
+    """
     masks = levels.percentile(scores, grid)  # (n_thresholds, n_instances, n_frames)
     return evaluation.best(grid, {"iou": localisation.iou(masks, truth), "f1": localisation.f1(masks, truth)})
 

@@ -32,7 +32,7 @@ MEASURES = ("level", "spread", "features", "logit", "flips")
 
 
 def of_encoder(window: Tensor) -> str:
-    """Name of a window: Hann's ends are zero, Hamming's stand on a pedestal."""
+    """Name of a window ``(n_fft,)``: Hann's ends are zero, Hamming's stand on a pedestal."""
     inside = window[window > 0]
     return HAMMING if float(inside[0]) > PEDESTAL / 2 else HANN
 
@@ -44,6 +44,10 @@ def swapped(window: Tensor) -> Tensor:
     ----------
     window
         Hann or Hamming of even length, symmetric or periodic, zero beside it, ``[shape=(n_fft,)]``.
+
+    Returns
+    -------
+    Tensor [shape=(n_fft,)]
     """
     positive = torch.nonzero(window > 0)[:, 0]
     first, last = int(positive[0]), int(positive[-1])

@@ -295,6 +295,6 @@ def _row(
 
 
 def cosine(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
-    """Cosine of the angle between two maps; 0 where one is nothing but zeros."""
+    """Cosine of the angle between two maps ``(n_steps,)``; 0 where one is nothing but zeros."""
     lengths = float(np.linalg.norm(one)) * float(np.linalg.norm(other))
     return float(one @ other) / lengths if lengths else 0.0

@@ -117,7 +117,10 @@ class Models:
     shuffled: dict[str, Classifier] = field(default_factory=dict)
 
     def level(self, name: str, waveforms: torch.Tensor, seed: int) -> Classifier:
-        """Return the classifier shuffled down to a level, made when it is first asked for."""
+        """Return the classifier shuffled down to a level, made when it is first asked for.
+
+        The waveforms, ``[shape=(n_clips, n_samples)]``, tell which layers are used.
+        """
         if name not in self.shuffled:
             log_mel = self.classifier.encoder.frontend(waveforms)
             self.shuffled[name] = sanity.randomised(self.classifier, log_mel, sanity.CASCADE[name], seed=seed)
@@ -202,7 +205,25 @@ def _activation(models: Models, log_mel: torch.Tensor, outputs: list[int], setti
 def importance(
     name: str, classifier: Classifier, waveforms: torch.Tensor, output: int, settings: Settings
 ) -> NDArray[np.float64]:
-    """Importance of each evaluation frame of one clip for one class, by a method of the registry."""
+    """Importance of each evaluation frame of one clip for one class, by a method of the registry.
+
+    Parameters
+    ----------
+    name
+        Of the method.
+    classifier
+        What is explained.
+    waveforms
+        The clip, ``[shape=(1, n_samples)]``.
+    output
+        The class.
+    settings
+        Its duration and frame length, in seconds, are used.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_frames,)]
+    """
     found = methods.create(name)(classifier, waveforms, [[output]])[0]
     return frames.average(
         found.read_as(methods.REGISTRY[name].reading)[0],

@@ -49,9 +49,10 @@ def of_clip(
     scores
         Method -> score of each evaluation frame, ``[shape=(n_frames,)]``.
     truth
-        Active frames; they stand as a method of their own.
+        Active frames, ``[shape=(n_frames,)]``; they stand as a method of their own.
     frame
-        Evaluation frame of each log-mel frame, from :func:`igsed_core.chapters.faithfulness.occlusion.frame_of`.
+        Evaluation frame of each log-mel frame, ``[shape=(mel_frames,)]``, from
+        :func:`igsed_core.chapters.faithfulness.occlusion.frame_of`.
     replacements
         Names from :data:`igsed_core.attribution.replacement.KINDS`.
     percentile
@@ -84,12 +85,12 @@ def of_clip(
 
 
 def probability(logit: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Logistic function."""
+    """Logistic function, of any shape."""
     return 1 / (1 + np.exp(-np.asarray(logit, dtype=float)))
 
 
 def area(shares: NDArray[np.floating], values: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Area under piecewise linear curves over the shares 0 to 1, along the last axis."""
+    """Area under piecewise linear curves over the shares 0 to 1, along the last axis: ``(..., n_shares) -> (...,)``."""
     return np.trapezoid(values, shares, axis=-1)
 
 

@@ -75,7 +75,7 @@ def of_clip(
         Importance of each evaluation frame by each of :data:`EXPLANATIONS`; where one is missing (no class is
         detected) nothing is occluded.
     frame
-        Evaluation frame of each log-mel frame.
+        Evaluation frame of each log-mel frame, ``[shape=(mel_frames,)]``.
     replacements
         Names from :data:`igsed_core.attribution.replacement.KINDS`.
     threshold

@@ -36,12 +36,14 @@ def ranks(scores: NDArray[np.floating], *, seed: int) -> NDArray[np.int64]:
     Parameters
     ----------
     scores
-        Any shape.
+        An array of any shape.
+    seed
+        Of the order among equals.
 
     Returns
     -------
     np.ndarray
-        The same shape, 0 for the highest.
+        Of the same shape, 0 for the highest.
     """
     flat = np.asarray(scores, dtype=float).ravel()
     order = np.lexsort((np.random.default_rng([seed, 0x7135]).random(flat.size), -flat))

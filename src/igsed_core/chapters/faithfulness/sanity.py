@@ -63,10 +63,14 @@ def randomised(classifier: Classifier, log_mel: Tensor, share: float, *, seed: i
 
     Parameters
     ----------
+    classifier
+        What is copied.
     log_mel
         Any map that fits, ``[shape=(batch, frames, mels)]``; it tells which layers are used.
     share
         Between 0 (the head alone) and 1 (everything).
+    seed
+        Of the permutations.
     """
     changed = copy.deepcopy(classifier)
     used = layers(changed, log_mel)
@@ -90,6 +94,8 @@ def measure(
     ----------
     scores, original, truth
         Over evaluation frames, ``[shape=(n_frames,)]``.
+    percentile
+        Of the clip, at which the map becomes a mask.
 
     Returns
     -------

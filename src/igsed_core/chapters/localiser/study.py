@@ -85,8 +85,10 @@ def decode(
         The instances.
     shifted
         From :func:`igsed_core.detection.localiser_scores.shifted_cam`, with as many ``shifts``.
+    shifts
+        Steps in a feature frame.
     components
-        Normal densities a state.
+        Normal densities per state.
     frame_length
         Seconds.
     """

@@ -99,7 +99,7 @@ class Wanted:
     sample_rate
         Of the prepared files, in Hz.
     n_train, n_eval
-        Files a class in the pools of a generated bank.
+        Files per class in the pools of a generated bank.
     n_background
         Background files of a generated bank.
     background_source

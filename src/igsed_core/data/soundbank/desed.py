@@ -241,7 +241,7 @@ def prepare(
     cache_dir : Path
         Folder of prepared banks.
     workers : int
-        Processes; 0 means one a core.
+        Processes; 0 means one per core.
     background_source : str
         "desed" (the bank's own), "sins" (fetched) or the path of a folder of recordings.
 

@@ -106,7 +106,7 @@ def prepare(path: Path, *, sample_rate: int, cache_dir: Path, workers: int) -> b
     cache_dir : Path
         Folder of prepared banks.
     workers : int
-        Processes; 0 means one a core.
+        Processes; 0 means one per core.
 
     Raises
     ------
@@ -164,7 +164,7 @@ def prepare_files(
     sample_rate : int
         Rate of the prepared files, in Hz.
     workers : int
-        Processes; 0 means one a core.
+        Processes; 0 means one per core.
     classes : set of str
         Classes that need a usable file in both pools.
     unused : dict, optional

@@ -240,7 +240,7 @@ def write_bank(
     n_background : int
         Background files, 12 to 14 s each.
     workers : int
-        Processes; 0 means one a core, 1 works in the calling process.
+        Processes; 0 means one per core, 1 works in the calling process.
     progress : bool
         Show a progress bar.
 

@@ -54,6 +54,10 @@ def share_of_maximum(scores: NDArray[np.floating], share: float) -> NDArray[np.b
     share
         In [0, 1].
 
+    Returns
+    -------
+    np.ndarray [shape=(..., n_frames), dtype=bool]
+
     Examples
     --------
     >>> import numpy as np
@@ -71,6 +75,17 @@ def share_of_maximum(scores: NDArray[np.floating], share: float) -> NDArray[np.b
 def fixed(scores: NDArray[np.floating], level: float) -> NDArray[np.bool_]:
     """Frames above one level, the same for every clip: for a framewise detector a probability.
 
+    Parameters
+    ----------
+    scores
+        ``[shape=(..., n_frames)]``
+    level
+        In the unit of the scores.
+
+    Returns
+    -------
+    np.ndarray [shape=(..., n_frames), dtype=bool]
+
     Examples
     --------
     >>> import numpy as np
@@ -84,6 +99,17 @@ def fixed(scores: NDArray[np.floating], level: float) -> NDArray[np.bool_]:
 
 def pooled_percentile(scores: NDArray[np.floating], tau: float) -> NDArray[np.bool_]:
     """Frames above the ``tau``-th percentile of all scores given, of whatever clip.
+
+    Parameters
+    ----------
+    scores
+        ``[shape=(..., n_frames)]``
+    tau
+        In [0, 100].
+
+    Returns
+    -------
+    np.ndarray [shape=(..., n_frames), dtype=bool]
 
     Examples
     --------
@@ -99,6 +125,10 @@ def pooled_percentile(scores: NDArray[np.floating], tau: float) -> NDArray[np.bo
 def percentile_grid(low: float, high: float, step: float) -> NDArray[np.floating]:
     """Return the thresholds from ``low`` to ``high`` inclusive.
 
+    Returns
+    -------
+    np.ndarray [shape=(n_thresholds,)]
+
     Examples
     --------
     >>> from igsed_core.detection.thresholds.levels import percentile_grid
@@ -110,6 +140,15 @@ def percentile_grid(low: float, high: float, step: float) -> NDArray[np.floating
 
 def all_percentiles(scores: NDArray[np.floating]) -> NDArray[np.float64]:
     """Grid of the percentile rules, whatever the scores: 1 to 99.
+
+    Parameters
+    ----------
+    scores
+        ``[shape=(n_instances, n_frames)]``; not looked at.
+
+    Returns
+    -------
+    np.ndarray [shape=(99,)]
 
     Examples
     --------
@@ -125,6 +164,15 @@ def all_percentiles(scores: NDArray[np.floating]) -> NDArray[np.float64]:
 def all_shares(scores: NDArray[np.floating]) -> NDArray[np.float64]:
     """Grid of shares, whatever the scores: from 60 dB below the maximum, in steps of 1 dB.
 
+    Parameters
+    ----------
+    scores
+        ``[shape=(n_instances, n_frames)]``; not looked at.
+
+    Returns
+    -------
+    np.ndarray [shape=(60,)]
+
     Examples
     --------
     >>> import numpy as np
@@ -138,6 +186,16 @@ def all_shares(scores: NDArray[np.floating]) -> NDArray[np.float64]:
 
 def all_levels(scores: NDArray[np.floating]) -> NDArray[np.float64]:
     """Grid of levels: every half percentile of the scores that the rule is tuned on.
+
+    Parameters
+    ----------
+    scores
+        ``[shape=(n_instances, n_frames)]``
+
+    Returns
+    -------
+    np.ndarray [shape=(n_levels,)]
+        Rising, each level once.
 
     Examples
     --------

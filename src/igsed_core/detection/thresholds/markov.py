@@ -50,6 +50,10 @@ def hidden_markov(scores: NDArray[np.floating], *, tied: bool = False) -> NDArra
     tied
         The two states have one variance.
 
+    Returns
+    -------
+    np.ndarray [shape=(n_instances, n_frames), dtype=bool]
+
     Examples
     --------
     >>> import numpy as np

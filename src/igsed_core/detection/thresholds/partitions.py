@@ -20,6 +20,19 @@ def two_means(scores: NDArray[np.floating]) -> NDArray[np.bool_]:
     ----------
     scores
         ``[shape=(n_instances, n_frames)]``
+
+    Returns
+    -------
+    np.ndarray [shape=(n_instances, n_frames), dtype=bool]
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.detection.thresholds.partitions import two_means
+    >>> two_means(np.array([[0.0, 0.1, 1.0, 0.9]])).tolist()
+    [[False, False, True, True]]
+    >>> two_means(np.ones((1, 3))).tolist()
+    [[False, False, False]]
     """
     n = scores.shape[1]
     if n < 2:
@@ -45,6 +58,17 @@ def otsu(scores: NDArray[np.floating], bins: int = _BINS) -> NDArray[np.bool_]:
         ``[shape=(n_instances, n_frames)]``
     bins
         Of the histogram of clips with more than 32 distinct scores.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_instances, n_frames), dtype=bool]
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.detection.thresholds.partitions import otsu
+    >>> otsu(np.array([[0.0, 0.1, 1.0, 0.9]])).tolist()
+    [[False, False, True, True]]
     """
     ordered = np.sort(scores, axis=1)
     few = 1 + (ordered[:, 1:] > ordered[:, :-1]).sum(axis=1) <= _FEW
@@ -62,6 +86,17 @@ def minimum_error(scores: NDArray[np.floating]) -> NDArray[np.bool_]:
     scores
         ``[shape=(n_instances, n_frames)]``; at least three frames lie on either side, so clips of fewer than
         six give an empty mask.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_instances, n_frames), dtype=bool]
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.detection.thresholds.partitions import minimum_error
+    >>> minimum_error(np.array([[0.0, 0.1, 0.2, 1.0, 0.9, 1.1]])).astype(int).tolist()
+    [[0, 0, 0, 1, 1, 1]]
     """
     n = scores.shape[1]
     if n < 2 * _FEWEST:

@@ -22,6 +22,10 @@ def median(mask: NDArray[np.bool_], seconds: float, *, frame_length: float) -> N
     frame_length
         Seconds.
 
+    Returns
+    -------
+    np.ndarray [shape=(n_instances, n_frames), dtype=bool]
+
     Examples
     --------
     >>> import numpy as np
@@ -44,12 +48,16 @@ def minimum_duration(
     mask
         ``[shape=(n_instances, n_frames), dtype=bool]``
     seconds
-        Events shorter than this are dropped.
+        Events shorter than this are dropped, in seconds.
     frame_length
         Seconds.
     gap
-        Gaps shorter than this are filled, by default ``seconds``. Silence before the first and after the last
-        event is no gap.
+        Gaps shorter than this, in seconds, are filled, by default ``seconds``. Silence before the first and
+        after the last event is no gap.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_instances, n_frames), dtype=bool]
 
     Examples
     --------

@@ -21,6 +21,10 @@ def log(scores: NDArray[np.floating]) -> NDArray[np.float64]:
         ``[shape=(n_instances, n_frames)]``; for signed scores the positive part counts. A clip without a positive
         score becomes constant.
 
+    Returns
+    -------
+    np.ndarray [shape=(n_instances, n_frames)]
+
     Examples
     --------
     >>> import numpy as np
@@ -35,6 +39,10 @@ def log(scores: NDArray[np.floating]) -> NDArray[np.float64]:
 
 def logit(probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
     """Log-odds of probabilities, ``[shape=(n_instances, n_frames)]``.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_instances, n_frames)]
 
     Raises
     ------
@@ -59,6 +67,19 @@ def logit(probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
 def smooth_log(scores: NDArray[np.floating], seconds: float, frame_length: float) -> NDArray[np.float64]:
     """Return the moving average (:func:`smooth`) of the logarithm (:func:`log`).
 
+    Parameters
+    ----------
+    scores
+        ``[shape=(n_instances, n_frames)]``
+    seconds
+        Length of the average.
+    frame_length
+        Seconds.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_instances, n_frames)]
+
     Examples
     --------
     >>> import numpy as np
@@ -71,6 +92,19 @@ def smooth_log(scores: NDArray[np.floating], seconds: float, frame_length: float
 
 def smooth(scores: NDArray[np.floating], seconds: float, frame_length: float) -> NDArray[np.float64]:
     """Moving average over an odd number of frames, the nearest to ``seconds``; edges are continued.
+
+    Parameters
+    ----------
+    scores
+        ``[shape=(n_instances, n_frames)]``
+    seconds
+        Length of the average.
+    frame_length
+        Seconds.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_instances, n_frames)]
 
     Examples
     --------

@@ -56,7 +56,7 @@ def equalise(x: Signal, sample_rate: int, curve: Curve) -> Signal:
 
 
 def wander(rng: np.random.Generator, n: int, sample_rate: int, rate: float) -> Signal:
-    """A random control curve, of about unit variance, with `rate` independent points a second."""
+    """A random control curve, of about unit variance, with `rate` independent points per second."""
     n_points = max(2, int(np.ceil(n / sample_rate * rate)) + 2)
     return np.interp(np.arange(n) * (rate / sample_rate), np.arange(n_points), rng.standard_normal(n_points))
 
@@ -111,6 +111,19 @@ def resonate(
 
     Each mode answers an impulse with ``gain * exp(-t / decay) * sin(2 pi f t)``. Modes above 0.48 of the
     sample rate are left out.
+
+    Parameters
+    ----------
+    excitation
+        ``[shape=(n_samples,)]``
+    sample_rate
+        In Hz.
+    frequencies, decays, gains
+        Of the modes, in Hz, in seconds and as factors, each ``[shape=(n_modes,)]`` or a number.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_samples,)]
     """
     out = np.zeros_like(excitation)
     for frequency, decay, gain in np.broadcast(frequencies, decays, gains):
@@ -165,7 +178,7 @@ def grains(
 
 
 def random_times(rng: np.random.Generator, duration: float, rate: float) -> Signal:
-    """Onsets (s) of a Poisson process with `rate` events a second over `duration`."""
+    """Onsets (s) of a Poisson process with `rate` events per second over `duration`."""
     return np.sort(rng.uniform(0.0, duration, rng.poisson(rate * duration)))
 
 
@@ -177,7 +190,23 @@ def steady_times(rng: np.random.Generator, duration: float, rate: float, jitter:
 
 
 def impulses(n: int, sample_rate: int, onsets: ArrayLike, gains: ArrayLike = 1.0) -> Signal:
-    """Single-sample impulses at `onsets` (s)."""
+    """Single-sample impulses at `onsets` (s).
+
+    Parameters
+    ----------
+    n
+        Samples.
+    sample_rate
+        In Hz.
+    onsets
+        In seconds, ``[shape=(n_onsets,)]``.
+    gains
+        Factors, ``[shape=(n_onsets,)]``, or one for all.
+
+    Returns
+    -------
+    np.ndarray [shape=(n,)]
+    """
     index = np.round(np.asarray(onsets, dtype=float) * sample_rate).astype(np.int64)
     weights = np.broadcast_to(np.asarray(gains, dtype=float), index.shape)
     inside = (index >= 0) & (index < n)
@@ -185,7 +214,25 @@ def impulses(n: int, sample_rate: int, onsets: ArrayLike, gains: ArrayLike = 1.0
 
 
 def bursts(n: int, sample_rate: int, onsets: ArrayLike, decay: float, gains: ArrayLike = 1.0) -> Signal:
-    """An envelope that jumps at each onset and falls exponentially with time constant `decay` (s)."""
+    """An envelope that jumps at each onset and falls exponentially with time constant `decay` (s).
+
+    Parameters
+    ----------
+    n
+        Samples.
+    sample_rate
+        In Hz.
+    onsets
+        In seconds, ``[shape=(n_onsets,)]``.
+    decay
+        Time constant in seconds.
+    gains
+        Factors, ``[shape=(n_onsets,)]``, or one for all.
+
+    Returns
+    -------
+    np.ndarray [shape=(n,)]
+    """
     pole = np.exp(-1.0 / (decay * sample_rate))
     return lfilter([1.0], [1.0, -pole], impulses(n, sample_rate, onsets, gains))
 

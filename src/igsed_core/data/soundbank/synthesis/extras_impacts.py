@@ -25,7 +25,7 @@ def _clicks(
 
 
 def footsteps(rng: np.random.Generator, region: Region, sample_rate: int) -> Signal:
-    """Heel thumps (low modes) and sole noise at 1.4 to 3 steps a second."""
+    """Heel thumps (low modes) and sole noise at 1.4 to 3 steps per second."""
     duration = _length(rng, 1.0, 4.0)
     times = dsp.steady_times(rng, duration, region.draw(rng, 1.4, 3.0), 0.06)
     n = dsp.samples(duration + 0.3, sample_rate)

@@ -98,7 +98,7 @@ def dishes(rng: np.random.Generator, region: Region, sample_rate: int) -> Signal
 
     Two to five objects with the inharmonic modes of free plates and thin shells (Fletcher & Rossing 1998, ch.
     3), hit in clusters; every hit also gives a broadband contact click, and some recordings a scrape. A hit
-    often bounces, with shrinking intervals. Identity: lowest mode, ring time, hits a second.
+    often bounces, with shrinking intervals. Identity: lowest mode, ring time, hits per second.
     """
     duration = rng.uniform(0.4, 3.8)
     n = dsp.samples(duration + 0.2, sample_rate)

@@ -45,7 +45,7 @@ def frying(rng: np.random.Generator, region: Region, sample_rate: int) -> Signal
 
     A sizzle (high-passed noise with a broad peak at 3 to 11 kHz: steam jets of many small bubbles) under
     Poisson crackles of heavy-tailed strength (drops of water bursting in hot fat), both slowly modulated.
-    Identity: peak and lower edge of the sizzle, crackles a second.
+    Identity: peak and lower edge of the sizzle, crackles per second.
     """
     duration = rng.uniform(1.6, 4.2)
     n = dsp.samples(duration, sample_rate)
