@@ -31,8 +31,11 @@ NO_EXAMPLE: dict[str, str] = {}
 # An array, several, or perhaps none; what lies in mappings, lists and callables is told where these are.
 ARRAY = re.compile(r"(tuple\[)?\b(NDArray|Tensor|ArrayLike|np\.ndarray|torch\.Tensor|Spans)\b")
 # "[shape=(n, m)]", "``(n_clips, n_frames)``", "(batch, frames) -> (batch,)", another array's shape, or where to look.
+# "(paper, section III)" is none.
+AXIS = r"(\.\.\.|[a-z\d_]+( ?[+*/-] ?[a-z\d_]+)*)"
 SHAPE = re.compile(
-    r"shape=\(|\((\.\.\.|[\w.+/ *()-]+),[^)]*\)|\bshapes? of\b|\b[Oo]f (its|their|that|any|one|the|the same) shape\b"
+    rf"shape=\(|\({AXIS},( {AXIS})?(, {AXIS})*,?\)"
+    r"|\bshapes? of\b|\b[Oo]f (its|their|that|any|one|the|the same) shape\b"
     r"|\b(As|see|See|From|in|of) :(func|class|meth|attr):"
 )
 TIME_OR_LEVEL = re.compile(
