@@ -176,7 +176,11 @@ def test_folders_that_cannot_be_written_to(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("IGSED_DATA_DIR", str(tmp_path / "data"))
     paths.check_folders("mine")
     assert [p.name for p in tmp_path.iterdir()] == ["file"]  # nothing is made by looking
-    for variable, message in (("IGSED_DATA_DIR", "nothing can be written to .*data"), ("IGSED_RUNS_DIR", "runs/mine")):
+    for variable, message in (
+        ("IGSED_DATA_DIR", "nothing can be written to .*data"),
+        ("IGSED_RUNS_DIR", "runs/mine"),
+        ("IGSED_STORE_DIR", "nothing can be written to .*store"),
+    ):
         with monkeypatch.context() as patch:
             patch.setenv(variable, str(tmp_path / "file" / message.rpartition("*")[2]))
             with pytest.raises(IgsedError, match=rf"{message.split('/')[0]}.*: set {variable} to a folder that can be"):

@@ -149,14 +149,18 @@ def check_writable(folder: Path, remedy: str) -> None:
 
 
 def check_folders(experiment: str) -> None:
-    """Make sure, before anything runs, that the folders of an experiment and of the cache can be written to.
+    """Make sure, before anything runs, that the folders of an experiment, the store and the cache can be written to.
 
     Raises
     ------
     IgsedError
         If one cannot.
     """
-    for folder, variable in ((RunPaths(experiment).root, RUNS_VARIABLE), (data_dir(), DATA_VARIABLE)):
+    for folder, variable in (
+        (RunPaths(experiment).root, RUNS_VARIABLE),
+        (store_dir(), STORE_VARIABLE),
+        (data_dir(), DATA_VARIABLE),
+    ):
         check_writable(folder, f"set {variable} to a folder that can be written to")
 
 

@@ -20,16 +20,7 @@ from filelock import FileLock
 from igsed_core.base import files, provenance, store
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.params import StageParams
-from igsed_core.base.paths import (
-    DATA_VARIABLE,
-    RUNS_VARIABLE,
-    STORE_VARIABLE,
-    RunPaths,
-    check_writable,
-    data_dir,
-    project_root,
-    store_dir,
-)
+from igsed_core.base.paths import RunPaths, check_folders, project_root
 from igsed_core.base.progress import TERMINAL_VARIABLE
 from igsed_core.base.run import Finished, StageRun, publish
 from igsed_core.base.store import Entry
@@ -270,13 +261,12 @@ def run(params: Path, overrides: list[str], *, cores: int, dry_run: bool = False
     """
     experiment = experiments.load(params, overrides)
     experiments.check_paths(experiment)
+    check_folders(experiment.name)
     every = stages.keys(experiment)
     if dry_run:
         _say_what_would_run(experiment, every)
         return experiment
     paths = RunPaths(experiment.name)
-    for folder, variable in ((paths.root, RUNS_VARIABLE), (store_dir(), STORE_VARIABLE), (data_dir(), DATA_VARIABLE)):
-        check_writable(folder, f"make it writable, or let {variable} name another folder")
     with _alone(paths):
         values = paths.root / "parameters.json"
         files.write_json(values, experiment.values())
