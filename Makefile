@@ -46,7 +46,7 @@ test: parity ## all tests
 	rm -rf .smoke
 	IGSED_TEST_FOLDER=.smoke $(PYTEST) $(WHOLE_RUNS)
 	$(BIN)/igsed notebooks params/smoke.yaml experiment=nbmake n_train=60 n_eval=24 --out .nbmake
-	@# In a store of their own: another number of threads gives other bits of a head than the smoke run's.
+	@# In a store of their own, so that every notebook computes.
 	IGSED_RUNS_DIR="$$PWD/.smoke/nbmake" IGSED_DATA_DIR="$$PWD/.smoke/data" $(PYTEST) --nbmake .nbmake
 
 lint: setup ## style, formatting, types

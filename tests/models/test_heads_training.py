@@ -11,7 +11,7 @@ import torch
 from numpy.testing import assert_array_equal
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from igsed_core.base import files
+from igsed_core.base import devices, files
 from igsed_core.base.errors import IgsedError
 from igsed_core.models import heads, training
 from igsed_core.models.features import FeatureFrames, Targets
@@ -258,3 +258,20 @@ def test_the_digest_of_a_head_is_that_of_what_it_holds(tmp_path: Path) -> None:
     heads.save(heads.create("clip_level", 4, ("Hum", "Bell"), seed=1), "clip_level", tmp_path / "named.safetensors")
     others = {heads.digest(tmp_path / f"{name}.safetensors") for name in ("other", "named")}
     assert len(digests | others) == 3
+
+
+@pytest.mark.parametrize("name", heads.HEADS)
+def test_the_same_bits_for_any_number_of_threads(name: str) -> None:
+    """A stage of Snakemake, a notebook run by hand and one on a cluster have different numbers of them."""
+    rng = np.random.default_rng(0)
+    classes = tuple("abcdefghij")  # ten outputs of 512 features: sums that two threads do split
+    values = np.abs(rng.normal(size=(16, 31, 512))).astype(np.float32)
+    features = FeatureFrames(np.array([f"c{i}" for i in range(16)]), values, 0.32, 0.0)
+    frame = (rng.random((16, 31, len(classes))) < 0.1).astype(np.float32)
+    data = features, Targets(frame.max(axis=1), frame)
+    weights = []
+    for number in (1, 2, 3):
+        with devices.threads(number):
+            options = {**SETTINGS, "epochs": 2}
+            weights.append(training.train(name, data, data, classes, **options).head.linear.weight)
+    assert torch.equal(weights[0], weights[1]) and torch.equal(weights[0], weights[2])

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import multiprocessing
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from igsed_core.base import progress
+from igsed_core.base import devices, progress
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.parallel import n_processes, parallel_map
 
@@ -107,7 +106,7 @@ def run(
     workers = workers if device == "cpu" else 1
     alone = device != "cpu" or n_processes(workers) == 1
     try:
-        with _threads(torch.get_num_threads() if alone else 1):
+        with devices.threads(torch.get_num_threads() if alone else 1):
             if len(calls) > 1:
                 calls = _announce(calls, what, trial, at_once=min(n_processes(workers), len(calls)))
             parallel_map(_do, calls, workers=workers, desc=what)
@@ -155,13 +154,3 @@ def _loaded(call: _Call) -> Any:
 def _forget() -> None:
     global _kept
     _kept = None
-
-
-@contextlib.contextmanager
-def _threads(number: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(number)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

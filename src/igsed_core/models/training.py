@@ -10,6 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from igsed_core.base import devices
 from igsed_core.base.errors import IgsedError
 from igsed_core.models import heads
 from igsed_core.models.features import FeatureFrames, Targets
@@ -24,6 +25,7 @@ class Trained:
     history: pd.DataFrame
 
 
+@devices.threads(1)
 def train(
     name: str,
     data: tuple[FeatureFrames, Targets],
@@ -40,7 +42,8 @@ def train(
 
     Clip-level supervision compares clip-level logits with clip-level labels, strong supervision the
     logits of each feature frame with frame-level labels. The weights of the epoch with the lowest
-    validation loss are kept.
+    validation loss are kept. One thread computes, however many there are, so that the same data give the same bits;
+    a linear head is small enough.
 
     Parameters
     ----------

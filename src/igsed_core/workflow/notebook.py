@@ -200,7 +200,7 @@ def execute(stage_name: str, experiment: Experiment) -> Path:
     target = RunPaths(experiment.name).notebooks / f"{stage.notebook}.ipynb"
     upstream = {name: every[name].data.key for name in stage.upstream}
     parameterise(stage, experiment.stages[stage_name], target, execute=True, upstream=upstream)
-    if not (Finished.read(mine.data)):
+    if Finished.read(mine.data) is None:
         raise IgsedError(
             f"notebook {stage.notebook} or its code was changed while it ran: run the same command again; "
             "what was finished is kept"
