@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from igsed_core.models.classifier import Classifier
+from igsed_core.models.classifier import AnyClassifier
 
 FAMILIES = ("gradient", "path", "propagation", "activation", "perturbation", "own")
 READINGS = ("absolute", "signed", "positive")
@@ -53,13 +53,15 @@ class Importance:
 class Method(Protocol):
     """One method, with its options set: several clips of one length, some classes of each."""
 
-    def __call__(self, classifier: Classifier, waveforms: Tensor, classes: Sequence[Sequence[int]]) -> list[Importance]:
+    def __call__(
+        self, classifier: AnyClassifier, waveforms: Tensor, classes: Sequence[Sequence[int]]
+    ) -> list[Importance]:
         """Tell for every clip when its classes sound.
 
         Parameters
         ----------
         classifier
-            What is explained: encoder and clip-level head.
+            What is explained: encoder and clip-level head, or a network trained as a whole.
         waveforms
             ``[shape=(n_clips, n_samples)]``
         classes

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from igsed_core.models.classifier import Classifier
+from igsed_core.models.classifier import AnyClassifier, NetworkClassifier
 
 
 @dataclass(frozen=True)
@@ -56,13 +57,19 @@ class Attribution:
 class Engine(Protocol):
     """Integrated Gradients from silence to the clip, for several classes of one clip."""
 
-    def __call__(self, classifier: Classifier, waveform: Tensor, classes: Sequence[int]) -> Attribution:
+    def __call__(self, classifier: AnyClassifier, waveform: Tensor, classes: Sequence[int]) -> Attribution:
         """Attribute the scores of ``classes`` to the samples of ``waveform`` ``(n_samples,)``."""
         ...
 
 
-def score_function(classifier: Classifier, target: str) -> Callable[[Tensor], Tensor]:
-    """Return ``(batch, samples) -> (batch, n_classes)`` scores: logits, or probabilities."""
+def score_function(classifier: AnyClassifier, target: str) -> Callable[[Tensor], Tensor]:
+    """Return ``(batch, samples) -> (batch, n_classes)`` scores: logits, or probabilities.
+
+    An encoder is frozen; of a network trained as a whole it is a copy in evaluation mode that scores.
+    """
+    scoring: nn.Module = classifier
+    if isinstance(classifier, NetworkClassifier) and classifier.training:
+        scoring = copy.deepcopy(classifier).eval().requires_grad_(False)
     if target == "probability":
-        return lambda waveform: torch.sigmoid(classifier(waveform))
-    return classifier
+        return lambda waveform: torch.sigmoid(scoring(waveform))
+    return scoring

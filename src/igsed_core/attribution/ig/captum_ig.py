@@ -9,7 +9,7 @@ from captum.attr import IntegratedGradients
 from torch import Tensor
 
 from igsed_core.attribution.ig.base import Attribution, score_function
-from igsed_core.models.classifier import Classifier
+from igsed_core.models.classifier import AnyClassifier
 
 
 class CaptumIntegratedGradients:
@@ -40,7 +40,7 @@ class CaptumIntegratedGradients:
         self.target = target
         self.internal_batch = internal_batch
 
-    def __call__(self, classifier: Classifier, waveform: Tensor, classes: Sequence[int]) -> Attribution:
+    def __call__(self, classifier: AnyClassifier, waveform: Tensor, classes: Sequence[int]) -> Attribution:
         """Attribute the scores of ``classes`` to the samples of ``waveform`` ``(n_samples,)``."""
         score = score_function(classifier, self.target)
         method = IntegratedGradients(score)

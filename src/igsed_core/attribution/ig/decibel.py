@@ -17,7 +17,7 @@ from igsed_core.attribution.ig.base import Attribution
 from igsed_core.attribution.ig.mel_path import Task
 from igsed_core.attribution.ig.reduced import PRECISIONS, MelScore, UnsupportedEncoder
 from igsed_core.base.errors import IgsedError
-from igsed_core.models.classifier import Classifier
+from igsed_core.models.classifier import AnyClassifier
 
 TARGETS = ("logit", "probability")
 
@@ -87,11 +87,11 @@ class MelPathIntegratedGradients:
         self.floor = floor
         self.precision = precision
         self.fallback = fallback
-        self._models: weakref.WeakKeyDictionary[Classifier, tuple[object, MelScore | None]] = (
+        self._models: weakref.WeakKeyDictionary[AnyClassifier, tuple[object, MelScore | None]] = (
             weakref.WeakKeyDictionary()
         )
 
-    def __call__(self, classifier: Classifier, waveform: Tensor, classes: Sequence[int]) -> Attribution:
+    def __call__(self, classifier: AnyClassifier, waveform: Tensor, classes: Sequence[int]) -> Attribution:
         """Attribute the scores of ``classes`` to the samples of ``waveform`` ``(n_samples,)``.
 
         Raises
@@ -102,7 +102,7 @@ class MelPathIntegratedGradients:
         """
         return self.many(classifier, waveform[None], [classes])[0]
 
-    def many(self, classifier: Classifier, waveforms: Tensor, classes: Sequence[Sequence[int]]) -> list[Attribution]:
+    def many(self, classifier: AnyClassifier, waveforms: Tensor, classes: Sequence[Sequence[int]]) -> list[Attribution]:
         """Attribute several clips of one length together.
 
         Parameters
@@ -174,7 +174,7 @@ class MelPathIntegratedGradients:
             return [self.floor] * len(power)
         return mel_path.floor(model, power, silence, score, batch=self.batch)
 
-    def _model(self, classifier: Classifier, waveform: Tensor) -> MelScore | None:
+    def _model(self, classifier: AnyClassifier, waveform: Tensor) -> MelScore | None:
         """Return the classifier's copy for the path, made when it is first seen and after it has changed."""
         # In-place changes, such as training steps, raise a tensor's version.
         state = (waveform.device, waveform.dtype, sum(p._version for p in classifier.parameters()))
@@ -184,7 +184,7 @@ class MelPathIntegratedGradients:
             self._models[classifier] = known
         return known[1]
 
-    def _checked_model(self, classifier: Classifier, waveform: Tensor) -> MelScore | None:
+    def _checked_model(self, classifier: AnyClassifier, waveform: Tensor) -> MelScore | None:
         try:
             model = MelScore(classifier, target=self.target)
             model.check(classifier, waveform)
@@ -196,7 +196,7 @@ class MelPathIntegratedGradients:
             model.reduce()
         return model
 
-    def _captum(self, classifier: Classifier, waveform: Tensor, classes: Sequence[int]) -> Attribution:
+    def _captum(self, classifier: AnyClassifier, waveform: Tensor, classes: Sequence[int]) -> Attribution:
         from igsed_core.attribution.ig.captum_ig import CaptumIntegratedGradients
 
         rule, n_points = (self.rule, self.n_points) if self.rule in quadrature.STRAIGHT else ("gausslegendre", 50)
