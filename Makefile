@@ -4,7 +4,9 @@ PARAMS ?= params/embedded.yaml
 ARGS ?=
 PORT ?= 8000
 # A virtual environment that happens to be active, or stray variables, must not leak into ours.
-unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH VIRTUAL_ENV
+# The shell takes a path from its environment, so that it may hold blanks, brackets and quotes.
+export PARAMS
 
 BIN := .venv/bin
 PYTEST := $(BIN)/pytest
@@ -19,13 +21,22 @@ help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 	@echo "Example: make book PARAMS=params/smoke.yaml ARGS=\"seed=1\""
 
+# Any Python from 3.8 starts the set-up, which then looks for the best; without one, uv can bring it.
 setup: ## the environment .venv: pinned packages, the PyTorch build for this machine, the sox program
-	@python=$$(command -v python3.11 || command -v python3 || command -v python) \
-	  || { echo "Python 3.11 was not found. Install it (Debian 12: apt-get install python3)." >&2; exit 1; }; \
-	"$$python" tools/setup_env.py
+	@for python in python3 python python3.13 python3.12 python3.11 python3.14; do \
+	  if $$python -c "import sys; sys.exit(sys.version_info < (3, 8))" 2>/dev/null; then \
+	    exec $$python tools/setup_env.py; \
+	  fi; \
+	done; \
+	if command -v uv >/dev/null; then exec uv run --no-project --python 3.13 tools/setup_env.py; fi; \
+	if command -v apt-get >/dev/null; then remedy="sudo apt-get install -y python3-venv"; \
+	elif command -v brew >/dev/null; then remedy="brew install python@3.13"; \
+	else remedy="conda install -y -c conda-forge python=3.13"; fi; \
+	printf 'There is no Python on this machine. Run\n    %s\nand then this again.\n' "$$remedy" >&2; \
+	exit 1
 
 book: setup ## run the stages and build the book (PARAMS= a parameter file, ARGS= overrides) into _build/html
-	$(BIN)/igsed book $(PARAMS) $(ARGS)
+	$(BIN)/igsed book "$$PARAMS" $(ARGS)
 
 parity: setup ## what some tests compare with; where it does not install, they are skipped
 	@$(BIN)/python tools/setup_env.py --parity

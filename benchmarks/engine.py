@@ -25,9 +25,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from igsed_core.attribution.ig import engines as registry
+from igsed_core.attribution.ig.base import Attribution
 from igsed_core.attribution.ig.decibel import MelPathIntegratedGradients
-from igsed_core.attribution.ig.engines import Attribution
 from igsed_core.base import devices, progress
+from igsed_core.base.files import read_table
 from igsed_core.metrics import frames
 from igsed_core.models.classifier import Classifier
 from igsed_core.models.encoders import registry as encoders
@@ -277,7 +278,7 @@ def quality(classifier: Classifier, clips: Clips, options: argparse.Namespace) -
     }
     for i in progress.bar(todo, desc="quality"):
         one_clip(classifier, clips.waveforms[i], clips.classes[i][:1], reference, engines).to_csv(files[i], index=False)
-    table = pd.concat([pd.read_csv(file) for file in files])
+    table = pd.concat([read_table(file) for file in files])
     table["missing"] = table["error"] * table["change"]
     summary = (
         table.groupby(["rule", "n_points", "precision"], sort=False)

@@ -6,17 +6,17 @@ import argparse
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor
 
+from igsed_core.base.files import read_table
 from igsed_core.data import soundscapes
 from igsed_core.models import heads
 from igsed_core.models.classifier import Classifier
 from igsed_core.models.encoders import registry as encoders
 from igsed_core.models.encoders.base import Encoder
 from igsed_core.models.encoders.cnn14 import Cnn14
-from igsed_core.models.encoders.embedded import CompactCnn
+from igsed_core.models.encoders.embedded.network import CompactCnn
 from igsed_core.models.encoders.mobilenet import MobileNet
 from igsed_core.models.frontend import EfficientATLogMel, PannsLogMel
 
@@ -38,7 +38,7 @@ def load_classifier(options: argparse.Namespace) -> Classifier:
     else:
         names = [f"class {i}" for i in range(10)]
         if options.predictions:
-            names = sorted(pd.read_csv(options.predictions)["label"].unique())
+            names = sorted(read_table(options.predictions)["label"].unique())
         head = heads.create("clip_level", encoder.n_features, names, seed=0)
     return Classifier(encoder, head.requires_grad_(False)).to(options.device).eval()
 
@@ -71,7 +71,7 @@ def load_clips(options: argparse.Namespace, classifier: Classifier) -> Clips:
         waveforms = gain * rng.standard_normal(gain.shape)
         names = [f"noise{i}" for i in range(options.clips)]
         return Clips(torch.from_numpy(waveforms).float().to(options.device), [[0, 1, 2]] * options.clips, names)
-    table = pd.read_csv(options.predictions)
+    table = read_table(options.predictions)
     found = table[(table["method"] == "clip_level") & table["detected"] & table["present"]]
     by_clip = found.groupby(["split", "clip"])["label"].agg(list).reset_index()
     chosen = by_clip.iloc[np.random.default_rng(2026).permutation(len(by_clip))[: options.clips]]

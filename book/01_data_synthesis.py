@@ -11,8 +11,8 @@
 experiment = "embedded"  # name of the experiment; its artefacts lie in runs/<experiment>
 seed = 2026  # seed of every random choice
 soundbank = "procedural"  # 'procedural', 'desed' (fetched), or the path of a folder bank
-bank_train_files = 60  # procedural bank: files a class in the train pool
-bank_eval_files = 25  # procedural bank: files a class in the eval pool
+bank_train_files = 60  # procedural bank: files per class in the train pool
+bank_eval_files = 25  # procedural bank: files per class in the eval pool
 bank_backgrounds = 20  # procedural bank: background files
 background_source = "desed"  # bank desed: 'desed' (its own), 'sins' (fetched), or the path of a folder
 duration = 10.0  # length of a soundscape [s]
@@ -25,7 +25,7 @@ snr_max = 25.0  # highest event-to-background ratio [dB]
 max_polyphony = 2  # soundscapes with more simultaneous events are removed
 n_train = 1000  # soundscapes generated for training, before the removal
 n_eval = 250  # soundscapes generated for validation and test, before the removal
-workers = 0  # processes; 0 means one a core
+workers = 0  # processes; 0 means one per core
 
 # %%
 from igsed_core.workflow import notebook
@@ -43,6 +43,7 @@ run = notebook.begin("data_synthesis", globals())
 
 # %%
 from igsed_core.base import paths
+from igsed_core.data import pauses
 from igsed_core.data.soundbank.registry import prepare
 from igsed_core.data.soundscapes import SoundscapeSpec, generate, read_clips
 from igsed_core.main_job import overview
@@ -58,18 +59,33 @@ bank = prepare(
     n_eval=run.params.bank_eval_files,
     n_background=run.params.bank_backgrounds,
     background_source=run.params.background_source,
-)
+).fitting(run.params.duration)
 display.show(overview.bank_table(bank.files, bank.skipped), caption="Files and lengths of the sound bank")
+if len(bank.skipped):
+    display.show(overview.skipped_table(bank.skipped), caption="Files that are not used", paging=20, words=True)
 
 # %% [markdown]
-# Listen with your eyes: some sounds of each class as log-mel spectrograms, first from the `train` pool, then from the
-# `eval` pool, which no training ever sees.
+# Some sounds of each class, as log-mel spectrograms: first from the `train` pool, then from the `eval` pool, which no
+# training of a head ever sees.
 
 # %%
 sounds.contact_sheet(bank.examples("train", 7), run.params.sample_rate)
 
 # %%
 sounds.contact_sheet(bank.examples("eval", 7), run.params.sample_rate)
+
+# %% [markdown]
+# ### What a label covers
+#
+# The label of an event spans its whole file, and with it any pause inside. The table counts such pauses in the `eval` pool:
+# 100 ms windows that lie 30 dB or more below the loudest window of their file. There the label says that the class sounds
+# although hardly anything is heard, so that no detector of sound can reach an IoU of 1 against these labels.
+
+# %%
+display.show(
+    overview.pauses_table(pauses.of_bank(bank)),
+    caption="Windows of 100 ms that lie 30 dB below the loudest of their file, eval pool",
+)
 
 # %% [markdown]
 # ## The soundscapes
@@ -100,8 +116,9 @@ soundscapes = generate(
 display.show(overview.soundscapes_table(soundscapes), caption="Soundscapes, ours and the paper's")
 
 # %% [markdown]
-# The first half of what remains of the `eval` pool is for validation, the rest for the test. How many clips the
-# removal costs depends on the lengths of the sounds: longer sounds overlap more often.
+# The first half of what remains of the `eval` pool is for validation, the rest for the test. The two share source files,
+# and several clips of the test hold the same file: intervals that draw clips anew do not draw sounds anew. How many clips
+# the removal costs depends on the lengths of the sounds: longer sounds overlap more often.
 
 # %%
 sounds.soundscape_statistics(soundscapes.clips, soundscapes.events, soundscapes.removed)

@@ -12,7 +12,7 @@
 # %% tags=["parameters"]
 experiment = "embedded"  # name of the experiment; its artefacts lie in runs/<experiment>
 seed = 2026  # seed of every random choice
-encoder = "embedded"  # name of the frozen encoder (registry igsed_core.models.encoders)
+encoder = "embedded"  # name of the frozen encoder
 weights = ""  # path of the encoder's checkpoint; empty: shipped with the package, or fetched
 window = "auto"  # analysis window of the encoder's front end: 'auto' takes that of the checkpoint, another must agree with it (auto, hann, hamming)
 learning_rate = 0.001  # Adam's learning rate
@@ -28,15 +28,14 @@ from igsed_core.workflow import notebook
 run = notebook.begin("training", globals())
 
 # %%
-from igsed_core.base import devices, files
+from igsed_core.base import devices
 from igsed_core.data import soundscapes
 from igsed_core.main_job import figures, overview, tables
 from igsed_core.main_job.params import DataSynthesis
 from igsed_core.models import classification, features, heads
 from igsed_core.models import training as trainer
 from igsed_core.models.encoders import registry as registry
-from igsed_core.show import display
-from igsed_core.workflow import results
+from igsed_core.show import display, findings
 
 data = soundscapes.load(run.input("data_synthesis"))
 model = registry.load(run.params.encoder, run.params.weights, run.params.window)
@@ -49,10 +48,9 @@ display.show(overview.encoder_table(registry.describe(model)), caption="The froz
 # The encoder is frozen, so every soundscape passes through it once; the heads are then trained in seconds.
 
 # %%
+kept = run.shared("features", features.identity(model, data.root), modules=features.modules(model))
 frames_of = {
-    split: features.extract(
-        model, data.root, rows, run.dir / "features" / split, device=devices.choose(run.params.device)
-    )
+    split: features.extract(model, data.root, rows, kept / split, device=devices.choose(run.params.device))
     for split, rows in data.clips.groupby("split")
 }
 targets_of = {split: features.targets(x, data.events, data.classes) for split, x in frames_of.items()}
@@ -80,8 +78,7 @@ trained = {
 }
 for name, result in trained.items():
     heads.save(result.head, name, run.dir / "heads" / f"{name}.safetensors")
-history = trainer.history(trained)
-files.write_table(run.dir / "history.csv", history)
+history = run.table("history", trainer.history(trained))
 figures.loss_curves(history)
 
 # %% [markdown]
@@ -89,7 +86,8 @@ figures.loss_curves(history)
 #
 # A class is detected in a clip if its probability exceeds the threshold (0.5 in the paper). Table I of the paper holds
 # these figures for the clip-level head; ours stand beside it. They are a check of sanity: an explanation of a
-# classifier that recognises nothing would explain nothing.
+# classifier that recognises nothing would explain nothing. A class has few test clips (column *clips*), so read its
+# interval before its value.
 
 # %%
 predictions = classification.predict_splits(
@@ -97,28 +95,27 @@ predictions = classification.predict_splits(
     {split: (frames_of[split], targets_of[split]) for split in ("validation", "test")},
     threshold=run.params.probability_threshold,
 )
-report = results.label(
+report = run.table(
+    "classification",
     classification.report(predictions, threshold=run.params.probability_threshold, seed=run.params.seed),
-    experiment=run.params.experiment,
-    seed=run.params.seed,
 )
-files.write_table(run.dir / "predictions.csv", predictions)
-files.write_table(run.dir / "classification.csv", report)
+run.table("predictions", predictions)
 display.show(tables.table_1(report), caption="Classification on the test split, ours and the paper's (Table I)")
 
 # %% [markdown]
 # ## What can be located at all
 #
 # Only (clip, class) pairs that the clip-level classifier detects *and* that are present can be judged in time; they are
-# the *instances* of all later tables, the same for every method. What it misses, and what it detects where there is
-# nothing, is counted here and appears nowhere else, as in the paper.
+# the *instances* of all later tables, the same for every method. So every later figure is conditioned on detection: it is a
+# mean over the sounds that the classifier finds easiest. What it misses, and what it detects where there is nothing, is
+# counted here and appears nowhere else, as in the paper.
 
 # %%
-instances = results.label(
-    classification.detections(predictions), experiment=run.params.experiment, seed=run.params.seed
-)
-files.write_table(run.dir / "instances.csv", instances)
+instances = run.table("instances", classification.detections(predictions))
 display.show(tables.instances_table(instances), caption="Pairs present, evaluated, missed and false, by class (test)")
+
+# %%
+findings.say(f"On the test split {findings.detected(instances)}.")
 
 # %%
 run.finish(

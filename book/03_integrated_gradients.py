@@ -12,21 +12,21 @@
 #
 # The paper (section II-C) takes Captum's approximation of the integral {cite:p}`kokhlikyan2020captum`, a weighted sum over
 # points on the path, spread over $\alpha$. Unless the parameters say otherwise, the same integral is computed here on the
-# mel map, with points spread over the level in decibels, which takes fewer points and leaves a smaller error;
-# {doc}`12_engine` derives it and holds both side by side. Every class whose probability exceeds the threshold is
+# mel map, with points spread over the level in decibels. In the embedded run this takes fewer points and leaves a smaller
+# error; {doc}`12_engine` derives it and measures both. Every class whose probability exceeds the threshold is
 # explained. The *absolute* values, averaged over windows, are the importance over time.
 
 # %% tags=["parameters"]
 experiment = "embedded"  # name of the experiment; its artefacts lie in runs/<experiment>
 seed = 2026  # seed of every random choice
-engine = "mel_path"  # how the integral is computed: 'captum' is the paper's, 'mel_path' is faster and knows more rules (captum, mel_path)
+engine = "mel_path"  # how the integral is computed: 'captum' is the paper's, 'mel_path' is faster and knows more rules
 rule = "db_adaptive"  # quadrature rule along the path; Captum's default, and the paper's, is gausslegendre (gausslegendre, riemann_left, riemann_right, riemann_middle, riemann_trapezoid, db_midpoint, db_gauss, db_adaptive)
 n_points = 24  # points on the path from silence to the clip (the paper: 50); the most, for db_adaptive
 tolerance = 0.05  # rule db_adaptive: relative completeness error at which it stops
-target = "logit"  # what is attributed (the paper does not say which) (logit, probability)
+target = "logit"  # what is attributed (the paper's words mean the probability) (logit, probability)
 precision = "float32"  # arithmetic of the network on the path (engine mel_path) (float32, bfloat16)
 internal_batch = 5  # path points in one forward pass: memory only
-ig_workers = 0  # processes on a CPU; 0 means one a core
+ig_workers = 0  # processes on a CPU; 0 means one per core
 ig_device = "auto"  # 'auto' takes CUDA where there is one (auto, cpu, cuda)
 
 # %%
@@ -56,13 +56,12 @@ explainer = maps.Explainer(
     device=str(devices.choose(run.params.ig_device)),
 )
 attributions = maps.compute(explainer, detected, run.dir / "maps", workers=run.params.ig_workers)
-files.write_table(run.dir / "maps.csv", attributions.index)
+run.table("maps", attributions.index)
 
 # %% [markdown]
 # ## One soundscape, each detected class
 #
-# Above the waveform with its ground truth, below the importance of each class that the classifier detects (the paper's
-# Fig. 2). The clip is the first of those in the test split with the most evaluated classes; nothing else was chosen.
+# Top: the waveform and the ground truth. Below: the importance for each detected class (the paper's Fig. 2). The clip is the first of those in the test split with the most evaluated classes; nothing else was chosen.
 
 # %%
 example = data.select(classification.example_clip(predictions))
@@ -97,7 +96,7 @@ display.show(overview.completeness_table(attributions.index), caption="Completen
 # A log-mel network hears $\alpha x$ as $x$ at a level $20 \log_{10} \alpha$ decibels lower, so that nearly all of the
 # score's change happens at small $\alpha$, where points spread evenly over $\alpha$, as Captum's are, hardly land. A large
 # completeness error is a sign of that. Rules over decibels (`db_...`) put their points where the change is.
-# {doc}`12_engine` shows what each rule makes of it, and what it matters to detections.
+# {doc}`12_engine` shows how each rule copes, and whether detections change.
 
 # %%
 run.finish(maps=len(attributions.index), seconds_of_maps=float(attributions.index["seconds"].sum()))

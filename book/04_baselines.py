@@ -2,9 +2,11 @@
 # # Baselines
 #
 # **What is asked.** Is what Integrated Gradients finds good or poor? Two detectors that do output scores over time say
-# what can be had (section III-A of the paper): **FW-WS**, trained with the very labels that the explained classifier was
-# trained with, and **FW-SS**, trained with time stamps, as an upper bound. Two scores that know nothing of classes say
-# what comes for free: **random** numbers, and the **energy** of the signal.
+# what can be had from these features (section III-A of the paper): **FW-WS**, trained with the very labels that the
+# explained classifier was trained with, and **FW-SS**, trained with time stamps. FW-SS is a reference, no upper bound: it is
+# one linear head that decides every 0.32 s on targets that count any overlap, so that even a perfect detector of its
+# targets would miss the true onsets and offsets. Two scores that know nothing of classes say what comes for free:
+# **random** numbers, and the **energy** of the signal.
 
 # %% tags=["parameters"]
 experiment = "embedded"  # name of the experiment; its artefacts lie in runs/<experiment>
@@ -27,7 +29,7 @@ from igsed_core.show import explanations
 data = soundscapes.load(run.input("data_synthesis"))
 predictions = files.read_table(run.input("training") / "predictions.csv")
 held_out = data.clips[data.clips["split"] != "train"]
-grid = run.upstream["training"]["figures"]
+grid = run.figures_of("training")
 
 # %% [markdown]
 # ## Framewise detectors

@@ -27,21 +27,18 @@ import pandas as pd
 from igsed_core.attribution import maps
 from igsed_core.base import files
 from igsed_core.data import soundscapes
-from igsed_core.detection import evaluation, further_metrics
+from igsed_core.detection import evaluation, further_metrics, scored
 from igsed_core.detection.baselines import ScoresOverTime
-from igsed_core.detection.thresholds import registry as thresholds
+from igsed_core.detection.thresholds import levels
 from igsed_core.main_job import figures, tables
 from igsed_core.main_job.params import DataSynthesis
 from igsed_core.models import classification
-from igsed_core.show import display, explanations
-from igsed_core.workflow import results
+from igsed_core.show import display, explanations, findings
 
 data = soundscapes.load(run.input("data_synthesis"))
 predictions = files.read_table(run.input("training") / "predictions.csv")
 attributions = maps.read(run.input("integrated_gradients") / "maps", classification.detected_pairs(predictions))
-over_time = {
-    name: ScoresOverTime.load(run.input("baselines") / f"{name}.npz") for name in evaluation.METHODS if name != "ig"
-}
+over_time = {name: ScoresOverTime.load(run.input("baselines") / f"{name}.npz") for name in scored.BASELINES}
 
 # %% [markdown]
 # ## From scores to frames
@@ -69,13 +66,11 @@ explanations.methods_on_clip(example.truth, example.scores, frame_length=run.par
 # IoU and frame F1 of every instance at every percentile, on the validation and on the test split.
 
 # %%
-grid = thresholds.percentile_grid(run.params.percentile_min, run.params.percentile_max, run.params.percentile_step)
+grid = levels.percentile_grid(run.params.percentile_min, run.params.percentile_max, run.params.percentile_step)
 measured = {split: evaluation.measure(data_of, grid) for split, data_of in instances.items()}
-identity = {"experiment": run.params.experiment, "seed": run.params.seed}
 bootstrapped = {"replicates": run.params.replicates, "seed": run.params.seed}
 with run.timed("bootstrap_seconds"):
-    curves = results.label(evaluation.curves(measured, **bootstrapped), **identity)
-files.write_table(run.dir / "curves.csv", curves)
+    curves = run.table("curves", evaluation.curves(measured, **bootstrapped))
 figures.threshold_curves(curves, split="test")
 
 # %% [markdown]
@@ -94,12 +89,14 @@ chosen = evaluation.optimal_thresholds(measured["validation"])
 display.show(tables.thresholds_table(curves, chosen), caption="Chosen thresholds, and the paper's (section IV-D)")
 
 # %%
+findings.say(findings.untuned(chosen, float(grid.min())))
+
+# %%
 with run.timed("bootstrap_seconds"):
     report = evaluation.report(measured, chosen, data.classes, **bootstrapped)
-detection, at_ig = results.label(report.detection, **identity), results.label(report.at_ig, **identity)
-files.write_table(run.dir / "detection.csv", detection)
-files.write_table(run.dir / "detection_at_ig_threshold.csv", at_ig)
-files.write_table(run.dir / "per_class.csv", results.label(report.per_class, **identity))
+detection = run.table("detection", report.detection)
+at_ig = run.table("detection_at_ig_threshold", report.at_ig)
+run.table("per_class", report.per_class)
 display.show(tables.table_2(detection, at_ig), caption="Temporal detection on the test split (Table II)")
 
 # %% [markdown]
@@ -128,10 +125,8 @@ whole_splits = {
 }
 with run.timed("bootstrap_seconds"):
     further, apart = further_metrics.report(whole_splits, chosen, grid, **bootstrapped)
-further = results.label(further, **identity)
-files.write_table(run.dir / "further.csv", further)
-differences = results.label(pd.concat([report.differences, apart]), **identity)
-files.write_table(run.dir / "differences.csv", differences)
+further = run.table("further", further)
+differences = run.table("differences", pd.concat([report.differences, apart]))
 display.show(tables.further_table(further), caption="Threshold-free and event-based metrics on the test split")
 
 # %%

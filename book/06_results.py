@@ -2,7 +2,8 @@
 # # Results
 #
 # Every table and figure of the paper {cite:p}`dumpis2026evaluating`, made by this run, beside the paper's own values. Square
-# brackets hold 95 % intervals from a bootstrap over the clips of the test split; the paper gives none.
+# brackets hold 95 % intervals from a bootstrap over the clips of the test split; the paper gives none. The column *n* says
+# how many instances a mean is over.
 
 # %% tags=["parameters"]
 experiment = "embedded"  # name of the experiment; its artefacts lie in runs/<experiment>
@@ -22,9 +23,8 @@ from igsed_core.main_job import figures, tables
 from igsed_core.main_job.params import DataSynthesis
 from igsed_core.models import classification
 from igsed_core.show import diagram, display, explanations, prose, style
-from igsed_core.workflow import results
 
-found = results.gather({name: run.input(name) for name in run.upstream}, run.dir)
+found = run.tables()
 
 # %% [markdown]
 # ## Figure 1: the method
@@ -79,10 +79,12 @@ display.show(tables.further_table(found["further"]), caption="Threshold-free and
 # ### How far apart are the methods?
 #
 # Differences are paired: every bootstrap replicate draws the same clips for both methods, so that what makes a clip easy
-# or hard for all of them cancels. An interval that holds zero decides nothing.
+# or hard for all of them cancels. An interval that holds zero decides nothing. Two methods are *level* only where the whole
+# interval lies within a margin (0.03, `tables.MARGIN`); *above* and *below* need an interval off zero and a difference of at
+# least that margin; otherwise they are *not told apart*.
 
 # %%
-display.show(tables.differences_table(found["differences"]), caption="IG less each other method, mean over instances")
+display.show(tables.differences_table(found["differences"]), caption="IG minus each other method, mean over instances")
 
 # %% [markdown]
 # ## Table III: temporal detection by class

@@ -4,6 +4,10 @@
 # **What is asked.** {doc}`05_threshold_sensitivity` showed what the paper's rule costs: a percentile marks the same share of
 # every clip, whether the class sounds for half a second or for six. How much of what a method *knows* about time does a
 # better rule bring out, and can a rule do without any label?
+#
+# Two words are kept apart. A rule without a parameter is *label-free* if it was fixed beforehand; here that is Otsu's, the
+# best-known one. The *best* of the rules without a parameter is chosen by IoU on validation, and IoU needs time labels: it is
+# *parameter-free*, not label-free.
 
 # %% tags=["parameters"]
 experiment = "embedded"  # name of the experiment; its artefacts lie in runs/<experiment>
@@ -15,15 +19,14 @@ from igsed_core.workflow import notebook
 run = notebook.begin("threshold_rules", globals())
 
 # %% tags=["hide-input"]
-from igsed_core.base import files
 from igsed_core.chapters.threshold_rules import figures, tables
-from igsed_core.detection import evaluation, instance_groups, tuning
+from igsed_core.detection import instance_groups, scored, tuning
+from igsed_core.detection.thresholds import levels
 from igsed_core.detection.thresholds import registry as thresholds
 from igsed_core.main_job.job import MainJob
 from igsed_core.main_job.params import ThresholdSensitivity
 from igsed_core.models import classification
-from igsed_core.show import display
-from igsed_core.workflow import results
+from igsed_core.show import display, findings, prose
 
 main, shared = MainJob(run), run.params_of(ThresholdSensitivity)
 data = main.data
@@ -32,8 +35,8 @@ instances = {split: main.instances(split) for split in ("validation", "test")}
 # %% [markdown]
 # ## The rules
 #
-# A rule with a parameter is tuned for each method on the *validation* instances, for IoU and for F1 apart; a label-free
-# rule has nothing to tune. Rules that look at ranks alone (percentiles) give the same for a score and for any increasing
+# A rule with a parameter is tuned for each method on the *validation* instances, for IoU and for F1 apart; a
+# parameter-free rule has nothing to tune. Rules that look at ranks alone (percentiles) give the same for a score and for any increasing
 # function of it. All others do not: a rule is applied to scores as they are, to their logarithm, or, where scores are
 # probabilities (FW-WS and FW-SS), to their logit. Of signed scores these logarithms see the positive part. *Smoothed* is
 # a moving average over half a second of the logarithm.
@@ -49,48 +52,50 @@ display.show(tables.rule_overview(thresholds.RULES))
 # %% [markdown]
 # ## Rules and methods
 #
-# Mean IoU over the test instances, with 95 % intervals from a bootstrap over clips. The shaded row is the label-free rule
-# with the highest mean over IG, FW-WS and FW-SS on the validation split; this one name is what the rest of the book calls
-# the best label-free rule.
+# Mean IoU over the test instances, with 95 % intervals from a bootstrap over clips. The rule in bold is the parameter-free
+# rule with the highest mean over IG, FW-WS and FW-SS on the validation split. Otsu on the scores is the rule fixed beforehand.
 
 # %%
 titles = {name: rule.title for name, rule in thresholds.RULES.items()}
 tuned = [name for name, rule in thresholds.RULES.items() if not rule.label_free]
-grid = thresholds.percentile_grid(shared.percentile_min, shared.percentile_max, shared.percentile_step)
+grid = levels.percentile_grid(shared.percentile_min, shared.percentile_max, shared.percentile_step)
 evaluated = tuning.evaluate(instances, frame_length=shared.frame_length, grids={"percentile": grid})
 best = tuning.best_label_free(evaluated)
-identity = {"experiment": run.params.experiment, "seed": run.params.seed}
 bootstrapped = {"replicates": shared.replicates, "seed": run.params.seed}
-rules = results.label(tuning.table(evaluated, **bootstrapped), **identity)
-files.write_table(run.dir / "rules.csv", rules)
+rules = run.table("rules", tuning.table(evaluated, **bootstrapped))
 figures.rules_by_method(rules, titles, tuned=tuned, best=best)
 
 # %%
 display.show(
-    tables.by_rule(rules, titles), caption="IoU on the test split; every rule tuned on validation, or label-free"
+    tables.by_rule(rules, titles),
+    caption="IoU on the test split; every rule tuned on validation, or without a parameter",
 )
 
 # %% [markdown]
 # ## What a rule gains over the paper's
 #
 # The difference to the percentile of the clip, paired: both means over the same instances in each bootstrap replicate. An
-# interval that excludes zero is a gain (or a loss) that another draw of clips would hardly undo. *Random* is the control:
-# its scores hold nothing to bring out.
+# interval that excludes zero speaks for a gain (or a loss), but the table holds dozens of them, so that a few would exclude
+# zero by chance alone: trust large gains, not one of 0.02 whose interval nearly touches zero. *Random* is the control: its
+# scores hold nothing to bring out.
 
 # %%
-gains = results.label(tuning.gains(evaluated, **bootstrapped), **identity)
-files.write_table(run.dir / "rules_gain.csv", gains)
+gains = run.table("rules_gain", tuning.gains(evaluated, **bootstrapped))
 display.show(tables.by_rule(gains, titles), caption="Gain in IoU over the percentile of the clip, test split")
 
+# %%
+answer = findings.rule_gain(rules, gains, best, titles[best])
+prose.glue_sentences(rule_answer=answer)
+findings.say(answer)
+
 # %% [markdown]
-# A label-free rule still has constants that somebody set. The one that matters is the length of the smoothing; half a second
+# A rule without a parameter still has constants that somebody set. The one that matters is the length of the smoothing; half a second
 # was set on validation splits. What do other lengths give (0.1 s is no smoothing at the paper's frames)?
 
 # %%
 lengths = {rule.name: rule for rule in map(thresholds.smoothed, (0.1, 0.3, 0.5, 0.7, 0.9, 1.3))}
-by_length = tuning.evaluate(instances, lengths.values(), methods=tuning.LEARNED, frame_length=shared.frame_length)
-smoothing = results.label(tuning.table(by_length, **bootstrapped), **identity)
-files.write_table(run.dir / "rules_smoothing.csv", smoothing)
+by_length = tuning.evaluate(instances, lengths.values(), methods=scored.LEARNED, frame_length=shared.frame_length)
+smoothing = run.table("rules_smoothing", tuning.table(by_length, **bootstrapped))
 display.show(
     tables.by_rule(smoothing, {name: rule.title for name, rule in lengths.items()}, first="Smoothed over"),
     caption="IoU of the hidden Markov model on log scores smoothed over other lengths, test split",
@@ -99,7 +104,7 @@ display.show(
 # %% [markdown]
 # ## One clip under all rules
 #
-# The same instance by IG and by FW-WS. What a label-free rule sees depends on the scale: on raw scores a few high peaks can
+# The same instance by IG and by FW-WS. What a parameter-free rule sees depends on the scale: on raw scores a few high peaks can
 # make a cluster of their own; on their logarithm all of the event counts against the background.
 
 # %%
@@ -117,52 +122,48 @@ figures.rules_on_clip(
 # %% [markdown]
 # ## Ceilings
 #
-# Two limits part what a rule loses from what a ranking loses.
+# Two upper bounds separate the rule's loss from the ranking's.
 #
 # - **Perfect order.** Each method keeps its own values of each clip, but the active frames get the highest of them; the
-#   rules are tuned again. Below one stays what the rule alone loses on values that are spread like this. For the percentile
+#   rules are tuned again. What is missing to 1 is lost by the rule alone. For the percentile
 #   it is the dotted line of Fig. 3 (the same for all methods); for a level it says whether one level suits all clips.
 #   Smoothed rules and the Markov model also profit from the order in time, which is perfect here.
 # - **Best level of each clip.** The method's real scores, cut in each clip where the *truth* says it is best. No rule that
-#   sets one level a clip can pass this; rules that smooth or know time can.
+#   sets one level per clip can pass this; rules that smooth or know time can.
 
 # %%
 ordered = {split: tuning.perfectly_ordered(d, seed=run.params.seed) for split, d in instances.items()}
-at_best = tuning.evaluate(ordered, methods=tuning.LEARNED, frame_length=shared.frame_length, grids={"percentile": grid})
-peeking = tuning.best_of_clip(instances, evaluation.METHODS)
-perfect = results.label(tuning.table(at_best, **bootstrapped), **identity)
-limit = results.label(tuning.table(peeking, **bootstrapped), **identity)
-files.write_table(run.dir / "rules_perfect_order.csv", perfect)
-files.write_table(run.dir / "rules_best_level.csv", limit)
+at_best = tuning.evaluate(ordered, methods=scored.LEARNED, frame_length=shared.frame_length, grids={"percentile": grid})
+peeking = tuning.best_of_clip(instances, scored.COMPARED)
+perfect = run.table("rules_perfect_order", tuning.table(at_best, **bootstrapped))
+limit = run.table("rules_best_level", tuning.table(peeking, **bootstrapped))
 display.show(
-    tables.ceilings(rules, perfect, titles, tuning.LEARNED),
+    tables.ceilings(rules, perfect, titles, scored.LEARNED),
     caption="IoU of each rule: as it is, and with the method's values in perfect order (test split)",
 )
 
 # %%
 display.show(
     tables.by_rule(limit, {tuning.BEST_OF_CLIP: "Best level of each clip"}),
-    caption="The most that one level a clip could reach (test split)",
+    caption="Each method at the best level of each clip, chosen with the ground truth (test split)",
 )
 
 # %% [markdown]
 # ## Short and long, alone and together
 #
 # Instances by the time that their class is active, by the most events that sound at once in their clip (*polyphony*), and
-# by the number of events in it: the paper's rule, a tuned level and the best label-free rule. The percentile marks as much
+# by the number of events in it: the paper's rule, a tuned level and the parameter-free rule chosen on validation. The percentile marks as much
 # of a clip with half a second of the class as of one with six.
 
 # %%
 at_iou = evaluated.under(tuple(thresholds.RULES), metrics=("iou",))
 by_time = instance_groups.by_active_time(instances, frame_length=shared.frame_length)
-by_duration = instance_groups.table_by(at_iou, {instance_groups.ACTIVE_TIME: by_time}, **bootstrapped)
-by_polyphony = instance_groups.table_by(
-    at_iou,
-    {by: instance_groups.of_clips(instances, data.clips, by) for by in instance_groups.OF_CLIP},
-    **bootstrapped,
+by_duration = run.table(
+    "rules_by_duration",
+    instance_groups.table_by(at_iou, {instance_groups.ACTIVE_TIME: by_time}, **bootstrapped),
 )
-files.write_table(run.dir / "rules_by_duration.csv", results.label(by_duration, **identity))
-files.write_table(run.dir / "rules_by_polyphony.csv", results.label(by_polyphony, **identity))
+polyphony = {by: instance_groups.of_clips(instances, data.clips, by) for by in instance_groups.OF_CLIP}
+by_polyphony = run.table("rules_by_polyphony", instance_groups.table_by(at_iou, polyphony, **bootstrapped))
 figures.rules_by_group(
     {
         "active time": by_duration,
@@ -171,7 +172,7 @@ figures.rules_by_group(
     },
     titles,
     (tuning.PAPER, "share_of_maximum", best),
-    tuning.LEARNED,
+    scored.LEARNED,
 )
 
 # %% [markdown]
@@ -182,11 +183,10 @@ figures.rules_by_group(
 
 # %%
 chosen = (tuning.PAPER, "share_of_maximum", best)
-processed = tuning.postprocessed(instances, evaluated, chosen, methods=tuning.LEARNED, frame_length=shared.frame_length)
-after = results.label(tuning.table(processed, **bootstrapped), **identity)
-files.write_table(run.dir / "rules_postprocessing.csv", after)
+processed = tuning.postprocessed(instances, evaluated, chosen, methods=scored.LEARNED, frame_length=shared.frame_length)
+after = run.table("rules_postprocessing", tuning.table(processed, **bootstrapped))
 display.show(
-    tables.postprocessing(rules, after, {rule: titles[rule] for rule in chosen}, tuning.LEARNED),
+    tables.postprocessing(rules, after, {rule: titles[rule] for rule in chosen}, scored.LEARNED),
     caption="IoU on the test split with post-processing",
 )
 
@@ -196,7 +196,7 @@ display.show(
 # Write a function from scores (instances by frames) to a mask of the same shape in a file of `src/igsed_core/thresholds/`,
 # name it in one line of `RULES` in its `__init__.py`, and hold it to a case worked out by hand in
 # `tests/test_threshold_registry.py`; that file's checks of shape, constant scores and independence of other clips then run on
-# it, too. A rule without a `grid` counts as label-free, appears in every table here and takes part in the choice of the best.
+# it, too. A rule without a `grid` counts as parameter-free, appears in every table here and takes part in the choice of the best.
 
 # %%
 run.finish(best_label_free=best, rules=len(thresholds.RULES))

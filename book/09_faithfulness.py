@@ -24,13 +24,12 @@ run = notebook.begin("faithfulness", globals())
 # %% tags=["hide-input"]
 from igsed_core.attribution import registry as methods
 from igsed_core.attribution import replacement
-from igsed_core.base import files
+from igsed_core.base import files, plugins
 from igsed_core.chapters.faithfulness import clip, curves, figures, improvement, sanity, study, tables
-from igsed_core.detection import evaluation
+from igsed_core.detection import scored
 from igsed_core.main_job.job import MainJob
 from igsed_core.main_job.params import DataSynthesis, IntegratedGradients, ThresholdSensitivity, Training
-from igsed_core.show import display
-from igsed_core.workflow import results
+from igsed_core.show import display, findings, prose
 
 main = MainJob(run)
 evaluated, trained = run.params_of(ThresholdSensitivity), run.params_of(Training)
@@ -50,10 +49,10 @@ instances = main.instances("test")
 detection = files.read_table(run.input("threshold_sensitivity") / "detection.csv")
 operating = detection.query("split == 'test' and method == 'ig' and average == 'instance' and metric == 'iou'")
 settings = clip.Settings(
-    methods=study.names_in(
-        run.params.faithfulness_methods, "faithfulness_methods", [*evaluation.METHODS, *methods.REGISTRY]
+    methods=plugins.names_in(
+        run.params.faithfulness_methods, "faithfulness_methods", [*scored.COMPARED, *methods.REGISTRY]
     ),
-    replacements=study.names_in(run.params.replacements, "replacements", replacement.KINDS),
+    replacements=plugins.names_in(run.params.replacements, "replacements", replacement.KINDS),
     percentile=float(operating["threshold"].iloc[0]),
     threshold=trained.probability_threshold,
     frame_length=evaluated.frame_length,
@@ -72,7 +71,6 @@ found = study.compute(
     n_occluded=run.params.occlusion_clips,
     workers=run.params_of(IntegratedGradients).ig_workers,
 )
-identity = {"experiment": run.params.experiment, "seed": run.params.seed}
 resampling = {"replicates": evaluated.replicates, "seed": run.params.seed}
 
 # %% [markdown]
@@ -85,8 +83,8 @@ resampling = {"replicates": evaluated.replicates, "seed": run.params.seed}
 
 # %%
 areas, by_share = curves.report(found.curves, found.index, target=run.params.faithfulness_target, **resampling)
-files.write_table(run.dir / "faithfulness.csv", results.label(areas, **identity))
-files.write_table(run.dir / "faithfulness_curves.csv", results.label(by_share, **identity))
+run.table("faithfulness", areas)
+run.table("faithfulness_curves", by_share)
 figures.deletion_and_insertion(by_share, replacement=settings.replacements[0])
 
 # %% [markdown]
@@ -108,7 +106,8 @@ display.show(
 )
 
 # %% [markdown]
-# A method whose curves lie beyond those of the *random* order knows something of what the classifier uses. One whose
+# These are means over few instances (column *n*). A method whose curves lie beyond those of the *random* order knows something
+# of what the classifier uses. One whose
 # curves lie beyond those of the *annotation* does not know better when the event sounds: it knows better on which frames the
 # decision hangs, as one may expect of a classifier that pools by a maximum. One whose curves fall short of the annotation's
 # points, in part, at frames that the classifier can do without. Faithfulness and localisation are not the same aim.
@@ -122,35 +121,43 @@ display.show(
 # of the classifier and show what it looks like when nothing changes.
 
 # %%
-checked = sanity.report(found.sanity, found.index.head(run.params.sanity_clips), **resampling)
-files.write_table(run.dir / "faithfulness_sanity.csv", results.label(checked, **identity))
+checked = run.table(
+    "faithfulness_sanity", sanity.report(found.sanity, found.index.head(run.params.sanity_clips), **resampling)
+)
 figures.shuffled_weights(checked)
+
+# %%
+answer = findings.shuffled(checked, detection)
+prose.glue_sentences(shuffled_answer=answer)
+findings.say(answer)
 
 # %% [markdown]
 # An attribution of *samples* is a product, the sample times a gradient, and its absolute value is large where the signal
 # is loud, whatever the gradient says. Where such a map still points into the event after all weights were shuffled, that
-# part of its success is the energy baseline's, and not knowledge that the classifier has.
+# part of its success need not be knowledge that the classifier has: the energy baseline has it, too.
 
 # %% [markdown]
 # ## Does hiding something help?
 #
 # To first order, replacing $x$ by $r$ changes the loss by $(r - x)\, \partial L / \partial x$. Two orders follow from it. *Smallest
 # loss gradient* hides first what hardly matters to the loss. *Most harmful* hides first what lowers the loss most. Both
-# know the label: a loss has one. So two more stand beside them. *Most harmful to its own decisions* takes the classifier's
+# use the true labels, because the loss does. So two more stand beside them. *Most harmful to its own decisions* takes the classifier's
 # decisions for the labels, which anybody could do who does not know them. *Least important* takes, for the detected classes,
 # what IG or the class activation map calls unimportant. Hidden are whole frames of 100 ms, or single mel bins; on every
 # clip of the test split, also where nothing was detected.
 
 # %%
-changes = improvement.report(
-    found.versions,
-    found.logits,
-    found.labels,
-    split="test",
-    threshold=trained.probability_threshold,
-    **resampling,
+changes = run.table(
+    "faithfulness_occlusion",
+    improvement.report(
+        found.versions,
+        found.logits,
+        found.labels,
+        split="test",
+        threshold=trained.probability_threshold,
+        **resampling,
+    ),
 )
-files.write_table(run.dir / "faithfulness_occlusion.csv", results.label(changes, **identity))
 figures.occluded_split(changes, metric="f1_change")
 
 # %%
@@ -158,15 +165,17 @@ figures.occluded_split(changes, metric="loss_change")
 
 # %% [markdown]
 # Bands are paired: the same draws of clips for the hidden and the original. The table counts the conditions (replacement and
-# share) in which the whole interval of the change of F1 lies above or below zero. Its best condition is the best of many,
-# chosen on the same clips, and flatters.
+# share) in which the whole interval of the change of F1 lies above or below zero. The best condition is picked on the same
+# clips, so it is optimistic.
 
 # %%
 display.show(tables.occlusion_table(changes), caption="Change of macro F1 and loss against the clips as they are")
 
+# %%
+findings.say(findings.hiding(changes))
+
 # %% [markdown]
-# Where only the orders that know the labels improve the classifier, the improvement is the label's: the mask tells the
-# classifier the answer. Where the orders without labels improve it as well, hiding would be a method.
+# An improvement by an order that knows the labels is the label's: the mask tells the classifier the answer.
 
 # %%
 run.finish(

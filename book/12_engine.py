@@ -2,8 +2,7 @@
 # # How the integral is computed
 #
 # **What is asked.** An attribution is an integral, and every computed map is only as good as its quadrature. How many
-# points does it take until a map is the map, which rule places them best, and what does the rest of this book owe to
-# its choice? The paper takes Captum's defaults; nothing on this page is from the paper.
+# points make a map accurate, which rule places them best, and what does the rest of this book owe to its choice? The paper takes Captum's defaults; nothing on this page is from the paper.
 
 # %% tags=["parameters"]
 experiment = "embedded"  # name of the experiment; its artefacts lie in runs/<experiment>
@@ -24,8 +23,7 @@ from igsed_core.chapters.engine import figures, one_clip, tables
 from igsed_core.chapters.engine import study as engine_study
 from igsed_core.main_job.job import MainJob
 from igsed_core.main_job.params import IntegratedGradients, ThresholdSensitivity
-from igsed_core.show import display
-from igsed_core.workflow import results
+from igsed_core.show import display, findings
 
 main = MainJob(run)
 chosen, evaluated = run.params_of(IntegratedGradients), run.params_of(ThresholdSensitivity)
@@ -44,7 +42,7 @@ explainer = main.explainer()
 # %%
 example = instances.index.iloc[0]
 path = one_clip.along_path(explainer, "test", example["clip"], example["label"], target=chosen.target)
-files.write_table(run.dir / "path.csv", path)
+run.table("engine_path", path)
 figures.score_along_path(
     path,
     {
@@ -133,8 +131,7 @@ study = engine_study.compare(
     n_captum=run.params.captum_clips,
     workers=chosen.ig_workers,
 )
-study = results.label(study, experiment=run.params.experiment, seed=run.params.seed)
-files.write_table(run.dir / "engine_study.csv", study)
+study = run.table("engine_study", study)
 same = study[(study["target"] == chosen.target) & (study["precision"] == "float32")]  # all but two maps a clip
 figures.completeness_by_points(same)
 
@@ -156,14 +153,15 @@ figures.localisation_by_points(same)
 # %%
 display.show(tables.rules_table(same), caption="Rules and points: means over the clips, time as the median")
 
-# %% [markdown]
-# Where the lines for IoU and pointing game are level, the answer of this book does not hang on the quadrature, whatever
-# the completeness error; where they are not, it does.
+# %%
+findings.say(findings.enough_points(same, chosen.rule))
 
 # %% [markdown]
 # ## Logit or probability
 #
-# The paper does not say which of the two it explains. The probability is the logit bent by a sigmoid: along the path each
+# The paper has "one sigmoid score per class" and attributes "each class score"; positive values are "features increasing
+# class probability" (its section II). Read literally, that is the probability; this run's target is what the parameters name.
+# The probability is the logit bent by a sigmoid: along the path each
 # gradient is multiplied by $p\,(1 - p)$. Levels at which the classifier is undecided count more, and levels at which it is
 # certain hardly at all. Both are explained by the same rule on the same clips; the cosine is to the reference map of the
 # target that the parameters name.

@@ -20,11 +20,9 @@ from igsed_core.workflow import notebook
 run = notebook.begin("seeds", globals())
 
 # %%
-from igsed_core.base import files
 from igsed_core.chapters.seeds import figures, tables
 from igsed_core.chapters.seeds import study as seed_study
 from igsed_core.show import display
-from igsed_core.workflow import results
 
 recipe = seed_study.Recipe(
     data=run.params_of(DataSynthesis),
@@ -56,15 +54,16 @@ with run.timed("study_seconds"):
         training_data=run.params.seeds_training_data,
         n_points=run.params.seeds_points,
     )
-identity = {"experiment": run.params.experiment, "seed": run.params.seed}
-files.write_table(run.dir / "seeds.csv", results.label(found, **identity))
+run.table("seeds", found)
 display.show(tables.varied_table(found, seed_study.VARIED), caption="Repetitions")
 
 # %% [markdown]
 # ## What comes of it
 #
 # Dots and bars are the main job's seed with the 95 % interval of its bootstrap over clips; the marks below are other
-# seeds. Marks of other test data should scatter about as widely as the bar is long: that is what the bar claims. Marks of
+# seeds. The difference between two draws of test data has $\sqrt{2}$ times the standard deviation of one, so that marks of
+# other data may lie outside the bar more often than one in twenty. The data seeds reuse the same source files, so that what
+# other sounds would change does not show; and a standard deviation from so few seeds is known to a factor of two or so. Marks of
 # other training seeds share the test clips with the dot, so whatever they scatter comes on top of the bar. A classifier
 # trained from another seed detects other pairs, hence even the energy baseline moves a little.
 
@@ -72,8 +71,7 @@ display.show(tables.varied_table(found, seed_study.VARIED), caption="Repetitions
 figures.seeds(found)
 
 # %%
-spread = seed_study.spread(found)
-files.write_table(run.dir / "seeds_spread.csv", results.label(spread, **identity))
+spread = run.table("seeds_spread", seed_study.spread(found))
 display.show(
     tables.seeds_table(found, spread),
     caption="Test split: one seed with its 95 % interval; mean ± standard deviation over seeds",

@@ -17,13 +17,11 @@ from igsed_core.workflow import notebook
 run = notebook.begin("audit", globals())
 
 # %% tags=["hide-input"]
-from igsed_core.base import files
 from igsed_core.chapters.audit import examine, figures, material, tables
 from igsed_core.chapters.audit.verdicts import registry as verdicts
 from igsed_core.main_job.job import MainJob
 from igsed_core.main_job.params import DataSynthesis, IntegratedGradients, ThresholdSensitivity
 from igsed_core.show import display
-from igsed_core.workflow import results
 
 main = MainJob(run)
 synthesis, chosen = run.params_of(DataSynthesis), run.params_of(IntegratedGradients)
@@ -31,7 +29,7 @@ material = material.gather(
     main.data,
     main.predictions,
     main.attributions,
-    main.scores(material.SCORED),
+    main.scores(),
     synthesis=synthesis,
     settings=run.params_of(ThresholdSensitivity),
     seed=run.params.seed,
@@ -50,15 +48,15 @@ found = examine.examine(
 )
 answers = verdicts.verdicts(found)
 for name, table in {**found, "audit_verdicts": answers}.items():
-    files.write_table(
-        run.dir / f"{name}.csv", results.label(table, experiment=run.params.experiment, seed=run.params.seed)
-    )
+    run.table(name, table)
 
 # %% [markdown]
 # ## The verdicts
 #
 # Sentences and figures are made from this run's tables by fixed rules; the sections below show what they rest on.
-# Square brackets hold 95 % intervals from a bootstrap over clips.
+# Square brackets hold 95 % intervals from a bootstrap over clips. An *effect* is an interval off zero and a size of at least
+# 0.03 (`tables.MARGIN`). *Decided* is said where the alternatives are excluded; what merely agrees with the evidence is
+# *compatible*.
 
 # %%
 display.show(verdicts.verdicts_table(answers), caption="The paper's open points; reasons follow", words=True)
@@ -98,7 +96,8 @@ verdicts.verdict(found, "averages")
 # ```
 #
 # The bounds on the right are concave in $a$, so that they hold for means over clips with the mean activity in the place of
-# $a$, however activity is spread. The paper's mean activity is its random baseline's pointing game. A percentile of *all*
+# $a$, however activity is spread. The paper's mean activity is estimated by its random baseline's pointing game, a share of
+# about a hundred hits or misses, which leaves an interval. A percentile of *all*
 # frames may mark more of one clip than of another; there the mean IoU is at most $1 - |k - a|$, since no clip exceeds that.
 
 # %%
@@ -108,8 +107,9 @@ display.show(tables.bounds_table(found), caption="The paper's peaks, and the mos
 figures.threshold_readings(found)
 
 # %% [markdown]
-# Dotted is a perfect ranking of this run's frames, dashed the most that the paper's activity allows. A diamond above the
-# dashed line cannot have come from that reading.
+# Dotted is a perfect ranking of this run's frames, dashed the most that the paper's activity allows, thin dashed the same at
+# the upper end of the activity's interval. A diamond above the thin line cannot have come from that reading, unless many
+# frames tie; one between the two lines decides nothing.
 
 # %%
 verdicts.verdict(found, "fig3")
@@ -117,8 +117,8 @@ verdicts.verdict(found, "fig3")
 # %% [markdown]
 # ## Which threshold does Table II use?
 #
-# Random scores hit an active frame as often as frames are active, and mark well by marking all. They know nothing, so
-# that what they earn depends only on how much is marked: they give away the threshold.
+# Random scores carry no information, so their IoU depends only on how many frames are marked. It therefore reveals the
+# threshold. Their best threshold marks every frame.
 
 # %%
 display.show(tables.thresholds_of_table_2(found), caption="IoU at three choices of percentile, beside the paper's")
@@ -146,7 +146,7 @@ verdicts.verdict(found, "excluded")
 # The paper's energy baseline points worse than random scores, though events stand well above the background. No threshold
 # takes part in the pointing game; so the *ranking* of the frames must be at odds with loudness, or with time. The readings
 # include mistakes that are easily made: inverted ranks, absolute values of negative decibels, time axes of another rate.
-# They are sorted by their distance from the paper: the largest deviation of IoU, F1 and pointing game, each less random's
+# They are sorted by their distance from the paper: the largest deviation of IoU, F1 and pointing game, each minus random's
 # under the same rule.
 
 # %%
@@ -184,6 +184,8 @@ verdicts.verdict(found, "sign")
 # %% [markdown]
 # ## Logit or probability?
 #
+# The paper has "one sigmoid score per class" and attributes "each class score" (section II); positive values are "features
+# increasing class probability" (II-C). Read literally, that is the probability.
 # By the chain rule the gradient of the probability is that of the logit, times a factor that is the same for all samples but
 # changes along the path: it weighs levels at which the classifier makes up its mind. The first test soundscapes (parameter
 # `audit_clips`) are explained again with the target that the run did not use.

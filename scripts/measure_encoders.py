@@ -170,7 +170,7 @@ def main() -> None:
         ]
         for m in measured
     ]
-    head = ["encoder", "parameters", "GMAC", "AudioSet mAP", "frames a second", "features", "licence of the weights"]
+    head = ["encoder", "parameters", "GMAC", "AudioSet mAP", "frames per second", "features", "licence of the weights"]
     write_text(BOOK / "encoders_table.md", table([*head, "forward (s)", "forward and gradient (s)"], rows))
 
     (cheap,) = (m for m in measured if m["name"] == "mn04_as")

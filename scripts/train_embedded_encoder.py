@@ -29,7 +29,7 @@ from igsed_core.base.files import atomic, write_text
 from igsed_core.base.parallel import parallel_map
 from igsed_core.base.paths import data_dir
 from igsed_core.data.soundbank import procedural
-from igsed_core.models.encoders import embedded
+from igsed_core.models.encoders.embedded import network as embedded
 from igsed_core.models.frontend import PannsLogMel
 
 SAMPLE_RATE = 32_000

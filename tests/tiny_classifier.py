@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from igsed_core.attribution import maps
 from igsed_core.attribution.ig import engines
+from igsed_core.attribution.ig.base import Engine
 
 RATE = 1000  # Hz
 CLASSES = ("Bell", "Hum")
@@ -54,7 +55,7 @@ def tiny_head(seed: int = 0) -> nn.Module:
 class TinyExplainer(maps.Explainer):
     """As the real one, with the tiny encoder; a class of a module, so that worker processes find it."""
 
-    def load(self) -> tuple[Any, engines.Engine]:
+    def load(self) -> tuple[Any, Engine]:
         from igsed_core.models import heads
         from igsed_core.models.classifier import Classifier
 

@@ -20,7 +20,7 @@ from igsed_core.models.classifier import Classifier
 from igsed_core.models.encoders import registry as encoders
 from igsed_core.models.encoders.base import Encoder
 from igsed_core.models.encoders.cnn14 import from_checkpoint
-from igsed_core.models.encoders.embedded import CompactCnn
+from igsed_core.models.encoders.embedded.network import CompactCnn
 from igsed_core.models.encoders.mobilenet import MobileNet
 from igsed_core.models.frontend import EfficientATLogMel, FrontEnd, PannsLogMel
 

@@ -296,6 +296,11 @@ def test_what_a_classifier_does_not_say_is_asked_for() -> None:
     assert (model.sample_rate, model.classes, model.name) == (32_000, model.head.classes, "embedded")
 
 
+def test_a_class_that_a_network_does_not_have_is_refused() -> None:
+    with pytest.raises(IgsedError, match="class 3 is out of range: the classifier has the outputs 0 to 2"):
+        Saliency()(classifier(), clips(), [[3], [0]])
+
+
 def test_steps_of_10_ms_keep_time_at_any_sample_rate() -> None:
     """At 22,050 Hz a step is 220 samples: over ten seconds 0.01 s each would run 23 ms late."""
     found = mel.of_samples(torch.ones(1, 220_500), 22_050)

@@ -15,6 +15,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from igsed_core.attribution import maps
 from igsed_core.attribution.ig import engines
+from igsed_core.attribution.ig.base import Attribution
 from igsed_core.base import progress
 from igsed_core.base.errors import IgsedError
 from igsed_core.data import audio, soundscapes
@@ -133,7 +134,7 @@ def test_points_are_those_of_each_map(
 ) -> None:
     """The adaptive rule spends more on one class of a clip than on another."""
 
-    def adaptive(classifier: Classifier, waveform: torch.Tensor, classes: list[int]) -> engines.Attribution:
+    def adaptive(classifier: Classifier, waveform: torch.Tensor, classes: list[int]) -> Attribution:
         found = engines.create("captum", **dict(OPTIONS))(classifier, waveform, classes)
         return dataclasses.replace(found, n_points=9, points=torch.tensor([7, 9])[: len(classes)])
 

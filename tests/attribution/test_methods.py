@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose
 
 from igsed_core.attribution import mel
 from igsed_core.attribution import registry as methods
-from igsed_core.attribution.base import Importance
+from igsed_core.attribution.base import Importance, Method
 from igsed_core.attribution.ig import engines
 from igsed_core.attribution.input_x_gradient import InputXGradient
 from igsed_core.attribution.integrated_gradients import IntegratedGradients
@@ -30,13 +30,13 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def explain(method: methods.Method, *classes: int, clip: int = 0, head: str = "clip_level") -> Importance:
+def explain(method: Method, *classes: int, clip: int = 0, head: str = "clip_level") -> Importance:
     return method(classifier(head), clips()[[clip]], [list(classes)])[0]
 
 
 @pytest.mark.parametrize("name", methods.REGISTRY)
 def test_a_method_keeps_what_the_interface_says(name: str) -> None:
-    method = SLOW.get(name, methods.REGISTRY[name].factory)()
+    method = SLOW.get(name, lambda: methods.create(name))()
     both = method(classifier(), clips(), [[2, 0], [1]])
     assert [one.signed.shape[0] for one in both] == [2, 1]
     for one in both:

@@ -67,6 +67,8 @@ else:
     from tiny import runtime
 if not typing.TYPE_CHECKING:
     import numpy.linalg
+else:
+    from tiny import typed
 try:
     import surely_not_installed.part
 except ImportError:
@@ -163,6 +165,8 @@ def test_packages_are_named_with_their_versions(tiny: Path) -> None:
     numpy = importlib.metadata.version("numpy")
     assert code.packages(["tiny.forms"]) == {"numpy": numpy, "surely_not_installed": "absent"}
     assert code.packages(["tiny.plain"]) == {}
+    write(tiny.parent / "single.py", "import json\nimport tiny.plain\nimport numpy")
+    assert code.packages(["single"]) == {"numpy": numpy}
 
 
 def test_a_new_version_of_a_package_changes_the_digest(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -443,6 +447,18 @@ def test_dotted_and_chained_calls_draw_too(tiny: Path) -> None:
         assert code.computing([head, call.format(1), "'text'", "3"], drawing) == code.computing(
             [head, call.format(2)], drawing
         )
+
+
+def test_what_a_call_or_an_index_returns_is_no_module(tiny: Path) -> None:
+    write(tiny / "sub/figures.py", "VALUE = 1")
+    for text in ("sub[0].figures.curve({})", "sub(0).figures.curve({})"):
+        cells = [["from tiny import sub", text.format(value)] for value in (1, 2)]
+        assert code.computing(cells[0], drawing) != code.computing(cells[1], drawing)
+
+
+def test_tags_change_the_page_only(digests) -> None:
+    before, after = digests(CELLS), digests([*CELLS[:-1], (*CELLS[-1][:2], ["hide-output"])])
+    assert (after[0] == before[0], after[1] == before[1]) == (True, False)
 
 
 def test_magics_are_code_and_broken_cells_are_named() -> None:

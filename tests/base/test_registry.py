@@ -32,7 +32,7 @@ def test_order_and_code() -> None:
     assert list(made) == ["b", "a"] and len(made) == 2
     assert made.load("b")(9) == 3
     assert made.load("a")("101") == 5
-    assert made["b"].module == "math"
+    assert made["b"].modules == ("math",) and made["b"].name == "b"
 
 
 def test_an_unknown_name_lists_the_valid_ones() -> None:
@@ -68,3 +68,9 @@ def test_a_bad_entry_point_is_named(name: str, value: str, message: str, monkeyp
     with pytest.raises(IgsedError, match=message):
         list(things())
     assert registry.IgsedError is IgsedError
+
+
+def test_an_entry_is_described_by_what_results_depend_on() -> None:
+    entry = things()["a"]
+    assert entry.described() == {"target": "builtins:int", "options": {"base": 2}, "name": "a"}
+    assert things()["b"].described(looks=True) == {"target": "math:sqrt", "title": "root", "name": "b"}

@@ -14,7 +14,7 @@ from igsed_core.base.errors import IgsedError
 from igsed_core.data import assets, download, fetching
 from igsed_core.data.soundbank import desed
 from igsed_core.data.soundbank import registry as soundbank
-from igsed_core.data.soundbank.base import BankFile
+from igsed_core.data.soundbank.base import BankFile, SoundBank
 from igsed_core.workflow import cli
 
 RATE = desed_archive.RATE
@@ -30,7 +30,7 @@ def train_only(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return desed_archive.write_bank(tmp_path_factory.mktemp("train"), recordings=4, segments=2, evaluation=False)
 
 
-def prepare(name: Path | str, cache: Path, source: str = "desed") -> soundbank.SoundBank:
+def prepare(name: Path | str, cache: Path, source: str = "desed") -> SoundBank:
     return soundbank.prepare(str(name), seed=0, sample_rate=RATE, cache_dir=cache, workers=1, background_source=source)
 
 
@@ -95,7 +95,7 @@ def test_the_official_list_is_left_out_of_training(bank: Path, tmp_path: Path) -
 
 
 def test_without_an_eval_part_the_official_list_is_the_eval_pool(train_only: Path, tmp_path: Path) -> None:
-    first = {f.label: f for f in desed._foreground(train_only / "audio", "train", "train")}
+    first = {f.label: f for f in desed._foreground(train_only / "audio", "train", "train")[0]}
     listed = desed_archive.write_list(tmp_path / "l.tsv", [f"{f.label}/{f.path.name}" for f in first.values()])
     files, left_out = desed.list_files(train_only / "audio", listed, "desed")
     both = pools(files)
@@ -222,3 +222,24 @@ def test_sins_keeps_the_files_of_class_other(
     assert "backgrounds of SINS: 1 files, published 2060" in capsys.readouterr().out
     assert [path.name for path in folder.rglob("*.wav")] == ["a.wav"]
     assert not list((tmp_path / "cache").glob("*audio*.zip"))  # one archive at a time
+
+
+def test_what_is_not_used_is_listed(tmp_path: Path) -> None:
+    root = desed_archive.write_bank(tmp_path / "bank", recordings=2, segments=1)
+    place = root / "audio/train/soundbank/foreground"
+    sound = next((place / "Dog").glob("[0-9]*.wav"))
+    number = sound.name.partition("_")[0]
+    for path in (place / "Doorbell" / "9_0.wav", place / "9_1.wav", place / "Dog" / "9_2.m4a"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(sound.read_bytes())
+    (place / "Dog" / f"{number}_0.flac").write_bytes(sound.read_bytes())
+    (place / "Dog" / "9_3.wav").symlink_to(place / "nowhere")
+    files, left_out = desed.list_files(root / "audio", None, "desed")
+    assert {path.name: reason for path, reason in left_out.items()} == {
+        "9_0.wav": "Doorbell is no class of DESED",
+        "9_1.wav": "lies in no class folder",
+        "9_2.m4a": "not read as audio (.m4a): convert it to wav or flac",
+        "9_3.wav": "a link that leads nowhere",
+        f"{number}_0.flac": f"named as {number}_0.wav but for the suffix",
+    }
+    assert len({f.prepared_path for f in files}) == len(files)

@@ -10,8 +10,10 @@ import pytest
 import soundfile
 
 from igsed_core.base.errors import IgsedError
-from igsed_core.data.soundbank import base
+from igsed_core.base.registry import Registry
+from igsed_core.data.soundbank import base, procedural
 from igsed_core.data.soundbank import registry as soundbank
+from igsed_core.data.soundbank.base import SoundBank, Wanted
 from tiny_bank import CLASSES, RATE, noise, put, tone, write_bank
 
 
@@ -20,7 +22,7 @@ def bank_dir(tmp_path: Path) -> Path:
     return write_bank(tmp_path / "bank")
 
 
-def prepare(path: Path | str, cache: Path, sample_rate: int = RATE) -> soundbank.SoundBank:
+def prepare(path: Path | str, cache: Path, sample_rate: int = RATE) -> SoundBank:
     return soundbank.prepare(str(path), seed=0, sample_rate=sample_rate, cache_dir=cache, workers=1)
 
 
@@ -146,8 +148,9 @@ def test_incomplete_banks(bank_dir: Path, tmp_path: Path) -> None:
 
 def test_same_name_twice(bank_dir: Path, tmp_path: Path) -> None:
     put(bank_dir / "foreground/train/Bell/bell_train0.flac", tone(1000.0, 0.3))
-    with pytest.raises(IgsedError, match=r"bell_train0\.flac.*bell_train0\.wav differ only in the suffix"):
-        prepare(bank_dir, tmp_path / "cache")
+    with pytest.warns(UserWarning, match=r"bell_train0\.flac \(named as bell_train0\.wav but for the suffix\)"):
+        bank = prepare(bank_dir, tmp_path / "cache")
+    assert len(bank.files) == 14 and len(bank.skipped) == 1
 
 
 def test_interrupted_preparation_goes_on(bank_dir: Path, tmp_path: Path) -> None:
@@ -190,15 +193,35 @@ def test_generated_bank_is_made_once_an_argument_set(monkeypatch: pytest.MonkeyP
         calls.append(arguments)
         write_bank(root, per_pool=arguments["n_train"])
 
-    monkeypatch.setitem(soundbank._GENERATORS, "tiny", write)
-    assert soundbank.available() == ["desed", "procedural", "tiny"]
+    monkeypatch.setattr(procedural, "write_bank", write)
     common = {"seed": 3, "sample_rate": RATE, "cache_dir": tmp_path, "workers": 1}
-    bank = soundbank.prepare("tiny", **common, n_train=1)
-    again = soundbank.prepare("tiny", **common, n_train=1)
+    bank = soundbank.prepare("procedural", **common, n_train=1)
+    again = soundbank.prepare("procedural", **common, n_train=1)
     assert calls == [{"seed": 3, "sample_rate": RATE, "workers": 1, "n_train": 1, "n_eval": 25, "n_background": 20}]
     pd.testing.assert_frame_equal(again.files, bank.files, check_exact=True)
     assert (bank.root / bank.files["path"][0]).is_file()
-    assert len(soundbank.prepare("tiny", **common, n_train=2).files) == 14
+    assert len(soundbank.prepare("procedural", **common, n_train=2).files) == 14
+
+
+class Anything:
+    """A bank of an installed package, for folders that hold a file of its own."""
+
+    def knows(self, place: Path) -> bool:
+        return (place / "anything.txt").exists()
+
+    def fingerprint(self, wanted: Wanted) -> str:
+        return str(wanted.place)
+
+
+def test_a_folder_is_read_by_the_bank_that_knows_it(monkeypatch: pytest.MonkeyPatch, bank_dir: Path) -> None:
+    mine = soundbank.BankEntry(target=f"{__name__}:Anything", named=False, folders=True)
+    monkeypatch.setattr(soundbank, "BANKS", Registry("sound bank", "igsed.none", {**soundbank.BANKS, "mine": mine}))
+    assert soundbank.available() == ["desed", "procedural"]  # the others need a folder
+    assert soundbank.used("procedural") == ("procedural",)
+    assert soundbank.used(str(bank_dir)) == ("desed", "folder", "mine")
+    assert fingerprint(bank_dir) != str(bank_dir.resolve())
+    (bank_dir / "anything.txt").write_text("")
+    assert fingerprint(bank_dir) == str(bank_dir.resolve())
 
 
 def test_real_bank(tmp_path: Path) -> None:

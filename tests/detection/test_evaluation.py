@@ -16,9 +16,9 @@ from igsed_core.attribution.maps import Maps
 from igsed_core.base.errors import IgsedError
 from igsed_core.detection import evaluation
 from igsed_core.detection.baselines import ScoresOverTime
-from igsed_core.detection.thresholds import registry as thresholds
+from igsed_core.detection.scored import COMPARED
+from igsed_core.detection.thresholds import levels
 from igsed_core.metrics import frames, localisation, summaries
-from igsed_core.workflow import results
 
 OTHERS = ("fw_ws", "fw_ss", "random", "energy")
 # Ten frames of 0.1 s. Instances in the order of the classifier's predictions: (clip, label, active frames).
@@ -32,7 +32,7 @@ def by_hand(chosen: list[list[int]], split: str = "test") -> evaluation.Instance
         truth[i, active] = True
         scores[i, chosen[i]] = 1
     index = pd.DataFrame([(split, clip, label) for clip, label, _ in HAND], columns=["split", "clip", "label"])
-    return evaluation.Instances(index, truth, {m: scores for m in (*evaluation.METHODS, "oracle")})
+    return evaluation.Instances(index, truth, {m: scores for m in (*COMPARED, "oracle")})
 
 
 def random_instances(seed: int, split: str = "test", n_clips: int = 6) -> evaluation.Instances:
@@ -40,7 +40,7 @@ def random_instances(seed: int, split: str = "test", n_clips: int = 6) -> evalua
     rows = [(split, f"{split}{i}", label) for i in range(n_clips) for label in ("Bell", "Hum") if rng.random() < 0.7]
     rows.append((split, f"{split}0", "Whistle"))
     truth = rng.random((len(rows), 20)) < 0.3
-    scores = {m: rng.random(truth.shape) + 0.5 * truth for m in (*evaluation.METHODS, "oracle")}
+    scores = {m: rng.random(truth.shape) + 0.5 * truth for m in (*COMPARED, "oracle")}
     return evaluation.Instances(pd.DataFrame(rows, columns=["split", "clip", "label"]), truth, scores)
 
 
@@ -51,7 +51,7 @@ def cell(table: pd.DataFrame, **wanted: Any) -> pd.Series:
 
 
 def chosen(threshold: float) -> dict[str, dict[str, float]]:
-    return {m: {"iou": threshold, "f1": threshold} for m in (*evaluation.METHODS, "oracle")}
+    return {m: {"iou": threshold, "f1": threshold} for m in (*COMPARED, "oracle")}
 
 
 def hand_report() -> evaluation.Report:
@@ -95,7 +95,7 @@ def test_by_class_by_hand() -> None:
 
 def test_every_two_methods_are_compared_once() -> None:
     table = hand_report().differences
-    pairs = list(itertools.combinations(evaluation.METHODS, 2))
+    pairs = list(itertools.combinations(COMPARED, 2))
     assert list(dict.fromkeys(zip(table["method"], table["other_method"], strict=True))) == pairs
     assert (table[["value", "ci_low", "ci_high"]] == 0).all().all()  # all methods have the same scores here
 
@@ -114,16 +114,16 @@ def test_columns_and_rows_of_the_tables() -> None:
         assert set(table["rule"]) == {"percentile"}
         assert len(table) == len(table.drop_duplicates(summaries.KEY_COLUMNS))
     for table in (own, at_ig):
-        assert set(table["method"]) == set(evaluation.METHODS)
+        assert set(table["method"]) == set(COMPARED)
         assert set(table["metric"]) == {"iou", "iou_std", "f1", "pointing_game"}
         assert len(table) == 2 * 5 * (2 * 3 + 1)
         assert table.loc[table["metric"] == "pointing_game", "threshold"].isna().all()
         assert table["value"].between(0, 1).all()
     assert set(report.per_class["class"]) == {"Bell", "Hum", "Whistle"}
-    assert set(curves["method"]) == {*evaluation.METHODS, "oracle"}
+    assert set(curves["method"]) == {*COMPARED, "oracle"}
     assert set(curves["metric"]) == {"iou", "f1"}
     assert len(curves) == 2 * 6 * 2 * 2 * 99
-    for method, metric, average in itertools.product(evaluation.METHODS, ("iou", "f1"), ("instance", "class")):
+    for method, metric, average in itertools.product(COMPARED, ("iou", "f1"), ("instance", "class")):
         where = {"split": "test", "method": method, "average": average, "metric": metric}
         assert cell(own, **where)["threshold"] == best[method][metric]
         assert cell(at_ig, **where)["threshold"] == best["ig"][metric]
@@ -142,9 +142,7 @@ def test_thresholds_come_from_validation_alone() -> None:
         found = table[(table["metric"] == "iou") & (table["average"] == "instance")]
         for split in ("validation", "test"):
             rows = found[found["split"] == split]
-            assert dict(zip(rows["method"], rows["threshold"], strict=True)) == {
-                m: best[m]["iou"] for m in evaluation.METHODS
-            }
+            assert dict(zip(rows["method"], rows["threshold"], strict=True)) == {m: best[m]["iou"] for m in COMPARED}
 
 
 def test_the_best_threshold_is_the_lowest_of_equals_over_instances() -> None:
@@ -164,7 +162,7 @@ def test_measures_are_those_of_single_instances(seed: int) -> None:
     for method, scores in data.scores.items():
         for i in range(len(data.index)):
             for t, tau in enumerate(grid):
-                mask = thresholds.percentile(scores[i], tau)
+                mask = levels.percentile(scores[i], tau)
                 assert measured.values[method]["iou"][t, i] == localisation.iou(mask, data.truth[i])
                 assert measured.values[method]["f1"][t, i] == localisation.f1(mask, data.truth[i])
             assert measured.values[method]["pointing_game"][0, i] == localisation.pointing_game(
@@ -220,7 +218,7 @@ def test_instances_are_detected_and_present(inputs: dict[str, Any]) -> None:
     assert list(zip(data.index["clip"], data.index["label"], strict=True)) == [("a", "Bell"), ("b", "Hum")]
     assert_array_equal(np.flatnonzero(data.truth[0]), [0, 1, 8, 9])
     assert_array_equal(np.flatnonzero(data.truth[1]), [3])
-    assert data.scores.keys() == {*evaluation.METHODS, "oracle"}
+    assert data.scores.keys() == {*COMPARED, "oracle"}
     assert all(scores.shape == (2, 10) for scores in data.scores.values())
 
 
@@ -259,7 +257,7 @@ def test_the_first_instance_of_a_clip(inputs: dict[str, Any]) -> None:
     first = data.first_of("b")
     assert first.label == "Hum"
     assert_array_equal(first.truth, data.truth[1])
-    assert first.scores.keys() == set(evaluation.METHODS)
+    assert first.scores.keys() == set(COMPARED)
     assert_array_equal(first.scores["energy"], data.scores["energy"][1])
 
 
@@ -282,11 +280,3 @@ def test_nothing_to_evaluate(inputs: dict[str, Any]) -> None:
         match=r"detects no class that is present in the validation split.*'n_train'.*'probability_threshold'",
     ):
         evaluation.instances(**inputs, **{**OPTIONS, "split": "validation"})
-
-
-def test_a_table_of_several_seeds_keeps_them() -> None:
-    table = pd.DataFrame({"varied": ["data"], "seed": [7], "value": [0.5]})
-    assert results.label(table, experiment="x", seed=1).to_dict("records") == [
-        {"experiment": "x", "seed": 7, "varied": "data", "value": 0.5}
-    ]
-    assert list(results.label(table.drop(columns="seed"), experiment="x", seed=1)["seed"]) == [1]

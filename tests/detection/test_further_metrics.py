@@ -8,6 +8,7 @@ import pytest
 
 from igsed_core.detection import evaluation, further_metrics
 from igsed_core.detection.evaluation import Instances
+from igsed_core.detection.scored import RANKED
 from igsed_core.metrics import summaries
 
 EVENTS = pd.DataFrame(
@@ -27,13 +28,13 @@ def split(name: str) -> further_metrics.Split:
     truth[0, :10] = truth[1, 10:] = truth[2, 10:] = True
     perfect = truth + 0.0
     perfect[3] = 0.1
-    scores = dict.fromkeys(further_metrics.METHODS, perfect) | {"fw_ws": 1 - perfect}
+    scores = dict.fromkeys(RANKED, perfect) | {"fw_ws": 1 - perfect}
     return further_metrics.Split(Instances(index, truth, scores), ["a", "b", "c"], EVENTS, 2.0, 0.1)
 
 
 @pytest.fixture(scope="module")
 def report() -> tuple[pd.DataFrame, pd.DataFrame]:
-    chosen = {method: {"iou": 10.0, "f1": 50.0} for method in further_metrics.METHODS}
+    chosen = {method: {"iou": 10.0, "f1": 50.0} for method in RANKED}
     splits = {name: split(name) for name in ("validation", "test")}
     return further_metrics.report(splits, chosen, GRID, replicates=50, seed=0)
 

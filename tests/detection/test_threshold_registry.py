@@ -229,9 +229,9 @@ def test_shares_and_levels_by_hand() -> None:
 def test_grids() -> None:
     scores = some_scores(4)
     for rule in RULES.values():
-        if rule.grid is None:
+        if rule.label_free:
             continue
-        grid = rule.grid(scores)
+        grid = rule.parameters(scores)
         assert (np.diff(grid) > 0).all()
     shares = levels.all_shares(scores)
     assert (shares[0], shares[-1]) == pytest.approx((0.001, 10 ** (-1 / 20)))

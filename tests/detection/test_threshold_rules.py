@@ -10,7 +10,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from igsed_core.base.errors import IgsedError
-from igsed_core.detection import tuning
+from igsed_core.detection import instance_groups, tuning
 from igsed_core.detection.evaluation import Instances
 from igsed_core.detection.thresholds import levels
 from igsed_core.detection.thresholds import registry as thresholds
@@ -113,7 +113,7 @@ def test_the_ceiling_of_a_percentile_is_its_formula(data: dict[str, Instances]) 
     ordered = tuning.perfectly_ordered(data["test"], seed=1)
     scores, active = ordered.scores["ig"], ordered.truth.sum(axis=1)
     for tau in (20.0, 55.0, 90.0):
-        mask = thresholds.percentile(scores, tau)
+        mask = levels.percentile(scores, tau)
         kept = mask.sum(axis=1)
         assert_allclose(localisation.iou(mask, ordered.truth), np.minimum(kept, active) / np.maximum(kept, active))
 
@@ -164,7 +164,7 @@ def test_tables(evaluated: tuning.Evaluated) -> None:
 def test_groups_part_the_instances(evaluated: tuning.Evaluated) -> None:
     chosen = evaluated.under(("otsu",), methods=("ig",), metrics=("iou",))
     groups = {split: ["short"] * 5 + ["long"] * 7 for split in chosen.index}
-    table = groups.table_by(chosen, {"length": groups}, replicates=50, seed=0)
+    table = instance_groups.table_by(chosen, {"length": groups}, replicates=50, seed=0)
     assert list(table.columns) == ["by", "group", *summaries.COLUMNS]
     rows = table[(table["split"] == "test") & (table["average"] == "instance")].set_index("group")
     assert rows["n"].to_dict() == {"short": 5, "long": 7}

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from igsed_core.detection.thresholds import registry as thresholds
+from igsed_core.detection.thresholds import levels
 from igsed_core.metrics import localisation
 
 pairs = st.integers(1, 30).flatmap(
@@ -128,7 +128,7 @@ def test_random_scores_reach_what_chance_reaches(tau: int, active: int) -> None:
     expected = (hypergeom(100, active, k).pmf(hits) * hits / (k + active - hits)).sum()
     truth = np.arange(100) < active
     scores = np.random.default_rng(0).random((4000, 100))
-    values = localisation.iou(thresholds.percentile(scores, tau), truth)
+    values = localisation.iou(levels.percentile(scores, tau), truth)
     assert values.mean() == pytest.approx(expected, abs=4 * values.std() / np.sqrt(len(values)))
     assert localisation.pointing_game(scores, truth).mean() == pytest.approx(active / 100, abs=0.03)
 
@@ -140,7 +140,7 @@ def test_a_perfect_ranking_reaches_the_ratio_of_lengths(tau: int, active: int) -
     truth = np.arange(100) < active
     scores = truth + 0.5 * np.random.default_rng(tau).random(100)
     k = 100 - tau
-    found = localisation.iou(thresholds.percentile(scores, tau), truth)
+    found = localisation.iou(levels.percentile(scores, tau), truth)
     assert found == pytest.approx(min(k, active) / max(k, active))
 
 

@@ -192,9 +192,9 @@ def test_another_front_end_is_refused(name: str, state: dict[str, Tensor]) -> No
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
-        ({"fc1.bias": None}, r"fc1\.bias"),
-        ({"fc_audioset.bias": torch.zeros(10)}, r"fc_audioset\.bias"),
-        ({"head.weight": torch.zeros(1)}, r"head\.weight"),
+        ({"conv_block1.bn1.bias": None}, r"conv_block1\.bn1\.bias"),
+        ({"bn0.bias": torch.zeros(10)}, r"bn0\.bias"),
+        ({"conv_block6.conv3.weight": torch.zeros(1)}, r"conv_block6\.conv3\.weight"),
         ({"logmel_extractor.melW": None}, r"logmel_extractor\.melW should be .* found nothing"),
     ],
 )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 from numpy.testing import assert_array_equal
 from torch.nn.functional import binary_cross_entropy_with_logits
@@ -196,3 +197,50 @@ def test_a_training_that_diverges_is_explained() -> None:
         training.train(
             "clip_level", (features, targets), toy(1), CLASSES, **{**SETTINGS, "learning_rate": 1e37, "epochs": 5}
         )
+
+
+# --- names of classes
+
+
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [
+        ((), "there is no class: give the names of one or more"),
+        ("Dog", "there is no class: give the names of one or more, as a list"),
+        (("Dog", "all"), r"a class is called 'all', which stands for the averages .* rename the class"),
+        (("Dog", "Dog"), "class 'Dog' is given twice"),
+        (("Dog", ""), "class '' has no name"),
+        (("Dog", 3), "class 3 has no name: give each a text"),
+        (("Dog\nCat",), r"class 'Dog\\nCat' holds a line break"),
+        (("Icon\r",), "holds a line break or another control character"),
+        (("\udce4",), "holds a line break or another control character"),
+    ],
+)
+@pytest.mark.parametrize("name", heads.HEADS)
+def test_classes_that_no_table_can_hold(name: str, classes: tuple[str, ...], message: str) -> None:
+    with pytest.raises(IgsedError, match=message):
+        heads.create(name, 4, classes, seed=0)
+
+
+def test_names_that_look_like_something_else_are_names(tmp_path: Path) -> None:
+    classes = ("0", "01", "1", "None", "NaN", "True", "All", "ALL", "1e3", " x", "$a$", "Türklingel", "a,b", '"')
+    heads.save(heads.create("clip_level", 4, classes, seed=0), "clip_level", tmp_path / "x.safetensors")
+    assert heads.load(tmp_path / "x.safetensors").classes == classes
+
+
+def test_an_unknown_head_lists_the_known() -> None:
+    with pytest.raises(IgsedError, match="head 'guess' is unknown: choose one of clip_level, fw_ws, fw_ss"):
+        heads.create("guess", 4, CLASSES, seed=0)
+
+
+@pytest.mark.parametrize("content", [b"", b"text", b"\x10\0\0\0\0\0\0\0{", None])
+def test_a_head_that_is_another_file(content: bytes | None, tmp_path: Path) -> None:
+    path = tmp_path / "x.safetensors"
+    if content is None:  # the weights of something else
+        path.write_bytes(safetensors.torch.save({"weight": torch.zeros(2)}))
+    else:
+        path.write_bytes(content)
+    with pytest.raises(
+        IgsedError, match=r"head .*x\.safetensors is damaged or another kind of file: remove it, and run"
+    ):
+        heads.load(path)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import itertools
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -12,10 +16,12 @@ import pytest
 from matplotlib.colors import to_rgb
 from PIL import Image
 
+import igsed_core
 import result_tables
 from igsed_core import paper
 from igsed_core.chapters.engine import figures
 from igsed_core.chapters.engine.one_clip import Readings
+from igsed_core.detection import scored
 from igsed_core.detection.baselines import ScoresOverTime
 from igsed_core.main_job import figures as main_figures
 from igsed_core.show import diagram, explanations, sounds, style
@@ -89,9 +95,17 @@ def every_figure():
 def test_every_public_figure_is_tried(every_figure):
     """Here, or in the tests of the module whose tables it draws."""
     others = [path.read_text() for path in Path(__file__).parents[1].rglob("test_*.py") if path != Path(__file__)]
-    elsewhere = {name for name in figures.__all__ if any(f"figures.{name}" in text for text in others)}
-    assert set(every_figure) <= set(figures.__all__)
-    assert set(figures.__all__) - {"save"} <= set(every_figure) | elsewhere
+    public = {
+        node.name
+        for path in Path(igsed_core.__file__).parent.rglob("*.py")
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
+        if any(ast.unparse(decorator).split(".")[-1] == "drawing" for decorator in node.decorator_list)
+    }
+    assert set(every_figure) <= public
+    assert public <= set(every_figure) | {
+        name for name in public if any(re.search(rf"figures\.{name}\b", text) for text in others)
+    }
 
 
 def test_figures_are_sharp_on_white_and_never_shown_twice(every_figure, tmp_path):
@@ -117,7 +131,17 @@ def test_methods_are_told_apart_also_without_hue():
     colours = [np.array(to_rgb(style.COLOURS[m])) for m in ("ig", "fw_ws", "fw_ss", "random", "energy")]
     for one, other in itertools.combinations(colours, 2):
         assert np.abs(one - other).sum() > 0.3
-    assert set(style.COLOURS) == set(style.METHODS)
+    assert set(style.COLOURS) <= set(scored.SCORED)
+    for name, one in scored.SCORED.items():  # each has a colour: its own, or its family's
+        assert style.colour(name) != style.FAINT, name
+        assert style.name(name) == one.title and style.short(name) in (one.short, one.title)
+
+
+def test_the_look_of_pages_is_known_without_torch_or_any_method():
+    told = "import sys, igsed_core.show.style as s; s.name('lrp_gamma'), s.colour('cam'); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", told], check=True, capture_output=True, text=True).stdout.split()
+    assert "igsed_core.attribution.registry" in loaded
+    assert not {"torch", "captum", "zennit", "igsed_core.attribution.lrp", "igsed_core.attribution.base"} & set(loaded)
 
 
 def test_log_mel_of_a_tone_peaks_at_its_frequency_and_follows_its_level():
@@ -212,3 +236,30 @@ def test_rules_stand_at_the_points_that_they_took(every_figure):
     assert ax.get_xscale() == ax.get_yscale() == "log"
     cosine = every_figure["localisation_by_points"].axes[0]
     assert flat(points(cosine, "o")) == pytest.approx([4.0, 0.975, 50.0, 0.998])
+
+
+@pytest.mark.parametrize("label", ["a$b$c", "$x$", r"a\$b$", "5$", "_a_", "x^2", "$$", r"\alpha"])
+def test_names_are_shown_character_by_character(label):
+    """What stands between two $ is TeX to matplotlib, and an error where it is none."""
+    named = EVENTS.assign(label=[label, "Speech"])
+    index = pd.DataFrame({"label": [label, "Dog"], "completeness_error": [0.1, 1.0]})
+    truth = np.arange(20) < 5
+    drawn = [
+        figures.soundscape(tone(500), RATE, named),
+        figures.contact_sheet({label: [tone(500)], "Dog": [tone(500)]}, RATE),
+        figures.attributions(tone(500), RATE, named, {label: np.ones(1000)}, step=0.01, t_max=2.0),
+        figures.completeness(index),
+        figures.methods_on_clip(truth, {"ig": np.ones(20)}, frame_length=0.1, label=label),
+    ]
+    for figure in drawn:
+        figure.canvas.draw()
+        shown = [text._preprocess_math(text.get_text()) for text in figure.findobj(plt.Text) if text.get_text()]
+        assert any(style.class_name(label) in words and not is_math for words, is_math in shown)
+        assert not any(is_math for words, is_math in shown if "$" in label and label.strip("$") in words)
+
+
+def test_no_figure_takes_the_name_of_a_class_as_tex():
+    folder = Path(figures.__file__).parent
+    for path in folder.glob("*.py"):
+        if path.name != "style.py":
+            assert "style.class_name(" not in path.read_text().replace("len(style.class_name(", ""), path.name

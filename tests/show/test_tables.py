@@ -83,8 +83,8 @@ def test_further_metrics_stand_beside_each_other_with_their_intervals():
 
 def test_differences_stand_a_row_a_pair():
     table = main_tables.differences_table(result_tables.differences())
-    assert list(table.columns) == ["Difference", "IoU", "F1", "Pointing game"]
-    assert list(table["Difference"]) == [f"IG less {other}" for other in ("FW-WS", "FW-SS", "Random", "Energy")]
+    assert list(table.columns) == ["Difference", "n", "IoU", "F1", "Pointing game"]
+    assert list(table["Difference"]) == [f"IG minus {other}" for other in ("FW-WS", "FW-SS", "Random", "Energy")]
     assert table["IoU"].iloc[1] == f"{MINUS}0.20 [{MINUS}0.24,{NARROW}{MINUS}0.16]"
     assert cells.number(-0.001) == "0.00"
 
@@ -115,7 +115,7 @@ def test_completeness_is_summarised_by_class_and_over_all():
     )
     table = overview.completeness_table(index).set_index("Class")
     assert table.loc["Cat", "median error"] == "0.200"
-    assert table.loc["All classes", "seconds a map"] == "3.00"
+    assert table.loc["All classes", "seconds per map"] == "3.00"
 
 
 def test_bank_counts_files_by_class_and_pool():
@@ -140,9 +140,18 @@ def test_the_text_compares_by_intervals():
     assert texts["ig_iou_to_fw_ws"] == texts["ig_iou_to_fw_ss"] == "below"
     assert texts["ig_iou_less_fw_ws"] == f"{MINUS}0.10 [{MINUS}0.14,{NARROW}{MINUS}0.06]"
     wide = prose.sentences({**found, "differences": result_tables.differences(0.11)})
-    assert wide["ig_iou_to_fw_ws"] == wide["ig_iou_to_energy"] == "level with"
+    assert wide["ig_iou_to_fw_ws"] == wide["ig_iou_to_energy"] == "not told apart from"  # that is not "level with"
     assert wide["ig_iou_to_fw_ss"] == "below"
+    level = result_tables.differences(0.02).assign(value=0.0, ci_low=-0.02, ci_high=0.02)
+    assert prose.sentences({**found, "differences": level})["ig_iou_to_fw_ws"] == "level with"
+    assert prose.sentences({**found, "differences": level}, margin=0.01)["ig_iou_to_fw_ws"] == "not told apart from"
+    one_clip = level.assign(value=0.2, ci_low=0.2, ci_high=0.2)
+    assert prose.sentences({**found, "differences": one_clip})["ig_iou_to_fw_ws"] == "undecided against"
     assert texts["n_instances"] == "15"
+    assert texts["from_instances"] == "from 15 instances only"
+    assert texts["detected"].startswith(
+        "15 of 21 present pairs are detected (recall 0.71); of Kettle the smallest share"
+    )
     assert texts["paper_ig_f1"] == "0.52"
 
 
@@ -226,7 +235,33 @@ def test_variants_table_compares_the_rule_that_both_have():
 def test_engines_table_compares_like_with_like():
     captum, ours = (row for _, row in tables.engines_table(result_tables.engine_study()).iterrows())
     assert captum["points"] == ours["points"] == "50"
-    assert (captum["median seconds a map"], ours["median seconds a map"]) == ("3.00", "0.50")
+    assert (captum["median seconds per map"], ours["median seconds per map"]) == ("3.00", "0.50")
     assert ours["times as fast (median)"] == "6.0"
     assert ours["largest relative difference"] == "3.0e-05"
     assert captum["median completeness error"] == ours["median completeness error"] == "0.040"
+
+
+@pytest.mark.parametrize(
+    ("labels", "shown"),
+    [
+        (["a_b", "Dog"], ["a b", "Dog"]),
+        (["a_b", "a b", "Dog"], ["a_b", "a b", "Dog"]),  # readable, the two would be one row
+        (["Mean_over_classes", "Dog"], ["Mean_over_classes", "Dog"]),
+        (["Mean over classes"], ["Mean over classes (class)"]),
+        (["0", "1", "None"], ["0", "1", "None"]),
+    ],
+)
+def test_every_class_has_a_row_of_its_own(labels, shown):
+    assert cells.class_rows(labels, "Mean over classes") == dict(zip(labels, shown, strict=True))
+    instances = pd.DataFrame({"split": "test", "class": labels, "present": 1, "evaluated": 1, "missed": 0, "false": 0})
+    assert len(tables.instances_table(instances)) == len(labels) + 1
+    assert len(tables.instances_table(instances.replace({"Dog": "All classes"}))) == len(labels) + 1
+
+
+def test_tables_one_and_three_keep_classes_apart_that_read_alike():
+    for of, table in (
+        (result_tables.classification(), tables.table_1),
+        (result_tables.per_class(), tables.table_3),
+    ):
+        renamed = of.replace({"class": {"Blender": "a_b", "Kettle": "a b"}})
+        assert len(table(renamed)) == len(table(of))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,12 @@ import pytest
 import yaml
 
 from igsed_core import __version__
+from igsed_core.base import files
 from igsed_core.base.errors import IgsedError
+from igsed_core.base.params import choices_of
+from igsed_core.base.paths import RunPaths
+from igsed_core.base.run import link
+from igsed_core.base.store import Entry
 from igsed_core.workflow import cli, experiments, notebook, stages
 
 PARAMS = Path(__file__).resolve().parents[2] / "params"
@@ -31,7 +37,7 @@ def test_parameters_are_listed_once_as_a_file_would_hold_them(capsys: pytest.Cap
     for line, (name, field) in zip(sorted(lines), sorted(experiments.parameter_fields().items()), strict=True):
         assert line.startswith(f"{name}: ")
         assert field.metadata["doc"] in line
-        assert all(choice in line for choice in field.metadata["choices"])
+        assert all(choice in line for choice in choices_of(field))
 
 
 @pytest.mark.parametrize(
@@ -144,18 +150,74 @@ def test_a_failing_snakemake_is_an_explained_error(monkeypatch: pytest.MonkeyPat
         notebook.run(PARAMS / "smoke.yaml", [], cores=1)
 
 
-def test_dry_run_names_what_would_run(tmp_path: Path) -> None:
-    """Snakemake itself: every stage of a new experiment; after three markers, the stages that follow."""
-    words = [sys.executable, "-m", "igsed_core", "run", str(PARAMS / "smoke.yaml"), "--dry-run"]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    planned = {name for name in stages.STAGES if f"rule {name}:" in done.stdout + done.stderr}
-    assert planned == set(stages.STAGES)
-    markers = stages.markers(experiments.load(PARAMS / "smoke.yaml"))
-    done_before = ("data_synthesis", "training", "baselines")
-    for name in done_before:
-        markers[name].parent.mkdir(parents=True, exist_ok=True)
-        markers[name].write_text("{}")
-    done = subprocess.run([*words, "percentile_max=95"], capture_output=True, text=True, check=False)
-    planned = {name for name in stages.STAGES if f"rule {name}:" in done.stdout + done.stderr}
-    assert planned == set(stages.STAGES).difference(done_before)
+def test_dry_run_names_what_would_run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert cli.main(["run", str(PARAMS / "smoke.yaml"), "--dry-run"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == list(stages.STAGES)
+    assert all("to be run" in line for line in lines)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_store_lists_and_prunes(capsys: pytest.CaptureFixture[str]) -> None:
+    for key, used in (("0123", True), ("4567", False)):
+        entry = Entry("training", key)
+        entry.describe({})
+        files.write_json(entry.folder / "record.json", {"stage": "training", "uses": ["features/89"]})
+        if used:
+            link(RunPaths("mine").stage("training"), entry.folder)
+    shared, orphan = Entry("features", "89"), Entry("features", "ab")
+    shared.describe({})
+    orphan.describe({})
+    assert cli.main(["store"]) == 0
+    out = capsys.readouterr().out
+    assert [line.split()[0] for line in out.splitlines()[:-1]] == [
+        *("features/89", "features/ab", "training/0123", "training/4567")
+    ]
+    assert [line.split()[-1] for line in out.splitlines()[:-1]] == ["mine", "nobody", "mine", "nobody"]
+    with orphan.lock():
+        assert cli.main(["store", "prune", "--yes"]) == 0
+        assert "features/ab: a run is making it, kept" in capsys.readouterr().out
+    assert orphan.folder.is_dir() and shared.folder.is_dir()
+    assert not Entry("training", "4567").folder.exists()
+    assert cli.main(["store", "prune", "--yes"]) == 0
+    assert not orphan.folder.exists()
+    assert cli.main(["store", "prune"]) == 0
+    assert "every artefact is in use" in capsys.readouterr().out.splitlines()[-1]
+
+
+def test_pruning_asks_first(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    orphan = Entry("features", "ab")
+    orphan.describe({})
+    monkeypatch.setattr("builtins.input", lambda _: "")
+    assert cli.main(["store", "prune"]) == 0
+    assert "nothing was removed" in capsys.readouterr().out
+    assert orphan.folder.is_dir()
+
+
+# --- who reads may go
+
+
+@pytest.mark.parametrize("words", ["parameters", "--help", "run --help", "parameters 2>&1"])
+def test_head_leaves_no_traceback(words: str, tmp_path: Path) -> None:
+    """`igsed parameters | head -1`, with a reader that has gone before anything is printed."""
+    lines = f"({shlex.quote(sys.executable)} -m igsed_core {words}; echo $? > status) 2> errors | true"
+    subprocess.run(["bash", "-c", lines], cwd=tmp_path, check=True, timeout=120)
+    assert (tmp_path / "errors").read_text() == ""
+    assert (tmp_path / "status").read_text().strip() in ("0", "141")  # all was in the pipe, or not
+
+
+def test_an_error_whose_reader_has_gone(tmp_path: Path) -> None:
+    lines = f"({shlex.quote(sys.executable)} -m igsed_core run no.yaml; echo $? > status) 2>&1 | true"
+    subprocess.run(["bash", "-c", lines], cwd=tmp_path, check=True, timeout=120)
+    assert (tmp_path / "status").read_text().strip() in ("1", "141")
+
+
+def test_another_broken_pipe_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That of a worker process must not pass for a reader who has gone."""
+
+    def breaks(*_: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(notebook, "execute", breaks)
+    with pytest.raises(BrokenPipeError):
+        cli.main(["stage", "training", str(PARAMS / "smoke.yaml")])

@@ -101,15 +101,18 @@ def test_overrides_win_over_the_file(tmp_path: Path) -> None:
     values = experiments.load(path, ["n_points=7", "learning_rate=1e-2", "soundbank=7", "weights=a=b"]).values()
     assert values["n_points"] == 7
     assert values["learning_rate"] == 0.01
-    assert values["soundbank"] == "7"  # text stays text
-    assert values["weights"] == "a=b"  # only the first sign divides
+    assert values["soundbank"] == str(Path.cwd() / "7")  # text stays text, here the name of a folder
+    assert values["weights"] == str(Path.cwd() / "a=b")  # only the first sign divides
 
 
 @pytest.mark.parametrize(
     ("override", "message"),
     [
         ("snr_min", r"override 'snr_min': write it as name=value"),
-        ("snr_mim=3", r"override 'snr_mim=3': unknown parameter 'snr_mim'\. Did you mean 'snr_min'\? Valid ones: exp"),
+        (
+            "snr_mim=3",
+            r"override 'snr_mim=3': unknown parameter 'snr_mim'\. Did you mean 'snr_min'\? Valid ones: chapters, exp",
+        ),
         ("n_points=[3", r"override 'n_points=\[3': '\[3' is no number; write it as name=value"),
         ("n_points=", r"'n_points' is None, but must be a whole number"),
         ("n_points=3.5", r"'n_points' is 3\.5, but must be a whole number \(points .*; default 24\)"),

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import jupytext
+import pandas as pd
 import pytest
 
 from igsed_core.base import files, provenance
 from igsed_core.base.errors import IgsedError
-from igsed_core.base.paths import RunPaths
+from igsed_core.base.paths import RunPaths, store_dir
+from igsed_core.base.run import StageRun, labelled
 from igsed_core.main_job.params import DataSynthesis, Results
 from igsed_core.workflow import experiments, notebook, stages
 
-BEGIN = "from igsed_core import notebook\nrun = notebook.begin('data_synthesis', globals())"
+BEGIN = "from igsed_core.workflow import notebook\nrun = notebook.begin('data_synthesis', globals())"
 
 
 @pytest.fixture(autouse=True)
@@ -35,12 +39,14 @@ def after(*cells: str) -> dict[str, Any]:
     return namespace
 
 
-def begin(stage: str, *cells: str) -> notebook.StageRun:
+def begin(stage: str, *cells: str) -> StageRun:
     return notebook.begin(stage, after(*cells))
 
 
-def finish(stage: str, *cells: str) -> notebook.StageRun:
+def finish(stage: str, *cells: str) -> StageRun:
     run = begin(stage, *cells)
+    for name in run.params.tables:
+        run.table(name, pd.DataFrame({"clip": ["a"], "value": [1.5]}))
     run.finish()
     return run
 
@@ -48,9 +54,9 @@ def finish(stage: str, *cells: str) -> notebook.StageRun:
 def test_parameters_are_those_of_the_cells_before() -> None:
     run = begin("data_synthesis", 'experiment = "mine"\nseed = 3', "# Parameters\nsnr_min = -5.0\nseed = 4")
     assert run.params == DataSynthesis(experiment="mine", seed=4, snr_min=-5.0)
-    assert run.dir == RunPaths("mine").stage("data_synthesis")
     assert run.dir.is_dir()
-    assert run.key == stages.data_key(run.stage, run.params, {})
+    assert run.entry == stages.keys_of(stages.get("data_synthesis"), run.params, {})[0].data
+    assert not RunPaths("mine").stage("data_synthesis").exists()  # the experiment refers to what is finished
 
 
 @pytest.mark.parametrize(
@@ -129,47 +135,66 @@ def test_unfinished_upstream_is_named_with_the_remedy() -> None:
     begin("data_synthesis")
     with pytest.raises(
         IgsedError,
-        match=r"stage 'data_synthesis' of experiment 'embedded' has not finished \(.*record\.json is missing\): "
+        match=r"stage 'data_synthesis' of experiment 'embedded' has not finished: "
         r"run notebook 01_data_synthesis first, or `igsed run`",
     ):
         begin("training")
 
 
 def test_record_says_what_was_run() -> None:
-    run = begin("data_synthesis", "seed = 5")
-    run.finish(soundscapes=3)
-    record = files.read_json(run.paths.record("data_synthesis"))
-    assert record["key"] == run.key
-    assert record["params"] == {**vars(DataSynthesis()), "seed": 5}
-    assert record["figures"] == {"soundscapes": 3}
+    run = finish("data_synthesis", "seed = 5")
+    record = files.read_json(RunPaths("embedded").record("data_synthesis"))
+    assert record["key"] == run.entry.key
+    wanted = {name: value for name, value in vars(DataSynthesis()).items() if name != "experiment"}
+    assert record["params"] == {**wanted, "seed": 5}
     assert record["seconds"] >= 0
     assert record["versions"]["torch"]
-    assert record.keys() >= {"stage", "upstream", "finished", "commit", "machine"}
+    assert record["tables"] == list(DataSynthesis.tables)
+    assert record.keys() >= {"stage", "upstream", "uses", "finished", "commit", "machine"}
 
 
 def test_parameters_and_keys_of_earlier_stages_are_at_hand() -> None:
     first = finish("data_synthesis", "duration = 5.0")
     run = begin("training", "epochs = 3")
     assert run.params_of(DataSynthesis) == first.params
-    assert run.upstream["data_synthesis"]["key"] == first.key
     assert run.input("data_synthesis") == first.dir
     with pytest.raises(KeyError, match="training does not read from baselines"):
         run.input("baselines")
-    run.finish()
-    record = files.read_json(run.paths.record("training"))
-    assert record["upstream"] == {"data_synthesis": first.key}
+    run = finish("training", "epochs = 3")
+    record = files.read_json(RunPaths("embedded").record("training"))
+    assert record["upstream"] == {"data_synthesis": first.entry.key}
+    assert record["uses"] == [first.entry.name]
+
+
+def test_tables_are_labelled_when_an_experiment_refers_to_them() -> None:
+    run = finish("data_synthesis", 'experiment = "mine"\nseed = 4')
+    assert list(files.read_table(run.dir / "clips.csv").columns) == ["clip", "value"]
+    table = files.read_table(RunPaths("mine").results / "clips.csv")
+    assert table.to_dict("records") == [{"experiment": "mine", "seed": 4, "clip": "a", "value": 1.5}]
+
+
+def test_a_table_of_several_seeds_keeps_its_own() -> None:
+    table = pd.DataFrame({"value": ["0.5"], "seed": ["7"]})
+    assert labelled(table, experiment="x", seed=1).to_dict("records") == [
+        {"experiment": "x", "seed": "7", "value": "0.5"}
+    ]
+
+
+def test_an_undeclared_and_a_missing_table_are_errors() -> None:
+    run = begin("data_synthesis")
+    with pytest.raises(IgsedError, match=r"declares no table 'guests': add it, .* to `tables` of .*DataSynthesis"):
+        run.table("guests", pd.DataFrame())
+    with pytest.raises(IgsedError, match="declares table 'clips' and did not make it"):
+        run.finish()
 
 
 def test_the_same_key_keeps_artefacts_and_what_they_took() -> None:
-    run = begin("data_synthesis")
-    (run.dir / "artefact").write_text("x")
-    run.finish(clips=1)
-    record = files.read_json(run.paths.record("data_synthesis"))
+    run = finish("data_synthesis")
+    record = files.read_json(RunPaths("embedded").record("data_synthesis"))
     again = begin("data_synthesis", "workers = 2")  # execution only
-    assert again.key == run.key
-    assert (run.dir / "artefact").exists()
+    assert again.entry == run.entry
     again.finish(clips=1)
-    assert files.read_json(run.paths.record("data_synthesis"))["seconds"] == record["seconds"]
+    assert files.read_json(RunPaths("embedded").record("data_synthesis"))["seconds"] == record["seconds"]
 
 
 def test_an_unfinished_run_goes_on_with_what_it_has() -> None:
@@ -178,39 +203,44 @@ def test_an_unfinished_run_goes_on_with_what_it_has() -> None:
     assert (begin("data_synthesis").dir / "artefact").exists()
 
 
-def test_another_key_clears_the_stage_and_what_was_made_from_it() -> None:
-    paths = RunPaths("embedded")
-    for stage in ("data_synthesis", "training", "integrated_gradients", "baselines"):
-        run = finish(stage)
-        (run.dir / "artefact").write_text("x")
-        files.write_json(paths.marker(stage, "0123"), {})
-    begin("integrated_gradients", "n_points = 3")
-    assert not (paths.stage("integrated_gradients") / "artefact").exists()
-    assert not paths.record("integrated_gradients").exists()
-    assert not paths.marker("integrated_gradients", "0123").exists()
-    for kept in ("data_synthesis", "training", "baselines"):
-        assert (paths.stage(kept) / "artefact").exists()
-        assert paths.record(kept).exists()
-        assert paths.marker(kept, "0123").exists()
-    begin("data_synthesis", "seed = 1")
-    for stale in ("data_synthesis", "training", "baselines"):
-        assert not paths.record(stale).exists()
-        assert not paths.marker(stale, "0123").exists()
-    assert not (paths.stage("data_synthesis") / "artefact").exists()
+def test_another_key_leaves_everything_as_it_is_and_going_back_costs_nothing() -> None:
+    first = finish("data_synthesis")
+    (first.dir / "artefact").write_text("x")
+    other = finish("data_synthesis", "seed = 1")
+    place = RunPaths("embedded").stage("data_synthesis")
+    assert place.resolve() == other.dir.resolve() != first.dir.resolve()
+    assert (first.dir / "artefact").exists()
+    assert finish("data_synthesis").entry == first.entry
+    assert (place / "artefact").exists()
 
 
-def test_a_stage_made_stale_by_an_earlier_one_is_cleared_when_it_runs() -> None:
+def test_experiments_share_what_is_the_same() -> None:
+    one = finish("data_synthesis", 'experiment = "one"')
+    two = finish("data_synthesis", 'experiment = "two"')
+    assert one.entry == two.entry
+    assert finish("data_synthesis", 'experiment = "two"\nseed = 1').entry != one.entry
+    assert RunPaths("one").stage("data_synthesis").resolve() == one.dir.resolve()
+
+
+def test_what_is_shared_is_linked_and_referred_to() -> None:
+    run = begin("data_synthesis")
+    place = run.shared("maps", {"clip": 1}, modules=("igsed_core.metrics.frames",), name="maps/cam")
+    (place / "a.npz").write_text("x")
+    assert place == run.dir / "maps" / "cam"
+    again = begin("data_synthesis", "n_train = 50")
+    other = again.shared("maps", {"clip": 1}, modules=("igsed_core.metrics.frames",))
+    assert (other / "a.npz").exists()
+    assert place.resolve() == other.resolve()
     finish("data_synthesis")
-    trained = finish("training")
-    (trained.dir / "artefact").write_text("x")
+    run.finish()
+    assert place.resolve().relative_to(store_dir()).as_posix() in files.read_json(run.dir / "record.json")["uses"]
+
+
+def test_exact_keys_of_a_run_win_over_what_the_experiment_refers_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = finish("data_synthesis")
     finish("data_synthesis", "seed = 1")
-    assert not (begin("training").dir / "artefact").exists()
-
-
-def test_experiments_do_not_touch_each_other() -> None:
-    finish("data_synthesis", 'experiment = "one"')
-    finish("data_synthesis", 'experiment = "two"\nseed = 1')
-    assert RunPaths("one").record("data_synthesis").exists()
+    monkeypatch.setenv(notebook.UPSTREAM_VARIABLE, json.dumps({"data_synthesis": first.entry.key}))
+    assert begin("training").input("data_synthesis") == first.dir
 
 
 def test_provenance_names_versions_commit_and_machine() -> None:
@@ -227,10 +257,17 @@ def test_provenance_names_versions_commit_and_machine() -> None:
 def book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project whose first notebook does nothing but begin and finish."""
     folder = tmp_path / "project" / "book"
-    folder.mkdir(parents=True)
-    monkeypatch.setattr(stages, "project_root", lambda: folder.parent)
-    write_notebook(folder, "run.finish(soundscapes=0)")
+    shutil.copytree(stages.get("results").source.parent, folder)
+    (folder.parent / "Snakefile").touch()
+    monkeypatch.setenv("IGSED_PROJECT", str(folder.parent))
+    write_notebook(folder, FINISH)
     return folder
+
+
+FINISH = """import pandas as pd
+for name in run.params.tables:
+    run.table(name, pd.DataFrame({"value": [1]}))
+run.finish(soundscapes=0)"""
 
 
 def write_notebook(folder: Path, last_cell: str) -> None:
@@ -245,13 +282,38 @@ def test_execute_leaves_record_marker_and_page(book: Path) -> None:
     paths = RunPaths("mine")
     files.write_json(paths.marker("data_synthesis", "0ld"), {})
     target = notebook.execute("data_synthesis", experiment)
-    data, page = stages.keys(experiment)["data_synthesis"]
-    assert files.read_json(paths.record("data_synthesis"))["key"] == data
+    made = stages.keys(experiment)["data_synthesis"]
+    assert files.read_json(paths.record("data_synthesis"))["key"] == made.data.key
     assert files.read_json(paths.record("data_synthesis"))["params"]["snr_min"] == -5.0
     assert target == paths.notebooks / "01_data_synthesis.ipynb"
     cells = jupytext.read(target).cells
     assert [cell["execution_count"] for cell in cells if cell["cell_type"] == "code"] == [1, 2, 3, 4]
-    assert [p.name for p in (paths.notebooks / ".done").iterdir()] == [f"data_synthesis-{page}.json"]
+    done = paths.marker("data_synthesis", made.page.key)
+    assert list(done.parent.iterdir()) == [done]
+
+
+def test_another_experiment_takes_page_and_results_from_the_store(book: Path) -> None:
+    notebook.execute("data_synthesis", experiments.from_values({"experiment": "one"}))
+    other = experiments.from_values({"experiment": "two"})
+    made = stages.keys(other)["data_synthesis"]
+    assert notebook.adopt(other, "data_synthesis", made)
+    assert stages.markers(other)["data_synthesis"].exists()
+    (injected,) = (
+        cell["source"]
+        for cell in jupytext.read(RunPaths("two").notebooks / "01_data_synthesis.ipynb").cells
+        if "injected-parameters" in cell["metadata"].get("tags", [])
+    )
+    assert 'experiment = "two"' in injected
+    assert set(files.read_table(RunPaths("two").results / "clips.csv")["experiment"]) == {"two"}
+
+
+def test_a_marker_without_its_artefacts_is_not_believed(book: Path) -> None:
+    experiment = experiments.from_values({"experiment": "mine"})
+    notebook.execute("data_synthesis", experiment)
+    made = stages.keys(experiment)["data_synthesis"]
+    shutil.rmtree(made.data.folder)
+    assert not notebook.adopt(experiment, "data_synthesis", made)
+    assert not stages.markers(experiment)["data_synthesis"].exists()
 
 
 def test_papermill_with_an_unknown_parameter(book: Path, tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ SMALL = {
 # The stand-in has another checksum than the published checkpoint, in every process of the run.
 CUSTOMISE = """
 from dataclasses import replace
-from igsed_core import assets
+from igsed_core.data import assets
 assets.REGISTRY["cnn14"] = replace(assets.REGISTRY["cnn14"], checksum="md5:{md5}", size=0)
 """
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from igsed_core.models import inputs
 from igsed_core.models.classifier import AnyClassifier
-
-FAMILIES = ("gradient", "path", "propagation", "activation", "perturbation", "own")
-READINGS = ("absolute", "signed", "positive")
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +37,8 @@ class Importance:
     start: float = 0.0
 
     def read_as(self, reading: str) -> NDArray[np.floating]:
-        """Return importance under a reading of the sign: one of :data:`READINGS`, ``[shape=(n_classes, n_steps)]``.
+        """Return importance under a reading of the sign: one of
+        :data:`igsed_core.attribution.registry.READINGS`, ``[shape=(n_classes, n_steps)]``.
 
         As in :meth:`igsed_core.attribution.maps.Maps.read_as`.
         """
@@ -73,6 +73,19 @@ class Method(Protocol):
             One a clip, its rows in the order of ``classes``.
         """
         ...
+
+
+def checked(call: Callable[..., list[Importance]]) -> Callable[..., list[Importance]]:
+    """Let a method's ``__call__`` have what it can explain: other inputs are converted or refused in a sentence.
+
+    As :func:`igsed_core.models.inputs.clips` says.
+    """
+
+    @functools.wraps(call)
+    def of_checked(self: Any, classifier: AnyClassifier, waveforms: Any, classes: Any) -> list[Importance]:
+        return call(self, classifier, *inputs.clips(classifier, waveforms, classes))
+
+    return of_checked
 
 
 @dataclass(frozen=True)

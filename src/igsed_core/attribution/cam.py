@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from igsed_core.attribution import domain, mel
-from igsed_core.attribution.base import Importance
+from igsed_core.attribution.base import Importance, checked
 from igsed_core.models.classifier import AnyClassifier
 
 
@@ -20,6 +20,7 @@ class ClassActivationMap:
     count are at their maximum there, and no frame exceeds it where all weights are positive.
     """
 
+    @checked
     def __call__(
         self, classifier: AnyClassifier, waveforms: Tensor, classes: Sequence[Sequence[int]]
     ) -> list[Importance]:

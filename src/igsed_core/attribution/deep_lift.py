@@ -12,7 +12,7 @@ from captum.attr._core import deep_lift as captum_rules
 from torch import Tensor, nn
 
 from igsed_core.attribution import domain
-from igsed_core.attribution.base import Importance
+from igsed_core.attribution.base import Importance, checked
 from igsed_core.attribution.layers import Layers
 from igsed_core.attribution.passes import derived
 from igsed_core.models.classifier import AnyClassifier
@@ -62,6 +62,7 @@ class DeepLift:
         self.baseline = baseline
         self.seed = seed
 
+    @checked
     def __call__(
         self, classifier: AnyClassifier, waveforms: Tensor, classes: Sequence[Sequence[int]]
     ) -> list[Importance]:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from igsed_core.attribution import domain
-from igsed_core.attribution.base import Importance
+from igsed_core.attribution.base import Importance, checked
 from igsed_core.attribution.passes import gradients
 from igsed_core.models.classifier import AnyClassifier
 
@@ -35,6 +35,7 @@ class ExpectedGradients:
         self.seed = seed
         self.of = domain.check_name(of)
 
+    @checked
     def __call__(
         self, classifier: AnyClassifier, waveforms: Tensor, classes: Sequence[Sequence[int]]
     ) -> list[Importance]:

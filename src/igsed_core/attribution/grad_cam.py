@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from igsed_core.attribution import domain, mel, passes
-from igsed_core.attribution.base import Importance
+from igsed_core.attribution.base import Importance, checked
 from igsed_core.models.classifier import AnyClassifier
 
 
@@ -24,6 +24,7 @@ class GradCam:
     def __init__(self, *, layer: bool = False) -> None:
         self.layer = layer
 
+    @checked
     def __call__(
         self, classifier: AnyClassifier, waveforms: Tensor, classes: Sequence[Sequence[int]]
     ) -> list[Importance]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from igsed_core.attribution import domain
-from igsed_core.attribution.base import Importance
+from igsed_core.attribution.base import Importance, checked
 from igsed_core.attribution.passes import gradients
 from igsed_core.models.classifier import AnyClassifier
 
@@ -29,6 +29,7 @@ class InputXGradient:
         self.of = domain.check_name(of)
         self.baseline = baseline
 
+    @checked
     def __call__(
         self, classifier: AnyClassifier, waveforms: Tensor, classes: Sequence[Sequence[int]]
     ) -> list[Importance]:

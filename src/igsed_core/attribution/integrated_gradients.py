@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from igsed_core.attribution import mel
-from igsed_core.attribution.base import Importance
+from igsed_core.attribution.base import Importance, checked
 from igsed_core.attribution.ig import engines
 from igsed_core.models.classifier import AnyClassifier
 
@@ -27,6 +27,7 @@ class IntegratedGradients:
     def __init__(self, engine: str = "captum", **options: Any) -> None:
         self.engine = engines.create(engine, **options)
 
+    @checked
     def __call__(
         self, classifier: AnyClassifier, waveforms: Tensor, classes: Sequence[Sequence[int]]
     ) -> list[Importance]:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from igsed_core.attribution import domain
 from igsed_core.attribution._zennit import composites, core, rules, types
-from igsed_core.attribution.base import Importance
+from igsed_core.attribution.base import Importance, checked
 from igsed_core.attribution.layers import Layers
 from igsed_core.attribution.passes import derived, gradients
 from igsed_core.base.errors import IgsedError
@@ -82,6 +82,7 @@ class Lrp:
             raise IgsedError(f"LRP has no rule {rule!r}: choose one of {', '.join(RULES)}")
         self.rule = rule
 
+    @checked
     def __call__(
         self, classifier: AnyClassifier, waveforms: Tensor, classes: Sequence[Sequence[int]]
     ) -> list[Importance]:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from igsed_core.attribution import domain
-from igsed_core.attribution.base import Importance
+from igsed_core.attribution.base import Importance, checked
 from igsed_core.attribution.passes import scores_of
 from igsed_core.base.errors import IgsedError
 from igsed_core.metrics import frames
@@ -58,6 +58,7 @@ class Occlusion:
         self.seed = seed
         self.of = domain.check_name(of)
 
+    @checked
     def __call__(
         self, classifier: AnyClassifier, waveforms: Tensor, classes: Sequence[Sequence[int]]
     ) -> list[Importance]:

@@ -2,74 +2,174 @@
 
 from __future__ import annotations
 
-from functools import partial
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
-from igsed_core.attribution.base import FAMILIES, READINGS, Entry, Importance, Method
-from igsed_core.attribution.cam import ClassActivationMap
-from igsed_core.attribution.deep_lift import DeepLift
-from igsed_core.attribution.expected_gradients import ExpectedGradients
-from igsed_core.attribution.grad_cam import GradCam
-from igsed_core.attribution.input_x_gradient import InputXGradient
-from igsed_core.attribution.integrated_gradients import IntegratedGradients
-from igsed_core.attribution.lrp import Lrp
-from igsed_core.attribution.occlusion import Occlusion
-from igsed_core.attribution.saliency import Saliency
-from igsed_core.attribution.shifted_cam import ShiftedCam
-from igsed_core.attribution.smoothgrad import SmoothGrad
-from igsed_core.attribution.surrogate import Surrogate
-from igsed_core.base.errors import IgsedError
+from igsed_core.base import plugins
+from igsed_core.base.registry import Entry, Registry
 
-# A line a method: name -> how it is made, what it is called, its family, how its sign is read.
-REGISTRY: dict[str, Entry] = {
-    "ig_captum": Entry(partial(IntegratedGradients, "captum", internal_batch=5), "IG, Captum (paper)", "path"),
-    "ig_db": Entry(partial(IntegratedGradients, "mel_path"), "IG, decibel path", "path"),
-    "expected_gradients": Entry(ExpectedGradients, "Expected gradients", "path"),
-    "saliency": Entry(Saliency, "Saliency", "gradient"),
-    "saliency_waveform": Entry(partial(Saliency, of="waveform"), "Saliency, waveform", "gradient"),
-    "smoothgrad": Entry(SmoothGrad, "SmoothGrad", "gradient"),
-    "ixg": Entry(InputXGradient, "Input x gradient", "gradient"),
-    "ixg_log_mel": Entry(partial(InputXGradient, of="log_mel"), "Input x gradient, log-mel", "gradient"),
-    "deep_lift": Entry(DeepLift, "DeepLift", "propagation"),
-    "lrp_epsilon": Entry(partial(Lrp, "epsilon"), "LRP, epsilon", "propagation", reading="positive"),
-    "lrp_gamma": Entry(partial(Lrp, "gamma"), "LRP, gamma", "propagation", reading="positive"),
-    "lrp_composite": Entry(partial(Lrp, "composite"), "LRP, composite", "propagation", reading="positive"),
-    "cam": Entry(ClassActivationMap, "CAM", "activation", reading="signed"),
-    "grad_cam": Entry(GradCam, "Grad-CAM", "activation"),
-    "layer_cam": Entry(partial(GradCam, layer=True), "Layer-CAM", "activation"),
-    "occlusion_silence": Entry(
-        partial(Occlusion, replace="silence"), "Occlusion by silence", "perturbation", reading="signed"
-    ),
-    "occlusion_background": Entry(
-        partial(Occlusion, replace="background"), "Occlusion by background", "perturbation", reading="signed"
-    ),
-    "occlusion_mean": Entry(
-        partial(Occlusion, replace="mean"), "Occlusion by the mean", "perturbation", reading="signed"
-    ),
-    "occlusion_500ms": Entry(
-        partial(Occlusion, window=0.5), "Occlusion by background, 0.5 s", "perturbation", reading="signed"
-    ),
-    "lime": Entry(partial(Surrogate, "lime"), "LIME on segments", "perturbation", reading="signed"),
-    "kernel_shap": Entry(partial(Surrogate, "kernel_shap"), "KernelSHAP on segments", "perturbation", reading="signed"),
-    "shifted_cam": Entry(ShiftedCam, "CAM at 8 shifts", "own", reading="signed"),
-}
+if TYPE_CHECKING:
+    from igsed_core.attribution.base import Method
+
+FAMILIES = ("gradient", "path", "propagation", "activation", "perturbation", "own")
+READINGS = ("absolute", "signed", "positive")
 
 
-def entry(name: str) -> Entry:
-    """Return a method's line of the registry.
+@dataclass(frozen=True, kw_only=True)
+class MethodEntry(Entry):
+    """One method: ``target`` makes it (:class:`igsed_core.attribution.base.Method`), with ``options``.
+
+    Attributes
+    ----------
+    family
+        One of :data:`FAMILIES`.
+    reading
+        How the sign is read when the method is compared with others, one of :data:`READINGS`: what its source does.
+    """
+
+    LOOKS: ClassVar[frozenset[str]] = Entry.LOOKS | {"family"}
+
+    family: str
+    reading: str = "absolute"
+
+
+REGISTRY = Registry(
+    "method",
+    plugins.METHODS,
+    {
+        "ig_captum": MethodEntry(
+            target="igsed_core.attribution.integrated_gradients:IntegratedGradients",
+            title="IG, Captum (paper)",
+            family="path",
+            options={"engine": "captum", "internal_batch": 5},
+            uses=((plugins.ENGINES, "captum"),),
+        ),
+        "ig_db": MethodEntry(
+            target="igsed_core.attribution.integrated_gradients:IntegratedGradients",
+            title="IG, decibel path",
+            family="path",
+            options={"engine": "mel_path"},
+            uses=((plugins.ENGINES, "mel_path"),),
+        ),
+        "expected_gradients": MethodEntry(
+            target="igsed_core.attribution.expected_gradients:ExpectedGradients",
+            title="Expected gradients",
+            family="path",
+        ),
+        "saliency": MethodEntry(target="igsed_core.attribution.saliency:Saliency", title="Saliency", family="gradient"),
+        "saliency_waveform": MethodEntry(
+            target="igsed_core.attribution.saliency:Saliency",
+            title="Saliency, waveform",
+            family="gradient",
+            options={"of": "waveform"},
+        ),
+        "smoothgrad": MethodEntry(
+            target="igsed_core.attribution.smoothgrad:SmoothGrad", title="SmoothGrad", family="gradient"
+        ),
+        "ixg": MethodEntry(
+            target="igsed_core.attribution.input_x_gradient:InputXGradient", title="Input x gradient", family="gradient"
+        ),
+        "ixg_log_mel": MethodEntry(
+            target="igsed_core.attribution.input_x_gradient:InputXGradient",
+            title="Input x gradient, log-mel",
+            family="gradient",
+            options={"of": "log_mel"},
+        ),
+        "deep_lift": MethodEntry(
+            target="igsed_core.attribution.deep_lift:DeepLift", title="DeepLift", family="propagation"
+        ),
+        "lrp_epsilon": MethodEntry(
+            target="igsed_core.attribution.lrp:Lrp",
+            title="LRP, epsilon",
+            family="propagation",
+            options={"rule": "epsilon"},
+            reading="positive",
+        ),
+        "lrp_gamma": MethodEntry(
+            target="igsed_core.attribution.lrp:Lrp",
+            title="LRP, gamma",
+            family="propagation",
+            options={"rule": "gamma"},
+            reading="positive",
+        ),
+        "lrp_composite": MethodEntry(
+            target="igsed_core.attribution.lrp:Lrp",
+            title="LRP, composite",
+            family="propagation",
+            options={"rule": "composite"},
+            reading="positive",
+        ),
+        "cam": MethodEntry(
+            target="igsed_core.attribution.cam:ClassActivationMap", title="CAM", family="activation", reading="signed"
+        ),
+        "grad_cam": MethodEntry(
+            target="igsed_core.attribution.grad_cam:GradCam", title="Grad-CAM", family="activation"
+        ),
+        "layer_cam": MethodEntry(
+            target="igsed_core.attribution.grad_cam:GradCam",
+            title="Layer-CAM",
+            family="activation",
+            options={"layer": True},
+        ),
+        "occlusion_silence": MethodEntry(
+            target="igsed_core.attribution.occlusion:Occlusion",
+            title="Occlusion by silence",
+            family="perturbation",
+            options={"replace": "silence"},
+            reading="signed",
+        ),
+        "occlusion_background": MethodEntry(
+            target="igsed_core.attribution.occlusion:Occlusion",
+            title="Occlusion by background",
+            family="perturbation",
+            options={"replace": "background"},
+            reading="signed",
+        ),
+        "occlusion_mean": MethodEntry(
+            target="igsed_core.attribution.occlusion:Occlusion",
+            title="Occlusion by the mean",
+            family="perturbation",
+            options={"replace": "mean"},
+            reading="signed",
+        ),
+        "occlusion_500ms": MethodEntry(
+            target="igsed_core.attribution.occlusion:Occlusion",
+            title="Occlusion by background, 0.5 s",
+            family="perturbation",
+            options={"window": 0.5},
+            reading="signed",
+        ),
+        "lime": MethodEntry(
+            target="igsed_core.attribution.surrogate:Surrogate",
+            title="LIME on segments",
+            family="perturbation",
+            options={"kind": "lime"},
+            reading="signed",
+        ),
+        "kernel_shap": MethodEntry(
+            target="igsed_core.attribution.surrogate:Surrogate",
+            title="KernelSHAP on segments",
+            family="perturbation",
+            options={"kind": "kernel_shap"},
+            reading="signed",
+        ),
+        "shifted_cam": MethodEntry(
+            target="igsed_core.attribution.shifted_cam:ShiftedCam",
+            title="CAM at 8 shifts",
+            family="own",
+            reading="signed",
+        ),
+    },
+)
+
+
+def create(name: str) -> Method:
+    """Create a method by name, with its options set.
 
     Raises
     ------
     IgsedError
         For an unknown name; the message lists the valid ones.
     """
-    if name not in REGISTRY:
-        raise IgsedError(f"method {name!r} is unknown: choose one of {', '.join(REGISTRY)}")
-    return REGISTRY[name]
-
-
-def create(name: str) -> Method:
-    """Create a method by name, with its default options; an unknown name is an error as in :func:`entry`."""
-    return entry(name).factory()
-
-
-__all__ = ["FAMILIES", "READINGS", "REGISTRY", "Entry", "Importance", "Method", "create", "entry"]
+    method: Method = REGISTRY.load(name)()
+    return method

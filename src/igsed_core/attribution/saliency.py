@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from igsed_core.attribution import domain
-from igsed_core.attribution.base import Importance
+from igsed_core.attribution.base import Importance, checked
 from igsed_core.attribution.passes import gradients
 from igsed_core.models.classifier import AnyClassifier
 
@@ -26,6 +26,7 @@ class Saliency:
     def __init__(self, *, of: str = "input") -> None:
         self.of = domain.check_name(of)
 
+    @checked
     def __call__(
         self, classifier: AnyClassifier, waveforms: Tensor, classes: Sequence[Sequence[int]]
     ) -> list[Importance]:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from igsed_core.attribution import domain, mel
-from igsed_core.attribution.base import Importance
+from igsed_core.attribution.base import Importance, checked
 from igsed_core.base.errors import IgsedError
 from igsed_core.models.classifier import AnyClassifier
 
@@ -32,6 +32,7 @@ class ShiftedCam:
     def __init__(self, shifts: int = SHIFTS) -> None:
         self.shifts = shifts
 
+    @checked
     def __call__(
         self, classifier: AnyClassifier, waveforms: Tensor, classes: Sequence[Sequence[int]]
     ) -> list[Importance]:

@@ -35,6 +35,12 @@ def never(module: str) -> bool:
     return False
 
 
+def drawing(module: str) -> bool:
+    """Say whether a module of this package only draws: what it does changes pages and no artefact."""
+    parts = module.split(".")
+    return parts[0] == PACKAGE and (parts[1:2] == ["show"] or parts[-1] in ("figures", "tables", "overview"))
+
+
 def reached(roots: Iterable[str], *, without: Callable[[str], bool] = never) -> frozenset[str]:
     """Return the modules that some modules import, directly or not, these included.
 

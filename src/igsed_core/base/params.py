@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import math
 import re
+import reprlib
 from dataclasses import Field, dataclass, field, fields
+from pathlib import Path
 from typing import Any, ClassVar
 
+from igsed_core.base import paths, plugins
 from igsed_core.base.errors import IgsedError
+
+LARGEST_SEED = 2**32 - 1  # what every generator of random numbers takes
+LARGEST = 2**31 - 1  # of any other whole number: what an index of arrays holds
+LONGEST_NAME = 100  # characters of an experiment's name: folders and files are named after it
 
 
 def param(
@@ -18,9 +25,17 @@ def param(
     low: float | None = None,
     high: float | None = None,
     choices: tuple[str, ...] = (),
+    registry: str = "",
     execution: bool = False,
+    path: str = "",
+    names: tuple[str, ...] = (),
 ) -> Any:
-    """Declare a parameter: default, meaning, unit, bounds; ``execution`` marks those that change no result."""
+    """Declare a parameter: default, meaning, unit, bounds; ``execution`` marks those that change no result.
+
+    ``registry`` names the one whose entries are the choices (:mod:`igsed_core.base.plugins`). ``path`` is ``file`` or
+    ``folder`` for a parameter that names one: it is made absolute when it is read. ``names`` are what else such a
+    parameter may be; the default ``""`` stands for none.
+    """
     return field(
         default=default,
         metadata={
@@ -29,7 +44,10 @@ def param(
             "low": low,
             "high": high,
             "choices": choices,
+            "registry": registry,
             "execution": execution,
+            "path": path,
+            "names": names,
         },
     )
 
@@ -48,6 +66,8 @@ class StageParams:
         Stages that it reads from.
     light
         It computes on one core and may run beside another; of the others one runs at a time.
+    tables
+        The tidy tables that the stage makes, and what each holds; the book offers them for download.
     """
 
     title: ClassVar[str] = ""
@@ -55,18 +75,27 @@ class StageParams:
     notebook: ClassVar[str] = ""
     upstream: ClassVar[tuple[str, ...]] = ()
     light: ClassVar[bool] = False
+    tables: ClassVar[dict[str, str]] = {}
 
     experiment: str = param("embedded", "name of the experiment; its artefacts lie in runs/<experiment>")
-    seed: int = param(2026, "seed of every random choice", low=0)
+    seed: int = param(2026, "seed of every random choice", low=0, high=LARGEST_SEED)
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.experiment):
             raise IgsedError(
-                f"parameter 'experiment' is {self.experiment!r}: "
+                f"parameter 'experiment' is {shown(self.experiment)}: "
                 "use letters, digits, '.', '_' and '-' only, since it names a folder"
             )
+        if len(self.experiment) > LONGEST_NAME:
+            raise IgsedError(
+                f"parameter 'experiment' has {len(self.experiment)} letters: use at most {LONGEST_NAME}, "
+                "since it names a folder"
+            )
         for f in fields(self):
-            _check_bounds(f, getattr(self, f.name))
+            value = getattr(self, f.name)
+            _check_bounds(f, value)
+            if f.metadata["path"]:
+                object.__setattr__(self, f.name, absolute(f, value))
 
     def require(self, condition: bool, message: str) -> None:
         """Raise an :class:`IgsedError` with ``message`` unless ``condition`` holds."""
@@ -77,14 +106,53 @@ class StageParams:
         """Fingerprint of inputs outside the project, a folder of sounds or a checkpoint; None if there are none."""
         return None
 
+    def uses(self) -> tuple[tuple[str, str], ...]:
+        """(Registry's group, name) of the entries that the results take (:mod:`igsed_core.base.plugins`).
+
+        What is taken by a stage upstream is named there.
+        """
+        return ()
+
+
+def choices_of(f: Field[Any]) -> tuple[str, ...]:
+    """Return the values that a parameter may have, those of installed packages among them; empty if any will do."""
+    group = f.metadata.get("registry")
+    return tuple(plugins.registry(group)) if group else tuple(f.metadata.get("choices", ()))
+
 
 def _check_bounds(f: Field[Any], value: Any) -> None:
-    low, high, choices = (f.metadata.get(k) for k in ("low", "high", "choices"))
+    low, high, choices = f.metadata.get("low"), f.metadata.get("high"), choices_of(f)
     if choices and value not in choices:
-        raise IgsedError(f"parameter {f.name!r} is {value!r}: choose one of {', '.join(choices)}")
+        raise IgsedError(f"parameter {f.name!r} is {shown(value)}: choose one of {', '.join(choices)}")
     if isinstance(value, float) and not math.isfinite(value):
         raise IgsedError(f"parameter {f.name!r} is {value!r}, but must be a finite number")
     if (low is not None and value < low) or (high is not None and value > high):
         limits = ((f"at least {low}", low), (f"at most {high}", high))
         bounds = " and ".join(text for text, bound in limits if bound is not None)
-        raise IgsedError(f"parameter {f.name!r} is {value!r}, but must be {bounds}")
+        raise IgsedError(f"parameter {f.name!r} is {shown(value)}, but must be {bounds}")
+    if isinstance(value, int) and high is None and value > LARGEST:
+        raise IgsedError(f"parameter {f.name!r} is {shown(value)}, but must be at most {LARGEST}")
+
+
+def shown(value: object) -> str:
+    """Write a value that a user gave, in few words however long it is."""
+    if isinstance(value, int) and abs(value) > 10**100:
+        return "a number of more than 100 digits"
+    return _SHORT.repr(value)
+
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 120
+
+
+def absolute(f: Field[Any], value: Any, base: Path | None = None) -> Any:
+    """Make a parameter that names a file or a folder absolute; names of banks and none at all stay as they are."""
+    if not isinstance(value, str) or value in f.metadata["names"] or value == f.default == "":
+        return value
+    if not value.strip():
+        names = " or ".join(map(repr, f.metadata["names"]))
+        raise IgsedError(f"parameter {f.name!r} is empty: give {names or 'nothing at all'}, or a path")
+    try:
+        return str(paths.absolute(value, base))
+    except IgsedError as error:
+        raise IgsedError(f"parameter {f.name!r}: {error}") from None

@@ -3,22 +3,61 @@
 from __future__ import annotations
 
 import os
+import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from igsed_core.base.errors import IgsedError
 
+RUNS_VARIABLE, DATA_VARIABLE, STORE_VARIABLE = "IGSED_RUNS_DIR", "IGSED_DATA_DIR", "IGSED_STORE_DIR"
+
+
+def absolute(text: str | Path, base: Path | None = None) -> Path:
+    """Return what a user wrote as one absolute path, the same wherever the program then works.
+
+    Parameters
+    ----------
+    text
+        The path as written; ``~`` is the home folder.
+    base
+        Folder that a relative path starts from; by default the working folder.
+
+    Raises
+    ------
+    IgsedError
+        If no path can be meant, or a relative one is given while the working folder is gone.
+    """
+    written = os.fspath(text)
+    try:
+        expanded = os.path.expanduser(written)
+        whole = expanded if os.path.isabs(expanded) else os.path.join(base or os.getcwd(), expanded)
+        # realpath, unlike Path.resolve, takes a circle of links as it is: opening the file will say so.
+        return Path(os.path.realpath(whole))
+    except FileNotFoundError as error:
+        raise IgsedError(f"the working folder is gone, so {written!r} means nothing: change to another one") from error
+    except ValueError as error:  # NUL, or half a character
+        raise IgsedError(f"{written!r} is no path: it holds a character that none can hold") from error
+
+
+def user_path(text: str | Path) -> Path:
+    """Return a path of the command line for messages and use: ``~`` is expanded, the rest stands as typed."""
+    return Path(os.path.expanduser(os.fspath(text)))
+
 
 def project_root() -> Path:
     """Return the folder that holds ``book/`` and the Snakefile.
 
-    Looked for above this file (an editable install), then above the working directory.
+    The variable ``IGSED_PROJECT`` names it; else it is looked for above this file (an editable install), then above
+    the working directory.
 
     Raises
     ------
     IgsedError
         If there is none.
     """
+    if os.environ.get("IGSED_PROJECT"):
+        return Path(os.environ["IGSED_PROJECT"]).resolve()
     for start in (Path(__file__).resolve(), Path.cwd() / "x"):
         for folder in start.parents:
             if (folder / "book").is_dir() and (folder / "Snakefile").is_file():
@@ -28,12 +67,97 @@ def project_root() -> Path:
 
 def runs_dir() -> Path:
     """Folder of all experiments: ``$IGSED_RUNS_DIR``, else ``runs/`` in the project."""
-    return Path(os.environ.get("IGSED_RUNS_DIR") or project_root() / "runs").resolve()
+    return _named_folder(RUNS_VARIABLE) or (project_root() / "runs").resolve()
 
 
 def data_dir() -> Path:
     """Cache of prepared sound banks and fetched weights: ``$IGSED_DATA_DIR``, else ``data/``."""
-    return Path(os.environ.get("IGSED_DATA_DIR") or project_root() / "data").resolve()
+    return _named_folder(DATA_VARIABLE) or (project_root() / "data").resolve()
+
+
+def store_dir() -> Path:
+    """The content-addressed store: ``$IGSED_STORE_DIR``; else in runs kept elsewhere, or ``store/`` in the project."""
+    if named := _named_folder(STORE_VARIABLE):
+        return named
+    return runs_dir() / ".store" if os.environ.get(RUNS_VARIABLE) else (project_root() / "store").resolve()
+
+
+def pin_folders() -> None:
+    """Make the variables that name folders absolute, so that child processes in other folders mean the same ones.
+
+    The command line calls it first of all: a relative name starts from the folder that the user is in.
+
+    Raises
+    ------
+    IgsedError
+        If a variable names no possible path.
+    """
+    for variable in (RUNS_VARIABLE, DATA_VARIABLE, STORE_VARIABLE):
+        _named_folder(variable)
+
+
+def _named_folder(variable: str) -> Path | None:
+    """Return the folder that an environment variable names, if it names one.
+
+    A kernel that Jupyter started works in the notebook's folder, not in the user's: there a relative name would
+    mean another folder than on the command line, without a word.
+    """
+    given = os.environ.get(variable)
+    if not given:
+        return None
+    if not os.path.isabs(os.path.expanduser(given)) and _in_kernel():
+        raise IgsedError(
+            f"environment variable {variable} is {given!r}: write the whole path, since a notebook works in another "
+            "folder than the one that Jupyter was started in"
+        )
+    folder = absolute(given)
+    os.environ[variable] = str(folder)  # resolved once: child processes work in other folders
+    return folder
+
+
+def _in_kernel() -> bool:
+    """Whether this process is a Jupyter kernel."""
+    kernel = sys.modules.get("ipykernel.kernelapp")
+    return kernel is not None and bool(kernel.IPKernelApp.initialized())
+
+
+def check_writable(folder: Path, remedy: str) -> None:
+    """Make sure that files can be made in a folder, which need not exist yet; nothing is left there.
+
+    Parameters
+    ----------
+    folder
+        Where artefacts are to go.
+    remedy
+        What the user can do, the end of the message.
+
+    Raises
+    ------
+    IgsedError
+        If it cannot be written to; the message names the folder and the remedy.
+    """
+    try:
+        existing = folder
+        while not existing.exists():
+            existing = existing.parent
+        # Asking for permissions alone misses what a file system, a quota or a server adds to them.
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+    except OSError as error:
+        reason = f"{existing} is a file" if existing.is_file() else error.strerror or str(error)
+        raise IgsedError(f"nothing can be written to {folder} ({reason}): {remedy}") from error
+
+
+def check_folders(experiment: str) -> None:
+    """Make sure, before anything runs, that the folders of an experiment and of the cache can be written to.
+
+    Raises
+    ------
+    IgsedError
+        If one cannot.
+    """
+    for folder, variable in ((RunPaths(experiment).root, RUNS_VARIABLE), (data_dir(), DATA_VARIABLE)):
+        check_writable(folder, f"set {variable} to a folder that can be written to")
 
 
 @dataclass(frozen=True)
@@ -48,8 +172,8 @@ class RunPaths:
         return runs_dir() / self.experiment
 
     def stage(self, name: str) -> Path:
-        """Folder of one stage's artefacts."""
-        return self.root / name
+        """Folder of one stage's artefacts: a link into the store."""
+        return self.root / "stages" / name
 
     def record(self, stage: str) -> Path:
         """What a finished stage says of itself: parameters, key, seconds, versions."""
@@ -61,10 +185,15 @@ class RunPaths:
         return self.root / "notebooks"
 
     @property
+    def results(self) -> Path:
+        """All tidy tables of the run, ``<table>.csv``."""
+        return self.root / "results"
+
+    @property
     def book(self) -> Path:
         """Staged sources of the book and, in ``_build/html``, the book."""
         return self.root / "book"
 
     def marker(self, stage: str, key: str) -> Path:
         """File whose existence says that a stage's notebook was executed to its end under ``key``."""
-        return self.notebooks / ".done" / f"{stage}-{key}.json"
+        return self.root / ".done" / f"{stage}-{key}.json"

@@ -10,10 +10,10 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, partial
 from types import MappingProxyType
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from igsed_core.base.errors import IgsedError
 
@@ -29,30 +29,52 @@ class Entry:
     title
         Its name for a reader.
     options
-        Keyword arguments that are set when the code is called.
+        Keyword arguments that are set when the code is called; whatever JSON holds.
+    uses
+        (Group, name) of entries of other registries that the code takes by name.
+    name
+        Its name in the registry, which sets it.
+    LOOKS
+        Fields that a reader sees and no result depends on.
     """
+
+    LOOKS: ClassVar[frozenset[str]] = frozenset({"title"})
 
     target: str
     title: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
+    uses: tuple[tuple[str, str], ...] = ()
+    name: str = ""
 
     @property
-    def module(self) -> str:
-        """The module that holds the code."""
-        return self.target.partition(":")[0]
+    def modules(self) -> tuple[str, ...]:
+        """The modules that hold the code."""
+        return (self.target.partition(":")[0],)
+
+    def described(self, *, looks: bool = False) -> dict[str, Any]:
+        """Return its fields as JSON takes them; with ``looks`` those, too, that a reader sees only."""
+        kept = [f.name for f in fields(self) if looks or f.name not in self.LOOKS]
+        return {name: value for name in kept if (value := _plain(getattr(self, name))) not in ("", [], {})}
 
     def load(self) -> Any:
         """Import the code, with the options set."""
-        return _load(self.target, self.options)
+        found = load(self.target)
+        return partial(found, **self.options) if self.options else found
 
 
 E = TypeVar("E", bound=Entry)
 
 
-def _load(target: str, options: Mapping[str, Any]) -> Any:
+def load(target: str) -> Any:
+    """Import what ``"package.module:attribute"`` names."""
     module, _, attribute = target.partition(":")
-    found = getattr(importlib.import_module(module), attribute)
-    return partial(found, **options) if options else found
+    return getattr(importlib.import_module(module), attribute)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in value.items()}
+    return [_plain(one) for one in value] if isinstance(value, tuple | list) else value
 
 
 class Registry(Mapping[str, E], Generic[E]):
@@ -65,17 +87,18 @@ class Registry(Mapping[str, E], Generic[E]):
     group
         Group of entry points, ``"igsed.methods"``. Each points to an entry; its name is the entry's name.
     entries
-        This package's own.
+        This package's own. Those of installed packages must be of the same class.
     """
 
     def __init__(self, what: str, group: str, entries: Mapping[str, E]) -> None:
         self.what = what
         self.group = group
-        self.own = MappingProxyType(dict(entries))
+        self.own: Mapping[str, E] = MappingProxyType({name: replace(one, name=name) for name, one in entries.items()})
 
     @cached_property
     def _all(self) -> dict[str, E]:
         found = dict(self.own)
+        kind = type(next(iter(self.own.values()), Entry(target="")))
         for point in importlib.metadata.entry_points(group=self.group):
             if point.name in found:
                 raise IgsedError(
@@ -89,12 +112,12 @@ class Registry(Mapping[str, E], Generic[E]):
                     f"{self.what} {point.name!r} of the installed package {_package(point)} cannot be loaded "
                     f"({error}): mend or uninstall that package"
                 ) from error
-            if not isinstance(entry, Entry):
+            if not isinstance(entry, kind):
                 raise IgsedError(
                     f"entry point {point.name!r} ({self.group}) of the installed package {_package(point)} is no "
-                    f"igsed_core.base.registry.Entry but {type(entry).__name__}: see the page on adding your own"
+                    f"{kind.__module__}.{kind.__name__} but {type(entry).__name__}: see the page on adding your own"
                 )
-            found[point.name] = entry  # type: ignore[assignment]
+            found[point.name] = replace(entry, name=point.name)  # type: ignore[assignment]
         return found
 
     def __getitem__(self, name: str) -> E:

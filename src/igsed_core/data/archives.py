@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import gzip
+import lzma
 import os
 import shutil
 import tarfile
@@ -16,9 +17,16 @@ from typing import IO
 from igsed_core.data.audio import EXTENSIONS
 from igsed_core.base import progress
 from igsed_core.base.errors import IgsedError
+from igsed_core.data import listing
+from igsed_core.data.audio import EXTENSIONS
 
 _MAGIC = (b"RIFF", b"fLaC", b"OggS")
 _BLOCK = 1 << 20
+# The last two: an archive with a password, or packed in a way that Python does not know.
+_DAMAGED = (
+    *(tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, lzma.LZMAError),
+    *(UnicodeError, RuntimeError, NotImplementedError),
+)
 
 
 def unpack(
@@ -75,10 +83,12 @@ def unpack(
             )
         temporary.mkdir(parents=True, exist_ok=True)
         temporary.rename(target)
-    except (tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError) as error:
+    except (*_DAMAGED, EOFError) as error:
         first, *_ = str(error).splitlines() or ["unreadable"]
         raise IgsedError(f"{archive} is damaged ({first.rstrip(':')}): {_remedy(archive)}") from error
     except OSError as error:
+        if error.errno in (None, errno.ENAMETOOLONG):  # none: bz2, of damaged data
+            raise IgsedError(f"{archive} is damaged ({error.strerror or error}): {_remedy(archive)}") from error
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise IgsedError(
                 f"no space left on the disk to unpack {archive} into {target.parent}: free some, or set IGSED_DATA_DIR "
@@ -94,7 +104,7 @@ def unpack(
 
 
 def _is_wanted(path: PurePosixPath) -> bool:
-    hidden = any(part.startswith(".") for part in path.parts)
+    hidden = any(listing.is_hidden(part) for part in path.parts)
     return path.suffix.lower() in EXTENSIONS and not hidden
 
 
@@ -118,8 +128,9 @@ def _entries(archive: Path) -> Iterator[tuple[PurePosixPath, Callable[[], IO[byt
 def _checked(name: str, archive: Path, *, plain: bool) -> PurePosixPath:
     path = PurePosixPath(name.replace("\\", "/"))
     outside = path.is_absolute() or ".." in path.parts or ":" in (path.parts[0] if path.parts else "")
-    if outside or not plain:
+    if outside or not plain or "\0" in name:
         reason = "leads outside the folder it is unpacked into" if outside else "is a link or a device"
+        reason = "has a NUL byte in its name" if "\0" in name else reason
         raise IgsedError(
             f"{archive}: its entry {name!r} {reason}; nothing was unpacked. This is not the published archive: "
             f"{_remedy(archive)} from another place"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +13,14 @@ from urllib.parse import quote
 import pooch
 
 from igsed_core.data import download
+from igsed_core.base import text
 from igsed_core.base.errors import IgsedError
-from igsed_core.base.files import read_json, write_json
+from igsed_core.base.files import write_json
 from igsed_core.base.paths import data_dir
 from igsed_core.data.download import Download, FetchError
 
 MIRROR_VARIABLE = "IGSED_MIRROR"
+_ALGORITHMS = ("md5", "sha256")
 ZENODO = "https://zenodo.org"
 pooch.get_logger().setLevel("WARNING")  # what happens is shown by progress bars, and errors are raised
 
@@ -228,12 +231,25 @@ def lookup(asset: Asset, *, remember: bool = True) -> Known:
     note = _note(asset)
     asked = None if note.is_file() else _ask(asset)
     if asked and remember:
-        write_json(note, asked)
+        _write_note(note, asked)
     try:
-        found = asked or read_json(note)
-        return Known(str(found["checksum"]), int(found["size"]), asset.licence)
-    except (ValueError, KeyError, TypeError) as error:
+        found = asked or json.loads(text.read(note))
+        algorithm, _, digest = str(found["checksum"]).partition(":")
+        if algorithm not in _ALGORITHMS or not digest:
+            raise ValueError(f"no checksum: {found['checksum']}")
+        return Known(f"{algorithm}:{digest}", int(found["size"]), asset.licence)
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise IgsedError(f"{note} is damaged: delete it, and the checksum is looked up again") from error
+
+
+def _write_note(note: Path, value: dict[str, Any]) -> None:
+    try:
+        write_json(note, value)
+    except OSError as error:
+        raise IgsedError(
+            f"{note.name} cannot be kept in {note.parent} ({text.reason(error)}), and without it later copies cannot "
+            "be held to the same checksum: set IGSED_DATA_DIR to a folder that can be written"
+        ) from error
 
 
 def _note(asset: Asset) -> Path:
@@ -246,11 +262,13 @@ def _ask(asset: Asset) -> dict[str, Any]:
         entries = [answer] if isinstance(answer, dict) else []
     else:
         answer = _record(f"{ZENODO}/api/records/{asset.record}")
-        files = answer.get("files", []) if isinstance(answer, dict) else []
-        entries = [entry for entry in files if entry.get("key") == asset.file_name]
+        files = answer.get("files") if isinstance(answer, dict) else None
+        listed = [entry for entry in files if isinstance(entry, dict)] if isinstance(files, list) else []
+        entries = [entry for entry in listed if entry.get("key") == asset.file_name]
     for entry in entries:
-        checksum, size = str(entry.get("checksum", "")), int(entry.get("size", 0))
-        if checksum.partition(":")[0] in ("md5", "sha256"):
+        checksum, told = str(entry.get("checksum", "")), str(entry.get("size", 0))
+        size = int(told) if told.isascii() and told.isdigit() else 0
+        if checksum.partition(":")[0] in _ALGORITHMS:
             return {"file": asset.file_name, "checksum": checksum, "size": size, "record": asset.record}
     raise NotHeld(f"record {asset.record} names no checksum of {asset.file_name}")
 
@@ -285,14 +303,23 @@ def verify(asset: Asset, path: Path) -> str:
     try:
         algorithm, _, wanted = lookup(asset).checksum.partition(":")
     except FetchError:
-        checksum = f"md5:{pooch.file_hash(str(path), alg='md5')}"
+        checksum = f"md5:{_hash(path, 'md5')}"
         entry = {"file": asset.file_name, "checksum": checksum, "size": path.stat().st_size, "record": asset.record}
-        write_json(_note(asset), {**entry, "by_hand": True})
+        _write_note(_note(asset), {**entry, "by_hand": True})
         return f"noted: {_spelled(checksum)}, trusted from now on; compare it with {ZENODO}/records/{asset.record}"
-    found = pooch.file_hash(str(path), alg=algorithm)
+    found = _hash(path, algorithm)
     if found != wanted:
         return f"differs: its {_spelled(f'{algorithm}:{found}')}, expected {wanted}"
     return "whole"
+
+
+def _hash(path: Path, algorithm: str) -> str:
+    try:
+        return pooch.file_hash(str(path), alg=algorithm)
+    except OSError as error:
+        raise IgsedError(
+            f"{path} cannot be read ({text.reason(error)}): change its permissions, or delete it to fetch it again"
+        ) from error
 
 
 def _spelled(checksum: str) -> str:

@@ -1,17 +1,57 @@
-"""Audio files in and out: any supported file to mono at one rate, lossless files written whole."""
+"""Audio files in and out: any supported file to mono at one rate, checked; lossless files written whole."""
 
 from __future__ import annotations
 
+import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import scipy.signal
 import soundfile
 import soxr
 
+from igsed_core.base import text
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.files import atomic
 
-EXTENSIONS = frozenset({".wav", ".flac", ".ogg"})
+# What libsndfile reads; of two files that differ in the suffix alone the first is taken.
+SUFFIXES = (
+    *(".wav", ".wave", ".w64", ".rf64", ".flac", ".aiff", ".aif", ".aifc", ".caf", ".au", ".snd"),
+    *(".ogg", ".oga", ".opus", ".mp3"),
+)
+EXTENSIONS = frozenset(SUFFIXES)
+
+SILENCE = 1e-5  # -100 dBFS
+# A constant offset below this share of the sound's RMS changes its loudness by less than 0.0005 dB, less than Scaper's
+# own rounding: the samples stay as they are. A larger one is taken away, since it would count as loudness.
+OFFSET = 0.01
+# Power of the mono mix relative to that of the channels, below which they cancel: a correlation below -0.98.
+CANCELLED = 0.01
+INAUDIBLE = 20.0  # Hz; a sound that has less than a ten-thousandth of its power above is a drift of the offset
+# What may be wrong with a sound.
+EMPTY, SILENT, NOT_FINITE = "empty", "silent", "holds NaN or infinite samples"
+CONSTANT = "silent: nothing but a constant offset (DC)"
+OPPOSITE = "silent when mixed down: its channels cancel (opposite phase)"
+DRIFT = f"inaudible: nothing above {INAUDIBLE:g} Hz"
+# Size of a sample's smallest step. What stays within one and a half of it is rounding noise, however much it is raised.
+_STEPS = {"PCM_S8": 2.0**-7, "PCM_U8": 2.0**-7, "PCM_16": 2.0**-15}
+
+
+@dataclass(frozen=True, eq=False)
+class Sound:
+    """A file's sound, and why it is none.
+
+    Attributes
+    ----------
+    samples : np.ndarray [shape=(samples,), float32]
+        Mono, at the rate asked for, without a constant offset.
+    fault : str
+        Why it cannot be used, in a few words; empty if it can.
+    """
+
+    samples: np.ndarray
+    fault: str = ""
 
 
 def read(path: Path) -> tuple[np.ndarray, int]:
@@ -28,16 +68,77 @@ def read(path: Path) -> tuple[np.ndarray, int]:
     IgsedError
         If the file is missing or cannot be read as audio.
     """
+    samples, rate, _ = _read(path)
+    return samples, rate
+
+
+def _read(path: Path) -> tuple[np.ndarray, int, str]:
+    """Samples, rate and subtype."""
     try:
-        return soundfile.read(path, dtype="float32", always_2d=True)
-    except (soundfile.LibsndfileError, OSError) as error:
-        reason = "no such file" if not path.exists() else str(error)
-        raise IgsedError(f"{path} cannot be read as audio ({reason}): replace or remove it") from error
+        with soundfile.SoundFile(_file(path)) as file:
+            return file.read(dtype="float32", always_2d=True), file.samplerate, file.subtype
+    # A damaged header may promise more than there is memory for, or what NumPy has no shape for.
+    except (soundfile.LibsndfileError, OSError, ValueError, TypeError, MemoryError, OverflowError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _file(path: Path) -> str | bytes:
+    """Name of a file for libsndfile, which takes bytes where the name is no UTF-8."""
+    name = os.fspath(path)
+    if "\0" in name:
+        raise ValueError("null byte")
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return os.fsencode(name)
+    return name
+
+
+def _unreadable(path: Path, error: Exception) -> IgsedError:
+    if "\0" in os.fspath(path):
+        reason = "its name holds a NUL byte"
+    elif not os.path.lexists(path):
+        reason = "no such file"
+    elif not os.path.exists(path):
+        reason = "a link that leads nowhere"
+    elif os.path.isdir(path):
+        reason = "it is a folder"
+    elif not os.access(path, os.R_OK):
+        reason = "permission denied"
+    elif os.path.getsize(path) == 0:
+        reason = "the file is empty"
+    else:
+        reason = getattr(error, "error_string", "") or text.reason(error)
+    return IgsedError(f"{text.shown(path)} cannot be read as audio ({reason.rstrip('.')}): replace or remove it")
+
+
+def n_samples(path: Path) -> int:
+    """Length of an audio file in samples, as its header says.
+
+    Raises
+    ------
+    IgsedError
+        If the file is missing or cannot be read as audio.
+    """
+    return _info(path).frames
+
+
+def _info(path: Path) -> soundfile._SoundFileInfo:
+    try:
+        return soundfile.info(_file(path))
+    except (soundfile.LibsndfileError, OSError, ValueError, TypeError) as error:
+        raise _unreadable(path, error) from error
 
 
 def duration(path: Path) -> float:
-    """Length of an audio file in s, exact to the sample."""
-    info = soundfile.info(path)
+    """Length of an audio file in s, exact to the sample.
+
+    Raises
+    ------
+    IgsedError
+        If the file is missing or cannot be read as audio.
+    """
+    info = _info(path)
     return info.frames / info.samplerate
 
 
@@ -61,10 +162,88 @@ def read_mono(path: Path, sample_rate: int) -> np.ndarray:
         If the file is missing or cannot be read as audio.
     """
     samples, rate = read(path)
-    mono = samples.mean(axis=1)
+    return _resampled(samples.mean(axis=1), rate, sample_rate, path)
+
+
+def _resampled(mono: np.ndarray, rate: int, sample_rate: int, path: Path) -> np.ndarray:
     if rate == sample_rate or mono.size == 0:
         return mono
-    return soxr.resample(mono, rate, sample_rate, quality="VHQ")
+    try:
+        return soxr.resample(mono, rate, sample_rate, quality="VHQ")
+    except (RuntimeError, ValueError, MemoryError) as error:
+        raise IgsedError(
+            f"{text.shown(path)} cannot be resampled from {rate} to {sample_rate} Hz ({error}): replace or remove it"
+        ) from error
+
+
+def read_sound(path: Path, sample_rate: int) -> Sound:
+    """Read a sound that is to be used as such: mono, at one rate, without a constant offset, and checked.
+
+    Parameters
+    ----------
+    path : Path
+        File of any format that libsndfile reads.
+    sample_rate : int
+        Rate wanted, in Hz.
+
+    Raises
+    ------
+    IgsedError
+        If the file is missing or cannot be read as audio.
+    """
+    samples, rate, subtype = _read(path)
+    fault = find_fault(samples, rate, step=_STEPS.get(subtype, 0.0))
+    if fault:
+        return Sound(np.zeros(0, np.float32), fault)
+    return Sound(_resampled(_without_offset(samples.mean(axis=1)), rate, sample_rate, path))
+
+
+def find_fault(samples: np.ndarray, rate: int, *, step: float = 0.0) -> str:
+    """Say why samples are no sound.
+
+    Parameters
+    ----------
+    samples : np.ndarray [shape=(samples, channels)]
+        As they stand in the file.
+    rate : int
+        In Hz.
+    step : float
+        Smallest step of a sample, where it is coarse.
+
+    Returns
+    -------
+    str
+        ``EMPTY``, ``NOT_FINITE``, ``SILENT``, ``CONSTANT``, ``OPPOSITE`` or ``DRIFT``; empty if nothing is wrong.
+    """
+    if samples.size == 0:
+        return EMPTY
+    if not np.isfinite(samples).all():
+        return NOT_FINITE
+    moving = samples.astype(np.float64)
+    moving -= moving.mean(axis=0)
+    faint = max(SILENCE, 1.5 * step)
+    if np.abs(moving).max() < faint:
+        return SILENT if np.abs(samples).max() < faint else CONSTANT
+    mono = moving.mean(axis=1)
+    power = float(np.mean(mono**2))
+    if power < CANCELLED * float(np.mean(moving**2)) or np.abs(mono).max() < faint:
+        return OPPOSITE
+    if rate > 2 * INAUDIBLE and _power_above(mono, rate) < 1e-4 * power:
+        return DRIFT
+    return ""
+
+
+def _power_above(mono: np.ndarray, rate: int) -> float:
+    sections = scipy.signal.butter(4, INAUDIBLE, "highpass", fs=rate, output="sos")
+    start = scipy.signal.sosfilt_zi(sections) * mono[0]  # as if the first sample had been there for ever: no click
+    return float(np.mean(scipy.signal.sosfilt(sections, mono, zi=start)[0] ** 2))
+
+
+def _without_offset(mono: np.ndarray) -> np.ndarray:
+    """Take the mean away where it counts; before resampling, which rings at the ends of a constant."""
+    exact = mono.astype(np.float64)
+    mean = float(exact.mean())
+    return mono if abs(mean) <= OFFSET * float(exact.std()) else (exact - mean).astype(np.float32)
 
 
 def write(path: Path, samples: np.ndarray, sample_rate: int) -> None:
@@ -84,7 +263,11 @@ def write(path: Path, samples: np.ndarray, sample_rate: int) -> None:
     IgsedError
         If a sample lies outside [-1, 1] or is not a number: it would be clipped.
     """
+    if not np.isfinite(samples).all():
+        raise IgsedError(
+            f"{path}: samples are not numbers (NaN or infinite): find where they come from, no level helps"
+        )
     if samples.size and not np.abs(samples).max() <= 1.0:
-        raise IgsedError(f"{path}: samples exceed full scale or are not numbers: lower the level before writing")
+        raise IgsedError(f"{path}: samples exceed full scale: lower the level before writing")
     with atomic(path) as temporary:
         soundfile.write(temporary, samples, sample_rate, subtype="PCM_24")

@@ -92,8 +92,8 @@ class Download:
             goes_on = bool(have) and response.status_code == requests.codes.partial_content
             self.resumed |= goes_on
             done = have if goes_on else 0
-            length = response.headers.get("Content-Length")
-            total = done + int(length) if length else self.size or None
+            length = response.headers.get("Content-Length", "")
+            total = done + int(length) if length.isdigit() and length.isascii() else self.size or None
             with (
                 self.part.open("ab" if goes_on else "wb") as file,
                 progress.bar(desc=self.part.name.removesuffix(".part"), total=total, unit="B") as steps,

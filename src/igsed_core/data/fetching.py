@@ -7,6 +7,9 @@ import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from igsed_core.base import text
+from igsed_core.base.errors import IgsedError
+from igsed_core.base.paths import data_dir
 from igsed_core.data import archives, assets
 from igsed_core.data.assets import GROUPS, REGISTRY
 from igsed_core.base.errors import IgsedError
@@ -91,10 +94,10 @@ def _sins_others(archive: Path) -> set[str]:
     try:
         with zipfile.ZipFile(archive) as zipped:
             (member,) = [name for name in zipped.namelist() if Path(name).name == "meta.txt"]
-            lines = zipped.read(member).decode().splitlines()
-    except (zipfile.BadZipFile, ValueError) as error:
+            lines = text.decode(zipped.read(member), f"{archive}: {member}").split("\n")
+    except (zipfile.BadZipFile, ValueError, RuntimeError, OSError) as error:
         raise IgsedError(f"{archive} is damaged or holds no meta.txt: delete it and fetch it again") from error
-    rows = [line.split("\t") for line in lines]
+    rows = [[cell.strip() for cell in line.split("\t")] for line in lines]
     return {Path(row[0]).name for row in rows if len(row) > 1 and row[1] == "other"}
 
 

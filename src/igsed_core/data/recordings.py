@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Sequence
+import posixpath
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from igsed_core.data.listing import File
+from igsed_core.data.soundbank.survey import class_label
 
 from igsed_core.data import audio
+from igsed_core.base import text
+from igsed_core.base.errors import IgsedError
+from igsed_core.data import audio, listing
 from igsed_core.data.audio import EXTENSIONS
 from igsed_core.base.errors import IgsedError
 
@@ -29,14 +35,17 @@ class Recordings:
     root
         Their folder.
     files
-        Names of those that the table lists, in its order.
+        Names of those that the table lists, in its order, each once however the table spells it.
     events
         ``filename, label, onset, offset`` (s).
+    unlisted
+        Names of the audio files that the table does not list.
     """
 
     root: Path
     files: tuple[str, ...]
     events: pd.DataFrame
+    unlisted: tuple[str, ...] = ()
 
 
 def fingerprint(folder: str) -> list[object]:
@@ -48,8 +57,7 @@ def fingerprint(folder: str) -> list[object]:
         If there is no such folder.
     """
     root = _root(folder)
-    found = sorted(path for path in root.rglob("*") if path.is_file())
-    return [[path.relative_to(root).as_posix(), path.stat().st_size, path.stat().st_mtime_ns] for path in found]
+    return [listing.stamp(file.path, root).decode().strip() for file in listing.scan(root).files]
 
 
 def read(folder: str, classes: Sequence[str]) -> Recordings:
@@ -71,34 +79,35 @@ def read(folder: str, classes: Sequence[str]) -> Recordings:
         If the folder has not the format; the message names the file, and the line where there is one.
     """
     root = _root(folder)
-    found = sorted(root.glob("*.tsv"))
-    if len(found) != 1:
-        names = ", ".join(path.name for path in found) or "none"
-        raise IgsedError(f"recordings {root}: found {len(found)} .tsv files ({names}), expected {_FORMAT}")
-    table = found[0]
-    with table.open(newline="", encoding="utf-8-sig") as stream:
-        rows = list(csv.reader(stream, delimiter="\t", quoting=csv.QUOTE_NONE))
-    header = [name.strip() for name in rows[0]] if rows else []
-    if missing := [name for name in COLUMNS if name not in header]:
-        raise IgsedError(
-            f"{table}, line 1: no column {', '.join(missing)}; expected {_FORMAT}, separated by tabulators"
-        )
-    place = {name: header.index(name) for name in COLUMNS}
-    files: dict[str, float] = {}
+    seen = listing.scan(root).files
+    tables = [file for file in seen if file.suffix == ".tsv" and len(file.parts) == 1]
+    if len(tables) != 1:
+        names = ", ".join(file.name for file in tables) or "none"
+        raise IgsedError(f"recordings {root}: found {len(tables)} .tsv files ({names}), expected {_FORMAT}")
+    table = tables[0].path
+    labels = {text.name(label): label for label in classes}
+    place = _Folder(root, seen)
+    lengths: dict[Path, float] = {}
+    names_of: dict[Path, str] = {}
     events = []
-    for number, row in enumerate(rows[1:], start=2):
-        if not any(cell.strip() for cell in row):
-            continue
-        line = f"{table}, line {number}"
-        cells = {name: row[i].strip() if i < len(row) else "" for name, i in place.items()}
-        name = cells["filename"]
-        if name not in files:
-            files[name] = _length(root, name, line)
-        if any(cells[column] for column in COLUMNS[1:]):
-            events.append((name, *_event(cells, files[name], classes, line)))
-    if not files:
-        raise IgsedError(f"{table} lists no file: write a line for each event, expected {_FORMAT}")
-    return Recordings(root, tuple(files), pd.DataFrame(events, columns=["filename", "label", "onset", "offset"]))
+    for row in text.rows(table, COLUMNS, _FORMAT):
+        line = f"{text.shown(table)}, line {row.line}"
+        path = place.find(row.cells["filename"], line)
+        key = path.resolve()  # the same file, whatever the table or a link calls it
+        if key not in lengths:
+            lengths[key] = _length(path, line)
+            names_of[key] = path.relative_to(root).as_posix()
+        if any(row.cells[column] for column in COLUMNS[1:]):
+            events.append((names_of[key], *_event(row.cells, lengths[key], labels, line)))
+    if not lengths:
+        raise IgsedError(f"{text.shown(table)} lists no file: write a line for each event, expected {_FORMAT}")
+    rest = [file for file in seen if file.suffix in EXTENSIONS and file.path.resolve() not in lengths]
+    return Recordings(
+        root,
+        tuple(names_of.values()),
+        pd.DataFrame(events, columns=["filename", "label", "onset", "offset"]),
+        tuple(text.shown(file.path.relative_to(root).as_posix()) for file in rest),
+    )
 
 
 def cut(
@@ -126,13 +135,20 @@ def cut(
         ``clip, split, filename, start`` (s, in the file)
     events
         ``clip, label, onset, offset`` (s, in the clip)
+
+    Warns
+    -----
+    UserWarning
+        If events lie in a part that is left out, or the table does not list all files.
     """
     length = round(duration * sample_rate)
-    clips, events = [], []
+    clips, events, lost = [], [], []
     for number, name in enumerate(recordings.files):
         samples = audio.read_mono(recordings.root / name, sample_rate)
         n_parts = max(1, int(samples.size / length + 0.5))
         mine = recordings.events[recordings.events["filename"] == name]
+        late = mine[mine["onset"] >= n_parts * duration]
+        lost += [f"{event.label} at {event.onset:g} s of {text.shown(name)}" for event in late.itertuples()]
         for part in range(n_parts):
             clip, start = f"{FAMILY}_{number:04d}_{part:03d}", part * duration
             path = out_dir / "test" / f"{clip}.flac"
@@ -146,6 +162,18 @@ def cut(
                 onset, offset = max(float(event.onset) - start, 0.0), min(float(event.offset) - start, duration)  # type: ignore[arg-type]
                 if offset > onset:
                     events.append((clip, event.label, onset, offset))
+    if recordings.unlisted:
+        warnings.warn(
+            f"recordings {recordings.root}: {len(recordings.unlisted)} audio files are left out, since the table does "
+            f"not list them, the first {recordings.unlisted[0]}",
+            stacklevel=2,
+        )
+    if lost:
+        warnings.warn(
+            f"recordings {recordings.root}: {len(lost)} events lie in a last part that is left out, being shorter "
+            f"than half a clip, the first {lost[0]}: choose another 'duration', or follow the file with silence",
+            stacklevel=2,
+        )
     return (
         pd.DataFrame(clips, columns=["clip", "split", "filename", "start"]),
         pd.DataFrame(events, columns=["clip", "label", "onset", "offset"]),
@@ -153,31 +181,71 @@ def cut(
 
 
 def _root(folder: str) -> Path:
-    root = Path(folder).expanduser().resolve()
-    if not root.is_dir():
+    root = listing.find_folder(folder)
+    if root is None:
         raise IgsedError(f"parameter 'recordings' is {folder!r}: no such folder; give {_FORMAT}, or leave it empty")
     return root
 
 
-def _length(root: Path, name: str, line: str) -> float:
-    """Length of a file in seconds."""
-    path = root / name
-    if not name or not path.resolve().is_relative_to(root):
-        raise IgsedError(f"{line}: filename {name!r} is no file in {root}: give its path within the folder")
-    if path.suffix.lower() not in EXTENSIONS or not path.is_file():
-        raise IgsedError(f"{line}: {path} is no wav, flac or ogg file: add it, or remove the line")
+class _Folder:
+    """The files of a folder, found by the names that a table gives them."""
+
+    def __init__(self, root: Path, files: Sequence[File]) -> None:
+        self.root = root
+        self.by_name: dict[str, list[Path]] = {}
+        self.by_folded: dict[str, list[Path]] = {}
+        for file in files:
+            self.by_name.setdefault(file.name, []).append(file.path)
+            self.by_folded.setdefault(file.name.casefold(), []).append(file.path)
+
+    def find(self, name: str, line: str) -> Path:
+        """Path of a file, whatever the form of Unicode, the slashes or the case in which the table writes its name.
+
+        Raises
+        ------
+        IgsedError
+            If there is none, or there are several.
+        """
+        places = [self._within(spelled) for spelled in dict.fromkeys((name, name.replace("\\", "/")))]
+        places = [within for within in places if within]
+        if not places:
+            raise IgsedError(f"{line}: filename {name!r} is no file in {self.root}: give its path within the folder")
+        for within in places:
+            found = self.by_name.get(within) or self.by_folded.get(within.casefold()) or []
+            if len(found) > 1:
+                names = ", ".join(text.shown(repr(path.relative_to(self.root).as_posix())) for path in found)
+                raise IgsedError(f"{line}: filename {name!r} may be any of {names}: rename all but one")
+            if found and found[0].suffix.lower() in EXTENSIONS:
+                return found[0]
+        raise IgsedError(
+            f"{line}: {text.shown(self.root / places[-1])} is no wav, flac or ogg file: add it, or remove the line"
+        )
+
+    def _within(self, name: str) -> str:
+        """Path within the folder, without dots; empty if it leads outside."""
+        if posixpath.isabs(name):
+            name = name.removeprefix(text.name(self.root.as_posix()) + "/")
+        within = posixpath.normpath(name) if name else ""
+        return "" if posixpath.isabs(within) or within.split("/")[0] == ".." else within
+
+
+def _length(path: Path, line: str) -> float:
+    """Length of a file in seconds, once it is known to hold a sound that can be used."""
     samples, rate = audio.read(path)
-    if not samples.size:
-        raise IgsedError(f"{line}: {path} is empty: replace it, or remove the line")
+    fault = audio.find_fault(samples, rate)
+    if fault in (audio.EMPTY, audio.NOT_FINITE, audio.OPPOSITE):  # silence is a recording without events
+        verb = "" if fault == audio.NOT_FINITE else "is "
+        raise IgsedError(f"{line}: {text.shown(path)} {verb}{fault}: replace it, or remove the line")
     return len(samples) / rate
 
 
-def _event(cells: dict[str, str], length: float, classes: Sequence[str], line: str) -> tuple[str, float, float]:
-    """Label, onset and offset of a row."""
+def _event(cells: Mapping[str, str], length: float, labels: Mapping[str, str], line: str) -> tuple[str, float, float]:
+    """Label, onset and offset of a row; ``labels`` maps a label in form C to the class."""
     times = []
     for column in ("onset", "offset"):
         try:
-            times.append(float(cells[column]))
+            # Python reads 1_000 as a thousand; a table means a name, or a typing error.
+            times.append(float("nan") if "_" in cells[column] else float(cells[column]))
         except ValueError:
             times.append(float("nan"))
         if not np.isfinite(times[-1]):
@@ -185,13 +253,15 @@ def _event(cells: dict[str, str], length: float, classes: Sequence[str], line: s
     onset, offset = times
     if not 0 <= onset < offset:
         raise IgsedError(f"{line}: onset is {onset:g} s and offset {offset:g} s; expected 0 <= onset < offset")
-    if offset > length + _SLACK:
+    if offset > length + _SLACK or onset >= length:
         raise IgsedError(
             f"{line}: the event ends at {offset:g} s, but {cells['filename']} at {length:.2f} s: correct the offset"
         )
-    if cells["event_label"] not in classes:
+    label = cells["event_label"]
+    known = labels.get(label) or (labels.get(class_label(label)) if label else None)
+    if known is None:
         raise IgsedError(
-            f"{line}: event_label is {cells['event_label']!r}, which the classifier does not know: rename it to one of "
-            f"{', '.join(classes)}, or remove the line"
+            f"{line}: event_label is {label!r}, which the classifier does not know: rename it to one of "
+            f"{', '.join(labels.values())}, or remove the line"
         )
-    return cells["event_label"], onset, min(offset, length)
+    return known, onset, min(offset, length)

@@ -100,23 +100,16 @@ def draw(bank: SoundBank, spec: SoundscapeSpec, *, pool: str, n: int, seed: int)
     Clip ``i`` depends on ``seed``, the pool and ``i`` alone. The number of events, their classes (uniform
     over classes), files (uniform in the class) and SNRs are independent; onsets are uniform over every place
     where the whole event fits. Scaper's own draw would move events that do not fit to the end of the clip.
+    Files that are longer than the soundscape are not drawn (:meth:`SoundBank.fitting` lists them).
 
     Raises
     ------
     IgsedError
-        If a foreground file is longer than the soundscape.
+        If every file of a class is longer than the soundscape.
     """
-    files = bank.files
+    files = bank.fitting(spec.duration).files
     backgrounds = files.loc[files["role"] == "background", ["path", "duration"]].to_records(index=False)
     foreground = files[(files["role"] == "foreground") & (files["pool"] == pool)]
-    too_long = foreground[foreground["duration"] > spec.duration]
-    if len(too_long):
-        first = too_long.iloc[0]
-        raise IgsedError(
-            f"{len(too_long)} foreground file(s) of the sound bank are longer than the soundscape "
-            f"({spec.duration:g} s), the first {first['path']} ({first['duration']:.2f} s): "
-            "trim them, or raise the parameter 'duration'"
-        )
     by_class = {
         label: foreground.loc[foreground["label"] == label, ["path", "duration"]].to_records(index=False)
         for label in bank.classes

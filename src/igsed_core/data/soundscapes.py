@@ -11,13 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import soundfile
 
 from igsed_core.data import audio, mixing
 from igsed_core.base.errors import IgsedError
-from igsed_core.base.files import write_table, write_text
+from igsed_core.base.files import read_table, write_table, write_text
 from igsed_core.base.parallel import parallel_map
 from igsed_core.data.soundbank.base import SoundBank
+from igsed_core.data import audio, mixing
+from igsed_core.data.soundbank.base import SoundBank, warn_of_skipped
 from igsed_core.data.soundscape_plan import ClipPlan, SoundscapeSpec, draw
 
 __all__ = ["SPLITS", "SoundscapeSet", "SoundscapeSpec", "assign_splits", "generate", "load", "read_clips", "realise"]
@@ -26,6 +27,7 @@ SPLITS = ("train", "validation", "test")
 CLIP_COLUMNS = ["clip", "split", "n_events", "polyphony", "background", "gain_db"]
 EVENT_COLUMNS = ["clip", "label", "onset", "offset", "snr", "source_file"]
 REMOVED_COLUMNS = ["clip", "pool", "n_events", "polyphony"]
+# Columns that hold names: text, even where every class is called by a number.
 _CLIP_NAME = re.compile(r"(train|eval)_\d{4,}")
 
 
@@ -105,8 +107,8 @@ class _Job:
             return False
         try:
             return mixing.read_annotation(self.jams.read_text(encoding="utf-8")).key == self.key
-        except (ValueError, KeyError, IndexError):
-            return False
+        except (OSError, ValueError, KeyError, IndexError, TypeError):
+            return False  # damaged: made again
 
 
 def _make(job: _Job) -> None:
@@ -156,14 +158,18 @@ def generate(
     Raises
     ------
     IgsedError
-        If ``sox`` is not installed, a foreground file is longer than the soundscape, or a split is left
+        If ``sox`` is not installed, every file of a class is longer than the soundscape, or a split is left
         empty.
 
     Warns
     -----
     UserWarning
-        Once, if soundscapes had to be scaled to stay below full scale.
+        Once each, if files of the bank are longer than the soundscape and not drawn, or if soundscapes had to be
+        scaled to stay below full scale.
     """
+    fitting = bank.fitting(spec.duration)
+    added = fitting.skipped.iloc[len(bank.skipped) :]
+    warn_of_skipped(bank.root, list(zip(added["path"], added["reason"], strict=True)), len(bank.files))
     drawn = draw(bank, spec, pool="train", n=n_train, seed=seed) + draw(bank, spec, pool="eval", n=n_eval, seed=seed)
     kept = [plan for plan in drawn if plan.polyphony <= spec.max_polyphony]
     splits = assign_splits(kept)
@@ -287,7 +293,10 @@ def load(out_dir: Path) -> SoundscapeSet:
         path = out_dir / name
         if not path.is_file():
             raise IgsedError(f"{path} is missing: make the soundscapes first (stage data synthesis)")
-        return pd.read_csv(path, keep_default_na=False, float_precision="round_trip")
+        try:
+            return read_table(path)
+        except (OSError, ValueError) as error:
+            raise IgsedError(f"{path} is damaged: delete it and run the same command again") from error
 
     return SoundscapeSet(out_dir, read("clips.csv"), read("events.csv"), read("removed.csv"))
 
@@ -314,7 +323,7 @@ def read_clips(root: Path, clips: pd.DataFrame) -> np.ndarray:
     paths = [root / split / f"{clip}.flac" for clip, split in zip(clips["clip"], clips["split"], strict=True)]
     if not paths:
         return np.zeros((0, 0), dtype=np.float32)
-    samples = np.empty((len(paths), soundfile.info(paths[0]).frames if paths[0].is_file() else 0), np.float32)
+    samples = np.empty((len(paths), audio.n_samples(paths[0])), np.float32)
     for row, path in zip(samples, paths, strict=True):
         mono = audio.read(path)[0][:, 0]
         if mono.size != row.size:

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from igsed_core.attribution.ig import engines
+from igsed_core.attribution.ig.base import Engine
 from igsed_core.attribution.maps import Explainer
 from igsed_core.detection.baselines import ScoresOverTime
 from igsed_core.metrics.summaries import Series
@@ -38,7 +38,7 @@ class MeanPooledHead(ClipLevelHead):
 class MeanPooledExplainer(Explainer):
     """Explains the classifier as it would be with the mean over time in the place of the maximum."""
 
-    def load(self) -> tuple[Classifier, engines.Engine]:
+    def load(self) -> tuple[Classifier, Engine]:
         """Load the classifier, exchange its pooling, and create the engine."""
         classifier, engine = super().load()
         head = MeanPooledHead(classifier.encoder.n_features, classifier.head.classes)

@@ -17,13 +17,12 @@ from numpy.typing import NDArray
 
 from igsed_core.attribution.maps import STEP, Maps
 from igsed_core.detection.baselines import ScoresOverTime
-from igsed_core.detection.thresholds import registry as thresholds
+from igsed_core.detection.scored import COMPARED, IG, ORACLE
+from igsed_core.detection.thresholds import levels
 from igsed_core.metrics import frames, localisation, summaries
 from igsed_core.metrics.summaries import Series
 from igsed_core.models import classification
 
-METHODS = ("ig", "fw_ws", "fw_ss", "random", "energy")
-ORACLE = "oracle"
 THRESHOLDED = ("iou", "f1")
 RULE = "percentile"  # the paper's rule, in the column `rule`
 
@@ -157,7 +156,7 @@ def instances(
     row_of = {pair: i for i, pair in enumerate(zip(maps.index["clip"], maps.index["label"], strict=True))}
     importance = maps.read_as(reading)[[row_of[pair] for pair in pairs]]
     grid = {"frame_length": frame_length, "n_frames": n}
-    by_method = {"ig": frames.average(importance, step=STEP, **grid)}  # type: ignore[arg-type]
+    by_method = {IG: frames.average(importance, step=STEP, **grid)}  # type: ignore[arg-type]
     for name, over_time in scores.items():
         clip_row = {clip: i for i, clip in enumerate(over_time.clips)}
         class_row = {label: i for i, label in enumerate(over_time.classes)}
@@ -173,7 +172,7 @@ def measure(data: Instances, grid: NDArray[np.floating]) -> Measured:
     """Compute every metric of every method and instance at every percentile threshold."""
     values = {}
     for method, scores in data.scores.items():
-        masks = thresholds.percentile(scores, grid)  # (n_thresholds, n_instances, n_frames)
+        masks = levels.percentile(scores, grid)  # (n_thresholds, n_instances, n_frames)
         values[method] = {
             "iou": localisation.iou(masks, data.truth),
             "f1": localisation.f1(masks, data.truth),
@@ -203,7 +202,7 @@ def along_thresholds(measured: Measured) -> list[Series]:
 
 
 def at_thresholds(
-    measured: Measured, chosen: dict[str, dict[str, float]], methods: Sequence[str] = METHODS
+    measured: Measured, chosen: dict[str, dict[str, float]], methods: Sequence[str] = COMPARED
 ) -> list[Series]:
     """Return every metric of some methods at the chosen thresholds; the pointing game has none.
 
@@ -277,8 +276,8 @@ def report(
 ) -> Report:
     """Compare the methods at the chosen thresholds; the intervals hold these fixed."""
     summarise = functools.partial(summaries.summarise, replicates=replicates, seed=seed, spread_of=("iou",))
-    at_ig = {method: chosen["ig"] for method in chosen}
-    pairs = [((one, RULE), (other, RULE)) for one, other in itertools.combinations(METHODS, 2)]
+    at_ig = {method: chosen[IG] for method in chosen}
+    pairs = [((one, RULE), (other, RULE)) for one, other in itertools.combinations(COMPARED, 2)]
     own, common, apart = [], [], []
     for m in measured.values():
         series = at_thresholds(m, chosen)

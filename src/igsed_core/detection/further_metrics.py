@@ -12,11 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from igsed_core.detection import evaluation
 from igsed_core.detection.evaluation import Instances
-from igsed_core.detection.thresholds import registry as thresholds
+from igsed_core.detection.scored import RANKED
+from igsed_core.detection.thresholds import levels
 from igsed_core.metrics import bootstrap, event_based, localisation, psds, ranking, summaries
 from igsed_core.metrics.summaries import Series
 
-METHODS = (*evaluation.METHODS, evaluation.ORACLE)
 NO_RULE = "none"  # in the column `rule`: the metric needs none
 # In the column `rule` of PSDS, whose threshold is the same for all clips: what it is compared with.
 RAW, SHARE = "raw", "share_of_maximum"
@@ -79,7 +79,7 @@ def report(
     """
     measured = {name: _Events.of(split) for name, split in splits.items()}
     best = measured["validation"].best_thresholds(grid)
-    pairs = list(itertools.combinations(METHODS, 2))
+    pairs = list(itertools.combinations(RANKED, 2))
     rows, apart = [], []
     for name, split in splits.items():
         index = measured[name].present.index
@@ -98,7 +98,7 @@ def report(
 def _ranking(present: Instances) -> list[Series]:
     return [
         Series(method, NO_RULE, metric, function(present.scores[method], present.truth))
-        for method in METHODS
+        for method in RANKED
         for metric, function in (("auroc", ranking.auroc), ("average_precision", ranking.average_precision))
     ]
 
@@ -119,13 +119,13 @@ class _Events:
 
     def counts(self, method: str, tau: ArrayLike) -> event_based.EventCounts:
         """Event-based counts of every instance at one percentile or at several."""
-        masks = thresholds.percentile(self.present.scores[method], tau)
+        masks = levels.percentile(self.present.scores[method], tau)
         return event_based.counts(masks, self.true, frame_length=self.frame_length)
 
     def best_thresholds(self, grid: NDArray[np.float64]) -> dict[str, float]:
         """By method, the percentile with the highest F1 of the counts of all instances together."""
         best = {}
-        for method in METHODS:
+        for method in RANKED:
             c = self.counts(method, grid)
             _, _, f1 = localisation.of_counts(c.tp.sum(axis=1), c.fp.sum(axis=1), c.fn.sum(axis=1))
             best[method] = float(grid[f1.argmax()])
@@ -135,13 +135,13 @@ class _Events:
         """F1 at the best thresholds, errors of onsets and offsets at those chosen for frame F1."""
         result = []
         n_true = np.array([len(spans) for spans in self.true], dtype=float)
-        for method in METHODS:
+        for method in RANKED:
             c = self.counts(method, best[method])
             _, _, f1 = localisation.of_counts(c.tp, c.fp, c.fn)
             size = (2 * c.tp + c.fp + c.fn).astype(float)
             result.append(Series(method, evaluation.RULE, "event_f1", f1, best[method], weights=size))
             threshold = chosen[method]["f1"]
-            masks = thresholds.percentile(self.present.scores[method], threshold)
+            masks = levels.percentile(self.present.scores[method], threshold)
             onset, offset, found = event_based.boundary_errors(masks, self.true, frame_length=self.frame_length)
             for metric, values, weights in (
                 ("onset_error", onset, found),
@@ -169,7 +169,7 @@ def _psds(split: Split, *, replicates: int, seed: int) -> dict[tuple[str, str], 
     weights = bootstrap.with_sample(bootstrap.clip_weights(len(clips), replicates=replicates, seed=seed))
     durations = np.full(len(clips), split.duration)
     result = {}
-    for rule, method in itertools.product((RAW, SHARE), METHODS):
+    for rule, method in itertools.product((RAW, SHARE), RANKED):
         scores = split.detected.scores[method]
         if rule == SHARE:
             scores = scores / np.maximum(np.abs(scores).max(axis=-1, keepdims=True), np.finfo(float).tiny)

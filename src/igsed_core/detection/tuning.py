@@ -10,16 +10,19 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from igsed_core.base.errors import IgsedError
+from igsed_core.detection import scored
 from igsed_core.detection.evaluation import Instances
+from igsed_core.detection.scored import LEARNED, ORACLE
 from igsed_core.detection.thresholds import postprocessing
 from igsed_core.detection.thresholds import registry as thresholds
 from igsed_core.metrics import localisation, summaries
 from igsed_core.metrics.summaries import Series
 
 METRICS = {"iou": localisation.iou, "f1": localisation.f1}
-LEARNED = ("ig", "fw_ws", "fw_ss")
-PROBABILITIES = ("fw_ws", "fw_ss")  # methods whose scores are probabilities, so that they have a logit
 PAPER = "percentile"
+# Fixed beforehand for every method, sound and encoder, since it is the best-known threshold without a parameter: no
+# label chose it, unlike the best of the rules without a parameter, which validation IoU picks.
+FIXED = "otsu"
 BEST_OF_CLIP = "best_of_clip"  # no rule: for each clip the threshold that the truth says is best
 DURATIONS = (0.1, 0.3, 0.5, 0.7, 0.9, 1.1, 1.5, 2.1)  # s, tried for post-processing; the first changes nothing
 POSTPROCESSING = {"median": postprocessing.median, "minimum_duration": postprocessing.minimum_duration}
@@ -68,10 +71,10 @@ class Evaluated:
 
 def evaluate(
     data: Mapping[str, Instances],
-    rules: Iterable[str | thresholds.Rule] = tuple(thresholds.RULES),
+    rules: Iterable[str | thresholds.Rule] | None = None,
     *,
     methods: Sequence[str] | None = None,
-    probabilities: Sequence[str] = PROBABILITIES,
+    probabilities: Sequence[str] | None = None,
     frame_length: float = 0.1,
     grids: Mapping[str, NDArray[np.float64]] | None = None,
 ) -> Evaluated:
@@ -82,19 +85,21 @@ def evaluate(
     data
         Split -> instances; a rule with a parameter needs ``validation``.
     rules
-        Names from :data:`igsed_core.detection.thresholds.registry.RULES`, or rules that are not in it.
+        Names from :data:`igsed_core.detection.thresholds.registry.RULES`, by default all, or rules not in it.
     methods
         Whose scores; by default all in ``data`` but the oracle.
     probabilities
-        Methods whose scores are probabilities; a rule that acts on logits is applied to these alone.
+        Methods whose scores are probabilities, by default those of the registry; a rule that acts on logits is
+        applied to these alone.
     frame_length
         Seconds.
     grids
         Rule -> parameters to try instead of the rule's own.
     """
-    methods = [m for m in next(iter(data.values())).scores if m != "oracle"] if methods is None else methods
+    methods = [m for m in next(iter(data.values())).scores if m != ORACLE] if methods is None else methods
+    probabilities = scored.probabilities() if probabilities is None else probabilities
     series: dict[str, list[Series]] = {split: [] for split in data}
-    for named in rules:
+    for named in thresholds.RULES if rules is None else rules:
         rule = thresholds.get(named) if isinstance(named, str) else named
         for method in methods:
             if rule.acts_on == thresholds.LOGIT and method not in probabilities:
@@ -117,7 +122,9 @@ def mask_of(
 
 
 def best_label_free(evaluated: Evaluated, *, methods: Sequence[str] = LEARNED, metric: str = "iou") -> str:
-    """Return the one label-free rule with the best validation mean over ``methods``.
+    """Return the one rule without a parameter that has the best validation mean over ``methods``.
+
+    The rule itself sees no label, but this choice does: validation IoU needs to know when the classes sound.
 
     Raises
     ------
@@ -261,12 +268,12 @@ def _tune(
     grids: Mapping[str, NDArray[np.float64]],
 ) -> dict[str, float]:
     """Return the parameter with the best validation mean for each metric (the lowest of equals)."""
-    if rule.grid is None:
+    if rule.label_free:
         return dict.fromkeys(METRICS, float("nan"))
     if "validation" not in data:
         raise IgsedError(f"rule {rule.name!r} is tuned on the validation split, which is missing")
     validation = data["validation"]
-    grid = grids[rule.name] if rule.name in grids else rule.grid(validation.scores[method])
+    grid = grids[rule.name] if rule.name in grids else rule.parameters(validation.scores[method])
     masks = [mask_of(rule, validation, method, float(parameter), frame_length) for parameter in grid]
     return {
         metric: float(grid[int(np.argmax([of(mask, validation.truth).mean() for mask in masks]))])

@@ -10,13 +10,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from igsed_core import paper
+from igsed_core.detection.scored import COMPARED, LEARNED, ORACLE, RANKED
 from igsed_core.show import style
 from igsed_core.show.style import drawing
 
 _LINES = {"iou": "-", "f1": (0, (5, 2))}
-_WEIGHTS = {"random": 1.3, "energy": 1.3, "oracle": 1.6}
-_COMPARED = ("ig", "fw_ws", "fw_ss", "random", "energy")
-_LEARNED = ("ig", "fw_ws", "fw_ss")
+_WEIGHTS = {**{name: 1.3 for name in COMPARED if name not in LEARNED}, ORACLE: 1.6}
 _PAPER_MARK = {
     "marker": "D",
     "markerfacecolor": "white",
@@ -72,35 +71,37 @@ def threshold_curves(
     chosen = curves[(curves["split"] == split) & (curves["average"] == average)].reset_index(drop=True)
     if peaks is None:
         peaks = chosen.loc[chosen.groupby(["method", "metric"])["value"].idxmax()]
-    methods = [m for m in style.METHODS if m in set(chosen["method"])]
+    methods = [m for m in RANKED if m in set(chosen["method"])]
     published = paper.threshold_sensitivity()
     fig, axes = plt.subplots(1, 2, figsize=(style.WIDTH, 4.6), sharey=True, layout="constrained")
     for ax, metric in zip(axes, _LINES, strict=True):
         for method in methods:
             rows = chosen[(chosen["method"] == method) & (chosen["metric"] == metric)].sort_values("threshold")
             faint = method in _WEIGHTS
-            line = ":" if method == "oracle" else _LINES[metric]
+            line = ":" if method == ORACLE else _LINES[metric]
             if not faint:
                 band = (rows["threshold"], rows["ci_low"], rows["ci_high"])
-                ax.fill_between(*band, color=style.COLOURS[method], alpha=0.15, lw=0)
+                ax.fill_between(*band, color=style.colour(method), alpha=0.15, lw=0)
             ax.plot(
                 *(rows["threshold"], rows["value"]),
-                color=style.COLOURS[method],
+                color=style.colour(method),
                 ls=line,
                 lw=_WEIGHTS.get(method, 2.2),
                 alpha=0.75 if faint else 1.0,
                 zorder=2 if faint else 3,
                 label=style.name(method),
             )
-            if method == "oracle":
+            if method == ORACLE:
                 continue
             peak = peaks[(peaks["method"] == method) & (peaks["metric"] == metric)]
-            ax.plot(peak["threshold"], peak["value"], "o", color=style.COLOURS[method], ms=4 if faint else 7, zorder=5)
+            ax.plot(peak["threshold"], peak["value"], "o", color=style.colour(method), ms=4 if faint else 7, zorder=5)
         for row in published[published["metric"] == metric].itertuples():
-            colour = style.COLOURS[str(row.method)]
+            colour = style.colour(str(row.method))
             ax.plot(row.peak_percentile, row.peak_value, color=colour, markeredgewidth=1.8, **_PAPER_MARK)  # type: ignore[arg-type]
         ax.set(title=f"{style.METRICS[metric]}", xlabel="percentile threshold", xlim=(0, 100), ylim=(0, 1))
-    axes[0].set_ylabel(f"mean over {'instances' if average == 'instance' else 'classes'}, {split} set")
+    axes[0].set_ylabel(
+        f"mean over {style.counted(chosen)} {'instances' if average == 'instance' else 'classes'}, {split} set"
+    )
     handles = axes[0].get_legend_handles_labels()[0]
     handles += [
         Line2D([], [], marker="o", color=style.INK, ls="none", ms=6, label="peak"),
@@ -127,14 +128,14 @@ def main_result(
     """
     rows = detection[(detection["split"] == split) & (detection["average"] == average)]
     published = paper.set_index("method")
-    methods = [m for m in _COMPARED if m in set(rows["method"])]
+    methods = [m for m in COMPARED if m in set(rows["method"])]
     fig, axes = plt.subplots(1, 3, figsize=(style.WIDTH, 0.62 * len(methods) + 1.5), sharey=True, layout="constrained")
     for ax, metric in zip(axes, ("iou", "f1", "pointing_game"), strict=True):
         mine = rows[rows["metric"] == metric].set_index("method")
         if "random" in mine.index:
             ax.axvspan(0, mine.loc["random", "value"], color="#EFEFEF", lw=0, zorder=0)
         for y, method in enumerate(methods):
-            colour = style.COLOURS[method]
+            colour = style.colour(method)
             row = mine.loc[method]
             ax.plot([row["ci_low"], row["ci_high"]], [y, y], color=colour, lw=4, alpha=0.45, solid_capstyle="round")
             ax.plot(row["value"], y, "o", color=colour, ms=10, zorder=5, clip_on=False)
@@ -154,6 +155,8 @@ def main_result(
         ax.grid(axis="y", visible=False)
     axes[0].set_yticks(range(len(methods)), [style.name(m).replace(" (IG)", "").replace(" ", "\n") for m in methods])
     axes[0].set_ylim(len(methods) - 0.45, -0.6)
+    what = "instances" if average == "instance" else "classes"
+    axes[1].set_xlabel(f"mean over {style.counted(rows)} {what} of the {split} split")
     for tick in axes[0].get_yticklabels():
         tick.set(fontweight="bold", fontsize=11.5)
     handles = [
@@ -190,13 +193,13 @@ def per_class(per_class: pd.DataFrame, paper: pd.DataFrame, *, split: str = "tes
         for method, offset in _offsets().items():
             if (label, method) in published.index:
                 value = published.loc[(label, method)]
-                ax.plot(value, i + offset, color=style.COLOURS[method], markeredgewidth=1.5, **_PAPER_MARK)  # type: ignore[arg-type]
+                ax.plot(value, i + offset, color=style.colour(method), markeredgewidth=1.5, **_PAPER_MARK)  # type: ignore[arg-type]
     counts = rows[rows["method"] == "ig"].set_index("class")["n"]
-    ax.set_yticks(range(len(classes)), [f"{style.class_name(c)} (n = {counts.get(c, 0)})" for c in classes])
+    ax.set_yticks(range(len(classes)), [f"{style.class_title(c)} (n = {counts.get(c, 0)})" for c in classes])
     ax.set(ylim=(len(classes) - 0.5, -0.5), xlim=(0, 1), xlabel=style.METRICS[metric])
     ax.grid(axis="y", visible=False)
-    handles = [Line2D([], [], marker="o", color=style.COLOURS[m], lw=3, label=style.name(m)) for m in _LEARNED]
-    if any((label, method) in published.index for label in classes for method in _LEARNED):
+    handles = [Line2D([], [], marker="o", color=style.colour(m), lw=3, label=style.name(m)) for m in LEARNED]
+    if any((label, method) in published.index for label in classes for method in LEARNED):
         handles.append(_paper_handle())
     fig.legend(handles=handles, loc="outside lower center", ncols=len(handles))
     return fig
@@ -204,14 +207,14 @@ def per_class(per_class: pd.DataFrame, paper: pd.DataFrame, *, split: str = "tes
 
 def _offsets() -> dict[str, float]:
     """Where each method's mark stands within a class's row."""
-    return dict(zip(_LEARNED, np.linspace(-0.26, 0.26, len(_LEARNED)), strict=True))
+    return dict(zip(LEARNED, np.linspace(-0.26, 0.26, len(LEARNED)), strict=True))
 
 
 def _one_class(ax: Axes, position: int, values: pd.DataFrame) -> None:
     for method, offset in _offsets().items():
         if method not in values.index or not values.loc[[method], "value"].notna().all():
             continue
-        row, colour = values.loc[method], style.COLOURS[method]
+        row, colour = values.loc[method], style.colour(method)
         y = position + offset
         ax.plot([row["ci_low"], row["ci_high"]], [y, y], color=colour, lw=3, alpha=0.4, solid_capstyle="round")
         ax.plot(row["value"], y, "o", color=colour, ms=6.5, zorder=5, clip_on=False)

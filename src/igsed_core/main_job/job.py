@@ -11,19 +11,17 @@ import pandas as pd
 
 from igsed_core.attribution import maps
 from igsed_core.base import devices, files
+from igsed_core.base.run import StageRun
 from igsed_core.data import soundscapes
 from igsed_core.data.soundscapes import SoundscapeSet
 from igsed_core.detection import evaluation
 from igsed_core.detection.baselines import ScoresOverTime
 from igsed_core.detection.evaluation import Instances
+from igsed_core.detection.scored import BASELINES
 from igsed_core.main_job.params import DataSynthesis, IntegratedGradients, ThresholdSensitivity, Training
 from igsed_core.models import classification, features, heads
 from igsed_core.models.features import FeatureFrames
 from igsed_core.models.heads import Head
-from igsed_core.workflow.notebook import StageRun
-
-# What the main job holds against Integrated Gradients.
-BASELINES = tuple(name for name in evaluation.METHODS if name != "ig")
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,7 @@ class MainJob:
     @cached_property
     def features(self) -> dict[str, FeatureFrames]:
         """Feature frames that the heads were trained on and applied to, by split."""
-        steps = self.run.upstream["training"]["figures"]
+        steps = self.run.figures_of("training")
         return {
             str(split): features.read(
                 self.run.input("training") / "features" / str(split),

@@ -22,7 +22,7 @@ def bank_table(files: pd.DataFrame, skipped: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     files
-        ``role, pool, label, duration`` (s), a row a file.
+        ``role, pool, label, duration`` (s), a row per file.
     skipped
         A row a file of the source bank that was left out; counted in the last row.
     """
@@ -45,6 +45,31 @@ def bank_table(files: pd.DataFrame, skipped: pd.DataFrame) -> pd.DataFrame:
     if len(skipped):
         table.loc[len(table)] = [f"left out: {len(skipped)} files", *[NONE] * (table.shape[1] - 1)]
     return table
+
+
+def skipped_table(skipped: pd.DataFrame) -> pd.DataFrame:
+    """List the files of the source bank that are not used, and why.
+
+    Parameters
+    ----------
+    skipped
+        ``path, reason``
+    """
+    return skipped.rename(columns={"path": "File", "reason": "left out because"}).reset_index(drop=True)
+
+
+def pauses_table(found: pd.DataFrame) -> pd.DataFrame:
+    """Show how much of what the labels cover is quiet, from :func:`igsed_core.data.pauses.of_bank`, most first."""
+    rows = [
+        {
+            "Class": class_name(str(row["class"])),
+            "files": row["files"],
+            "windows": row["windows"],
+            "quiet (%)": number(100 * row["quiet"], 1),
+        }
+        for row in found.sort_values("quiet", ascending=False, kind="stable").to_dict("records")
+    ]
+    return pd.DataFrame(rows)
 
 
 def soundscapes_table(soundscapes: SoundscapeSet) -> pd.DataFrame:
@@ -93,7 +118,7 @@ def completeness_table(index: pd.DataFrame) -> pd.DataFrame:
                 "median error": number(middle, 3),
                 "90th percentile": number(high, 3),
                 "points": f"{round(group['n_points'].mean(), 1):g}",
-                "seconds a map": number(group["seconds"].mean()),
+                "seconds per map": number(group["seconds"].mean()),
             }
         )
     return pd.DataFrame(rows)

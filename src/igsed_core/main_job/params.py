@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from igsed_core.base import plugins
 from igsed_core.base.params import StageParams, param
+from igsed_core.data.soundbank import registry as soundbank
+from igsed_core.detection import scored
 
 # What pages beyond the main job read from.
 MAIN_JOB = ("data_synthesis", "training", "integrated_gradients", "baselines", "threshold_sensitivity")
@@ -19,12 +22,27 @@ class DataSynthesis(StageParams):
     title: ClassVar[str] = "Data synthesis"
     stage: ClassVar[str] = "data_synthesis"
     notebook: ClassVar[str] = "01_data_synthesis"
+    tables: ClassVar[dict[str, str]] = {
+        "clips": "every soundscape: split, events, polyphony, background",
+        "events": "every event: class, onset, offset, event-to-background ratio, source file",
+        "removed": "soundscapes that the polyphony filter removed",
+    }
 
-    soundbank: str = param("procedural", "'procedural', 'desed' (fetched), or the path of a folder bank")
-    bank_train_files: int = param(60, "procedural bank: files a class in the train pool", low=1)
-    bank_eval_files: int = param(25, "procedural bank: files a class in the eval pool", low=1)
+    soundbank: str = param(
+        "procedural",
+        "'procedural', 'desed' (fetched), or the path of a folder bank",
+        path="folder",
+        names=("procedural", "desed"),
+    )
+    bank_train_files: int = param(60, "procedural bank: files per class in the train pool", low=1)
+    bank_eval_files: int = param(25, "procedural bank: files per class in the eval pool", low=1)
     bank_backgrounds: int = param(20, "procedural bank: background files", low=1)
-    background_source: str = param("desed", "bank desed: 'desed' (its own), 'sins' (fetched), or the path of a folder")
+    background_source: str = param(
+        "desed",
+        "bank desed: 'desed' (its own), 'sins' (fetched), or the path of a folder",
+        path="folder",
+        names=("desed", "sins"),
+    )
     duration: float = param(10.0, "length of a soundscape", unit="s", low=1.0, high=600.0)
     sample_rate: int = param(32000, "sample rate of bank and soundscapes", unit="Hz", low=8000)
     ref_db: float = param(-55.0, "level of the background", unit="LUFS", low=-100.0, high=0.0)
@@ -35,7 +53,7 @@ class DataSynthesis(StageParams):
     max_polyphony: int = param(2, "soundscapes with more simultaneous events are removed", low=1)
     n_train: int = param(1000, "soundscapes generated for training, before the removal", low=2)
     n_eval: int = param(250, "soundscapes generated for validation and test, before the removal", low=4)
-    workers: int = param(0, "processes; 0 means one a core", low=0, execution=True)
+    workers: int = param(0, "processes; 0 means one per core", low=0, execution=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -50,8 +68,6 @@ class DataSynthesis(StageParams):
 
     def outside(self) -> Any:
         """Fingerprint of the sound bank."""
-        from igsed_core.data.soundbank import registry as soundbank
-
         return soundbank.fingerprint(
             self.soundbank,
             seed=self.seed,
@@ -62,6 +78,10 @@ class DataSynthesis(StageParams):
             background_source=self.background_source,
         )
 
+    def uses(self) -> tuple[tuple[str, str], ...]:
+        """See :meth:`igsed_core.base.params.StageParams.uses`."""
+        return tuple((plugins.BANKS, name) for name in soundbank.used(self.soundbank))
+
 
 @dataclass(frozen=True)
 class Training(StageParams):
@@ -71,9 +91,17 @@ class Training(StageParams):
     stage: ClassVar[str] = "training"
     notebook: ClassVar[str] = "02_training"
     upstream: ClassVar[tuple[str, ...]] = ("data_synthesis",)
+    tables: ClassVar[dict[str, str]] = {
+        "history": "training and validation loss of each head by epoch",
+        "predictions": "probability of every class in every validation and test soundscape, of each head",
+        "classification": "precision, recall, F1 of each head and class (Table I)",
+        "instances": "pairs present, evaluated, missed and false",
+    }
 
-    encoder: str = param("embedded", "name of the frozen encoder (registry igsed_core.models.encoders)")
-    weights: str = param("", "path of the encoder's checkpoint; empty: shipped with the package, or fetched")
+    encoder: str = param("embedded", "name of the frozen encoder", registry=plugins.ENCODERS)
+    weights: str = param(
+        "", "path of the encoder's checkpoint; empty: shipped with the package, or fetched", path="file"
+    )
     window: str = param(
         "auto",
         "analysis window of the encoder's front end: 'auto' takes that of the checkpoint, another must agree with it",
@@ -96,6 +124,10 @@ class Training(StageParams):
         stat = path.stat()
         return [str(path.resolve()), stat.st_size, stat.st_mtime_ns]
 
+    def uses(self) -> tuple[tuple[str, str], ...]:
+        """See :meth:`igsed_core.base.params.StageParams.uses`."""
+        return ((plugins.ENCODERS, self.encoder),)
+
 
 @dataclass(frozen=True)
 class IntegratedGradients(StageParams):
@@ -105,11 +137,12 @@ class IntegratedGradients(StageParams):
     stage: ClassVar[str] = "integrated_gradients"
     notebook: ClassVar[str] = "03_integrated_gradients"
     upstream: ClassVar[tuple[str, ...]] = ("data_synthesis", "training")
+    tables: ClassVar[dict[str, str]] = {"maps": "every map: score, completeness error, points on the path, seconds"}
 
     engine: str = param(
         "mel_path",
         "how the integral is computed: 'captum' is the paper's, 'mel_path' is faster and knows more rules",
-        choices=("captum", "mel_path"),
+        registry=plugins.ENGINES,
     )
     rule: str = param(
         "db_adaptive",
@@ -129,14 +162,16 @@ class IntegratedGradients(StageParams):
         24, "points on the path from silence to the clip (the paper: 50); the most, for db_adaptive", low=1
     )
     tolerance: float = param(0.05, "rule db_adaptive: relative completeness error at which it stops", low=0.0)
-    target: str = param("logit", "what is attributed (the paper does not say which)", choices=("logit", "probability"))
+    target: str = param(
+        "logit", "what is attributed (the paper's words mean the probability)", choices=("logit", "probability")
+    )
     precision: str = param(
         "float32",
         "arithmetic of the network on the path (engine mel_path)",
         choices=("float32", "bfloat16"),
     )
     internal_batch: int = param(5, "path points in one forward pass: memory only", low=1, execution=True)
-    ig_workers: int = param(0, "processes on a CPU; 0 means one a core", low=0, execution=True)
+    ig_workers: int = param(0, "processes on a CPU; 0 means one per core", low=0, execution=True)
     ig_device: str = param(
         "auto", "'auto' takes CUDA where there is one", choices=("auto", "cpu", "cuda"), execution=True
     )
@@ -170,6 +205,10 @@ class IntegratedGradients(StageParams):
             "precision": self.precision,
         }
 
+    def uses(self) -> tuple[tuple[str, str], ...]:
+        """See :meth:`igsed_core.base.params.StageParams.uses`."""
+        return ((plugins.ENGINES, self.engine),)
+
 
 @dataclass(frozen=True)
 class Baselines(StageParams):
@@ -183,6 +222,10 @@ class Baselines(StageParams):
 
     energy: str = param("amplitude", "the energy baseline's score of a window", choices=("amplitude", "power"))
 
+    def uses(self) -> tuple[tuple[str, str], ...]:
+        """See :meth:`igsed_core.base.params.StageParams.uses`."""
+        return scored.uses(scored.BASELINES)
+
 
 @dataclass(frozen=True)
 class ThresholdSensitivity(StageParams):
@@ -192,6 +235,14 @@ class ThresholdSensitivity(StageParams):
     stage: ClassVar[str] = "threshold_sensitivity"
     notebook: ClassVar[str] = "05_threshold_sensitivity"
     upstream: ClassVar[tuple[str, ...]] = ("data_synthesis", "training", "integrated_gradients", "baselines")
+    tables: ClassVar[dict[str, str]] = {
+        "detection": "each method at its own thresholds (Table II)",
+        "per_class": "the same, per class (Table III)",
+        "differences": "paired differences between methods at their own thresholds",
+        "further": "AUROC, average precision, event-based F1, onset and offset error, PSDS",
+        "curves": "IoU and F1 at every threshold (Fig. 3)",
+        "detection_at_ig_threshold": "every method at the thresholds chosen for Integrated Gradients",
+    }
 
     frame_length: float = param(0.1, "evaluation frame", unit="s", low=0.01, high=1.0)
     min_coverage: float = param(
@@ -224,6 +275,10 @@ class ThresholdSensitivity(StageParams):
             "the resolution at which attributions are kept",
         )
 
+    def uses(self) -> tuple[tuple[str, str], ...]:
+        """See :meth:`igsed_core.base.params.StageParams.uses`."""
+        return scored.uses()
+
 
 @dataclass(frozen=True)
 class Results(StageParams):
@@ -234,3 +289,7 @@ class Results(StageParams):
     notebook: ClassVar[str] = "06_results"
     upstream: ClassVar[tuple[str, ...]] = MAIN_JOB
     light: ClassVar[bool] = True
+
+    def uses(self) -> tuple[tuple[str, str], ...]:
+        """See :meth:`igsed_core.base.params.StageParams.uses`."""
+        return scored.uses()

@@ -8,12 +8,11 @@ import pandas as pd
 
 from igsed_core import paper
 from igsed_core.detection.further_metrics import RAW, SHARE
+from igsed_core.detection.scored import COMPARED, LEARNED, RANKED
 from igsed_core.metrics.summaries import ALL
 from igsed_core.show.cells import NONE, OURS, PAPER, Cells, by_key, frame, number, with_interval
-from igsed_core.show.style import METHODS, METRICS, class_name, name
+from igsed_core.show.style import METRICS, class_name, class_names, name
 
-_LEARNED = ("ig", "fw_ws", "fw_ss")
-_COMPARED = (*_LEARNED, "random", "energy")
 _MEAN = "Mean over classes"
 
 
@@ -32,13 +31,13 @@ def table_1(classification: pd.DataFrame, *, split: str = "test", method: str = 
     published = paper.classification().set_index("class")
     if _same_classes(labels, published.index):
         published.loc[ALL] = published.mean()
-    rows = {}
+    rows, shown = {}, class_names(labels)
     for label in labels:
         cells: Cells = {("", "clips"): NONE if label == ALL else str(ours[label, "f1"]["n"])}
         for metric, title in (("precision", "Precision"), ("recall", "Recall"), ("f1", "F1")):
             cells[title, OURS] = with_interval(ours[label, metric])
             cells[title, PAPER] = number(published.loc[label, metric]) if label in published.index else NONE
-        rows[_MEAN if label == ALL else class_name(label)] = cells
+        rows[_MEAN if label == ALL else shown[label]] = cells
     return frame(rows, "Class")
 
 
@@ -60,8 +59,8 @@ def table_2(
     common = {} if at_ig is None else by_key(at_ig, ("method", "metric"), split=split, average=average)
     published = paper.detection().set_index("method")
     rows = {}
-    for method in _COMPARED:
-        cells: Cells = {}
+    for method in COMPARED:
+        cells: Cells = {("", "n"): number(ours[method, "iou"].get("n"), 0)}
         for metric in ("iou", "f1", "iou_std", "pointing_game"):
             row = ours.get((method, metric))
             if row is None and metric == "iou_std":  # over classes it is no row of its own
@@ -93,21 +92,21 @@ def table_3(
     ours = by_key(per_class, ("class", "method", "metric"), split=split)
     published = {tuple(row[:3]): row[3] for row in paper.per_class().itertuples(index=False)}
     labels = list(dict.fromkeys(per_class["class"]))
-    rows = {}
+    rows, shown = {}, class_names(labels)
     for label in labels:
         cells: Cells = {("", "n"): str(int(ours[label, "ig", "iou"]["n"]))}
-        for method in _LEARNED:
+        for method in LEARNED:
             for metric in ("iou", "f1"):
                 title, row = _title(method, metric), ours.get((label, method, metric))
                 cells[title, OURS] = with_interval(row) if interval or row is None else number(row["value"])
                 cells[title, PAPER] = number(published.get((label, method, metric)))
-        rows[class_name(label)] = cells
+        rows[shown[label]] = cells
     if detection is not None:
         means = by_key(detection, ("method", "metric"), split=split, average="class")
         same = _same_classes(labels, {key[0] for key in published})
         theirs = paper.per_class().groupby(["method", "metric"])["value"].mean()
         cells = {("", "n"): NONE}
-        for method in _LEARNED:
+        for method in LEARNED:
             for metric in ("iou", "f1"):
                 title, row = _title(method, metric), means.get((method, metric))
                 cells[title, OURS] = with_interval(row) if interval or row is None else number(row["value"])
@@ -132,10 +131,11 @@ def further_table(further: pd.DataFrame, *, split: str = "test", average: str = 
     """
     ours = by_key(further, ("method", "metric"), split=split, average=average)
     scores = by_key(further, ("method", "rule"), split=split, metric="psds")
-    methods = [method for method in METHODS if (method, RAW) in scores]
+    methods = [method for method in RANKED if (method, RAW) in scores]
     rows: dict[str, Cells] = {}
     for method in methods:
         rows[name(method)] = {
+            ("", "n"): number(ours[method, _FURTHER[0]].get("n"), 0),
             **{("", METRICS[metric]): with_interval(ours[method, metric]) for metric in _FURTHER},
             **{(METRICS["psds"], title): with_interval(scores[method, rule]) for rule, title in _PSDS.items()},
         }
@@ -163,7 +163,7 @@ def differences_table(
     shown = [metric for metric in metrics if any(key[1] == metric for key in chosen)]
     short = "IG" if first == "ig" else name(first)
     return pd.DataFrame(
-        {"Difference": f"{short} less {name(other)}"}
+        {"Difference": f"{short} minus {name(other)}", "n": number(chosen[other, shown[0]].get("n"), 0)}
         | {METRICS[metric]: with_interval(chosen.get((other, metric))) for metric in shown}
         for other in dict.fromkeys(key[0] for key in chosen if key[1] == shown[0])
     )
@@ -223,8 +223,8 @@ def thresholds_table(curves: pd.DataFrame, chosen: dict[str, dict[str, float]], 
     ours = by_key(peaks, ("method", "metric"), split=split)
     published = by_key(paper.threshold_sensitivity(), ("method", "metric"))
     rows = {}
-    for method in _COMPARED:
-        cells: Cells = {}
+    for method in COMPARED:
+        cells: Cells = {("", "n"): number(ours[method, "iou"].get("n"), 0)}
         for metric in ("iou", "f1"):
             title, key = METRICS[metric], (method, metric)
             cells[title, "chosen"] = f"{chosen[method][metric]:g}"

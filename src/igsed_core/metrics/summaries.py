@@ -15,9 +15,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from igsed_core.base.errors import IgsedError
+from igsed_core.base.names import ALL as ALL  # in the column `class`: over all classes
 from igsed_core.metrics import bootstrap
 
-ALL = "all"  # in the column `class`: over all classes
 INSTANCE, CLASS = "instance", "class"  # in the column `average`: what the mean is over
 KEY_COLUMNS = ["split", "method", "rule", "metric", "class", "average", "threshold"]
 COLUMNS = [*KEY_COLUMNS, "value", "n", "std", "ci_low", "ci_high"]

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from igsed_core.base import files, progress
+from igsed_core.base import files, progress, store
 from igsed_core.base.errors import IgsedError
 from igsed_core.data import soundscapes
 from igsed_core.metrics import frames
@@ -62,6 +64,21 @@ def check_sample_rate(encoder: Encoder, sample_rate: int) -> None:
             f"parameter 'sample_rate' is {sample_rate} Hz, but encoder {encoder.name!r} needs {wanted} Hz: "
             f"set sample_rate={wanted}"
         )
+
+
+def identity(encoder: Encoder, root: Path) -> dict[str, Any]:
+    """Say what feature frames are made from, for their key in the store: encoder, its weights, the soundscapes."""
+    return {
+        "encoder": encoder.name,
+        "weights": encoder.weights_sha256,
+        "window": hashlib.sha256(encoder.frontend.window.cpu().numpy().tobytes()).hexdigest(),
+        "soundscapes": store.identity(root),
+    }
+
+
+def modules(encoder: Encoder) -> tuple[str, ...]:
+    """Names of the modules that make feature frames."""
+    return (__name__, type(encoder).__module__)
 
 
 def extract(

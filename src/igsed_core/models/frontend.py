@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from igsed_core.base._torchaudio import torchaudio
 from igsed_core.base.errors import IgsedError
+from igsed_core.models import inputs
 
 WINDOWS = ("hann", "hamming")
 
@@ -62,12 +63,10 @@ class FrontEnd(nn.Module):
         Raises
         ------
         IgsedError
-            If the waveform has another shape, or is too short for reflection at its ends.
+            If the waveform is no batch of sounds (:func:`igsed_core.models.inputs.checked`), or too short for a
+            reflection at its ends.
         """
-        if waveform.ndim != 2:
-            raise IgsedError(
-                f"waveform has the shape {tuple(waveform.shape)}; give (batch, samples), one clip as x[None]"
-            )
+        waveform = inputs.checked(waveform, self)
         filtered = self._filter(waveform)
         if filtered.shape[-1] <= self.n_fft // 2:
             raise IgsedError(

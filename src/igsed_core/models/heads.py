@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialise
 from torch import Tensor, nn
 
-from igsed_core.base import files
+from igsed_core.base import files, names
 from igsed_core.base.errors import IgsedError
 
 
@@ -23,12 +23,18 @@ class Head(nn.Module):
         Channels of a feature frame.
     classes
         Class names, in the order of the outputs.
+
+    Raises
+    ------
+    IgsedError
+        If there is no class, or a name cannot be one (:func:`igsed_core.base.names.check_classes`).
     """
 
     supervision: str
 
     def __init__(self, n_features: int, classes: Sequence[str]) -> None:
         super().__init__()
+        names.check_classes(classes)
         self.classes = tuple(classes)
         self.linear = nn.Linear(n_features, len(self.classes))
 
@@ -79,7 +85,15 @@ HEADS: dict[str, type[Head]] = {
 
 
 def create(name: str, n_features: int, classes: Sequence[str], *, seed: int) -> Head:
-    """Create an untrained head; the same seed gives the same initial weights."""
+    """Create an untrained head; the same seed gives the same initial weights.
+
+    Raises
+    ------
+    IgsedError
+        For an unknown name, or as :class:`Head`.
+    """
+    if name not in HEADS:
+        raise IgsedError(f"head {name!r} is unknown: choose one of {', '.join(HEADS)}")
     factory: Callable[..., Head] = HEADS[name]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -99,13 +113,18 @@ def load(path: Path) -> Head:
     Raises
     ------
     IgsedError
-        If the file does not exist.
+        If the file does not exist, or is not what :func:`save` wrote.
     """
     if not path.exists():
         raise IgsedError(f"head {path} is missing: run notebook 02_training first")
-    with safe_open(str(path), framework="pt") as stored:
-        metadata = stored.metadata()
-        state = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 (no mapping)
-    head = HEADS[metadata["head"]](state["linear.weight"].shape[1], metadata["classes"].split("\n"))
-    head.load_state_dict(state)
+    try:
+        with safe_open(str(path), framework="pt") as stored:
+            metadata = stored.metadata() or {}
+            state = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 (no mapping)
+        head = HEADS[metadata["head"]](state["linear.weight"].shape[1], metadata["classes"].split("\n"))
+        head.load_state_dict(state)
+    except (SafetensorError, OSError, KeyError, IndexError, RuntimeError) as error:
+        raise IgsedError(
+            f"head {path} is damaged or another kind of file: remove it, and run notebook 02_training again"
+        ) from error
     return head.eval().requires_grad_(False)

@@ -21,14 +21,15 @@ def number(value: Any, digits: int = 2) -> str:
     return text.replace("-", "\N{MINUS SIGN}") if float(text) else text.lstrip("-")
 
 
-def with_interval(row: Mapping[str, Any] | None) -> str:
+def with_interval(row: Mapping[str, Any] | None, digits: int = 2) -> str:
     """Format ``value [ci_low, ci_high]`` of a tidy row."""
     if row is None or pd.isna(row["value"]):
         return NONE
     if pd.isna(row["ci_low"]):
-        return number(row["value"])
+        return number(row["value"], digits)
     # The space within the brackets does not break: in a narrow column the interval goes to a line of its own.
-    return f"{number(row['value'])} [{number(row['ci_low'])},\N{NO-BREAK SPACE}{number(row['ci_high'])}]"
+    low, high = number(row["ci_low"], digits), number(row["ci_high"], digits)
+    return f"{number(row['value'], digits)} [{low},\N{NO-BREAK SPACE}{high}]"
 
 
 def frame(rows: dict[str, Cells], first: str) -> pd.DataFrame:

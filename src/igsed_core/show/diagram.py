@@ -16,8 +16,8 @@ _BOX, _GAP = 1.02, 0.26  # inches: width of a box, room for an arrow
 _HEIGHT = 0.78
 _TOP, _MIDDLE, _BOTTOM = 3.95, 2.5, 1.0  # centres of the three rows
 _EVENTS = ((0.18, 0.42), (0.60, 0.80))  # of the drawn sound, as shares of its length
-_CLASSIFIER, _FRAMEWISE = ("#EAF1F8", "#35618E"), ("#EEF7FC", style.COLOURS["fw_ss"])
-_EXPLAINED = ("#FDEEE4", style.COLOURS["ig"])
+_CLASSIFIER, _FRAMEWISE = ("#EAF1F8", "#35618E"), ("#EEF7FC", style.colour("fw_ss"))
+_EXPLAINED = ("#FDEEE4", style.colour("ig"))
 
 
 @drawing

@@ -68,7 +68,7 @@ def attributions(
         ax.plot(time[shown], values[shown], color=style.IMPORTANCE, lw=0.7)
         mine = events[events["label"] == label]
         _shade(ax, mine)
-        title = style.class_name(label)
+        title = style.class_title(label)
         if probabilities and label in probabilities:
             title += f", probability {probabilities[label]:.2f}"
         if mine.empty:
@@ -93,7 +93,7 @@ def _name_events(ax: Axes, events: pd.DataFrame, t_max: float) -> None:
     """Write each event's class at its onset; a name that would run into an earlier one goes a line down."""
     lines: list[float] = []  # where the last name of each line ends, in seconds
     for event in events[events["onset"] < t_max].sort_values("onset").itertuples():
-        text = style.class_name(str(event.label))
+        text = style.class_title(str(event.label))
         width = len(text) * t_max / 105
         onset = min(float(event.onset), t_max - width)  # type: ignore[arg-type]
         line = next((i for i, end in enumerate(lines) if end <= onset), len(lines))
@@ -125,21 +125,21 @@ def completeness(index: pd.DataFrame) -> Figure:
     median = float(errors.median())
     low, high = np.log10(errors.min()), np.log10(errors.max())
     bins = np.logspace(low - 0.05, high + 0.05, 25)
-    histogram.hist(errors, bins=bins.tolist(), color=style.COLOURS["ig"], alpha=0.8)
+    histogram.hist(errors, bins=bins.tolist(), color=style.colour("ig"), alpha=0.8)
     histogram.axvline(median, color=style.INK, lw=1.5)
     histogram.set_title(f"All maps, median {median:.2g}")
     histogram.yaxis.set_major_locator(MaxNLocator(5, integer=True))
     histogram.set(xscale="log", xlabel="relative completeness error", ylabel="maps")
     for y, label in enumerate(labels):
         low5, low25, middle, high75, high95 = errors[index["label"] == label].quantile([0.05, 0.25, 0.5, 0.75, 0.95])
-        common = {"color": style.COLOURS["ig"], "solid_capstyle": "round"}
+        common = {"color": style.colour("ig"), "solid_capstyle": "round"}
         by_class.plot([low5, high95], [y, y], lw=1.5, **common)
         by_class.plot([low25, high75], [y, y], lw=6, alpha=0.45, **common)
         by_class.plot(middle, y, "o", ms=7, **common)
     by_class.set(xscale="log", xlabel="relative completeness error", ylim=(len(labels) - 0.5, -0.5))
     by_class.set_title("Median, quartiles, 5 % to 95 %")
     by_class.grid(axis="y", visible=False)
-    by_class.set_yticks(range(len(labels)), [style.class_name(label) for label in labels])
+    by_class.set_yticks(range(len(labels)), [style.class_title(label) for label in labels])
     return fig
 
 
@@ -181,7 +181,7 @@ def methods_on_clip(
         ax.set_ylabel(name, rotation=0, ha="right", va="center")
     axes[-1, 0].set_xlabel("time (s)")
     fig.legend(
-        handles=[Patch(color=style.TRUTH, alpha=0.3, label=f"{style.class_name(label)}: ground truth")],
+        handles=[Patch(color=style.TRUTH, alpha=0.3, label=f"{style.class_title(label)}: ground truth")],
         loc="outside upper right",
     )
     return fig
@@ -222,7 +222,7 @@ def scores_over_time(
             ax.set(ylim=(0, 1.08), yticks=[0, 1], xlim=(max(edges[0], 0), edges[-1]))
         row[0].set_ylabel(style.name(method), rotation=0, ha="right", va="center")
     for ax, label in zip(axes[0], labels, strict=True):
-        ax.set_title(style.class_name(label))
+        ax.set_title(style.class_title(label))
     for ax in axes[-1]:
         ax.set_xlabel("time (s)")
     fig.legend(handles=[Patch(color=style.TRUTH, alpha=0.3, label="ground truth")], loc="outside lower center")

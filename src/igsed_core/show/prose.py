@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 import pandas as pd
 
 from igsed_core import paper
+from igsed_core.detection.scored import COMPARED, IG
 from igsed_core.metrics.summaries import ALL
+from igsed_core.show import findings
 from igsed_core.show.cells import by_key, number, with_interval
+from igsed_core.show.claims import MARGIN, RELATIONS, figure, sample, verdict_on
 
-_METHODS = ("ig", "fw_ws", "fw_ss", "random", "energy")
 _METRICS = ("iou", "f1", "pointing_game")
-LOCALISER = ("shifted_cam", "absence_hmm")
-TUNED = "share_of_maximum"
 
 
-def glue_results(found: dict[str, pd.DataFrame], *, split: str = "test") -> None:
+def glue_results(found: dict[str, pd.DataFrame], *, split: str = "test", margin: float = MARGIN) -> None:
     """Make the main results available to the pages' text.
 
     Keys: ``<method>_<metric>`` (``value [low, high]``), ``paper_<method>_<metric>``, ``class_<method>_<metric>``
-    (mean over classes), ``ig_<metric>_to_<method>`` (``above``, ``below`` or ``level with``),
+    (mean over classes), ``ig_<metric>_to_<method>`` (one of :data:`igsed_core.show.claims.RELATIONS`),
     ``ig_<metric>_less_<method>`` (the paired difference with its interval), ``n_instances``, ``n_present``,
-    ``n_classes``, ``ig_<metric>_threshold``.
+    ``n_classes``, ``from_instances``, ``detected``, ``margin``, ``ig_<metric>_threshold``.
 
     Parameters
     ----------
@@ -30,14 +30,13 @@ def glue_results(found: dict[str, pd.DataFrame], *, split: str = "test") -> None
         The tidy tables by name, from :func:`igsed_core.workflow.results.gather`.
     split
         Which rows to take.
+    margin
+        Smallest difference that is called one; an interval within it is called level.
     """
-    from myst_nb import glue
-
-    for key, text in sentences(found, split=split).items():
-        glue(key, text, display=False)
+    _glue(sentences(found, split=split, margin=margin))
 
 
-def sentences(found: dict[str, pd.DataFrame], *, split: str = "test") -> dict[str, str]:
+def sentences(found: dict[str, pd.DataFrame], *, split: str = "test", margin: float = MARGIN) -> dict[str, str]:
     """Return the words and numbers that :func:`glue_results` hands to the text, by key."""
     ours = by_key(found["detection"], ("method", "metric"), split=split, average="instance")
     by_class = by_key(found["detection"], ("method", "metric"), split=split, average="class")
@@ -48,27 +47,31 @@ def sentences(found: dict[str, pd.DataFrame], *, split: str = "test") -> dict[st
         "n_instances": str(int(counted["evaluated"].sum())),
         "n_present": str(int(counted["present"].sum())),
         "n_classes": str(len(counted)),
+        "from_instances": sample(counted["evaluated"].sum()),
+        "detected": findings.detected(found["instances"], split=split),
+        "margin": number(margin),
     }
-    for method in _METHODS:
+    for method in COMPARED:
         for metric in _METRICS:
             texts[f"{method}_{metric}"] = with_interval(ours[method, metric])
             texts[f"class_{method}_{metric}"] = with_interval(by_class[method, metric])
             texts[f"paper_{method}_{metric}"] = number(published.loc[method, metric])
-            if method != "ig":
+            if method != IG:
                 difference = apart["ig", method, metric]
-                texts[f"ig_{metric}_to_{method}"] = _compare(difference)
-                texts[f"ig_{metric}_less_{method}"] = with_interval(difference)
+                texts[f"ig_{metric}_to_{method}"] = RELATIONS[verdict_on(difference, margin=margin)]
+                texts[f"ig_{metric}_less_{method}"] = figure(difference)
     for metric in ("iou", "f1"):
         texts[f"ig_{metric}_threshold"] = f"{ours['ig', metric]['threshold']:g}"
     return texts
 
 
-def glue_localiser(ladder: pd.DataFrame, differences: pd.DataFrame, *, split: str = "test") -> None:
+def glue_localiser(
+    ladder: pd.DataFrame, differences: pd.DataFrame, *, split: str = "test", margin: float = MARGIN
+) -> None:
     """Make the localiser's main results available to the pages' text.
 
-    Keys: ``localiser_iou``, ``localiser_pointing_game``; ``fw_ws_tuned_iou``, ``fw_ss_tuned_iou`` (share of the
-    maximum, tuned with time labels); ``localiser_to_fw_ws_tuned``, ``localiser_to_fw_ss_tuned`` (``above``, ``below``
-    or ``level with``).
+    Keys: ``localiser_iou``, ``localiser_pointing_game``; ``localiser_to_fw_ws_tuned``, ``localiser_to_fw_ss_tuned``
+    (how it stands to the two at a share of the maximum that was tuned with time labels, with both figures).
 
     Parameters
     ----------
@@ -76,22 +79,32 @@ def glue_localiser(ladder: pd.DataFrame, differences: pd.DataFrame, *, split: st
         The tidy tables ``localiser.csv`` and ``localiser_differences.csv``.
     split
         Which rows to take.
+    margin
+        Smallest difference that is called one; an interval within it is called level.
     """
+    _glue(localiser_sentences(ladder, differences, split=split, margin=margin))
+
+
+def localiser_sentences(
+    ladder: pd.DataFrame, differences: pd.DataFrame, *, split: str = "test", margin: float = MARGIN
+) -> dict[str, str]:
+    """Return the words and numbers that :func:`glue_localiser` hands to the text, by key."""
+    ours = by_key(ladder, ("method", "rule", "metric"), **{"split": split, "average": "instance", "class": ALL})
+    texts = {f"localiser_{m}": with_interval(ours[(*findings.LOCALISER, m)]) for m in ("iou", "pointing_game")}
+    for method in ("fw_ws", "fw_ss"):
+        texts[f"localiser_to_{method}_tuned"] = findings.localised(
+            ladder, differences, (method, findings.TUNED), split=split, margin=margin
+        )
+    return texts
+
+
+def glue_sentences(**texts: str) -> None:
+    """Make sentences of :mod:`igsed_core.show.findings` available to other pages, by key."""
+    _glue(texts)
+
+
+def _glue(texts: Mapping[str, str]) -> None:
     from myst_nb import glue
 
-    ours = by_key(ladder, ("method", "rule", "metric"), **{"split": split, "average": "instance", "class": ALL})
-    apart = by_key(
-        differences, ("method", "rule", "other_method", "other_rule", "metric"), split=split, average="instance"
-    )
-    for metric in ("iou", "pointing_game"):
-        glue(f"localiser_{metric}", with_interval(ours[(*LOCALISER, metric)]), display=False)
-    for method in ("fw_ws", "fw_ss"):
-        glue(f"{method}_tuned_iou", with_interval(ours[method, TUNED, "iou"]), display=False)
-        glue(f"localiser_to_{method}_tuned", _compare(apart[(*LOCALISER, method, TUNED, "iou")]), display=False)
-
-
-def _compare(difference: dict[str, Any]) -> str:
-    """Say where the first stands to the second: level where the interval of their difference holds zero."""
-    if difference["ci_low"] > 0:
-        return "above"
-    return "below" if difference["ci_high"] < 0 else "level with"
+    for key, text in texts.items():
+        glue(key, text, display=False)

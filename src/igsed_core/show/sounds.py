@@ -90,7 +90,7 @@ def contact_sheet(
     # By hand: a constrained layout takes many seconds for as many axes.
     fig.subplots_adjust(left=0.22, right=0.99, top=1 - 0.05 / height, bottom=0.55 / height, wspace=0.08, hspace=0.12)
     for axes_row, (label, row) in zip(axes, sounds.items(), strict=True):
-        axes_row[0].set_ylabel(style.class_name(label), rotation=0, ha="right", va="center")
+        axes_row[0].set_ylabel(style.class_title(label), rotation=0, ha="right", va="center")
         for i, ax in enumerate(axes_row):
             ax.set(xlim=(0, max_seconds), yticks=[])
             ax.xaxis.set_major_locator(MultipleLocator(2.0))
@@ -138,7 +138,7 @@ def soundscape(samples: NDArray[np.floating], sample_rate: int, events: pd.DataF
             wave.axvspan(onset, onset + length, color=colours[label], alpha=0.35, lw=0, zorder=0)
             for edge in (onset, onset + length):
                 image.axvline(edge, color="white", lw=1.0, ls=(0, (3, 3)), alpha=0.8)
-    truth.set_yticks(range(len(labels)), [style.class_name(label) for label in labels])
+    truth.set_yticks(range(len(labels)), [style.class_title(label) for label in labels])
     truth.set(ylim=(len(labels) - 0.4, -0.6), xlabel="time (s)", xlim=(0, len(samples) / sample_rate))
     truth.grid(axis="y", visible=False)
     for ax, title in ((wave, "Waveform"), (image, "Log-mel spectrogram"), (truth, "Ground truth")):
@@ -182,7 +182,7 @@ def soundscape_statistics(clips: pd.DataFrame, events: pd.DataFrame, removed: pd
     for split in splits:
         by_class.barh(range(len(labels)), counts[split], left=left, color=style.SPLITS[split], label=split, height=0.72)
         left += counts[split].to_numpy()
-    by_class.set_yticks(range(len(labels)), [style.class_name(label) for label in labels])
+    by_class.set_yticks(range(len(labels)), [style.class_title(label) for label in labels])
     by_class.invert_yaxis()
     by_class.grid(axis="y", visible=False)
     by_class.set(title="Events of each class", xlabel="events")
@@ -199,6 +199,7 @@ def soundscape_statistics(clips: pd.DataFrame, events: pd.DataFrame, removed: pd
             multiple="stack",
             palette=style.SPLITS,
             bins=20,
+            binrange=_span(values),
             alpha=1.0,
             linewidth=0,
             legend=False,
@@ -212,6 +213,12 @@ def soundscape_statistics(clips: pd.DataFrame, events: pd.DataFrame, removed: pd
     handles.append(plt.Rectangle((0, 0), 1, 1, facecolor="white", edgecolor=style.FAINT, hatch="////"))
     fig.legend(handles, [*names, "removed: too many at once"], loc="outside lower center", ncols=len(handles))
     return fig
+
+
+def _span(values: pd.Series) -> tuple[float, float] | None:
+    """Range of a histogram where all values are the same but for rounding; else NumPy's own."""
+    low, high = float(values.min()), float(values.max())
+    return None if high - low > 1e-6 else (low - 0.5, high + 0.5)
 
 
 def _number_of_events(ax: Axes, clips: pd.DataFrame, removed: pd.DataFrame, splits: list[str]) -> None:

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, ParamSpec
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+import pandas as pd
 from matplotlib.figure import Figure
 
-from igsed_core.attribution import registry as methods
 from igsed_core.base import files
+from igsed_core.detection import scored
 
 P = ParamSpec("P")
 
 WIDTH = 8.2  # inches; at 150 dpi wider than the page's column, so always sharp
 
-# Okabe and Ito's colours, which people with colour-blindness tell apart; the two framewise detectors are kin.
+# Of scored methods, by name: Okabe and Ito's colours, which people with colour-blindness tell apart; the two
+# framewise detectors are kin.
 COLOURS = {
     "ig": "#D55E00",
     "fw_ws": "#56B4E9",
@@ -27,7 +30,7 @@ COLOURS = {
     "energy": "#CC79A7",
     "oracle": "#444444",
 }
-# Of the methods of the registry, by family.
+# Of the methods that have none of their own.
 FAMILIES = {
     "gradient": "#E69F00",
     "path": "#D55E00",
@@ -45,18 +48,11 @@ FAMILY_NAMES = {
     "own": "this project's",
 }
 TRUTH = "#009E73"
+TRUE = "truth"  # the annotation, where it stands among methods
 IMPORTANCE = "#C1272D"
 INK = "#222222"
 FAINT = "#888888"
 
-METHODS = {
-    "ig": "Integrated Gradients (IG)",
-    "fw_ws": "FW-WS",
-    "fw_ss": "FW-SS",
-    "random": "Random",
-    "energy": "Energy",
-    "oracle": "Perfect ranking",
-}
 HEADS = {
     "clip_level": "Clip-level classifier",
     "fw_ws": "Framewise, weak labels (FW-WS)",
@@ -122,24 +118,55 @@ def drawing(function: Callable[P, Figure]) -> Callable[P, Figure]:
 
 
 def name(method: str) -> str:
-    """Readable name of a method: of those that every page shows, or of the registry."""
-    entry = None if method in METHODS else methods.REGISTRY.get(method)
-    return entry.title if entry else METHODS.get(method, method)
+    """Readable name of a scored method; what no registry knows is its own name."""
+    return scored.of(method).title if scored.known(method) else method
+
+
+def short(method: str) -> str:
+    """Name of a scored method where there is little room."""
+    return (scored.of(method).short if scored.known(method) else "") or name(method)
 
 
 def family(method: str) -> str:
-    """Family of a method of the registry; none for a reference."""
-    return methods.REGISTRY[method].family if method in methods.REGISTRY else ""
+    """Family of a scored method; none for a reference."""
+    return scored.of(method).family if scored.known(method) else ""
 
 
 def colour(method: str) -> str:
-    """Colour of a method: its own, or its family's."""
-    return COLOURS.get(method) or FAMILIES.get(family(method), FAINT)
+    """Colour of a method, the same on all pages: its own, or its family's."""
+    own = scored.of(method).colour if scored.known(method) else ""
+    return COLOURS.get(method) or own or FAMILIES.get(family(method), FAINT)
+
+
+def counted(rows: pd.DataFrame) -> str:
+    """How many values the rows of a tidy table are means of: "179", or "12 to 179"."""
+    n = rows["n"].dropna() if "n" in rows else pd.Series(dtype=float)
+    if n.empty:
+        return "\N{EN DASH}"
+    low, high = round(n.min()), round(n.max())
+    return str(low) if low == high else f"{low} to {high}"
 
 
 def class_name(label: str) -> str:
     """Readable name of a class: ``Alarm_bell_ringing`` -> ``Alarm bell ringing``."""
     return label.replace("_", " ")
+
+
+def class_title(label: str) -> str:
+    """Readable name of a class for a figure, in which a dollar sign would begin a formula."""
+    return plain(class_name(label))
+
+
+def plain(words: str) -> str:
+    """Return a user's words so that Matplotlib draws them as they are, not as a formula."""
+    return words.replace("$", r"\$")
+
+
+def class_names(labels: Iterable[str]) -> dict[str, str]:
+    """Readable names of some classes; where two would read alike (``a_b``, ``a b``) each keeps its own spelling."""
+    unique = list(dict.fromkeys(labels))
+    counts = Counter(class_name(label) for label in unique)
+    return {label: class_name(label) if counts[class_name(label)] == 1 else label for label in unique}
 
 
 def class_colours(labels: list[str]) -> dict[str, tuple[float, float, float]]:
@@ -165,16 +192,11 @@ def save(figure: Figure, path: Path) -> Path:
     return path
 
 
-_TITLES = {"truth": "Annotation", "localiser": "Localiser"}
-
-
 def look(method: str) -> tuple[str, str]:
-    """Colour and line of a method, the annotation and the localiser among them."""
-    if method == "truth":
-        return INK, ":"
-    return FAMILIES["own"] if method == "localiser" else colour(method), "-"
+    """Colour and line of a method, or of the annotation."""
+    return (INK, ":") if method == TRUE else (colour(method), "-")
 
 
 def title(method: str) -> str:
-    """Name of a method, the annotation and the localiser among them."""
-    return _TITLES.get(method) or name(method)
+    """Name of a method, or of the annotation."""
+    return "Annotation" if method == TRUE else name(method)

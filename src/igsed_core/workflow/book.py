@@ -10,13 +10,12 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from igsed_core.base import provenance
+from igsed_core.base import code, provenance
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.files import write_text
 from igsed_core.base.paths import RunPaths, project_root
-from igsed_core.workflow import book_pages, stages
+from igsed_core.workflow import api_pages, book_pages, stages
 from igsed_core.workflow.experiments import Experiment
-from igsed_core.workflow.results import TABLES
 
 MAX_PAGE = 5_000_000  # bytes
 _PICTURE = "main_result.png"
@@ -73,21 +72,27 @@ def stage(experiment: Experiment, folder: Path) -> None:
     root, paths = project_root(), RunPaths(experiment.name)
     pages = folder / "book"
     pages.mkdir(parents=True)
+    absent = [s for s in stages.STAGES.values() if s.name not in experiment.stages]
     for name in ("_config.yml", "_toc.yml"):
         shutil.copy(root / name, folder / name)
     shutil.copytree(root / "_static", folder / "_static")
     for source in sorted([*(root / "book").glob("*.md"), *(root / "book").glob("*.bib")]):
-        shutil.copy(source, pages / source.name)
-    for name, (maker, _) in TABLES.items():
-        _copy(paths.stage(maker) / f"{name}.csv", pages / "data" / f"{name}.csv")
+        write_text(pages / source.name, book_pages.without(source.read_text(encoding="utf-8"), absent))
+    offered = {name: of for name, of in stages.tables().items() if of[0] in experiment.stages}
+    for name in offered:
+        _copy(paths.results / f"{name}.csv", pages / "data" / f"{name}.csv")
     _copy(paths.stage("results") / _PICTURE, pages / _PICTURE)
-    for s in stages.STAGES.values():
+    for s in absent:  # links from other pages stay whole
+        write_text(pages / f"{s.notebook}.md", book_pages.stub(s))
+    for s in map(stages.get, experiment.stages):
         notebook = paths.notebooks / f"{s.notebook}.ipynb"
         _require(notebook)
         # The results page offers every table, another page those that its own stage makes.
-        tables = [t for t, (maker, _) in TABLES.items() if s.name in ("results", maker)]
-        write_text(pages / notebook.name, book_pages.page_of(notebook, book_pages.downloads(tables)))
-    records = [paths.record(name) for name in stages.STAGES]
+        tables = [t for t, (maker, _) in offered.items() if s.name in ("results", maker)]
+        write_text(pages / notebook.name, book_pages.page_of(notebook, book_pages.downloads(tables), offered=offered))
+    for layer in api_pages.LAYERS:
+        write_text(pages / "api" / f"{layer}.md", api_pages.page(layer))
+    records = [paths.record(name) for name in experiment.stages]
     for record in records:
         _require(record)
     write_text(pages / "_generated" / "parameters.md", book_pages.parameters(experiment))
@@ -112,6 +117,8 @@ def _digest(folder: Path) -> str:
     digest = hashlib.sha256()
     for package in ("jupyter-book", "sphinx", "sphinx-book-theme", "pydata-sphinx-theme", "myst-nb"):
         digest.update(f"{package} {importlib.metadata.version(package)}\0".encode())
+    # The API pages are made from the package itself.
+    digest.update(code.digest([m for layer in api_pages.LAYERS for m in api_pages.modules(layer)]).encode())
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()

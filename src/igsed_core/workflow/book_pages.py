@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import fields
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any
 
 import nbformat
 
 from igsed_core.base import files
+from igsed_core.base.params import StageParams, choices_of
 from igsed_core.workflow import experiments, stages
-from igsed_core.workflow.experiments import Experiment
-from igsed_core.workflow.results import TABLES
+from igsed_core.workflow.api_pages import Origins
+from igsed_core.workflow.experiments import Experiment, RunParams
 
 _ASSIGNMENT = re.compile(r"^(\w+) = (.*)$", re.MULTILINE)
 
 
-def page_of(notebook: Path, extra: str = "") -> str:
+def page_of(notebook: Path, extra: str = "", *, offered: Collection[str] = ()) -> str:
     """Return an executed notebook as the page shows it.
 
     The ``parameters`` cell shows the values of the run, and the cell in which papermill injected them is
-    left out; ``extra`` (Markdown) is put at the end.
+    left out; ``extra`` (Markdown) is put at the end. Under each figure and table stands a line that names the function
+    that made it and those of the tables ``offered`` that it shows.
     """
     content = nbformat.read(notebook, as_version=4)
     cells = {tag: cell for cell in content.cells for tag in cell.metadata.get("tags", [])}
@@ -32,11 +34,24 @@ def page_of(notebook: Path, extra: str = "") -> str:
         values = dict(_ASSIGNMENT.findall(injected.source))
         cells["parameters"].source = _with_values(cells["parameters"].source, values)
         content.cells.remove(injected)
+    content.cells = list(_with_origins(content.cells, offered))
     if extra:
         cell = nbformat.v4.new_markdown_cell(extra)
         cell["id"] = "downloads"  # a random one would make every staging differ
         content.cells.append(cell)
     return nbformat.writes(content) + "\n"
+
+
+def _with_origins(cells: list[Any], offered: Collection[str]) -> Iterator[Any]:
+    """Pass the cells, after each that shows a figure or a table a line that names its code and its data."""
+    origins = Origins(offered)
+    for cell in cells:
+        yield cell
+        line = origins.line(cell.source) if cell.cell_type == "code" else ""
+        if line and any(output.output_type in ("display_data", "execute_result") for output in cell.outputs):
+            source = nbformat.v4.new_markdown_cell(f"```{{div}} igsed-source\n{line}\n```")
+            source["id"] = f"{cell['id']}-source"
+            yield source
 
 
 def _with_values(source: str, values: dict[str, str]) -> str:
@@ -50,9 +65,25 @@ def _with_values(source: str, values: dict[str, str]) -> str:
     return "\n".join(lines)
 
 
+def stub(stage: stages.Stage) -> str:
+    """Return the page of a chapter that the run does not hold, as Markdown."""
+    return (
+        f"# {stage.params.title}\n\nThis run does not hold this chapter. "
+        f"`make book ARGS=chapters={stage.name}` makes it; `chapters=all`, the default, makes every one.\n"
+    )
+
+
+def without(text: str, absent: Iterable[stages.Stage]) -> str:
+    """Let a page say nothing of the numbers of chapters that the run does not hold."""
+    for stage in absent:
+        text = re.sub(rf"\{{glue:text\}}`{stage.notebook}\.ipynb::[^`]*`", "*(not in this run)*", text)
+    return text
+
+
 def downloads(names: Sequence[str]) -> str:
     """Links to some of the tidy tables, as Markdown; nothing where there are none."""
-    rows = [(f"{{download}}`{name}.csv <data/{name}.csv>`", TABLES[name][1]) for name in names]
+    holds = stages.tables()
+    rows = [(f"{{download}}`{name}.csv <data/{name}.csv>`", holds[name][1]) for name in names]
     if not rows:
         return ""
     return (
@@ -64,7 +95,8 @@ def downloads(names: Sequence[str]) -> str:
 def parameters(experiment: Experiment) -> str:
     """Every parameter with its value in this run, default, unit, bounds and meaning, as Markdown."""
     parts, shown = [], set[str]()
-    for name, params in experiment.stages.items():
+    every: list[tuple[str, StageParams | RunParams]] = [("", experiment.run), *experiment.stages.items()]
+    for name, params in every:
         rows = []
         for f in fields(params):
             if f.name in shown:
@@ -77,14 +109,14 @@ def parameters(experiment: Experiment) -> str:
                     f"`{f.name}`" + (" ◦" if meta["execution"] else ""),
                     f"**{_code(value)}**" if changed else _code(value),
                     _code(f.default),
-                    _range(meta),
+                    _range(f),
                     meta["unit"] or "–",
                     html.escape(meta["doc"], quote=False),
                 )
             )
         if rows:
-            stage = stages.get(name)
-            parts.append(f"## {params.title}\n\nRead by {{doc}}`{stage.notebook}`.\n")
+            reader = f"{{doc}}`{stages.get(name).notebook}`" if name else "`igsed run` and `igsed book`"
+            parts.append(f"## {params.title}\n\nRead by {reader}.\n")
             parts.append(_table(("parameter", "this run", "default", "allowed", "unit", "meaning"), rows))
     return "\n".join(parts)
 
@@ -137,9 +169,10 @@ def _code(value: object) -> str:
     return f"`{text}`" if text else "(empty)"
 
 
-def _range(meta: Any) -> str:
-    if meta["choices"]:
-        return ", ".join(f"`{choice}`" for choice in meta["choices"])
+def _range(f: Field[Any]) -> str:
+    if choices := choices_of(f):
+        return ", ".join(f"`{choice}`" for choice in choices)
+    meta = f.metadata
     low, high = meta["low"], meta["high"]
     if low is None and high is None:
         return "–"

@@ -3,22 +3,54 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
+import select
+import signal
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from igsed_core import __version__
+from igsed_core.base import paths, store
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.parallel import n_processes
+from igsed_core.base.params import StageParams, choices_of
+from igsed_core.base.paths import store_dir
 from igsed_core.data import assets, fetching
 from igsed_core.workflow import experiments, stages
+from igsed_core.workflow.experiments import RunParams
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return 0, or 1 after an error that was explained."""
+    try:
+        try:
+            return _main(arguments)
+        finally:
+            sys.stdout.flush()  # here and not at the interpreter's end, where a closed pipe is a traceback
+    except BrokenPipeError:
+        if not _reader_has_gone():
+            raise
+        return 128 + signal.SIGPIPE  # as a shell has it for `cat`
+
+
+def _reader_has_gone() -> bool:
+    """Whether nobody reads what is printed any more (`igsed parameters | head -1`); what is left is dropped."""
+    gone = False
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):  # a stream that is no file
+            poll = select.poll()
+            poll.register(stream.fileno(), select.POLLOUT)
+            if any(state & (select.POLLERR | select.POLLHUP) for _, state in poll.poll(0)):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+                gone = True
+    return gone
+
+
+def _main(arguments: Sequence[str] | None) -> int:
     options = _parse(arguments)
     try:
+        paths.pin_folders()
         options.command(options)
     except IgsedError as error:
         print(f"igsed: {error}", file=sys.stderr)
@@ -59,18 +91,21 @@ def _parser() -> argparse.ArgumentParser:
         sub = command(name, function, text)
         if name == "stage":
             sub.add_argument("stage", choices=list(stages.STAGES))
-        sub.add_argument("params", type=Path, help="parameter file, for instance params/embedded.yaml")
+        sub.add_argument("params", type=paths.user_path, help="parameter file, for instance params/embedded.yaml")
         sub.add_argument("overrides", nargs="*", metavar="name=value", help="parameters to change")
         if name in ("run", "book"):
             sub.add_argument("--cores", type=int, default=0, help="cores to use; 0 means all")
             sub.add_argument("--dry-run", action="store_true", help="say what would run, and stop")
         if name == "notebooks":
-            sub.add_argument("--out", type=Path, required=True, help="folder to write them to")
+            sub.add_argument("--out", type=paths.user_path, required=True, help="folder to write them to")
     sub = command("fetch", _fetch, "fetch public weights and sounds now; a run fetches what it needs by itself")
     sub.add_argument("names", nargs="*", metavar="NAME", help=f"what to fetch: {', '.join(fetching.NAMES)}")
     sub.add_argument("--dry-run", action="store_true", help="say sizes, licences, from where and to where, and stop")
     sub.add_argument("--verify", action="store_true", help="hold the files that are there to their checksums, and stop")
     sub.add_argument("--mirror", metavar="URL", help="take the files from here (also: variable IGSED_MIRROR)")
+    sub = command("store", _store, "list what runs have made, or remove what no experiment refers to any more")
+    sub.add_argument("action", nargs="?", choices=("list", "prune"), default="list", help="by default: list")
+    sub.add_argument("--yes", action="store_true", help="prune without asking")
     command("parameters", _parameters, "list all parameters with their defaults and meanings")
     return parser
 
@@ -84,7 +119,7 @@ def _run(options: argparse.Namespace) -> None:
     if not options.dry_run:
         from igsed_core.base.paths import RunPaths
 
-        print(f"results: {RunPaths(experiment.name).stage('results')}")
+        print(f"results: {RunPaths(experiment.name).results}")
 
 
 def _book(options: argparse.Namespace) -> None:
@@ -109,7 +144,7 @@ def _notebooks(options: argparse.Namespace) -> None:
     from igsed_core.workflow import notebook
 
     experiment = experiments.load(options.params, options.overrides)
-    for stage in stages.STAGES.values():
+    for stage in map(stages.get, experiment.stages):
         target = options.out / f"{stage.notebook}.ipynb"
         notebook.parameterise(stage, experiment.stages[stage.name], target, execute=False)
         print(target)
@@ -140,14 +175,37 @@ def _fetch(options: argparse.Namespace) -> None:
                 print(desed.report_sins(path))
 
 
+def _store(options: argparse.Namespace) -> None:
+    listed = store.listed()
+    if options.action == "list":
+        for one in listed:
+            users = ", ".join(one.users) or "nobody"
+            print(f"{one.entry.name:42} {one.bytes / 1e6:9.1f} MB  {store.age(one.changed):>7}  {users}")
+        print(f"{len(listed)} artefacts, {sum(one.bytes for one in listed) / 1e6:.1f} MB in {store_dir()}")
+        return
+    unused = [one for one in listed if not one.users]
+    if not unused:
+        print("every artefact is in use: nothing to remove")
+        return
+    for one in unused:
+        print(f"{one.entry.name:42} {one.bytes / 1e6:9.1f} MB  {store.age(one.changed):>7}")
+    freed = f"{len(unused)} artefacts, {sum(one.bytes for one in unused) / 1e6:.1f} MB"
+    if not options.yes and input(f"Remove these {freed}? [y/N] ").strip().lower() not in ("y", "yes"):
+        print("nothing was removed")
+        return
+    store.prune(unused)
+    print(f"removed {freed}")
+
+
 def _parameters(_: argparse.Namespace) -> None:
     shown: set[str] = set()
-    for cls in experiments.STAGE_PARAMS.values():
+    every: list[type[StageParams | RunParams]] = [RunParams, *experiments.STAGE_PARAMS.values()]
+    for cls in every:
         mine = {n: f for n, f in experiments.parameter_fields(cls).items() if n not in shown}
         shown.update(mine)
         if mine:
             print(f"# {cls.title}")
         for name, f in mine.items():
             unit = f" [{f.metadata['unit']}]" if f.metadata["unit"] else ""
-            choices = f" ({', '.join(f.metadata['choices'])})" if f.metadata["choices"] else ""
+            choices = f" ({', '.join(choices_of(f))})" if choices_of(f) else ""
             print(f"{name}: {f.default!r}  # {f.metadata['doc']}{choices}{unit}")

@@ -8,24 +8,59 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import os
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 
-import yaml
-
+from igsed_core.base import paths
 from igsed_core.base.errors import IgsedError
-from igsed_core.base.params import StageParams
+from igsed_core.base.params import StageParams, absolute, param, shown
+from igsed_core.workflow import parameter_file
 from igsed_core.workflow.chapters import PAGES
 
+P = TypeVar("P", bound="StageParams | RunParams")
 STAGE_PARAMS: dict[str, type[StageParams]] = {cls.stage: cls for cls in PAGES}
+MAIN_JOB = tuple(name for name, cls in STAGE_PARAMS.items() if cls.__module__ == "igsed_core.main_job.params")
+CHAPTERS = tuple(name for name in STAGE_PARAMS if name not in MAIN_JOB)
+ALL, NONE = "all", "none"
+
+
+@dataclass(frozen=True)
+class RunParams:
+    """What a run holds: a parameter of the parameter file alone, which no notebook has."""
+
+    title: ClassVar[str] = "The run"
+
+    chapters: str = param(ALL, f"pages beyond the main job: {ALL}, {NONE}, or names by commas ({', '.join(CHAPTERS)})")
+
+    def stages(self) -> tuple[str, ...]:
+        """Names of the stages that run, in their order: the main job, and the chapters with what they read from.
+
+        Raises
+        ------
+        IgsedError
+            For an unknown chapter; the message lists the valid ones.
+        """
+        wanted = [name.strip() for name in self.chapters.split(",") if name.strip()]
+        if wanted in ([ALL], [NONE]):
+            wanted = list(CHAPTERS) if wanted == [ALL] else []
+        elif not wanted or not set(wanted) <= set(CHAPTERS):
+            unknown = next((name for name in wanted if name not in CHAPTERS), self.chapters)
+            raise IgsedError(
+                f"parameter 'chapters' names {shown(unknown)}, which is no chapter: "
+                f"use {ALL}, {NONE}, or some of {', '.join(CHAPTERS)}"
+            )
+        needed = {*MAIN_JOB, *wanted, *(up for name in wanted for up in STAGE_PARAMS[name].upstream)}
+        return tuple(name for name in STAGE_PARAMS if name in needed)
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """The parameters of all stages of one experiment, by stage name."""
+    """The parameters of one experiment: of the run, and of each stage that runs, by its name."""
 
     stages: dict[str, StageParams]
+    run: RunParams = RunParams()
 
     @property
     def name(self) -> str:
@@ -34,16 +69,17 @@ class Experiment:
 
     def values(self) -> dict[str, Any]:
         """All parameters as one flat mapping."""
-        return {name: value for p in self.stages.values() for name, value in dataclasses.asdict(p).items()}
+        every: list[StageParams | RunParams] = [self.run, *self.stages.values()]
+        return {name: value for p in every for name, value in dataclasses.asdict(p).items()}
 
 
-def parameter_fields(cls: type[StageParams] | None = None) -> dict[str, dataclasses.Field[Any]]:
-    """Fields by parameter name: of one stage, or of all stages in their order."""
-    classes = [cls] if cls else list(STAGE_PARAMS.values())
+def parameter_fields(cls: type[StageParams | RunParams] | None = None) -> dict[str, dataclasses.Field[Any]]:
+    """Fields by parameter name: of one stage, or of the run and all stages in their order."""
+    classes: list[type[StageParams | RunParams]] = [cls] if cls else [RunParams, *STAGE_PARAMS.values()]
     return {f.name: f for c in classes for f in fields(c)}
 
 
-def build(cls: type[StageParams], values: dict[str, Any], *, source: str) -> StageParams:
+def build(cls: type[P], values: dict[str, Any], *, source: str) -> P:
     """Check ``values`` and build one stage's parameters.
 
     Parameters
@@ -60,7 +96,7 @@ def build(cls: type[StageParams], values: dict[str, Any], *, source: str) -> Sta
     IgsedError
         For an unknown name, a wrong type or a value out of bounds; the message lists what is valid.
     """
-    known = parameter_fields(cls)
+    known = parameter_fields(cls)  # type: ignore[arg-type]
     _reject_unknown(values, known, source)
     typed = {name: _coerce(known[name], value, source) for name, value in values.items()}
     try:
@@ -72,44 +108,79 @@ def build(cls: type[StageParams], values: dict[str, Any], *, source: str) -> Sta
 def load(path: str | Path, overrides: list[str] | tuple[str, ...] = ()) -> Experiment:
     """Read a parameter file (YAML, flat), apply ``name=value`` overrides, check everything.
 
+    A relative path starts from the folder that its writer sees: in the file from the file's folder, in an override from
+    the working folder. ``~`` is the home folder.
+
     Raises
     ------
     IgsedError
-        If the file is missing or no flat YAML mapping, has a key twice, or holds an unknown or
+        If the file cannot be read or is no flat YAML mapping, has a key twice, or holds an unknown or
         ill-typed parameter; the message names file and parameter and lists the valid ones.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise IgsedError(f"parameter file {path} does not exist: give one such as params/embedded.yaml")
-    try:
-        values = yaml.load(path.read_text(), Loader=_StrictLoader)
-    except yaml.YAMLError as error:
-        raise IgsedError(f"parameter file {path} is not valid YAML: {error}") from None
-    values = {} if values is None else values
-    if not isinstance(values, dict):
-        raise IgsedError(f"parameter file {path} must hold 'name: value' lines")
+    path = paths.user_path(path)
+    source = f"parameter file {path}"
     known = parameter_fields()
-    _reject_unknown(values, known, f"parameter file {path}")
+    text = {name for name, f in known.items() if f.type == "str"}
+    values = parameter_file.read(path, text)
+    _reject_unknown(values, known, source)
+    for name, value in values.items():
+        if known[name].metadata["path"] and isinstance(value, str):
+            try:
+                values[name] = absolute(known[name], value, paths.absolute(path).parent)
+            except IgsedError as error:
+                raise IgsedError(f"{source}: {error}") from None
     for item in overrides:
-        name, sign, text = item.partition("=")
+        name, sign, written = item.partition("=")
         if not sign:
-            raise IgsedError(f"override {item!r}: write it as name=value, for instance snr_min=5")
-        _reject_unknown({name: text}, known, f"override {item!r}")
+            raise IgsedError(f"override {shown(item)}: write it as name=value, for instance snr_min=5")
+        _reject_unknown({name: written}, known, f"override {shown(item)}")
         try:
-            values[name] = text if known[name].type == "str" else yaml.safe_load(text)
-        except yaml.YAMLError:
-            raise IgsedError(f"override {item!r}: {text!r} is no number; write it as name=value") from None
-    return from_values(values, source=f"parameter file {path}")
+            values[name] = parameter_file.value(written, text=name in text)
+        except ValueError:
+            raise IgsedError(f"override {shown(item)}: {shown(written)} is no number; write it as name=value") from None
+    return from_values(values, source=source)
+
+
+def check_paths(experiment: Experiment) -> None:
+    """Make sure, before anything runs, that every file and folder that a parameter names is there.
+
+    Raises
+    ------
+    IgsedError
+        If one is missing, of another kind or unreadable; the message names the parameter, the path and the remedy.
+    """
+    for params in experiment.stages.values():
+        for f in fields(params):
+            value, kind = getattr(params, f.name), f.metadata["path"]
+            if not kind or not value or value in f.metadata["names"]:
+                continue
+            place = Path(value)
+            known = [*map(repr, f.metadata["names"]), *(["leave it empty"] if f.default == "" else [])]
+            remedy = f"give the path of a {kind} that is there, or {' or '.join(known)}"
+            try:
+                there = place.is_file() if kind == "file" else place.is_dir()
+                reason = "" if there else f"which is no {kind}" if place.exists() else f"and there is no such {kind}"
+                if there and not os.access(place, os.R_OK | (os.X_OK if kind == "folder" else 0)):
+                    reason, remedy = f"a {kind} that you may not read", "give yourself the right to read it"
+            except OSError as error:
+                reason = f"which cannot be looked at ({error.strerror or error})"
+            if reason:
+                raise IgsedError(f"parameter {f.name!r} names {place}, {reason}: {remedy}")
 
 
 def from_values(values: dict[str, Any], *, source: str = "parameters") -> Experiment:
     """Split a flat mapping of parameters over the stages (missing ones take their defaults)."""
     _reject_unknown(values, parameter_fields(), source)
-    stages = {}
-    for name, cls in STAGE_PARAMS.items():
-        mine = {key: value for key, value in values.items() if key in parameter_fields(cls)}
-        stages[name] = build(cls, mine, source=source)
-    return Experiment(stages)
+
+    def mine(cls: type[StageParams | RunParams]) -> dict[str, Any]:
+        return {key: value for key, value in values.items() if key in parameter_fields(cls)}
+
+    run: RunParams = build(RunParams, mine(RunParams), source=source)
+    stages = {name: build(cls, mine(cls), source=source) for name, cls in STAGE_PARAMS.items()}  # all are checked
+    try:
+        return Experiment({name: stages[name] for name in run.stages()}, run)
+    except IgsedError as error:
+        raise IgsedError(f"{source}: {error}") from None
 
 
 def result_values(params: StageParams) -> dict[str, Any]:
@@ -127,14 +198,12 @@ def _reject_unknown(values: dict[str, Any], known: dict[str, Any], source: str) 
             continue
         near = difflib.get_close_matches(str(name), known, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise IgsedError(f"{source}: unknown parameter {name!r}.{hint} Valid ones: {', '.join(known)}")
+        raise IgsedError(f"{source}: unknown parameter {shown(name)}.{hint} Valid ones: {', '.join(known)}")
 
 
 def _coerce(f: dataclasses.Field[Any], value: Any, source: str) -> Any:
     """Return ``value`` as the field's type; whole numbers pass as floats, nothing else is converted."""
     kind = str(f.type)
-    if isinstance(value, str) and kind == "float":
-        value = _number_from(value)  # YAML 1.1 reads 1e-3 as text
     good = {
         "int": isinstance(value, int) and not isinstance(value, bool),
         "float": isinstance(value, int | float) and not isinstance(value, bool),
@@ -144,29 +213,10 @@ def _coerce(f: dataclasses.Field[Any], value: Any, source: str) -> Any:
     if not good:
         names = {"int": "a whole number", "float": "a number", "str": "text", "bool": "true or false"}
         raise IgsedError(
-            f"{source}: parameter {f.name!r} is {value!r}, but must be {names[kind]} "
+            f"{source}: parameter {f.name!r} is {shown(value)}, but must be {names[kind]} "
             f"({f.metadata['doc']}; default {f.default!r})"
         )
-    return float(value) if kind == "float" else value
-
-
-def _number_from(text: str) -> Any:
     try:
-        return float(text)
-    except ValueError:
-        return text
-
-
-class _StrictLoader(yaml.SafeLoader):
-    """A YAML loader for which a key given twice is an error (by default the second silently wins)."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Build a mapping, refusing duplicate keys."""
-        mapping = super().construct_mapping(node, deep=deep)  # refuses keys that are no scalars
-        seen = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=deep)
-            if key in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} is given twice", key_node.start_mark)
-            seen.add(key)
-        return mapping
+        return float(value) if kind == "float" else value
+    except OverflowError:
+        raise IgsedError(f"{source}: parameter {f.name!r} is {shown(value)}, but must be a smaller number") from None

@@ -4,90 +4,41 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import datetime
+import json
 import os
+import re
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from igsed_core.base import files, provenance
+from filelock import FileLock
+
+from igsed_core.base import files, provenance, store
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.params import StageParams
-from igsed_core.base.paths import RunPaths, project_root
+from igsed_core.base.paths import (
+    DATA_VARIABLE,
+    RUNS_VARIABLE,
+    STORE_VARIABLE,
+    RunPaths,
+    check_writable,
+    data_dir,
+    project_root,
+    store_dir,
+)
 from igsed_core.base.progress import TERMINAL_VARIABLE
+from igsed_core.base.run import Finished, StageRun, publish
+from igsed_core.base.store import Entry
 from igsed_core.workflow import experiments, stages
 from igsed_core.workflow.experiments import Experiment
 
-P = TypeVar("P", bound=StageParams)
-
-
-@dataclass
-class StageRun:
-    """A stage being run: its checked parameters, where its artefacts go, what came before it."""
-
-    stage: stages.Stage
-    params: Any
-    paths: RunPaths
-    key: str
-    upstream: dict[str, dict[str, Any]]
-    started: float = field(default_factory=time.perf_counter)
-    timings: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def dir(self) -> Path:
-        """Folder of this stage's artefacts."""
-        return self.paths.stage(self.stage.name)
-
-    def input(self, stage: str) -> Path:
-        """Folder of an earlier stage's artefacts."""
-        if stage not in self.stage.upstream:
-            raise KeyError(f"{self.stage.name} does not read from {stage}")
-        return self.paths.stage(stage)
-
-    def params_of(self, cls: type[P]) -> P:
-        """Parameters that an earlier stage ran with."""
-        name = next(n for n, c in experiments.STAGE_PARAMS.items() if c is cls)
-        return experiments.build(cls, self.upstream[name]["params"], source=f"record of {name}")  # type: ignore[return-value]
-
-    @contextlib.contextmanager
-    def timed(self, figure: str) -> Iterator[None]:
-        """Add the seconds that a block takes to one of the figures that :meth:`finish` records."""
-        began = time.perf_counter()
-        yield
-        self.timings[figure] = round(self.timings.get(figure, 0.0) + time.perf_counter() - began, 2)
-
-    def finish(self, **figures: Any) -> None:
-        """Write the stage's record: from now on later stages may read its artefacts.
-
-        Parameters
-        ----------
-        **figures
-            Figures about the run itself (counts, seconds) for the provenance page.
-        """
-        record = self.paths.record(self.stage.name)
-        seconds = time.perf_counter() - self.started
-        figures = {**self.timings, **figures}
-        if record.exists():  # all artefacts were there already: keep what making them took
-            seconds = files.read_json(record).get("seconds", seconds)
-            figures = {**figures, **files.read_json(record).get("figures", {})}
-        files.write_json(
-            record,
-            {
-                "stage": self.stage.name,
-                "key": self.key,
-                "upstream": {name: r["key"] for name, r in self.upstream.items()},
-                "params": asdict(self.params),
-                "seconds": seconds,
-                "figures": figures,
-                "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-                **provenance.environment(),
-            },
-        )
+# Exact keys of the stages before a notebook, for the kernel of a run: another run may change the experiment meanwhile.
+UPSTREAM_VARIABLE = "IGSED_UPSTREAM"
+_DONE = "page.json"
 
 
 def begin(stage_name: str, namespace: Mapping[str, Any]) -> StageRun:
@@ -113,20 +64,30 @@ def begin(stage_name: str, namespace: Mapping[str, Any]) -> StageRun:
     known = experiments.parameter_fields(stage.params)
     values = {name: namespace[name] for name in sorted(_parameter_names(namespace, known.keys()))}
     params = experiments.build(stage.params, values, source=f"notebook {stage.notebook}")
-    paths = RunPaths(params.experiment)
-    upstream = {}
-    for name in stage.upstream:
-        record = paths.record(name)
-        if not record.exists():
-            raise IgsedError(
-                f"stage {name!r} of experiment {params.experiment!r} has not finished ({record} is missing): "
-                f"run notebook {stages.get(name).notebook} first, or `igsed run` with a parameter file"
-            )
-        upstream[name] = files.read_json(record)
-    key = stages.data_key(stage, params, {name: r["key"] for name, r in upstream.items()})
-    run = StageRun(stage, params, paths, key, upstream)
-    _open(run)
+    upstream = _upstream(stage, params.experiment)
+    made, made_from = stages.keys_of(stage, params, {name: one.entry.key for name, one in upstream.items()})
+    run = StageRun(params, made.data, upstream)
+    run.held.enter_context(made.data.lock())
+    made.data.describe(made_from)
     return run
+
+
+def _upstream(stage: stages.Stage, experiment: str) -> dict[str, Finished]:
+    """Find the stages that a notebook reads from: those that its run names, else those of its experiment."""
+    named = json.loads(os.environ.get(UPSTREAM_VARIABLE) or "{}")
+    paths = RunPaths(experiment)
+    found = {}
+    for name in stage.upstream:
+        folder = paths.stage(name)
+        entry = Entry(name, named[name] if name in named else folder.resolve().name)
+        finished = Finished.read(entry) if name in named or folder.is_symlink() else None
+        if finished is None:
+            raise IgsedError(
+                f"stage {name!r} of experiment {experiment!r} has not finished: run notebook "
+                f"{stages.get(name).notebook} first, or `igsed run` with a parameter file"
+            )
+        found[name] = finished
+    return found
 
 
 def _parameter_names(namespace: Mapping[str, Any], known: AbstractSet[str]) -> set[str]:
@@ -167,23 +128,24 @@ def _assigned(cell: str) -> tuple[set[str], bool]:
     return names, only_constants
 
 
-def _open(run: StageRun) -> None:
-    """Keep artefacts made under the same key; clear others, and what later stages made from them."""
-    guard = run.dir / ".key"
-    if guard.exists() and guard.read_text() == run.key:
-        return
-    for name in (run.stage.name, *stages.downstream(run.stage.name)):
-        run.paths.record(name).unlink(missing_ok=True)
-        for marker in run.paths.notebooks.glob(f".done/{name}-*.json"):
-            marker.unlink()
-    if run.dir.exists():
-        shutil.rmtree(run.dir)
-    run.dir.mkdir(parents=True)
-    files.write_text(guard, run.key)
-
-
-def parameterise(stage: stages.Stage, params: StageParams, target: Path, *, execute: bool) -> None:
+def parameterise(
+    stage: stages.Stage,
+    params: StageParams,
+    target: Path,
+    *,
+    execute: bool,
+    upstream: dict[str, str] | None = None,
+) -> None:
     """Write a stage's notebook with the given parameters to ``target``, executed or not.
+
+    Parameters
+    ----------
+    stage, params, target
+        Notebook, parameters, file.
+    execute
+        Execute it, too.
+    upstream
+        Data keys of the stages that it is to read from; by default those that the experiment refers to.
 
     Raises
     ------
@@ -195,7 +157,7 @@ def parameterise(stage: stages.Stage, params: StageParams, target: Path, *, exec
     from papermill.exceptions import PapermillExecutionError
 
     target.parent.mkdir(parents=True, exist_ok=True)
-    with _kernel_environment():
+    with _kernel_environment({UPSTREAM_VARIABLE: json.dumps(upstream)} if upstream else {}):
         try:
             papermill.execute_notebook(
                 str(stage.source),
@@ -222,9 +184,10 @@ _KERNEL_ENVIRONMENT = {TERMINAL_VARIABLE: "1", "OMP_WAIT_POLICY": "PASSIVE"}
 
 
 @contextlib.contextmanager
-def _kernel_environment() -> Iterator[None]:
+def _kernel_environment(further: dict[str, str]) -> Iterator[None]:
     before = dict(os.environ)
-    os.environ.update({**_KERNEL_ENVIRONMENT, **{k: before[k] for k in _KERNEL_ENVIRONMENT if k in before}})
+    own = {**_KERNEL_ENVIRONMENT, **{k: before[k] for k in _KERNEL_ENVIRONMENT if k in before}}
+    os.environ.update({**own, **further})
     try:
         yield
     finally:
@@ -233,7 +196,7 @@ def _kernel_environment() -> Iterator[None]:
 
 
 def execute(stage_name: str, experiment: Experiment) -> Path:
-    """Execute one stage's notebook for an experiment and leave its marker.
+    """Execute one stage's notebook for an experiment, keep the page in the store and leave its marker.
 
     Returns
     -------
@@ -241,23 +204,64 @@ def execute(stage_name: str, experiment: Experiment) -> Path:
         The executed notebook, ``runs/<experiment>/notebooks/<notebook>.ipynb``.
     """
     stage = stages.get(stage_name)
-    paths = RunPaths(experiment.name)
-    target = paths.notebooks / f"{stage.notebook}.ipynb"
-    data, page = stages.keys(experiment)[stage_name]
-    parameterise(stage, experiment.stages[stage_name], target, execute=True)
-    recorded = files.read_json(paths.record(stage_name))["key"]
-    if recorded != data:
+    every = stages.keys(experiment)
+    mine = every[stage_name]
+    target = RunPaths(experiment.name).notebooks / f"{stage.notebook}.ipynb"
+    upstream = {name: every[name].data.key for name in stage.upstream}
+    parameterise(stage, experiment.stages[stage_name], target, execute=True, upstream=upstream)
+    if not (Finished.read(mine.data)):
         raise IgsedError(
-            f"stage {stage_name!r} ran on artefacts that have changed meanwhile: run the same command again"
+            f"notebook {stage.notebook} or its code was changed while it ran: run the same command again; "
+            "what was finished is kept"
         )
-    for old in paths.notebooks.glob(f".done/{stage_name}-*.json"):
-        old.unlink()
-    files.write_json(paths.marker(stage_name, page), {"stage": stage_name, "data": data, "page": page})
+    with mine.page.lock():
+        mine.page.describe({"stage": stage_name, "data": mine.data.name})
+        with files.atomic(mine.page.folder / target.name) as temporary:
+            shutil.copyfile(target, temporary)
+        files.write_json(mine.page.folder / _DONE, {"stage": stage_name})
+    adopt(experiment, stage_name, mine)
     return target
+
+
+def adopt(experiment: Experiment, stage_name: str, mine: stages.Keys) -> bool:
+    """Let an experiment refer to a stage that lies whole in the store, made by whichever run; say whether it does.
+
+    The marker that Snakemake looks at is written, or removed where it is not true.
+    """
+    paths = RunPaths(experiment.name)
+    marker = paths.marker(stage_name, mine.page.key)
+    finished = mine.finished()
+    for old in marker.parent.glob(f"{stage_name}-*.json"):
+        if not finished or old != marker:
+            old.unlink(missing_ok=True)
+    if not finished:
+        return False
+    publish(experiment.name, finished)
+    name = f"{stages.get(stage_name).notebook}.ipynb"
+    page = _named((mine.page.folder / name).read_text(encoding="utf-8"), experiment.name)
+    target = paths.notebooks / name
+    if not (target.is_file() and target.read_text(encoding="utf-8") == page):
+        files.write_text(target, page)
+    if not marker.exists():
+        files.write_json(marker, {"stage": stage_name, "data": mine.data.name, "page": mine.page.name})
+    return True
+
+
+def _named(page: str, experiment: str) -> str:
+    """Put an experiment's name into an executed notebook, which another experiment may have made."""
+    content = json.loads(page)
+    for cell in content["cells"]:
+        if "injected-parameters" in cell["metadata"].get("tags", []):
+            source = "".join(cell["source"])
+            cell["source"] = re.sub(r"^experiment = .*$", f'experiment = "{experiment}"', source, flags=re.MULTILINE)
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
 def run(params: Path, overrides: list[str], *, cores: int, dry_run: bool = False) -> Experiment:
     """Run the stages that are missing or out of date, through Snakemake.
+
+    Everything that can be checked is checked first. What another run or another experiment has made already is taken
+    from the store. Two runs of one experiment follow one another.
 
     Raises
     ------
@@ -265,18 +269,47 @@ def run(params: Path, overrides: list[str], *, cores: int, dry_run: bool = False
         For bad parameters, or if a stage fails.
     """
     experiment = experiments.load(params, overrides)
+    experiments.check_paths(experiment)
+    every = stages.keys(experiment)
+    if dry_run:
+        _say_what_would_run(experiment, every)
+        return experiment
     paths = RunPaths(experiment.name)
-    values = paths.root / "parameters.json"
-    files.write_json(values, experiment.values())
-    command = [
-        *(provenance.python(), "-m", "snakemake", "--snakefile", str(project_root() / "Snakefile")),
-        *("--directory", str(paths.root), "--cores", str(cores), "--rerun-triggers", "mtime"),
-        *("--scheduler", "greedy", "--resources", "heavy=1"),  # so small a graph needs no solver
-        *("--config", f"values={values}"),
-        *("--quiet", "rules", "host", "progress") * (not dry_run),
-        *(("--dry-run",) if dry_run else ()),
-        "--nolock",
-    ]
-    if subprocess.run(command, check=False).returncode:
-        raise IgsedError(f"experiment {experiment.name!r} did not finish: the reason stands above")
+    for folder, variable in ((paths.root, RUNS_VARIABLE), (store_dir(), STORE_VARIABLE), (data_dir(), DATA_VARIABLE)):
+        check_writable(folder, f"make it writable, or let {variable} name another folder")
+    with _alone(paths):
+        values = paths.root / "parameters.json"
+        files.write_json(values, experiment.values())
+        missing = [name for name, mine in every.items() if not adopt(experiment, name, mine)]
+        if missing and subprocess.run(_snakemake(paths.root, cores), check=False).returncode:
+            raise IgsedError(f"experiment {experiment.name!r} did not finish: the reason stands above")
     return experiment
+
+
+def _snakemake(folder: Path, cores: int) -> list[str]:
+    return [
+        *(provenance.python(), "-m", "snakemake", "--snakefile", str(project_root() / "Snakefile")),
+        *("--directory", str(folder), "--cores", str(cores), "--rerun-triggers", "mtime"),
+        *("--scheduler", "greedy", "--resources", "heavy=1"),  # so small a graph needs no solver
+        *("--quiet", "rules", "host", "progress"),
+        "--nolock",  # a lock of our own waits instead of failing
+    ]
+
+
+def _say_what_would_run(experiment: Experiment, every: dict[str, stages.Keys]) -> None:
+    for name, mine in every.items():
+        data, page = Finished.read(mine.data), mine.finished()
+        state = "at hand" if page else "page to be made, results at hand" if data else "to be run"
+        print(f"{name:24} {state:34} {mine.data.name}")
+
+
+@contextlib.contextmanager
+def _alone(paths: RunPaths) -> Iterator[None]:
+    """Let one run at a time work on an experiment; a second one waits, and says so."""
+    paths.root.mkdir(parents=True, exist_ok=True)
+    guard = FileLock(paths.root / ".lock")
+    store.acquire(guard, f"another run works on experiment {paths.experiment!r}")
+    try:
+        yield
+    finally:
+        guard.release()

@@ -1,31 +1,29 @@
 """The graph of stages, and the keys that say whether an artefact is still good.
 
-A stage is one notebook. It has two keys. The *data key* hashes what its artefacts depend on: its
-parameters, outside inputs (a folder of sounds, a checkpoint), the modules that compute, and the data keys
-of the stages before it. The *page key* adds what only the page shows: the notebook's text and the modules
-that draw. Snakemake runs a notebook whose page key has no marker; the notebook finds artefacts whose data
-key still holds and makes only the rest.
+A stage is one notebook. Its *data key* hashes what its artefacts depend on: its parameters, outside inputs (a folder
+of sounds, a checkpoint), the code that is really imported from the notebook down, the notebook's own cells that
+compute, the entries of registries that it takes, the versions of the packages, and the data keys of the stages before
+it. Its *page key* adds what only the page shows: the notebook's text and the modules that draw. Both are found, none
+is typed.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from igsed_core.base import code, plugins, store
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.params import StageParams
 from igsed_core.base.paths import RunPaths, project_root
+from igsed_core.base.run import Finished
+from igsed_core.base.store import Entry
 from igsed_core.workflow import experiments
 from igsed_core.workflow.chapters import PAGES
 from igsed_core.workflow.experiments import Experiment
 
-PACKAGE = Path(__file__).resolve().parents[1]
-KEY_LENGTH = 16
-# What pages show; a change there re-draws every page and recomputes nothing.
-DRAWING = ("show/**/*.py", "**/figures.py", "**/tables.py", "main_job/overview.py", "paper/*")
+PAGE_KIND = "pages"
 
 
 @dataclass(frozen=True)
@@ -56,11 +54,24 @@ class Stage:
 
     @property
     def source(self) -> Path:
-        """The notebook's file."""
+        """The notebook that is run: the ``.ipynb``; its twin in percent format is kept in step."""
         return project_root() / "book" / f"{self.notebook}.ipynb"
 
 
 STAGES: dict[str, Stage] = {cls.stage: Stage(cls) for cls in PAGES}
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Where a stage's artefacts and its executed page lie in the store."""
+
+    data: Entry
+    page: Entry
+
+    def finished(self) -> Finished | None:
+        """The stage's record, if its artefacts and its page are whole."""
+        done = Finished.read(self.data)
+        return done if done and (self.page.folder / "page.json").is_file() else None
 
 
 def get(name: str) -> Stage:
@@ -76,57 +87,56 @@ def get(name: str) -> Stage:
     return STAGES[name]
 
 
-def downstream(name: str) -> list[str]:
-    """Return the stages that read from ``name``, directly or not, in order."""
-    return [s.name for s in STAGES.values() if name in s.upstream]
+def tables() -> dict[str, tuple[str, str]]:
+    """Return the tidy tables of all stages: name -> (stage that makes it, what it holds)."""
+    return {name: (cls.stage, holds) for cls in PAGES for name, holds in cls.tables.items()}
 
 
-def data_key(stage: Stage, params: StageParams, upstream_keys: dict[str, str]) -> str:
-    """Hash what the artefacts of a stage depend on."""
-    return _digest(
-        {
-            "stage": stage.name,
-            "params": experiments.result_values(params),
-            "outside": params.outside(),
-            "code": _hash_files(("**/*.py",), without=DRAWING),
-            "upstream": upstream_keys,
-        }
-    )
+def keys_of(stage: Stage, params: StageParams, upstream: dict[str, str]) -> tuple[Keys, dict[str, Any]]:
+    """Return a stage's keys, and what the data key was made from.
+
+    Parameters
+    ----------
+    stage
+        The stage.
+    params
+        Its checked parameters.
+    upstream
+        Data key of every stage that it reads from, by name.
+
+    Raises
+    ------
+    IgsedError
+        If a parameter names something that does not exist: an entry of a registry, a file, a folder.
+    """
+    uses = params.uses()
+    modules, entries = plugins.digest_of(uses)
+    data, page = code.stage_digest(stage.source, code.drawing, roots=modules)
+    made_from = {
+        "stage": stage.name,
+        "params": experiments.result_values(params),
+        "outside": params.outside(),
+        "code": data,
+        "entries": entries,
+        "upstream": upstream,
+    }
+    entry = store.entry(stage.name, made_from)
+    return Keys(
+        entry,
+        store.entry(PAGE_KIND, {"data": entry.name, "code": page, "looks": plugins.digest_of(uses, looks=True)[1]}),
+    ), made_from
 
 
-def page_key(stage: Stage, data: str) -> str:
-    """Hash what a stage's executed notebook depends on."""
-    text = stage.source.with_suffix(".py").read_text() if stage.source.with_suffix(".py").exists() else ""
-    return _digest({"data": data, "notebook": text, "code": _hash_files(DRAWING)})
-
-
-def keys(experiment: Experiment) -> dict[str, tuple[str, str]]:
-    """Return (data key, page key) of every stage of an experiment."""
-    result: dict[str, tuple[str, str]] = {}
-    for stage in STAGES.values():
-        upstream = {name: result[name][0] for name in stage.upstream}
-        data = data_key(stage, experiment.stages[stage.name], upstream)
-        result[stage.name] = (data, page_key(stage, data))
+def keys(experiment: Experiment) -> dict[str, Keys]:
+    """Return the keys of every stage of an experiment."""
+    result: dict[str, Keys] = {}
+    for name, params in experiment.stages.items():
+        stage = get(name)
+        result[name] = keys_of(stage, params, {up: result[up].data.key for up in stage.upstream})[0]
     return result
 
 
 def markers(experiment: Experiment) -> dict[str, Path]:
-    """Return each stage's marker file: it exists if the executed notebook is good."""
+    """Return each stage's marker file: it exists if artefacts and executed page are good."""
     paths = RunPaths(experiment.name)
-    return {name: paths.marker(name, page) for name, (_, page) in keys(experiment).items()}
-
-
-def _hash_files(patterns: tuple[str, ...], without: tuple[str, ...] = ()) -> str:
-    digest = hashlib.sha256()
-    left_out = {path for pattern in without for path in PACKAGE.glob(pattern)}
-    for pattern in patterns:
-        for path in sorted(set(PACKAGE.glob(pattern)) - left_out):
-            if path.is_file() and "__pycache__" not in path.parts:
-                digest.update(path.relative_to(PACKAGE).as_posix().encode() + b"\0")
-                digest.update(path.read_bytes())
-    return digest.hexdigest()
-
-
-def _digest(value: Any) -> str:
-    text = json.dumps(value, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:KEY_LENGTH]
+    return {name: paths.marker(name, of.page.key) for name, of in keys(experiment).items()}

@@ -32,14 +32,15 @@ from igsed_core.chapters.audit import (
     window,
 )
 from igsed_core.chapters.audit.again import rank_correlation
-from igsed_core.chapters.audit.material import SCORED, Material, gather
+from igsed_core.chapters.audit.material import Material, gather
 from igsed_core.chapters.audit.verdicts import common, evaluation
 from igsed_core.chapters.audit.verdicts import data as data_verdicts
 from igsed_core.chapters.audit.verdicts import registry as verdicts
 from igsed_core.chapters.audit.verdicts.registry import ANSWERS
 from igsed_core.data import audio, soundscapes
 from igsed_core.detection.baselines import ScoresOverTime
-from igsed_core.detection.thresholds import registry as thresholds
+from igsed_core.detection.scored import BASELINES
+from igsed_core.detection.thresholds import levels
 from igsed_core.main_job.params import DataSynthesis, ThresholdSensitivity
 from igsed_core.metrics import localisation
 from igsed_core.metrics.summaries import Series
@@ -100,7 +101,7 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Material:
     names = np.array([c for c, s in CLIPS.items() if s != "train"])
     scores = {
         method: ScoresOverTime(names, np.array(CLASSES), rng.random((4, 2, 120), dtype=np.float32), 0.01)
-        for method in SCORED
+        for method in BASELINES
     }
     return gather(
         data,
@@ -218,7 +219,7 @@ def test_no_score_passes_the_ceiling_of_a_percentile(active: list[int], kept: in
 
 def test_the_ceiling_is_reached_by_a_perfect_ranking() -> None:
     truth = np.arange(100) < 28
-    mask = thresholds.percentile(truth + np.linspace(0, 0.5, 100), 28.0)
+    mask = levels.percentile(truth + np.linspace(0, 0.5, 100), 28.0)
     assert float(localisation.iou(mask, truth)) == pytest.approx(28 / 72)
     assert float(fig3.ceiling(0.28, 0.72, "iou")) == pytest.approx(28 / 72)
     assert float(fig3.ceiling(0.28, 0.72, "f1")) == pytest.approx(0.56)
@@ -315,7 +316,7 @@ def test_random_scores_keep_what_their_metrics_say() -> None:
     rng = np.random.default_rng(0)
     truth = np.arange(1000) < 300
     scores = rng.random((200, 1000))
-    mask = thresholds.percentile(scores, 60.0)
+    mask = levels.percentile(scores, 60.0)
     for metric, function in (("iou", localisation.iou), ("f1", localisation.f1)):
         value = float(function(mask, truth).mean())
         assert chance.kept_at(value, 0.3, metric) == pytest.approx(0.4, abs=0.01)
@@ -519,24 +520,72 @@ def changed(
 
 def test_the_verdict_on_averages_follows_the_numbers(found: dict[str, pd.DataFrame]) -> None:
     answer = evaluation.averages(found)
-    assert answer.decided == common.YES
+    assert answer.decided == common.PARTLY  # numbers that fit show that instances are possible, not that it was they
+    assert answer.answer == "Not classes; compatible with instances."
     assert "no mean over classes" in answer.verdict
     table = found["audit_paper_averages"]
     agreed = {**found, "audit_paper_averages": table.assign(class_mean=table["table_2"])}
-    assert "agree with Table II" in evaluation.averages(agreed).verdict
+    assert "compatible with Table II" in evaluation.averages(agreed).verdict
     none = changed(found, "audit_countings", {"counting": "evaluated"}, possible=False)
-    assert evaluation.averages(none).decided == common.PARTLY
+    assert evaluation.averages(none).answer == "Neither classes nor instances."
+    unknown = {**found, "audit_paper_averages": table.assign(class_mean=np.nan)}
+    assert evaluation.averages(unknown).decided == common.NO
 
 
 def test_the_verdict_on_fig_3_follows_the_numbers(found: dict[str, pd.DataFrame]) -> None:
-    where = {"method": "fw_ss", "rule": fig3.VALUE, "metric": "iou"}
-    near = changed(found, "audit_peaks", where, threshold=30.0)
-    assert evaluation.fig3(near).decided == common.YES
-    assert "over the value of the score peaks nearest" in evaluation.fig3(near).verdict
-    far = found["audit_peaks"].assign(threshold=90.0)
-    assert evaluation.fig3({**found, "audit_peaks": far}).decided == common.PARTLY
-    free = {**found, "audit_bounds": found["audit_bounds"].assign(clip_percentile=1.0)}
+    def at(**places: float) -> dict[str, pd.DataFrame]:
+        """Sharp peaks of FW-WS and FW-SS over the value of the score, at these places, and no other curve near."""
+        peaks = found["audit_peaks"].assign(threshold=99.0)
+        for method, place in places.items():
+            peaks.loc[(peaks["method"] == method) & (peaks["rule"] == fig3.VALUE), "threshold"] = place
+        audited = found["audit"]
+        audited = audited[audited["question"] != "fig3"]
+        return {**found, "audit_peaks": peaks, "audit": audited}
+
+    both = evaluation.fig3(at(fw_ws=40.0, fw_ss=30.0))
+    assert "compatible with value of the score" in both.answer
+    assert both.decided == common.PARTLY
+    # One curve that fits does not outweigh one that does not (the book's run has FW-WS at 1, the paper at 43).
+    one = evaluation.fig3(at(fw_ws=1.0, fw_ss=30.0))
+    assert "what else is open" in one.answer
+    assert "FW-WS's IoU at 1 (paper 43: not near)" in one.verdict
+    # Nor does a curve so flat that it has no place: within 0.01 of its highest value from 10 to 60.
+    flat = at(fw_ws=99.0, fw_ss=30.0)
+    curve = found["audit"][(found["audit"]["question"] == "fig3") & (found["audit"]["rule"] == fig3.VALUE)]
+    curve = curve[curve["method"].isin(["fw_ws", "fw_ss"]) & (curve["average"] == "instance")]
+    levels = flat["audit_peaks"][flat["audit_peaks"]["rule"] == fig3.VALUE]["value"].max()
+    rows = [
+        curve.iloc[[0]].assign(method="fw_ss", metric=m, threshold=t, value=levels)
+        for m in ("iou", "f1")
+        for t in (10, 30, 60)
+    ]
+    flat["audit_peaks"] = flat["audit_peaks"].assign(value=levels)
+    flat["audit"] = pd.concat([flat["audit"], *rows], ignore_index=True)
+    assert (
+        "FW-SS's IoU at 30, within 0.01 of it from 10 to 60 (paper 28: too flat to tell)"
+        in evaluation.fig3(flat).verdict
+    )
+    assert "what else is open" in evaluation.fig3(flat).answer
+    free = {**found, "audit_bounds": found["audit_bounds"].assign(clip_percentile_high=1.0)}
     assert evaluation.fig3(free).decided == common.NO
+
+
+def test_a_percentile_is_excluded_only_beyond_the_interval_of_the_papers_activity(
+    found: dict[str, pd.DataFrame],
+) -> None:
+    activity, n, low, high = fig3.paper_activity()
+    assert low < activity < high
+    assert 0.19 < low < 0.22
+    assert 0.35 < high < 0.39
+    assert n > 90
+    verdict = evaluation.fig3(found).verdict
+    assert "The curves of FW-SS are no percentiles of a clip's frames, unless many frames tie" in verdict
+    assert "Undecided, since within the interval: FW-WS's IoU needs 30.8 %" in verdict
+    assert "A percentile of all frames is not excluded" in verdict
+    unknown = found["audit_bounds"].assign(
+        n=0, activity_low=np.nan, activity_high=np.nan, clip_percentile_high=np.nan, pooled_percentile_high=np.nan
+    )
+    assert evaluation.fig3({**found, "audit_bounds": unknown}).decided == common.NO
 
 
 def test_the_verdict_on_energy_follows_the_numbers(found: dict[str, pd.DataFrame]) -> None:
@@ -552,12 +601,57 @@ def test_the_verdict_on_energy_follows_the_numbers(found: dict[str, pd.DataFrame
     assert "wrong time axes do" in data_verdicts.energy(elsewhere).verdict
 
 
-def test_an_effect_is_seen_only_where_the_interval_leaves_out_zero(found: dict[str, pd.DataFrame]) -> None:
-    where = {"question": "target"}
-    none = changed(found, "audit_differences", where, value=0.01, ci_low=-0.01, ci_high=0.03)
-    some = changed(found, "audit_differences", where, value=0.02, ci_low=0.01, ci_high=0.03)
-    assert "No effect of the target is seen" in ANSWERS["target"](none).verdict
-    assert "changes what is measured" in ANSWERS["target"](some).verdict
+def with_differences(found: dict[str, pd.DataFrame], question: str, **values: object) -> dict[str, pd.DataFrame]:
+    return changed(found, "audit_differences", {"question": question}, **{"n": 40, **values})
+
+
+@pytest.mark.parametrize("question", ["target", "window"])
+def test_an_effect_needs_an_interval_off_zero_and_a_size_worth_naming(
+    found: dict[str, pd.DataFrame], question: str
+) -> None:
+    def says(**values: object) -> str:
+        answer = ANSWERS[question](with_differences(found, question, **values))
+        return f"{answer.answer} {answer.verdict}"
+
+    assert "No effect is shown, and none is ruled out" in says(value=0.01, ci_low=-0.01, ci_high=0.06)
+    moved = says(value=0.05, ci_low=0.01, ci_high=0.09)
+    assert "It matters" in moved
+    assert "This moves what is measured: IoU 0.05 [0.01, 0.09]".replace(", 0", ",\N{NO-BREAK SPACE}0") in moved
+    assert "from 40 instances" in moved
+    assert "It hardly matters" in says(value=0.006, ci_low=0.002, ci_high=0.010)  # off zero, but too small to name
+    assert "Not decided" in says(value=0.2, ci_low=0.2, ci_high=0.2)  # one clip: all replicates are equal
+    assert "Not decided" in says(value=np.nan, ci_low=np.nan, ci_high=np.nan)
+    assert "Not decided" in says(value=0.2, ci_low=0.1, ci_high=0.3, n=0)
+    assert "from 5 instances only" in says(value=0.2, ci_low=0.1, ci_high=0.3, n=5)
+
+
+def test_the_metric_that_decides_is_printed(found: dict[str, pd.DataFrame]) -> None:
+    """The verdict on the window rested on F1, which was not in the sentence."""
+    still = with_differences(found, "window", value=0.0, ci_low=-0.01, ci_high=0.01)
+    where = {"question": "window", "metric": "f1"}
+    moved = changed(still, "audit_differences", where, value=0.06, ci_low=0.02, ci_high=0.1)
+    assert "This moves what is measured: F1 0.06" in ANSWERS["window"](moved).verdict
+
+
+def test_no_reading_of_the_sign_is_called_alike_for_want_of_instances(found: dict[str, pd.DataFrame]) -> None:
+    def says(**values: object) -> tuple[str, str]:
+        answer = ANSWERS["sign"](with_differences(found, "sign", **values))
+        return answer.answer, answer.decided
+
+    assert says(value=0.1, ci_low=-0.1, ci_high=0.3) == (
+        "Not told apart: none is shown to point better than absolute.",
+        common.PARTLY,
+    )
+    assert says(value=0.1, ci_low=0.1, ci_high=0.1) == ("Not decided.", common.NO)
+    assert says(value=0.1, ci_low=0.05, ci_high=0.2)[1] == common.YES
+    assert says(value=0.0, ci_low=-0.01, ci_high=0.01)[0] == "None points better than absolute by 0.03."
+
+
+def test_random_scores_are_not_called_tuned_where_every_frame_is_marked(found: dict[str, pd.DataFrame]) -> None:
+    where = {"question": "chance", "method": "random", "rule": "percentile"}
+    edge = changed(found, "audit", where, threshold=1.0)
+    assert "nearly every frame is marked" in ANSWERS["chance"](edge).run
+    assert "nearly every frame" not in ANSWERS["chance"](changed(found, "audit", where, threshold=40.0)).run
 
 
 def test_the_verdict_on_the_filter_follows_the_numbers(found: dict[str, pd.DataFrame]) -> None:
@@ -565,7 +659,9 @@ def test_the_verdict_on_the_filter_follows_the_numbers(found: dict[str, pd.DataF
     assert data_verdicts.overlap(none).decided == common.NO
     ours = {"lengths": "bank", "onsets": "fitting", "filter": "three_at_once"}
     agreed = changed(none, "audit_overlap", ours, p_value=0.5)
-    assert "agree with the paper's numbers" in data_verdicts.overlap(agreed).verdict
+    assert "are compatible with the paper's numbers" in data_verdicts.overlap(agreed).verdict
+    unknown = {**found, "audit_overlap": found["audit_overlap"].assign(p_value=np.nan)}
+    assert data_verdicts.overlap(unknown).answer == "Not decided."
     other = changed(none, "audit_overlap", {**ours, "filter": "chain"}, p_value=0.5)
     assert overlap.FILTERS["chain"] in data_verdicts.overlap(other).verdict
 

@@ -106,6 +106,30 @@ def test_backgrounds_with_several_labels_are_sorted_by_label(bank: SoundBank) ->
     assert {name: len(rows) for name, rows in types.items()} == {"room": 2, "street": 1}
 
 
+@pytest.mark.parametrize(
+    ("labels", "levels"),
+    [
+        (("quiet", "street"), {"quiet", "quiet (folder)", "street"}),
+        (("quiet", "quiet (folder)"), {"quiet", "quiet (folder)", "quiet (folder) (folder)"}),
+        (("steady", "run"), {"quiet", "steady", "run"}),
+        (("1", "01"), {"quiet", "1", "01"}),
+    ],
+)
+def test_folders_of_backgrounds_may_be_called_what_levels_are(
+    bank: SoundBank, labels: tuple[str, str], levels: set[str]
+) -> None:
+    """Each is a condition of its own, with soundscapes of its own."""
+    files = bank.files.copy()
+    background = files["role"] == "background"
+    files.loc[background, "label"] = labels[0]
+    files.loc[files["path"].str.contains("drum"), "label"] = labels[1]
+    renamed = SoundBank(bank.root, files, bank.skipped)
+    found = of(plans.all_conditions(renamed, SPEC, snrs=[20.0], n_clips=2, seed=1), plans.BACKGROUND)
+    assert set(found) == levels
+    clips = [plan.clip for one in found.values() for plan in one.plans]
+    assert len(set(clips)) == len(clips) == 3 * 2
+
+
 def test_clips_are_none_of_the_main_jobs(planned: list[plans.Condition], bank: SoundBank) -> None:
     main = draw(bank, SPEC, pool="eval", n=50, seed=1)
     onsets = {event.onset for plan in main for event in plan.events}
@@ -246,7 +270,7 @@ def studied(bank: SoundBank, tmp_path_factory: pytest.TempPathFactory) -> dict[s
     scores = study.score(clips, extracted, made, duration=2.0, sample_rate=RATE, energy="amplitude", seed=0)
     grid = {"duration": 2.0, "frame_length": 0.1, "min_coverage": 0.0, "reading": "absolute", "seed": 0}
     mine = evaluation.instances(predictions, clips.events, found, scores, split="test", **grid)
-    mine = study.localised({}, explainer, clips.root, mine, folder / "shifted", frame_length=0.1, workers=1)
+    mine = study.localised({}, explainer, clips.root, mine, folder / "shifted", shifts=8, frame_length=0.1, workers=1)
     # The main job's splits are the same clips here: validation needs instances to tune a percentile on.
     data = {"validation": mine, "test": mine, "conditions": mine}
     table = report.summarise(

@@ -22,7 +22,7 @@ from igsed_core.base.errors import IgsedError
 from igsed_core.chapters.faithfulness import clip, curves, improvement, occlusion, sanity, study
 from igsed_core.data import audio
 from igsed_core.detection.evaluation import Instances
-from igsed_core.detection.thresholds import registry as thresholds
+from igsed_core.detection.thresholds import levels
 from igsed_core.metrics import localisation
 from igsed_core.models import heads
 from igsed_core.models.classifier import Classifier
@@ -88,7 +88,7 @@ def test_masks_keep_and_remove_what_is_detected(linear: tuple[Any, ...]) -> None
     found = of_clip(linear, {"perfect": adds}, truth)
     whole = found.loc[(found["kind"] == "deletion") & (found["share"] == 0), "logit"].iloc[0]
     rows = found[found["kind"].isin(["kept", "removed"])].set_index(["method", "kind"])
-    mask = thresholds.percentile(adds, 50.0)
+    mask = levels.percentile(adds, 50.0)
     for method, detected in (("perfect", mask), (curves.TRUTH, truth)):
         assert rows.loc[(method, "kept"), "logit"] == pytest.approx(whole - adds[~detected].sum(), abs=1e-4)
         assert rows.loc[(method, "removed"), "logit"] == pytest.approx(whole - adds[detected].sum(), abs=1e-4)

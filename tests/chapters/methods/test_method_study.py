@@ -132,11 +132,11 @@ def test_each_method_is_read_in_its_own_way(data, explained) -> None:
     assert_array_equal(signed["saliency"], explained["test"]["saliency"].values["signed"])
 
 
-def test_every_method_is_judged_by_three_rules_and_without(judged, summary) -> None:
+def test_every_method_is_judged_by_rules_tuned_chosen_and_fixed_and_without(judged, summary) -> None:
     for name in (*NAMES, "ig"):
         rules = {one.rule for one in judged.series["test"] if one.method == name}
-        assert {"percentile", "share_of_maximum", "none"} < rules
-        assert len(rules) == 4
+        assert {"percentile", "share_of_maximum", "none", tuning.FIXED} <= rules
+        assert len(rules) <= 5  # four if the rule that validation chooses is the fixed one
     assert set(summary["metric"]) == {"iou", "f1", "pointing_game", "auroc"}
     ig = summary[(summary["method"] == "ig") & (summary["metric"] == "auroc")]
     assert_allclose(ig["value"], 1.0)  # its scores fall and the truth comes first
@@ -181,6 +181,9 @@ def test_figures_and_table_show_every_method(data, explained, judged, summary, c
         assert {style.name(name) for name in NAMES} <= shown
     assert plt.get_fignums() == []
     table = tables.methods_table(summary, cost)
+    assert set(table["IoU", "Otsu, fixed beforehand"]) != {"–"}
+    assert "–" not in set(table["IoU", "parameter-free, chosen on validation"])
+    assert set(table["", "n"]) == {"3"}
     assert set(table.iloc[:, 0]) == {style.name(name) for name in (*NAMES, "ig")}
 
 

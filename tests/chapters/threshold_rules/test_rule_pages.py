@@ -82,7 +82,7 @@ def test_the_overview_names_every_rule() -> None:
 
 def test_a_row_a_rule_and_a_column_a_method() -> None:
     table = tables.by_rule(rules(methods=("fw_ws", "ig")), TITLES)
-    assert list(table.columns) == ["Rule", style.name("ig"), "FW-WS"]
+    assert list(table.columns) == ["Rule", "n", style.name("ig"), "FW-WS"]
     assert list(table["Rule"]) == [TITLES[rule] for rule in VALUE]
     assert table[style.name("ig")].iloc[1] == "0.50 [0.45,\N{NO-BREAK SPACE}0.55]"
 

@@ -58,7 +58,11 @@ class Engine(Protocol):
     """Integrated Gradients from silence to the clip, for several classes of one clip."""
 
     def __call__(self, classifier: AnyClassifier, waveform: Tensor, classes: Sequence[int]) -> Attribution:
-        """Attribute the scores of ``classes`` to the samples of ``waveform`` ``(n_samples,)``."""
+        """Attribute the scores of ``classes`` to the samples of ``waveform`` ``(n_samples,)``.
+
+        An engine begins with :func:`igsed_core.models.inputs.one_clip`, which converts or refuses what cannot be
+        explained.
+        """
         ...
 
 

@@ -9,6 +9,7 @@ from captum.attr import IntegratedGradients
 from torch import Tensor
 
 from igsed_core.attribution.ig.base import Attribution, score_function
+from igsed_core.models import inputs
 from igsed_core.models.classifier import AnyClassifier
 
 
@@ -22,7 +23,7 @@ class CaptumIntegratedGradients:
     n_points
         Points on the straight path (the paper: 50).
     target
-        ``logit`` or ``probability``; the paper does not say which.
+        ``logit`` or ``probability``; the paper's words mean the probability.
     internal_batch
         Points in one forward pass; it bounds memory and changes nothing else.
     """
@@ -41,7 +42,14 @@ class CaptumIntegratedGradients:
         self.internal_batch = internal_batch
 
     def __call__(self, classifier: AnyClassifier, waveform: Tensor, classes: Sequence[int]) -> Attribution:
-        """Attribute the scores of ``classes`` to the samples of ``waveform`` ``(n_samples,)``."""
+        """Attribute the scores of ``classes`` to the samples of ``waveform`` ``(n_samples,)``.
+
+        Raises
+        ------
+        IgsedError
+            If the waveform or the classes are none that can be explained (:func:`igsed_core.models.inputs.one_clip`).
+        """
+        waveform, classes = inputs.one_clip(classifier, waveform, classes)
         score = score_function(classifier, self.target)
         method = IntegratedGradients(score)
         clip = waveform[None]  # (1, n_samples)

@@ -17,6 +17,7 @@ from igsed_core.attribution.ig.base import Attribution
 from igsed_core.attribution.ig.mel_path import Task
 from igsed_core.attribution.ig.reduced import PRECISIONS, MelScore, UnsupportedEncoder
 from igsed_core.base.errors import IgsedError
+from igsed_core.models import inputs
 from igsed_core.models.classifier import AnyClassifier
 
 TARGETS = ("logit", "probability")
@@ -98,8 +99,10 @@ class MelPathIntegratedGradients:
         ------
         IgsedError
             If the encoder is no front end of mel power and element-wise compression, then a network, and
-            ``fallback`` is not set; if the processor has no bfloat16 and it is asked for.
+            ``fallback`` is not set; if the processor has no bfloat16 and it is asked for; if the waveform or the
+            classes are none that can be explained (:func:`igsed_core.models.inputs.one_clip`).
         """
+        waveform, classes = inputs.one_clip(classifier, waveform, classes)
         return self.many(classifier, waveform[None], [classes])[0]
 
     def many(self, classifier: AnyClassifier, waveforms: Tensor, classes: Sequence[Sequence[int]]) -> list[Attribution]:
@@ -119,6 +122,7 @@ class MelPathIntegratedGradients:
         IgsedError
             As in calling the engine.
         """
+        waveforms, classes = inputs.clips(classifier, waveforms, classes)
         model = self._model(classifier, waveforms[0])
         if model is None:
             return [self._captum(classifier, clip, wanted) for clip, wanted in zip(waveforms, classes, strict=True)]

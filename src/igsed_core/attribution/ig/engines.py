@@ -1,27 +1,28 @@
-"""Attribution: class score -> importance over time. The registry of engines that integrate gradients."""
+"""The registry of engines that integrate gradients: class score -> attribution of the samples."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from igsed_core.attribution.ig.base import Attribution, Engine
+from igsed_core.base import plugins
 from igsed_core.base.errors import IgsedError
+from igsed_core.base.registry import Entry, Registry
 
+if TYPE_CHECKING:
+    from igsed_core.attribution.ig.base import Engine
 
-def _captum(**options: Any) -> Engine:
-    from igsed_core.attribution.ig.captum_ig import CaptumIntegratedGradients
-
-    return CaptumIntegratedGradients(**options)
-
-
-def _mel_path(**options: Any) -> Engine:
-    from igsed_core.attribution.ig.decibel import MelPathIntegratedGradients
-
-    return MelPathIntegratedGradients(**options)
-
-
-ENGINES: dict[str, Callable[..., Engine]] = {"captum": _captum, "mel_path": _mel_path}
+ENGINES = Registry(
+    "engine",
+    plugins.ENGINES,
+    {
+        "captum": Entry(
+            target="igsed_core.attribution.ig.captum_ig:CaptumIntegratedGradients", title="Captum, on the waveform"
+        ),
+        "mel_path": Entry(
+            target="igsed_core.attribution.ig.decibel:MelPathIntegratedGradients", title="on the mel map"
+        ),
+    },
+)
 
 
 def create(name: str, **options: Any) -> Engine:
@@ -41,7 +42,5 @@ def create(name: str, **options: Any) -> Engine:
     """
     if name not in ENGINES:
         raise IgsedError(f"parameter 'engine' is {name!r}: choose one of {', '.join(ENGINES)}")
-    return ENGINES[name](**options)
-
-
-__all__ = ["ENGINES", "Attribution", "Engine", "create"]
+    engine: Engine = ENGINES.load(name)(**options)
+    return engine

@@ -14,7 +14,7 @@ from scipy.stats import rankdata
 from igsed_core.attribution import maps
 from igsed_core.attribution.maps import Explainer
 from igsed_core.chapters.audit.material import AT_IG, Material, instances_of, measured
-from igsed_core.detection.thresholds import registry as thresholds
+from igsed_core.detection.thresholds import levels
 from igsed_core.metrics import localisation
 from igsed_core.metrics.summaries import Series
 from igsed_core.models import classification
@@ -83,7 +83,7 @@ def compare(
     series: list[Series] = []
     for name, scores in zip(names, (twice.run, twice.changed), strict=True):
         series += measured(name, AT_IG, scores, twice.truth, tau)
-    masks = [thresholds.percentile(scores, tau["iou"]) for scores in (twice.run, twice.changed)]
+    masks = [levels.percentile(scores, tau["iou"]) for scores in (twice.run, twice.changed)]
     agreement: Sequence[Series] = (
         Series(names[1], AGREEMENT, "rank_correlation", rank_correlation(twice.run, twice.changed)),
         Series(names[1], AGREEMENT, "mask_iou", localisation.iou(*masks)),

@@ -17,10 +17,10 @@ from scipy.optimize import Bounds, LinearConstraint, linprog, milp
 
 from igsed_core import paper
 from igsed_core.chapters.audit.material import TUNED, Material, measured
+from igsed_core.detection.scored import LEARNED
 from igsed_core.metrics import bootstrap
 from igsed_core.metrics.summaries import CLASS, INSTANCE, Series
 
-LEARNED = ("ig", "fw_ws", "fw_ss")
 # Both tables give two decimals, so that a weighted mean of one may be this far from the other.
 ROUNDING = 0.01
 HALF = ROUNDING / 2 + 1e-6

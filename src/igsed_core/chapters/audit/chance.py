@@ -11,8 +11,8 @@ import pandas as pd
 
 from igsed_core import paper
 from igsed_core.chapters.audit.material import AT_IG, DEFAULT, DEFAULT_PERCENTILE, TUNED, Material, both, measured
-from igsed_core.detection.evaluation import METHODS
-from igsed_core.detection.thresholds import registry as thresholds
+from igsed_core.detection.scored import COMPARED
+from igsed_core.detection.thresholds import levels
 from igsed_core.metrics import localisation
 from igsed_core.metrics.summaries import Series
 
@@ -29,7 +29,7 @@ def compare(material: Material, split: str = "test") -> pd.DataFrame:
     """
     data = material.splits[split]
     series = []
-    for method in METHODS:
+    for method in COMPARED:
         own = material.tuned[method]
         for rule, tau in ((TUNED, own), (AT_IG, material.tuned["ig"]), (DEFAULT, both(DEFAULT_PERCENTILE))):
             series += measured(method, rule, data.scores[method], data.truth, tau)
@@ -65,7 +65,7 @@ def threshold_of(material: Material, split: str = "test") -> pd.DataFrame:
     published = paper.detection().set_index("method").loc["random"].astype(float)
     activity = float(published.to_dict()["pointing_game"])
     data = material.splits[split]
-    masks = thresholds.percentile(data.scores["random"], material.grid)
+    masks = levels.percentile(data.scores["random"], material.grid)
     rows = []
     for metric, function in (("iou", localisation.iou), ("f1", localisation.f1)):
         value = float(published.to_dict()[metric])

@@ -13,8 +13,8 @@ import pandas as pd
 
 from igsed_core import paper
 from igsed_core.chapters.audit import averages
-from igsed_core.chapters.audit.material import SCORED, Material, measured
-from igsed_core.detection.evaluation import METHODS
+from igsed_core.chapters.audit.material import Material, measured
+from igsed_core.detection.scored import BASELINES, COMPARED, DETECTORS, SCORED
 from igsed_core.metrics import frames
 from igsed_core.metrics.summaries import Series
 
@@ -27,7 +27,6 @@ COUNTS = {
     "own_detections": "each framewise model: what it detects itself and is present",
     "all_present": "every present class, detected or not (methods that need no detection)",
 }
-HEADS = {"fw_ws": "fw_ws", "fw_ss": "fw_ss"}  # method -> the head that detects for it
 
 
 def compare(material: Material, split: str = "test") -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -69,7 +68,7 @@ def paper_counts() -> pd.DataFrame:
 def _counted(material: Material, count: str, split: str) -> list[tuple[pd.DataFrame, list[Series]]]:
     """Instances and series under one way of counting; several where methods have instances of their own."""
     data = material.splits[split]
-    base = {m: measured(m, count, data.scores[m], data.truth, material.tuned[m]) for m in METHODS}
+    base = {m: measured(m, count, data.scores[m], data.truth, material.tuned[m]) for m in COMPARED}
     if count == BASE:
         return [(data.index, [one for of_method in base.values() for one in of_method])]
     if count.endswith("_as_zero"):
@@ -87,10 +86,10 @@ def _counted(material: Material, count: str, split: str) -> list[tuple[pd.DataFr
         return [(index, series)]
     if count == "all_present":
         pairs = _pairs(material.predictions, "clip_level", split)
-        return [_scored(material, pairs[pairs["present"]], SCORED, count)]
+        return [_scored(material, pairs[pairs["present"]], BASELINES, count)]
     result = []
-    for method, head in HEADS.items():
-        pairs = _pairs(material.predictions, head, split)
+    for method in DETECTORS:
+        pairs = _pairs(material.predictions, SCORED[method].head, split)
         own = pairs[pairs["present"] & pairs["detected"]]
         if len(own):
             result.append(_scored(material, own, (method,), count))

@@ -11,18 +11,19 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import binomtest
 
 from igsed_core import paper
+from igsed_core.chapters.audit import averages
 from igsed_core.chapters.audit.material import Material
-from igsed_core.detection.thresholds import registry as thresholds
+from igsed_core.detection.scored import LEARNED, ORACLE, SCORED
+from igsed_core.detection.thresholds import levels
 from igsed_core.metrics import localisation
 from igsed_core.metrics.summaries import INSTANCE, Series
 
 CLIP, POOLED, VALUE, SHARE = "clip_percentile", "pooled_percentile", "value", "share_of_maximum"
 READINGS = (CLIP, POOLED, VALUE, SHARE)
-METHODS = ("ig", "fw_ws", "fw_ss", "oracle")
 STEPS = 50  # thresholds at most
-PROBABILITIES = ("fw_ws", "fw_ss")  # what a threshold on the value itself makes sense for
 
 Masks = Callable[[NDArray[np.floating], NDArray[np.floating]], NDArray[np.bool_]]
 
@@ -39,7 +40,7 @@ def _share(scores: NDArray[np.floating], tau: NDArray[np.floating]) -> NDArray[n
     return np.asarray(scores > (tau / 100)[:, None, None] * scores.max(axis=-1, keepdims=True))
 
 
-MASKS: dict[str, Masks] = {CLIP: thresholds.percentile, POOLED: _pooled, VALUE: _value, SHARE: _share}
+MASKS: dict[str, Masks] = {CLIP: levels.percentile, POOLED: _pooled, VALUE: _value, SHARE: _share}
 
 
 def ceiling(activity: ArrayLike, kept: ArrayLike, metric: str) -> NDArray[np.float64]:
@@ -76,34 +77,76 @@ def mean_ceiling(activity: ArrayLike, kept: ArrayLike, metric: str, reading: str
     return np.ones(np.broadcast(a, k).shape)
 
 
+def paper_activity() -> tuple[float, int, float, float]:
+    """Mean share of active frames of the paper's instances, as its random baseline's pointing game estimates it.
+
+    Returns
+    -------
+    activity : float
+        Random's pointing game.
+    n : int
+        Instances that it is a share of, by the paper's own tables
+        (:func:`igsed_core.chapters.audit.averages.paper_countings`); 0 if no number agrees with them.
+    low, high : float
+        Wilson's 95 % interval; NaN if ``n`` is 0. The hits of instances of unequal activity scatter less than the
+        binomial distribution, so that the interval is wide enough.
+    """
+    activity = float(paper.detection().set_index("method")["pointing_game"].to_dict()["random"])
+    counted = averages.paper_countings().set_index("counting")["evaluated"].to_dict()["evaluated"]
+    if np.isnan(counted):
+        return activity, 0, float("nan"), float("nan")
+    n = int(counted)
+    interval = binomtest(round(activity * n), n).proportion_ci(0.95, method="wilson")
+    return activity, n, float(interval.low), float(interval.high)
+
+
 def paper_bounds() -> pd.DataFrame:
     """Each peak of the paper's Fig. 3 beside what a percentile could reach there.
 
     Returns
     -------
     pd.DataFrame
-        ``method, metric, threshold, value, activity, clip_percentile, pooled_percentile, needed``: the paper's peak;
-        its mean share of active frames (random's pointing game); the ceilings; the mean activity that the peak
-        would need under a percentile of the clip.
+        ``method, metric, threshold, value, activity, clip_percentile, pooled_percentile, needed, n, activity_low,
+        activity_high, clip_percentile_high, pooled_percentile_high``: the paper's peak; its mean share of active frames
+        (random's pointing game); the ceilings; the mean activity that the peak would need under a percentile of the
+        clip; how many instances the activity is from, and its interval; the ceilings at its upper end.
     """
     peaks = paper.threshold_sensitivity()
-    activity = float(paper.detection().set_index("method")["pointing_game"].to_dict()["random"])
+    activity, n, low, high = paper_activity()
     rows = []
     for row in peaks.to_dict("records"):
         kept, value, metric = 1 - float(row["peak_percentile"]) / 100, float(row["peak_value"]), str(row["metric"])
-        ceilings = [float(mean_ceiling(activity, kept, metric, reading)) for reading in (CLIP, POOLED)]
+        ceilings, highest = (
+            [float(mean_ceiling(a, kept, metric, reading)) for reading in (CLIP, POOLED)] for a in (activity, high)
+        )
         needed = value * kept if metric == "iou" else value * kept / (2 - value)
-        rows.append((row["method"], metric, row["peak_percentile"], value, activity, *ceilings, needed))
+        key = (row["method"], metric, row["peak_percentile"], value)
+        rows.append((*key, activity, *ceilings, needed, n, low, high, *highest))
     columns = ["method", "metric", "threshold", "value", "activity", CLIP, POOLED, "needed"]
+    columns += ["n", "activity_low", "activity_high", f"{CLIP}_high", f"{POOLED}_high"]
     return pd.DataFrame(rows, columns=columns)
 
 
 def paper_ceilings() -> pd.DataFrame:
-    """The most that percentiles can give with the paper's mean activity: ``rule, metric, threshold, value``."""
-    activity = float(paper.detection().set_index("method")["pointing_game"].to_dict()["random"])
+    """Return the most that percentiles can give with the paper's mean activity.
+
+    Returns
+    -------
+    pd.DataFrame
+        ``rule, metric, threshold, value, value_high``: with the activity, and with the upper end of its interval.
+    """
+    activity, _, _, high = paper_activity()
     tau = np.linspace(0, 100 * (1 - activity), 100)
     tables = [
-        pd.DataFrame({"rule": r, "metric": m, "threshold": tau, "value": mean_ceiling(activity, 1 - tau / 100, m, r)})
+        pd.DataFrame(
+            {
+                "rule": r,
+                "metric": m,
+                "threshold": tau,
+                "value": mean_ceiling(activity, 1 - tau / 100, m, r),
+                "value_high": mean_ceiling(high, 1 - tau / 100, m, r),
+            }
+        )
         for r in (CLIP, POOLED)
         for m in ("iou", "f1")
     ]
@@ -121,9 +164,9 @@ def curves(material: Material, split: str = "test") -> pd.DataFrame:
     data = material.splits[split]
     tau = material.grid[:: -(-len(material.grid) // STEPS)]
     series = []
-    for method in METHODS:
+    for method in (*LEARNED, ORACLE):
         for reading, masks in MASKS.items():
-            if (reading == VALUE and method not in PROBABILITIES) or (method == "oracle" and reading != CLIP):
+            if (reading == VALUE and not SCORED[method].probability) or (method == ORACLE and reading != CLIP):
                 continue
             found = masks(data.scores[method], tau)
             for metric, function in (("iou", localisation.iou), ("f1", localisation.f1)):

@@ -15,11 +15,11 @@ from igsed_core import paper
 from igsed_core.chapters.audit.energy import READINGS as ENERGY
 from igsed_core.chapters.audit.excluded import COUNTS
 from igsed_core.chapters.audit.sign import READINGS as SIGNS
+from igsed_core.detection.scored import LEARNED, ORACLE
 from igsed_core.show import style
 from igsed_core.show.style import drawing
 
 Found = Mapping[str, pd.DataFrame]
-_LEARNED = ("ig", "fw_ws", "fw_ss")
 _METRICS = ("iou", "f1", "pointing_game")
 _MARKS = {
     "table_2": ("D", "Table II"),
@@ -38,19 +38,19 @@ def averages_of_paper(found: Found) -> Figure:
     """The paper's Table II beside both means of its Table III, and the mix of classes that explains it."""
     table, mix = found["audit_paper_averages"], found["audit_mix"]
     fig, (left, right) = plt.subplots(1, 2, figsize=(style.WIDTH, 3.8), layout="constrained", width_ratios=(1, 1.15))
-    for i, method in enumerate(_LEARNED):
+    for i, method in enumerate(LEARNED):
         for metric, offset in (("iou", -0.17), ("f1", 0.17)):
             row = table[(table["method"] == method) & (table["metric"] == metric)].iloc[0]
             for column, (marker, _) in _MARKS.items():
-                face = "white" if column == "table_2" else style.COLOURS[method]
+                face = "white" if column == "table_2" else style.colour(method)
                 size = 10 if column == "table_2" else 5.5
                 left.plot(
                     *(row[column], i + offset, marker),
-                    **{"color": style.COLOURS[method], "markerfacecolor": face, "ms": size, "markeredgewidth": 1.6},
+                    **{"color": style.colour(method), "markerfacecolor": face, "ms": size, "markeredgewidth": 1.6},
                 )
             left.annotate(style.METRICS[metric], (0.335, i + offset), va="center", fontsize=9, color=style.FAINT)
-    left.set_yticks(range(len(_LEARNED)), [style.name(m).replace("Integrated Gradients (IG)", "IG") for m in _LEARNED])
-    left.set(xlim=(0.33, 0.65), ylim=(len(_LEARNED) - 0.5, -0.5), title="the paper's tables")
+    left.set_yticks(range(len(LEARNED)), [style.short(m) for m in LEARNED])
+    left.set(xlim=(0.33, 0.65), ylim=(len(LEARNED) - 0.5, -0.5), title="the paper's tables")
     left.grid(axis="y", visible=False)
     handles = [
         Line2D([], [], marker=m, color=style.INK, ls="none", markerfacecolor="white" if c == "table_2" else style.INK)
@@ -59,8 +59,8 @@ def averages_of_paper(found: Found) -> Figure:
     fig.legend(handles, [title for _, title in _MARKS.values()], loc="outside lower center", ncols=3)
     y = np.arange(len(mix))
     right.barh(y + 0.2, mix["present"], height=0.4, color="#D0D0D0", label="present")
-    right.barh(y - 0.2, mix["evaluated"], height=0.4, color=style.COLOURS["ig"], label="evaluated")
-    right.set_yticks(y, [style.class_name(str(c)) for c in mix["class"]], fontsize=9)
+    right.barh(y - 0.2, mix["evaluated"], height=0.4, color=style.colour("ig"), label="evaluated")
+    right.set_yticks(y, [style.class_title(str(c)) for c in mix["class"]], fontsize=9)
     right.set(ylim=(len(mix) - 0.5, -0.5), title="smallest numbers of (clip, class) pairs")
     right.grid(axis="y", visible=False)
     right.legend(loc="upper right")
@@ -70,6 +70,8 @@ def averages_of_paper(found: Found) -> Figure:
 @drawing
 def threshold_readings(found: Found) -> Figure:
     """IoU against the threshold under each reading of it; dashed: the most that the paper's activity allows.
+
+    The thin dashed line is the same at the upper end of the activity's interval.
 
     The method ``oracle`` is the most that this run's clips allow; diamonds are the paper's peaks.
     """
@@ -81,25 +83,26 @@ def threshold_readings(found: Found) -> Figure:
     for ax, (reading, title) in zip(axes, style.THRESHOLDS.items(), strict=True):
         for method, curve in rows[rows["rule"] == reading].groupby("method", sort=False):
             line = ":" if method == "oracle" else "-"
-            ax.plot(curve["threshold"], curve["value"], line, color=style.COLOURS[str(method)], lw=2, zorder=3)
+            ax.plot(curve["threshold"], curve["value"], line, color=style.colour(str(method)), lw=2, zorder=3)
         for row in bounds[bounds["metric"] == "iou"].to_dict("records"):
-            colour = style.COLOURS[str(row["method"])]
+            colour = style.colour(str(row["method"]))
             ax.plot(row["threshold"], row["value"], "D", color=colour, mfc="white", ms=7, mew=1.8, zorder=5)
         most = ceilings[(ceilings["rule"] == reading) & (ceilings["metric"] == "iou")]
         ax.plot(most["threshold"], most["value"], color=style.INK, ls="--", lw=1.2, zorder=2)
+        ax.plot(most["threshold"], most["value_high"], color=style.INK, ls="--", lw=0.7, alpha=0.6, zorder=2)
         ax.set(title=title.replace(" of ", "\nof "), xlim=(0, 100), ylim=(0, 1), xticks=(0, 28, 56, 100))
         ax.set_xlabel("threshold" if reading.endswith("percentile") else "threshold (%)")
-    axes[0].set_ylabel("IoU, mean over instances")
-    names = {"ig": "IG", "fw_ws": "FW-WS", "fw_ss": "FW-SS", "oracle": "perfect ranking"}
+    axes[0].set_ylabel(f"IoU, mean over {style.counted(rows)} instances")
+    names = {**{method: style.short(method) for method in LEARNED}, ORACLE: style.name(ORACLE).lower()}
     handles = [
-        Line2D([], [], color=style.COLOURS[m], lw=2, ls=":" if m == "oracle" else "-", label=n)
-        for m, n in names.items()
+        Line2D([], [], color=style.colour(m), lw=2, ls=":" if m == ORACLE else "-", label=n) for m, n in names.items()
     ]
     handles += [
         Line2D([], [], color=style.INK, ls="--", lw=1.2, label="most, paper's activity"),
+        Line2D([], [], color=style.INK, ls="--", lw=0.7, alpha=0.6, label="upper end"),
         Line2D([], [], color=style.INK, marker="D", mfc="white", ls="none", label="paper's peak"),
     ]
-    fig.legend(handles=handles, loc="outside lower center", ncols=6, fontsize=9, columnspacing=1.0)
+    fig.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=9, columnspacing=1.0)
     return fig
 
 
@@ -112,13 +115,13 @@ def energy_readings(found: Found) -> Figure:
     y = np.arange(len(table))
     for ax, metric in zip(axes, _METRICS, strict=True):
         ax.axvspan(0, float(published[metric].to_dict()["random"]), color="#EEEEEE", lw=0, zorder=0)
-        ax.axvline(float(published[metric].to_dict()["energy"]), color=style.COLOURS["energy"], lw=2, zorder=1)
+        ax.axvline(float(published[metric].to_dict()["energy"]), color=style.colour("energy"), lw=2, zorder=1)
         ax.plot(table[metric], y, "o", color=style.INK, ms=6, zorder=3, clip_on=False)
         ax.set(title=style.METRICS[metric], xlim=(0, 1), ylim=(len(table) - 0.5, -0.5))
     axes[0].set_yticks(y, [ENERGY[r][0].replace(": ", ":\n") for r in table["reading"]], fontsize=8)
     handles = [
         Line2D([], [], marker="o", color=style.INK, ls="none", label="this run"),
-        Line2D([], [], color=style.COLOURS["energy"], lw=2, label="paper's energy"),
+        Line2D([], [], color=style.colour("energy"), lw=2, label="paper's energy"),
         plt.Rectangle((0, 0), 1, 1, color="#EEEEEE", label="up to the paper's random"),
     ]
     fig.legend(handles=handles, loc="outside lower center", ncols=3)
@@ -132,11 +135,11 @@ def sign_readings(found: Found) -> Figure:
     rows = audit[(audit["question"] == "sign") & (audit["average"] == "instance")]
     fig, (left, right) = plt.subplots(1, 2, figsize=(style.WIDTH, 3.6), layout="constrained", width_ratios=(1.25, 1))
     y = np.arange(len(SIGNS))
-    for metric, colour in (("iou", style.COLOURS["ig"]), ("pointing_game", style.COLOURS["fw_ss"])):
+    for metric, colour in (("iou", style.colour("ig")), ("pointing_game", style.colour("fw_ss"))):
         of_metric = rows[(rows["rule"] == "percentile") & (rows["metric"] == metric)].set_index("method")
         _dots(left, of_metric.loc[[f"ig:{name}" for name in SIGNS]], y, colour, style.METRICS[metric])
     left.set_yticks(y, [what.replace(" of ", "\nof ", 1) for what, _ in SIGNS.values()], fontsize=9)
-    left.set(xlim=(0, 1.02), ylim=(len(SIGNS) - 0.5, -0.5))
+    left.set(xlim=(0, 1.02), ylim=(len(SIGNS) - 0.5, -0.5), xlabel=f"mean over {style.counted(rows)} instances")
     reasons = rows[rows["rule"] == "reason"].set_index(["method", "metric"])["value"]
     names = ("absolute", "net", "signed")
     begin = np.zeros(len(names))
@@ -169,11 +172,13 @@ def countings(found: Found, *, metric: str = "iou") -> Figure:
         y = np.arange(len(COUNTS)) + np.linspace(-0.3, 0.3, len(methods))[i]
         mine = rows[rows["method"] == method].set_index("rule")
         there = [count in mine.index for count in COUNTS]
-        _dots(ax, mine.loc[[c for c in COUNTS if c in mine.index]], y[there], style.COLOURS[method], style.name(method))
-        ax.axvline(float(published[method]), color=style.COLOURS[method], lw=1, ls="--", zorder=1)
+        _dots(ax, mine.loc[[c for c in COUNTS if c in mine.index]], y[there], style.colour(method), style.name(method))
+        ax.axvline(float(published[method]), color=style.colour(method), lw=1, ls="--", zorder=1)
     ax.set_yticks(range(len(COUNTS)), [_folded(what) for what in COUNTS.values()], fontsize=9)
     ax.set(
-        xlim=(0, 1), ylim=(len(COUNTS) - 0.5, -0.5), xlabel=f"{style.METRICS[metric]} (dashed: the paper's Table II)"
+        xlim=(0, 1),
+        ylim=(len(COUNTS) - 0.5, -0.5),
+        xlabel=f"{style.METRICS[metric]} of {style.counted(rows)} instances (dashed: the paper's Table II)",
     )
     ax.grid(axis="y", visible=False)
     fig.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=5)

@@ -14,12 +14,11 @@ from igsed_core.data.soundscapes import SoundscapeSet
 from igsed_core.detection import evaluation
 from igsed_core.detection.baselines import ScoresOverTime
 from igsed_core.detection.evaluation import Instances
-from igsed_core.detection.thresholds import registry as thresholds
+from igsed_core.detection.thresholds import levels
 from igsed_core.main_job.params import DataSynthesis, ThresholdSensitivity
 from igsed_core.metrics import frames, localisation, summaries
 from igsed_core.metrics.summaries import Series
 
-SCORED = ("fw_ws", "fw_ss", "random", "energy")  # methods whose scores a run keeps for every pair
 TUNED = "percentile"  # each metric at the percentile that is best on validation
 AT_IG = "percentile_at_ig"  # at the percentiles chosen for Integrated Gradients
 DEFAULT = "percentile_80"  # "the commonly used 80th percentile" (paper, section IV-D)
@@ -107,7 +106,7 @@ def gather(
         split: instances_of(data, predictions, maps, scores, split, synthesis.duration, settings, seed)
         for split in ("validation", "test")
     }
-    grid = thresholds.percentile_grid(settings.percentile_min, settings.percentile_max, settings.percentile_step)
+    grid = levels.percentile_grid(settings.percentile_min, settings.percentile_max, settings.percentile_step)
     validation = splits["validation"]
     tuned = {method: tune(values, validation.truth, grid) for method, values in validation.scores.items()}
     rate, duration = synthesis.sample_rate, synthesis.duration
@@ -141,7 +140,7 @@ def instances_of(
 
 def tune(scores: NDArray[np.floating], truth: NDArray[np.bool_], grid: NDArray[np.floating]) -> dict[str, float]:
     """Metric -> percentile with the best mean over instances (the lowest of equals)."""
-    masks = thresholds.percentile(scores, grid)  # (n_thresholds, n_instances, n_frames)
+    masks = levels.percentile(scores, grid)  # (n_thresholds, n_instances, n_frames)
     return {
         name: float(grid[metric(masks, truth).mean(axis=-1).argmax()])
         for name, metric in (("iou", localisation.iou), ("f1", localisation.f1))
@@ -168,11 +167,11 @@ def measured(
     """
     return [
         Series(
-            *(method, rule, "iou", localisation.iou(thresholds.percentile(scores, percentiles["iou"]), truth)),
+            *(method, rule, "iou", localisation.iou(levels.percentile(scores, percentiles["iou"]), truth)),
             threshold=percentiles["iou"],
         ),
         Series(
-            *(method, rule, "f1", localisation.f1(thresholds.percentile(scores, percentiles["f1"]), truth)),
+            *(method, rule, "f1", localisation.f1(levels.percentile(scores, percentiles["f1"]), truth)),
             threshold=percentiles["f1"],
         ),
         Series(method, rule, "pointing_game", localisation.pointing_game(scores, truth)),

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from igsed_core.chapters.audit import overlap
 from igsed_core.chapters.audit.energy import apart_from_paper
 from igsed_core.chapters.audit.material import Material
-from igsed_core.detection.thresholds import registry as thresholds
+from igsed_core.detection.thresholds import levels
 from igsed_core.main_job.params import DataSynthesis
 from igsed_core.metrics import localisation
 
@@ -114,8 +114,8 @@ def _power(
 
 
 def _figures(scores: NDArray[np.float64], truth: NDArray[np.bool_], percentiles: dict[str, float]) -> dict[str, float]:
-    iou = localisation.iou(thresholds.percentile(scores, percentiles["iou"]), truth)
-    f1 = localisation.f1(thresholds.percentile(scores, percentiles["f1"]), truth)
+    iou = localisation.iou(levels.percentile(scores, percentiles["iou"]), truth)
+    f1 = localisation.f1(levels.percentile(scores, percentiles["f1"]), truth)
     pointing = localisation.pointing_game(scores, truth)
     return {
         "iou": float(iou.mean()),

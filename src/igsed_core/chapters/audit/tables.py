@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -12,7 +13,7 @@ from igsed_core.chapters.audit.overlap import FILTERS, ONSETS
 from igsed_core.chapters.audit.verdicts.common import what_if
 from igsed_core.chapters.audit.verdicts.data import LENGTHS
 from igsed_core.show.cells import NONE, OURS, PAPER, Cells, by_key, frame, number, with_interval
-from igsed_core.show.style import METRICS, class_name, name
+from igsed_core.show.style import METRICS, class_name, counted, name
 
 Found = Mapping[str, pd.DataFrame]
 _METRICS = ("iou", "f1", "pointing_game")
@@ -33,6 +34,7 @@ def averages_table(found: Found) -> pd.DataFrame:
             cells[OURS, f"mean over {'instances' if average == 'instance' else 'classes'}"] = with_interval(
                 ours[method, metric, average]
             )
+        cells[OURS, "instances"] = number(ours[method, metric, "instance"].get("n"), 0)
         rows[f"{name(method)}, {METRICS[metric]}"] = cells
     return frame(rows, "Figure")
 
@@ -65,13 +67,20 @@ def bounds_table(found: Found) -> pd.DataFrame:
             {
                 "Curve": f"{name(str(row['method']))}, {METRICS[str(row['metric'])]}",
                 "paper's peak": f"{number(row['value'])} at {row['threshold']:.0f}",
-                "most, percentile of the clip": number(row["clip_percentile"]),
-                "most, percentile of all frames": number(row["pooled_percentile"]),
-                "activity": number(row["activity"], 3),
+                "most, percentile of the clip": _up_to(row, "clip_percentile"),
+                "most, percentile of all frames": _up_to(row, "pooled_percentile"),
+                "activity": f"{number(row['activity'], 3)} [{number(row['activity_low'], 3)}, "
+                f"{number(row['activity_high'], 3)}]",
                 "activity that it would need": number(row["needed"], 3),
+                "n": number(row["n"], 0),
             }
         )
     return pd.DataFrame(rows)
+
+
+def _up_to(row: Mapping[Hashable, Any], column: str) -> str:
+    """The most at the paper's activity, and in brackets at the upper end of its interval."""
+    return f"{number(row[column])} (up to {number(row[f'{column}_high'])})"
 
 
 def thresholds_of_table_2(found: Found) -> pd.DataFrame:
@@ -82,6 +91,7 @@ def thresholds_of_table_2(found: Found) -> pd.DataFrame:
     rows = {}
     for method in published.index:
         cells: Cells = {(OURS, title): with_interval(ours[method, rule, "iou"]) for rule, title in titles.items()}
+        cells[OURS, "n"] = number(ours[method, "percentile", "iou"].get("n"), 0)
         cells[PAPER, "Table II"] = number(published.loc[method, "iou"])
         rows[name(method)] = cells
     return frame(rows, "Method")
@@ -90,12 +100,13 @@ def thresholds_of_table_2(found: Found) -> pd.DataFrame:
 def energy_table(found: Found) -> pd.DataFrame:
     """Every reading of energy under the threshold that brings it nearest to the paper's."""
     nearest = found["audit_energy"].drop_duplicates("reading")
-    rows = [("paper", *(number(paper.detection().set_index("method").loc["energy", m]) for m in _METRICS), NONE)]
+    n = counted(_of(found, "energy"))
+    rows = [("paper", NONE, *(number(paper.detection().set_index("method").loc["energy", m]) for m in _METRICS), NONE)]
     rows += [
-        (READINGS[row["reading"]][0], *(number(row[m]) for m in _METRICS), number(row["distance"]))
+        (READINGS[row["reading"]][0], n, *(number(row[m]) for m in _METRICS), number(row["distance"]))
         for row in nearest.to_dict("records")
     ]
-    return pd.DataFrame(rows, columns=["Ranking of the frames", *(METRICS[m] for m in _METRICS), "distance"])
+    return pd.DataFrame(rows, columns=["Ranking of the frames", "n", *(METRICS[m] for m in _METRICS), "distance"])
 
 
 def placement_table(found: Found) -> pd.DataFrame:
@@ -133,6 +144,7 @@ def what_if_table(found: Found, question: str) -> pd.DataFrame:
         "difference": {m: with_interval(differences[m]) for m in _METRICS},
     }
     table = pd.DataFrame([{"Maps": key, **{METRICS[m]: v for m, v in cells.items()}} for key, cells in lines.items()])
+    table.insert(1, "n", number(differences["iou"].get("n"), 0))
     table["IoU of the two masks"] = [NONE, with_interval(own["mask_iou"]), NONE]
     table["rank correlation"] = [NONE, with_interval(own["rank_correlation"]), NONE]
     return table

@@ -1,4 +1,4 @@
-"""Logit or probability: does it matter which of the two Integrated Gradients explain? The paper does not say."""
+"""Logit or probability: does it matter which of the two is explained? The paper's words mean the probability."""
 
 from __future__ import annotations
 

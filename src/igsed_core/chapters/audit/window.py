@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from igsed_core.attribution import maps
-from igsed_core.attribution.ig import engines
+from igsed_core.attribution.ig.base import Engine
 from igsed_core.chapters.audit import again
 from igsed_core.chapters.audit.material import Material
 from igsed_core.data import soundscapes
@@ -69,7 +69,7 @@ def behind_other_window(encoder: Encoder) -> Encoder:
 class OtherWindow(maps.Explainer):
     """An explainer whose encoder has the other window."""
 
-    def load(self) -> tuple[Classifier, engines.Engine]:
+    def load(self) -> tuple[Classifier, Engine]:
         """Load the classifier, change its window, and create the engine."""
         classifier, engine = super().load()
         classifier.encoder = behind_other_window(classifier.encoder)

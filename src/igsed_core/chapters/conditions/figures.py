@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 from igsed_core.show import style
 from igsed_core.show.style import drawing
 
-# Panel -> its heading. IoU under a label-free rule: the one that the table holds beside the tuned ones.
+# Panel -> its heading. IoU under the rule without a parameter that validation chose: it stands beside the tuned ones.
 PANELS = {
     "classifier_f1": "Classifier: macro F1",
-    "iou": "IoU, label-free threshold",
+    "iou": "IoU, rule without a parameter",
     "pointing_game": "Pointing game",
     "auroc": "AUROC",
 }
@@ -86,4 +86,4 @@ def _panel(ax: Axes, rows: pd.DataFrame, methods: list[str], x: dict[str, float]
 
 
 def _level(level: str) -> str:
-    return level.replace("-", "\N{MINUS SIGN}") if level.lstrip("-").isdigit() else level
+    return level.replace("-", "\N{MINUS SIGN}") if level.lstrip("-").isdigit() else style.plain(level)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
+from igsed_core.base import text
 from igsed_core.data import audio
 from igsed_core.data.soundbank.base import SoundBank
 from igsed_core.data.soundscape_plan import ClipPlan, SoundscapeSpec, draw
@@ -106,7 +107,8 @@ def _by_background(bank: SoundBank, spec: SoundscapeSpec, common: list[ClipPlan]
         replace(plan, events=tuple(replace(event, snr=event.snr + QUIETER) for event in plan.events)) for plan in common
     ]
     yield _named(BACKGROUND, QUIET, raised, quiet)
-    for kind, files in background_types(bank).items():
+    types = background_types(bank)
+    for kind, files in types.items():
         rng = np.random.default_rng([seed, 0xBAC6])
         drawn = files.iloc[rng.integers(len(files), size=len(common))]
         starts = rng.random(len(common)) * np.clip(drawn["duration"].to_numpy(dtype=float) - spec.duration, 0, None)
@@ -114,7 +116,10 @@ def _by_background(bank: SoundBank, spec: SoundscapeSpec, common: list[ClipPlan]
             replace(plan, background=str(path), background_time=float(start))
             for plan, path, start in zip(common, drawn["path"], starts, strict=True)
         ]
-        yield _named(BACKGROUND, kind, plans, spec)
+        level = kind
+        while level == QUIET or (level != kind and level in types):  # a folder may be called what a level is
+            level += " (folder)"
+        yield _named(BACKGROUND, level, plans, spec)
 
 
 def background_types(bank: SoundBank) -> dict[str, pd.DataFrame]:
@@ -124,17 +129,31 @@ def background_types(bank: SoundBank) -> dict[str, pd.DataFrame]:
     -------
     dict
         Type -> rows of the bank's files. ``steady`` and ``varying`` are the halves with the lower and the higher
-        standard deviation of the level in dB, of windows of 100 ms.
+        standard deviation of the level in dB, of windows of 100 ms. A label that is called as one of this family's
+        own levels (``quiet``) becomes ``quiet (background)``.
     """
     files = bank.files[bank.files["role"] == "background"].sort_values("path")
-    if len(set(files["label"])) > 1:
-        return {str(label): group for label, group in files.groupby("label")}
-    if len(files) < 2:
-        return {str(label): files for label in files["label"]}
+    labels = set(files["label"])
+    if len(labels) > 1 or len(files) < 2:
+        own = _own_levels(labels)
+        return {own[str(label)]: group for label, group in files.groupby("label")}
     varies = np.array([_variation(bank.root / path) for path in files["path"]])
     order = np.argsort(varies, kind="stable")
     half = len(order) // 2
     return {STEADY: files.iloc[np.sort(order[:half])], VARYING: files.iloc[np.sort(order[half:])]}
+
+
+def _own_levels(labels: Iterable[str]) -> dict[str, str]:
+    """Name of each background's level; names of files are made of them, so the case of letters is no difference."""
+    levels: dict[str, str] = {}
+    taken = {QUIET, STEADY, VARYING}
+    for label in sorted(labels, key=lambda label: (label.casefold() in taken, label)):
+        level = label
+        while level.casefold() in taken:
+            level = f"{level} (background)"
+        taken.add(level.casefold())
+        levels[label] = level
+    return levels
 
 
 def _variation(path: object) -> float:
@@ -148,6 +167,7 @@ def _at_snr(plan: ClipPlan, snr: float) -> ClipPlan:
 
 
 def _named(family: str, level: str, plans: Sequence[ClipPlan], spec: SoundscapeSpec) -> Condition:
-    """Give every soundscape a name that no other condition uses."""
-    named = [replace(plan, clip=f"{family}_{level}_{i:04d}") for i, plan in enumerate(plans)]
+    """Give every soundscape a name that no other condition uses and that may be a file's, however long the level is."""
+    stem = text.file_stem(level, longest=80)
+    named = [replace(plan, clip=f"{family}_{stem}_{i:04d}") for i, plan in enumerate(plans)]
     return Condition(family, level, tuple(named), spec)

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from igsed_core.chapters.conditions.study import CLASSIFIER, LOCALISER, Clips
 from igsed_core.detection import localiser_scores, tuning
-from igsed_core.detection.evaluation import ORACLE, Instances
+from igsed_core.detection.evaluation import Instances
+from igsed_core.detection.scored import ORACLE
 from igsed_core.detection.thresholds import registry as thresholds
 from igsed_core.detection.tuning import Evaluated
 from igsed_core.metrics import localisation, ranking, summaries
@@ -34,7 +35,7 @@ def by_duration(instances: Instances, *, frame_length: float) -> list[str]:
 
 
 def evaluate(data: Mapping[str, Instances], *, frame_length: float) -> Evaluated:
-    """Every method under the paper's rule and the label-free rule that is best for it on ``validation``.
+    """Every method under the paper's rule and the rule without a parameter that is best for it on ``validation``.
 
     Returns
     -------
@@ -44,7 +45,7 @@ def evaluate(data: Mapping[str, Instances], *, frame_length: float) -> Evaluated
     """
     names = [name for name in data["validation"].scores if name not in (ORACLE, LOCALISER)]
     how = {"frame_length": frame_length}
-    free = [name for name, rule in thresholds.RULES.items() if rule.label_free]
+    free = thresholds.label_free()
     tried = tuning.evaluate({"validation": data["validation"]}, free, methods=names, **how)  # type: ignore[arg-type]
     best = {name: tuning.best_label_free(tried, methods=(name,)) for name in names}
     parts = [tuning.evaluate(data, (PERCENTILE,), methods=names, **how)]  # type: ignore[arg-type]

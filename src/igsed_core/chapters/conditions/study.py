@@ -11,7 +11,6 @@ import torch
 
 from igsed_core.attribution import maps
 from igsed_core.attribution.maps import Explainer
-from igsed_core.attribution.shifted_cam import SHIFTS
 from igsed_core.chapters.conditions import plans
 from igsed_core.data import recordings, soundscapes
 from igsed_core.data.soundbank.base import SoundBank
@@ -19,12 +18,12 @@ from igsed_core.detection import baselines, localiser_scores
 from igsed_core.detection.absence_hmm import SoundModel
 from igsed_core.detection.baselines import ScoresOverTime
 from igsed_core.detection.evaluation import Instances
+from igsed_core.detection.scored import DETECTORS, LOCALISER
 from igsed_core.models import classification, features
 from igsed_core.models.encoders.base import Encoder
 from igsed_core.models.features import FeatureFrames
 from igsed_core.models.heads import Head
 
-LOCALISER = "localiser"
 # IG of new clips by the adaptive rule: the same integral, in a fraction of the time (see the page on the engine).
 RULE = {"rule": "db_adaptive", "n_points": 32, "tolerance": 0.05}
 CLASSIFIER = "clip_level"  # as a method: the classifier itself, metrics classifier_precision, _recall, _f1
@@ -137,7 +136,7 @@ def score(
     classes = heads[CLASSIFIER].classes
     return {
         "cam": baselines.framewise(heads[CLASSIFIER], extracted, probability=False),
-        **{name: baselines.framewise(heads[name], extracted) for name in ("fw_ws", "fw_ss")},
+        **{name: baselines.framewise(heads[name], extracted) for name in DETECTORS},
         "random": baselines.random_scores(extracted.clips, classes, duration=duration, seed=seed),
         "energy": baselines.energy(clips.root, clips.clips, classes, sample_rate=sample_rate, reading=energy),
     }
@@ -174,6 +173,7 @@ def localised(
     instances: Instances,
     out_dir: Path,
     *,
+    shifts: int,
     frame_length: float,
     workers: int,
 ) -> Instances:
@@ -191,16 +191,18 @@ def localised(
     instances
         Of one split.
     out_dir
-        One file a clip is kept here.
+        One file per clip is kept here.
+    shifts
+        Of a feature frame, as on the localiser's own page.
     frame_length
         Evaluation frame in seconds.
     workers
-        Processes on a CPU (0: one a core).
+        Processes on a CPU (0: one per core).
     """
     there = replace(explainer, soundscapes=root)
-    shifted = localiser_scores.shifted_cam(there, instances.index, out_dir, shifts=SHIFTS, workers=workers)
+    shifted = localiser_scores.shifted_cam(there, instances.index, out_dir, shifts=shifts, workers=workers)
     labels = [str(label) for label in instances.index["label"]]
-    odds = localiser_scores.localise(models, shifted, labels, shifts=SHIFTS)
+    odds = localiser_scores.localise(models, shifted, labels, shifts=shifts)
     n_frames = instances.truth.shape[1]
     scores = odds.to_frames(frame_length, n_frames)
     return replace(instances, scores={**instances.scores, LOCALISER: scores})

@@ -21,7 +21,7 @@ def conditions_table(table: pd.DataFrame, *, methods: list[str], percentile: boo
     methods
         Columns.
     percentile
-        IoU at the percentile that was chosen in the main job, instead of the label-free threshold.
+        IoU at the percentile that was chosen in the main job, instead of the rule without a parameter.
     """
     rows: dict[str, Cells] = {}
     for (condition, level), mine in table.groupby(["condition", "level"], sort=False):

@@ -85,11 +85,12 @@ def localisation_by_points(study: pd.DataFrame) -> Figure:
         map of rule ``reference``.
     """
     fig, axes = _columns(len(_MEASURES))
+    maps = int((study["rule"] == "reference").sum())
     for ax, (measure, title) in zip(axes, _MEASURES.items(), strict=True):
         _curves(ax, study, measure, middle="mean", band=False)
         exact = study.loc[study["rule"] == "reference", measure].mean()
         ax.axhline(exact, color=style.INK, ls="--", lw=1.2, zorder=1, label="reference")
-        ax.set(title=title, xscale="log", xlabel="points on the path")
+        ax.set(title=title, xscale="log", xlabel=f"points on the path (n = {maps} maps)")
         if measure != "cosine":
             ax.set_ylim(0, 1.03)
         _plain_ticks(ax, study)

@@ -23,7 +23,7 @@ from igsed_core.attribution.maps import STEP, Explainer, Maps, seconds_a_point
 from igsed_core.base import devices, files, progress
 from igsed_core.base.parallel import n_processes, parallel_map
 from igsed_core.detection.evaluation import Instances
-from igsed_core.detection.thresholds import registry as thresholds
+from igsed_core.detection.thresholds import levels
 from igsed_core.metrics import frames, localisation
 from igsed_core.models.classifier import Classifier
 
@@ -258,7 +258,7 @@ def _row(
 ) -> dict[str, object]:
     settings = job.settings
     scores = frames.average(importance, step=STEP, frame_length=settings.frame_length, n_frames=len(truth))
-    mask = thresholds.percentile(scores, settings.percentile)
+    mask = levels.percentile(scores, settings.percentile)
     return {
         "clip": job.clip,
         "label": job.label,

@@ -31,13 +31,14 @@ def rules_table(study: pd.DataFrame) -> pd.DataFrame:
             {
                 "Rule": _NAMES.get(str(rule), str(rule)) + (f", at most {n_points}" if rule == "db_adaptive" else ""),
                 "points": f"{group['points'].mean():.3g}",
+                "maps": len(group),
                 "median error": number(middle, 3),
                 "90th percentile": number(high, 3),
                 "cosine": number(group["cosine"].mean(), 4),
                 "lowest cosine": number(group["cosine"].min(), 4),
                 "IoU": number(group["iou"].mean(), 3),
                 "Pointing game": number(group["pointing_game"].mean(), 3),
-                "seconds a map": number(group["seconds"].median(), 3),
+                "seconds per map": number(group["seconds"].median(), 3),
             }
         )
     return pd.DataFrame(rows)
@@ -69,7 +70,7 @@ def variants_table(study: pd.DataFrame, varied: str) -> pd.DataFrame:
                 f"cosine to the reference ({reference[varied]})": number(group["cosine"].mean(), 4),
                 "IoU": number(group["iou"].mean(), 3),
                 "Pointing game": number(group["pointing_game"].mean(), 3),
-                "seconds a map": number(group["seconds"].median(), 3),
+                "seconds per map": number(group["seconds"].median(), 3),
             }
         )
     return pd.DataFrame(rows)
@@ -96,7 +97,7 @@ def engines_table(study: pd.DataFrame) -> pd.DataFrame:
                 "Engine": _ENGINES[engine],
                 "maps": len(table),
                 "points": str(int(table["n_points"].iloc[0])),
-                "median seconds a map": number(table["seconds"].median()),
+                "median seconds per map": number(table["seconds"].median()),
                 "times as fast (median)": number(ratio, 1) if ours else "1",
                 "largest relative difference": f"{captum['difference'].max():.1e}" if ours else NONE,
                 "median completeness error": number(table["completeness_error"].median(), 3),

@@ -19,15 +19,15 @@ from igsed_core.attribution.ig.reduced import MelScore
 from igsed_core.attribution.maps import Explainer
 from igsed_core.base import files
 from igsed_core.chapters.faithfulness import curves, improvement, occlusion, sanity
+from igsed_core.chapters.faithfulness.params import QUICK
 from igsed_core.data import soundscapes
 from igsed_core.detection.evaluation import Instances
+from igsed_core.detection.scored import BASELINES
 from igsed_core.metrics import frames
 from igsed_core.models.classifier import Classifier
 
 # Know nothing of the classifier: there is nothing to shuffle. (The framewise detectors are other classifiers.)
-WITHOUT_CLASSIFIER = ("random", "energy", "fw_ws", "fw_ss")
-# The same integral with fewer points than the maps of the main job have: shuffled classifiers need many maps.
-QUICK = {"ig": "ig_db"}
+WITHOUT_CLASSIFIER = BASELINES
 
 
 @dataclass(frozen=True)
@@ -215,7 +215,7 @@ def importance(
     """Importance of each evaluation frame of one clip for one class, by a method of the registry."""
     found = methods.create(name)(classifier, waveforms, [[output]])[0]
     return frames.average(
-        found.read_as(methods.entry(name).reading)[0],
+        found.read_as(methods.REGISTRY[name].reading)[0],
         step=found.step,
         start=found.start,
         frame_length=settings.frame_length,

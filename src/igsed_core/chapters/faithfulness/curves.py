@@ -16,7 +16,7 @@ from torch import Tensor
 from igsed_core.attribution.ig.reduced import MelScore
 from igsed_core.attribution.replacement import replacement
 from igsed_core.chapters.faithfulness import occlusion
-from igsed_core.detection.thresholds import registry as thresholds
+from igsed_core.detection.thresholds import levels
 from igsed_core.metrics.summaries import INSTANCE, Series, summarise
 
 # Denser where curves fall: events are short.
@@ -69,7 +69,7 @@ def of_clip(
     kinds = ["deletion"] * len(SHARES) + ["insertion"] * len(SHARES) + ["kept", "removed"]
     versions, rows = [], []
     for name, values in {**scores, TRUTH: truth.astype(float)}.items():
-        mask = truth if name == TRUTH else thresholds.percentile(values, percentile)
+        mask = truth if name == TRUTH else levels.percentile(values, percentile)
         first = occlusion.top(occlusion.ranks(values, seed=seed), SHARES)  # (n_shares, n_frames)
         versions += [~first, first, np.stack([mask, ~mask])]
         rows += list(zip([name] * len(kinds), kinds, [*SHARES, *SHARES, mask.mean(), mask.mean()], strict=True))

@@ -53,7 +53,8 @@ def deletion_and_insertion(curves: pd.DataFrame, *, replacement: str) -> Figure:
             ax.fill_between(group["threshold"], group["ci_low"], group["ci_high"], color=colour, alpha=0.1, lw=0)
         ax.xaxis.set_major_formatter(PercentFormatter(1))
         ax.set(xlim=(0, 1))
-    axes[0].set(title="Deletion: lower is better", xlabel="frames removed", ylabel="score of the class")
+    removed = f"frames removed (n = {style.counted(curves)} instances)"
+    axes[0].set(title="Deletion: lower is better", xlabel=removed, ylabel="score of the class")
     axes[1].set(title="Insertion: higher is better", xlabel="frames put back")
     fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return fig
@@ -81,7 +82,7 @@ def shuffled_weights(sanity: pd.DataFrame) -> Figure:
             ax.plot(x, mine["value"], line, marker="o", ms=5, color=colour, lw=1.8, label=style.title(method))
         ax.set(ylabel=measure, ylim=(-1.05, 1.05) if metric == "rank_correlation" else (0, 1.03))
     axes[-1].set_xticks(range(len(levels)), [_LEVELS[level] for level in levels])
-    axes[-1].set_xlabel("weights that are shuffled, from the head down")
+    axes[-1].set_xlabel(f"weights that are shuffled, from the head down (n = {style.counted(rows)} instances)")
     fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return fig
 
@@ -115,7 +116,7 @@ def occluded_split(occlusion: pd.DataFrame, *, metric: str) -> Figure:
             ax.set_title(f"{_UNITS[unit]}: {replaced}", fontsize=10.5)
         line[0].set_ylabel("change of macro F1" if metric == "f1_change" else "change of loss")
     for ax in axes[-1]:
-        ax.set_xlabel("share replaced")
+        ax.set_xlabel(f"share replaced (n = {style.counted(rows)} clips)")
     fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return fig
 

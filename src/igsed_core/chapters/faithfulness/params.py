@@ -5,8 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from igsed_core.attribution import registry as attribution
+from igsed_core.base import plugins
 from igsed_core.base.params import StageParams, param
+from igsed_core.detection import scored
 from igsed_core.main_job.params import MAIN_JOB
+
+# Of shuffled classifiers: the same integral with fewer points than the maps of the main job, since many are needed.
+QUICK = {"ig": "ig_db"}
 
 
 @dataclass(frozen=True)
@@ -17,6 +23,12 @@ class Faithfulness(StageParams):
     stage: ClassVar[str] = "faithfulness"
     notebook: ClassVar[str] = "09_faithfulness"
     upstream: ClassVar[tuple[str, ...]] = MAIN_JOB
+    tables: ClassVar[dict[str, str]] = {
+        "faithfulness": "deletion, insertion, sufficiency, necessity of each method and replacement",
+        "faithfulness_curves": "deletion and insertion at every share of the frames",
+        "faithfulness_sanity": "maps of shuffled classifiers: rank correlation and localisation",
+        "faithfulness_occlusion": "macro F1 and loss of the occluded test split",
+    }
 
     faithfulness_methods: str = param(
         "ig,cam,ixg,random,energy",
@@ -32,3 +44,11 @@ class Faithfulness(StageParams):
     faithfulness_clips: int = param(12, "test soundscapes with deletion and insertion curves", low=1)
     sanity_clips: int = param(5, "those of them that are explained with shuffled weights, too", low=1)
     occlusion_clips: int = param(0, "test soundscapes that are occluded by loss gradient; 0 means all", low=0)
+
+    def uses(self) -> tuple[tuple[str, str], ...]:
+        """See :meth:`igsed_core.base.params.StageParams.uses`."""
+        known = (*scored.COMPARED, *attribution.REGISTRY)
+        chosen = plugins.names_in(self.faithfulness_methods, "faithfulness_methods", known)
+        shuffled = tuple(QUICK[name] for name in chosen if name in QUICK)
+        explained = [name for name in (*chosen, *shuffled) if name not in scored.COMPARED]
+        return (*scored.uses(), *((plugins.METHODS, name) for name in explained))

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from igsed_core.detection.thresholds import registry as thresholds
+from igsed_core.detection.thresholds import levels
 from igsed_core.metrics import localisation
 from igsed_core.metrics.summaries import Series, summarise
 from igsed_core.models.classifier import Classifier
@@ -104,7 +104,7 @@ def measure(
     dict
         ``rank_correlation, iou, pointing_game``
     """
-    mask = thresholds.percentile(scores, percentile)
+    mask = levels.percentile(scores, percentile)
     return {
         "rank_correlation": rank_correlation(scores, original),
         "iou": float(localisation.iou(mask, truth)),

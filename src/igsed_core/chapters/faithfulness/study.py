@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from numpy.typing import NDArray
 from igsed_core.attribution.maps import STEP as MAP_STEP
 from igsed_core.attribution.maps import Explainer, Maps
 from igsed_core.base import files
-from igsed_core.base.errors import IgsedError
 from igsed_core.base.parallel import parallel_map
 from igsed_core.chapters.faithfulness.clip import Detected, Explained, Job, Settings, loaded, study_clip
 from igsed_core.detection.evaluation import Instances
@@ -42,22 +40,6 @@ class Study:
     versions: pd.DataFrame
     logits: NDArray[np.float32]
     labels: NDArray[np.bool_]
-
-
-def names_in(text: str, parameter: str, known: Sequence[str]) -> tuple[str, ...]:
-    """Names in a parameter that lists them, separated by commas.
-
-    Raises
-    ------
-    IgsedError
-        For an unknown name, or none at all; the message lists the valid ones.
-    """
-    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
-    if unknown := [name for name in names if name not in known]:
-        raise IgsedError(f"parameter {parameter!r} holds {unknown[0]!r}: choose from {', '.join(known)}")
-    if not names:
-        raise IgsedError(f"parameter {parameter!r} names nothing: choose from {', '.join(known)}")
-    return names
 
 
 def compute(

@@ -8,12 +8,13 @@ from typing import Any
 import pandas as pd
 
 from igsed_core.show import style
-from igsed_core.show.cells import by_key, with_interval
+from igsed_core.show.cells import by_key, number, with_interval
+from igsed_core.show.style import counted
 
 _METRICS = {
     "deletion": "Deletion (low)",
     "insertion": "Insertion (high)",
-    "gap": "Insertion less deletion",
+    "gap": "Insertion minus deletion",
     "sufficiency": "Sufficiency",
     "necessity": "Necessity",
 }
@@ -42,6 +43,7 @@ def faithfulness_table(areas: pd.DataFrame, *, replacement: str) -> pd.DataFrame
         [
             {
                 "Method": style.title(method),
+                "n": number((rows.get((method, "deletion")) or {}).get("n"), 0),
                 **{words: with_interval(rows.get((method, metric))) for metric, words in _METRICS.items()},
             }
             for method in dict.fromkeys(areas["method"])
@@ -71,6 +73,7 @@ def occlusion_table(occlusion: pd.DataFrame) -> pd.DataFrame:
                 "What is replaced first": words,
                 "unit": unit,
                 "knows labels": knows,
+                "clips": counted(group),
                 "best: replacement, share": f"{best['rule']}, {100 * best['threshold']:g} %",
                 "change of F1": with_interval(_named(best)),
                 "change of loss": with_interval(_named(loss)),

@@ -1,1 +1,1 @@
-"""Page 11: a localiser that never sees a time label."""
+"""Page 10: a localiser that never sees a time label."""

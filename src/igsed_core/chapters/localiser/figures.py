@@ -71,7 +71,7 @@ def parts_on_clip(
     )
     for ax, (name, (values, step, start)) in zip(axes[:, 0], parts.items(), strict=True):
         shown = np.clip(values, -_LIMIT, _LIMIT) if name == "localiser" else np.asarray(values)
-        colour = style.COLOURS["ig" if name == "ig" else "fw_ss"]
+        colour = style.colour("ig" if name == "ig" else "fw_ss")
         of_steps = start + step * np.arange(len(shown) + 1)
         ax.stairs(shown, of_steps, baseline=np.zeros(len(shown)), fill=True, color=colour, alpha=0.5)
         if len(shown) <= 400:
@@ -87,7 +87,7 @@ def parts_on_clip(
         ax.grid(visible=False)
     axes[-1, 0].set_xlabel("time (s)")
     fig.legend(
-        handles=[Patch(color=style.TRUTH, alpha=0.3, label=f"{style.class_name(label)}: ground truth")],
+        handles=[Patch(color=style.TRUTH, alpha=0.3, label=f"{style.class_title(label)}: ground truth")],
         loc="outside upper right",
     )
     return fig
@@ -118,7 +118,7 @@ def absence(table: pd.DataFrame, label: str) -> Figure:
     density.stairs(rows["with"], edges, color=style.INK, lw=1.3, label="frames of clips with it")
     density.plot(logit, rows["absent"], color="#0072B2", lw=2.2, label="fitted: absent")
     density.plot(logit, rows["present"], color=style.IMPORTANCE, lw=2.2, label="fitted: present")
-    density.set(title=style.class_name(label), ylabel="density", ylim=(0, None))
+    density.set(title=style.class_title(label), ylabel="density", ylim=(0, None))
     density.legend(loc="upper right")
     evidence.plot(logit, rows["evidence"], color=style.INK, lw=2)
     evidence.axhline(0, color=style.FAINT, lw=1)
@@ -162,6 +162,7 @@ def ladder(table: pd.DataFrame, *, split: str = "test", average: str = "instance
         ax.grid(axis="y", visible=False)
     axes[0].set_yticks(range(len(steps)), [name for name, _ in steps.values()])
     axes[0].set_ylim(len(steps) - 0.5, -0.8)
+    axes[0].set_xlabel(f"mean over {style.counted(rows)} {average if average == 'instance' else 'classe'}s")
     for key, tick in zip(steps, axes[0].get_yticklabels(), strict=True):
         tick.set_fontweight("bold" if key == _OWN else "normal")
     handles = [

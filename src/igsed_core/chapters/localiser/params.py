@@ -1,11 +1,13 @@
-"""Parameters of page 11."""
+"""Parameters of page 10."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import ClassVar
 
+from igsed_core.base import plugins
 from igsed_core.base.params import StageParams, param
+from igsed_core.detection import scored
 from igsed_core.main_job.params import MAIN_JOB
 
 
@@ -15,9 +17,23 @@ class Localiser(StageParams):
 
     title: ClassVar[str] = "A localiser without time labels"
     stage: ClassVar[str] = "localiser"
-    notebook: ClassVar[str] = "11_localiser"
+    notebook: ClassVar[str] = "10_localiser"
     upstream: ClassVar[tuple[str, ...]] = MAIN_JOB
+    tables: ClassVar[dict[str, str]] = {
+        "localiser": "the localiser without time labels, step by step",
+        "localiser_differences": "paired differences between its steps and to the framewise detectors",
+        "localiser_pooling": "how few frames of an event each method is about",
+        "localiser_mean_pooling": "the same with the mean over time for the maximum",
+        "localiser_durations": "how long each class lasts, as believed, found and true",
+    }
 
     shifts: int = param(8, "shifts of a feature frame at which the encoder looks; 1: none", low=1, high=32)
     components: int = param(2, "normal densities of the frame logits in each state", low=1, high=10)
     pooling_clips: int = param(12, "test soundscapes explained with the mean over time for the maximum, too", low=1)
+
+    def uses(self) -> tuple[tuple[str, str], ...]:
+        """See :meth:`igsed_core.base.params.StageParams.uses`."""
+        # IG is explained again with the engine of the main job, which that stage names.
+        rules = ("percentile", "share_of_maximum", "otsu", "logit_hmm")
+        methods = ("ig", "fw_ws", "fw_ss", scored.ORACLE, "cam", "shifted_cam", scored.LOCALISER)
+        return (*scored.uses(methods), *((plugins.RULES, name) for name in rules))

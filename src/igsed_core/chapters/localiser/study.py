@@ -14,6 +14,7 @@ from igsed_core.detection import tuning
 from igsed_core.detection.absence_hmm import SoundModel, fit_classes
 from igsed_core.detection.evaluation import Instances
 from igsed_core.detection.localiser_scores import ABSENCE_HMM, Steps, frame_logits, localise
+from igsed_core.detection.scored import DETECTORS
 from igsed_core.metrics import localisation, summaries
 from igsed_core.metrics.summaries import Series
 from igsed_core.models.features import FeatureFrames, Targets
@@ -98,7 +99,7 @@ def decode(
         CAM: localise(models, cam, labels),
         LOCALISER: localise(models, shifted, labels, shifts=shifts),
     }
-    for name in ("fw_ws", "fw_ss"):
+    for name in DETECTORS:
         of_head = fit_classes(heads[name], *training, components=components)
         steps[name, ABSENCE_HMM] = localise(of_head, frame_logits(heads[name], features, test.index), labels)
     n_frames = test.truth.shape[1]

@@ -34,6 +34,7 @@ def ladder_table(table: pd.DataFrame, *, split: str = "test", average: str = "in
             {
                 "Scores and threshold": title,
                 "time labels": used,
+                "n": number(ours[method, rule, "iou"].get("n"), 0),
                 **{METRICS[metric]: with_interval(ours.get((method, rule, metric))) for metric in _METRICS},
             }
             for (method, rule), (title, used) in LADDER.items()
@@ -43,7 +44,7 @@ def ladder_table(table: pd.DataFrame, *, split: str = "test", average: str = "in
 
 
 def gains_table(differences: pd.DataFrame, *, split: str = "test", average: str = "instance") -> pd.DataFrame:
-    """Paired differences: one step less another.
+    """Paired differences: one step minus another.
 
     Parameters
     ----------
@@ -60,6 +61,7 @@ def gains_table(differences: pd.DataFrame, *, split: str = "test", average: str 
             {
                 "Of": LADDER[method, rule][0],
                 "over": LADDER[other_method, other_rule][0],
+                "n": number((ours.get((method, rule, other_method, other_rule, "iou")) or {}).get("n"), 0),
                 **{
                     METRICS[metric]: with_interval(ours.get((method, rule, other_method, other_rule, metric)))
                     for metric in _METRICS

@@ -13,29 +13,41 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from igsed_core.attribution import registry as methods
+from igsed_core.detection.tuning import FIXED as FIXED_RULE
 from igsed_core.show import style
 from igsed_core.show.style import drawing
 
-PERCENTILE, SHARE, FREE = "percentile", "share_of_maximum", "free"
-_RULES = {PERCENTILE: "percentile (paper)", SHARE: "share of the maximum", FREE: "best label-free rule"}
-_MARKS = {PERCENTILE: "o", SHARE: "s", FREE: "D"}
+PERCENTILE, SHARE, FREE, FIXED = "percentile", "share_of_maximum", "free", "fixed"
+_RULES = {
+    PERCENTILE: "percentile (paper)",
+    SHARE: "share of the maximum",
+    FREE: "parameter-free, chosen on validation",
+    FIXED: "Otsu, fixed beforehand",
+}
+_MARKS = {PERCENTILE: "o", SHARE: "s", FREE: "D", FIXED: "v"}
 _READINGS = {"absolute": "o", "signed": "^", "positive": "P"}
 
 
-def _kind(rule: str) -> str:
-    """Whether a rule is one of the two tuned ones or a label-free one."""
-    return rule if rule in (PERCENTILE, SHARE, "none") else FREE
+def kinds(rows: pd.DataFrame) -> pd.DataFrame:
+    """Add the column ``kind``: whether a rule is one of the two tuned ones, the chosen one, the fixed one or none.
+
+    A method whose chosen rule is the fixed one has a row for either.
+    """
+    named = {rule: rule for rule in (PERCENTILE, SHARE, "none")} | {FIXED_RULE: FIXED}
+    rows = rows.assign(kind=rows["rule"].map(named).fillna(FREE))
+    fixed = rows[(rows["kind"] == FIXED) & ~rows["method"].isin(rows.loc[rows["kind"] == FREE, "method"])]
+    return pd.concat([rows, fixed.assign(kind=FREE)], ignore_index=True)
 
 
 def _rows(table: pd.DataFrame, split: str, metric: str) -> pd.DataFrame:
     """Rows over all classes and instances, with the kind of each rule."""
     rows = table[(table["split"] == split) & (table["metric"] == metric)]
     rows = rows[(rows["class"] == "all") & (rows["average"] == "instance")]
-    return rows.assign(kind=rows["rule"].map(_kind))
+    return kinds(rows)
 
 
 def _ordered(table: pd.DataFrame, split: str) -> list[str]:
-    """Methods from the best to the worst by IoU under the label-free rule."""
+    """Methods from the best to the worst by IoU under the rule chosen on validation."""
     rows = _rows(table, split, "iou")
     return list(rows[rows["kind"] == FREE].sort_values("value", ascending=False, kind="stable")["method"])
 
@@ -51,7 +63,7 @@ def _family_handles(shown: Sequence[str]) -> list[Line2D]:
 
 @drawing
 def methods_quality(table: pd.DataFrame, *, split: str = "test") -> Figure:
-    """IoU under three kinds of rules, pointing game and AUROC of every method, with 95 % intervals.
+    """IoU under four kinds of rules, pointing game and AUROC of every method, with 95 % intervals.
 
     Parameters
     ----------
@@ -68,7 +80,7 @@ def methods_quality(table: pd.DataFrame, *, split: str = "test") -> Figure:
         width_ratios=[2, 1, 1],
         layout="constrained",
     )
-    offsets = {PERCENTILE: -0.22, SHARE: 0.0, FREE: 0.22, "none": 0.0}
+    offsets = {PERCENTILE: -0.3, SHARE: -0.1, FREE: 0.1, FIXED: 0.3, "none": 0.0}
     for ax, metric in zip(axes, ("iou", "pointing_game", "auroc"), strict=True):
         rows = _rows(table, split, metric)
         for row in rows.itertuples():
@@ -90,12 +102,13 @@ def methods_quality(table: pd.DataFrame, *, split: str = "test") -> Figure:
             marker=_MARKS[kind],
             ls="none",
             color=style.INK,
-            markerfacecolor=style.INK if kind == FREE else "white",
+            markerfacecolor="white" if kind in (PERCENTILE, SHARE) else style.INK,
             label=_RULES[kind],
         )
         for kind in _RULES
     ]
-    fig.legend(handles=[*handles, *_family_handles(shown)], loc="outside lower center", ncols=4)
+    axes[0].set_xlabel(f"mean over {style.counted(_rows(table, split, 'iou'))} instances")
+    fig.legend(handles=[*handles, *_family_handles(shown)], loc="outside lower center", ncols=3)
     return fig
 
 
@@ -106,7 +119,7 @@ def _colour(method: str) -> str:
 
 @drawing
 def quality_against_cost(table: pd.DataFrame, cost: pd.DataFrame, *, split: str = "test") -> Figure:
-    """IoU of every method against its seconds a map: by the paper's percentile and by the best label-free rule.
+    """IoU of every method against its seconds per map: by the paper's percentile and by the rule chosen on validation.
 
     Parameters
     ----------
@@ -140,14 +153,14 @@ def quality_against_cost(table: pd.DataFrame, cost: pd.DataFrame, *, split: str 
             x = seconds[method]
             ax.plot([x, x], [row["ci_low"], row["ci_high"]], color=colour, lw=2, alpha=0.3, solid_capstyle="round")
             ax.plot(x, row["value"], "o", color=colour, ms=7, zorder=5)
-        ax.set(title=f"IoU, {_RULES[kind]}", ylabel="mean over instances", xscale="log")
+        ax.set(title=f"IoU, {_RULES[kind]}", ylabel=f"mean over {style.counted(rows)} instances", xscale="log")
         ax.margins(x=0.12)
     fig.canvas.draw()
     for ax, kind in zip(axes, (PERCENTILE, FREE), strict=True):
         mine = rows[rows["kind"] == kind].set_index("method")
         there = [method for method in mine.index if method in seconds.index]
         _label(ax, {method: (float(seconds[method]), float(mine["value"][method])) for method in there})
-    axes[-1].set_xlabel("seconds a map")
+    axes[-1].set_xlabel("seconds per map")
     fig.legend(handles=_family_handles(list(seconds.index)), loc="outside lower center", ncols=3)
     return fig
 
@@ -190,7 +203,7 @@ def _label(ax: Axes, points: dict[str, tuple[float, float]]) -> None:
 
 @drawing
 def methods_per_class(table: pd.DataFrame, *, split: str = "test") -> Figure:
-    """IoU of every method and class: by the paper's percentile and by the method's best label-free rule.
+    """IoU of every method and class: by the paper's percentile and by the rule chosen on validation for the method.
 
     Parameters
     ----------
@@ -200,7 +213,7 @@ def methods_per_class(table: pd.DataFrame, *, split: str = "test") -> Figure:
         Which rows to draw. Methods stand in the order of their mean over classes in the right panel.
     """
     rows = table[(table["split"] == split) & (table["metric"] == "iou") & (table["class"] != "all")]
-    rows = rows.assign(kind=rows["rule"].map(_kind))
+    rows = kinds(rows)
     classes = list(dict.fromkeys(rows["class"]))
     means = rows[rows["kind"] == FREE].groupby("method")["value"].mean().sort_values(ascending=False, kind="stable")
     shown = list(means.index)
@@ -215,7 +228,7 @@ def methods_per_class(table: pd.DataFrame, *, split: str = "test") -> Figure:
                 text = f"{100 * value:.0f}"
                 ax.text(x, y, text, ha="center", va="center", color="white" if value < 0.6 else style.INK)
         ax.set_title(_RULES[kind])
-        ax.set_xticks(range(len(classes)), [style.class_name(c) for c in classes], rotation=90)
+        ax.set_xticks(range(len(classes)), [style.class_title(c) for c in classes], rotation=90)
         ax.grid(visible=False)
     axes[0].set_yticks(range(len(shown)), [style.name(method) for method in shown])
     if image is not None:
@@ -257,6 +270,7 @@ def readings_of_methods(table: pd.DataFrame, *, split: str = "test") -> Figure:
             ax.axhspan(y - 0.5, y + 0.5, color="#F6F6F6", lw=0, zorder=0)
     axes[0].set_yticks(range(len(shown)), [style.name(method) for method in shown])
     axes[0].set_ylim(len(shown) - 0.5, -0.5)
+    axes[0].set_xlabel(f"mean over {style.counted(rows)} instances")
     handles = [
         Line2D([], [], marker=mark, ls="none", color=style.INK, markerfacecolor="white", label=reading)
         for reading, mark in _READINGS.items()

@@ -14,20 +14,20 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from igsed_core.attribution.base import Importance, Method
 from igsed_core.attribution.maps import Explainer, Maps
-from igsed_core.attribution.registry import READINGS, REGISTRY, Importance, Method, create, entry
-from igsed_core.base import files, progress
-from igsed_core.base.errors import IgsedError
+from igsed_core.attribution.registry import READINGS, REGISTRY, create
+from igsed_core.base import files, plugins, progress
 from igsed_core.base.parallel import n_processes, parallel_map
 from igsed_core.detection import tuning
-from igsed_core.detection.evaluation import ORACLE, Instances
+from igsed_core.detection.evaluation import Instances
+from igsed_core.detection.scored import ORACLE
 from igsed_core.detection.thresholds import registry as thresholds
 from igsed_core.detection.tuning import Evaluated
 from igsed_core.metrics import frames, localisation, ranking, summaries
 from igsed_core.metrics.summaries import Series
 from igsed_core.models.classifier import Classifier
 
-ALL = "all"
 PERCENTILE, SHARE = "percentile", "share_of_maximum"
 NO_RULE = "none"  # of metrics that need no mask
 WARM_UP = 1.0  # s of noise that each method explains first, so that what happens once is not part of any time
@@ -41,14 +41,7 @@ def chosen(names: str) -> tuple[str, ...]:
     IgsedError
         For an unknown name or none; the message lists the valid ones.
     """
-    if names.strip() == ALL:
-        return tuple(REGISTRY)
-    wanted = tuple(dict.fromkeys(name.strip() for name in names.split(",") if name.strip()))
-    if not wanted:
-        raise IgsedError(f"parameter 'methods' is {names!r}: use 'all', or some of {', '.join(REGISTRY)}")
-    for name in wanted:
-        entry(name)
-    return wanted
+    return plugins.names_in(names, "methods", REGISTRY)
 
 
 def first_clips(data: Instances, n_clips: int) -> Instances:
@@ -225,7 +218,7 @@ def with_methods(
         split: replace(
             instances,
             scores={
-                **{name: one.values[reading or entry(name).reading] for name, one in explained[split].items()},
+                **{name: one.values[reading or REGISTRY[name].reading] for name, one in explained[split].items()},
                 **instances.scores,
             },
         )
@@ -234,9 +227,10 @@ def with_methods(
 
 
 def evaluate(data: Mapping[str, Instances], *, frame_length: float) -> Evaluated:
-    """Every method under the paper's rule, a share of the maximum, and its best label-free rule.
+    """Every method under the paper's rule, a share of the maximum, its best rule without a parameter, and a fixed one.
 
-    Parameters and rules are chosen on validation, for each method alone.
+    Parameters and the best rule are chosen on validation, with its time labels, for each method alone; the last rule,
+    :data:`igsed_core.detection.tuning.FIXED`, is the same for all and chosen by nothing.
 
     Parameters
     ----------
@@ -250,12 +244,12 @@ def evaluate(data: Mapping[str, Instances], *, frame_length: float) -> Evaluated
     Evaluated
         IoU and F1 under each rule; pointing game and AUROC, which need no mask, under rule :data:`NO_RULE`.
     """
-    free = [name for name, rule in thresholds.RULES.items() if rule.label_free]
+    free = thresholds.label_free()
     names = [name for name in data["validation"].scores if name != ORACLE]
     under = tuning.evaluate(data, (PERCENTILE, SHARE, *free), methods=names, frame_length=frame_length)
     best = {name: tuning.best_label_free(under, methods=(name,)) for name in names}
     series = {
-        split: [one for one in of if one.rule in (PERCENTILE, SHARE, best[one.method])]
+        split: [one for one in of if one.rule in (PERCENTILE, SHARE, best[one.method], tuning.FIXED)]
         for split, of in under.series.items()
     }
     for split, instances in data.items():

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from igsed_core.detection.scored import RANKED
 from igsed_core.show import style
 from igsed_core.show.style import drawing
 
@@ -30,12 +31,12 @@ def seeds(found: pd.DataFrame, *, average: str = "instance") -> Figure:
         Which rows to draw.
     """
     rows = found[found["average"] == average]
-    methods = [m for m in style.METHODS if m in set(rows["method"])]
+    methods = [m for m in RANKED if m in set(rows["method"])]
     kinds = [kind for kind in _KINDS if kind in set(rows["varied"])]
     fig, axes = plt.subplots(1, 3, figsize=(style.WIDTH, 0.75 * len(methods) + 1.4), sharey=True, layout="constrained")
     for ax, metric in zip(axes, ("iou", "f1", "pointing_game"), strict=True):
         for y, method in enumerate(methods):
-            colour = style.COLOURS[method]
+            colour = style.colour(method)
             mine = rows[(rows["method"] == method) & (rows["metric"] == metric)]
             main = mine[mine["varied"] == "main"].iloc[0]
             ax.plot([main["ci_low"], main["ci_high"]], [y, y], color=colour, lw=4, alpha=0.4, solid_capstyle="round")
@@ -49,6 +50,7 @@ def seeds(found: pd.DataFrame, *, average: str = "instance") -> Figure:
         ax.grid(axis="y", visible=False)
     axes[0].set_yticks(range(len(methods)), [style.name(m).replace(" (IG)", "").replace(" ", "\n") for m in methods])
     axes[0].set_ylim(len(methods) - 0.3, -0.5)
+    axes[1].set_xlabel(f"means over {style.counted(rows)} {'instances' if average == 'instance' else 'classes'}")
     handles = [
         Line2D([], [], marker="o", color=style.INK, lw=4, ms=8, alpha=0.8, label="main seed, 95 % interval over clips"),
         *(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import ClassVar
 
-from igsed_core.base.params import StageParams, param
+from igsed_core.base import plugins
+from igsed_core.base.params import LARGEST_SEED, StageParams, param, shown
+from igsed_core.detection import scored
 from igsed_core.main_job.params import MAIN_JOB
 
 
@@ -17,6 +20,10 @@ class SeedStudy(StageParams):
     stage: ClassVar[str] = "seeds"
     notebook: ClassVar[str] = "13_seeds"
     upstream: ClassVar[tuple[str, ...]] = MAIN_JOB
+    tables: ClassVar[dict[str, str]] = {
+        "seeds": "each method under other seeds of training and of data, at its own thresholds",
+        "seeds_spread": "mean and standard deviation over seeds",
+    }
 
     seeds: str = param("2027, 2028", "further seeds, by commas; a single one in a parameter file is quoted")
     seeds_training_data: bool = param(
@@ -28,8 +35,9 @@ class SeedStudy(StageParams):
         super().__post_init__()
         numbers = [text.strip() for text in self.seeds.split(",")]
         self.require(
-            all(text.isdecimal() for text in numbers),
-            f"parameter 'seeds' is {self.seeds!r}: write whole numbers, by commas, for instance '2027, 2028'",
+            all(re.fullmatch(r"[0-9]{1,10}", text) and int(text) <= LARGEST_SEED for text in numbers),
+            f"parameter 'seeds' is {shown(self.seeds)}: write whole numbers up to {LARGEST_SEED}, by commas, "
+            "for instance '2027, 2028'",
         )
         self.require(
             len({self.seed, *self.further_seeds}) == 1 + len(numbers),
@@ -40,3 +48,8 @@ class SeedStudy(StageParams):
     def further_seeds(self) -> tuple[int, ...]:
         """The numbers in ``seeds``."""
         return tuple(int(text) for text in self.seeds.split(","))
+
+    def uses(self) -> tuple[tuple[str, str], ...]:
+        """See :meth:`igsed_core.base.params.StageParams.uses`."""
+        # With points of its own the study has a cheap engine; without, that of the main job, which that stage names.
+        return (*scored.uses(), *(((plugins.ENGINES, "mel_path"),) if self.seeds_points else ()))

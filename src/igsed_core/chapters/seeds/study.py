@@ -16,7 +16,7 @@ from igsed_core.data.soundbank import registry as soundbank
 from igsed_core.data.soundscapes import SoundscapeSet
 from igsed_core.detection import baselines, evaluation
 from igsed_core.detection.baselines import ScoresOverTime
-from igsed_core.detection.thresholds.registry import percentile_grid
+from igsed_core.detection.thresholds.levels import percentile_grid
 from igsed_core.main_job.params import Baselines, DataSynthesis, IntegratedGradients, ThresholdSensitivity, Training
 from igsed_core.metrics import summaries
 from igsed_core.models import classification, features, heads, training

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pandas as pd
 
 from igsed_core.chapters.seeds.study import BOTH, DATA, MAIN, TRAINING
+from igsed_core.detection.scored import RANKED
 from igsed_core.show.cells import NONE, Cells, by_key, frame, number, with_interval
-from igsed_core.show.style import METHODS, METRICS, name
+from igsed_core.show.style import METRICS, name
 
 _TITLES = {TRAINING: "training seeds", DATA: "data seeds", BOTH: "all anew"}
 _METRICS = ("iou", "f1", "pointing_game")
@@ -26,10 +27,10 @@ def seeds_table(found: pd.DataFrame, spread: pd.DataFrame, *, average: str = "in
     over = by_key(spread, ("method", "metric", "varied"), average=average)
     kinds = [kind for kind in _TITLES if kind in set(spread["varied"])]
     rows: dict[str, Cells] = {}
-    for method in METHODS:
+    for method in RANKED:
         if (method, "iou") not in own:
             continue
-        cells: Cells = {}
+        cells: Cells = {("", "n"): number(own[method, "iou"].get("n"), 0)}
         for metric in _METRICS:
             cells[METRICS[metric], "one seed"] = with_interval(own[method, metric])
             for kind in kinds:

@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
+from igsed_core.detection.scored import RANKED
 from igsed_core.show import style
 from igsed_core.show.style import drawing
 
@@ -44,7 +45,7 @@ def rules_by_method(
         Which rows to draw, averaged over instances.
     """
     rows = rules[(rules["split"] == split) & (rules["metric"] == metric) & (rules["average"] == "instance")]
-    methods = [m for m in style.METHODS if m in set(rows["method"])]
+    methods = [m for m in RANKED if m in set(rows["method"])]
     shown = [r for r in titles if r in set(rows["rule"])]
     shown = [r for r in shown if r in tuned] + [r for r in shown if r not in tuned]
     fig, ax = plt.subplots(figsize=(style.WIDTH, 0.42 * len(shown) + 1.2), layout="constrained")
@@ -56,21 +57,25 @@ def rules_by_method(
         for method in methods:
             if (rule, method) not in by_key:
                 continue
-            row, at, colour = by_key[rule, method], line + offsets[method], style.COLOURS[method]
+            row, at, colour = by_key[rule, method], line + offsets[method], style.colour(method)
             ax.plot([row["ci_low"], row["ci_high"]], [at, at], color=colour, lw=3, alpha=0.4, solid_capstyle="round")
             ax.plot(row["value"], at, "o", color=colour, ms=6, zorder=5, clip_on=False)
     n_tuned = sum(r in tuned for r in shown)
     ax.axhline(n_tuned - 0.5, color=style.FAINT, lw=1)
     for text, middle in (
         ("tuned on validation", n_tuned / 2 - 0.5),
-        ("label-free", (n_tuned + len(shown)) / 2 - 0.5),
+        ("no parameter", (n_tuned + len(shown)) / 2 - 0.5),
     ):
         ax.text(1.01, middle, text, rotation=270, ha="left", va="center", color=style.FAINT)
     ax.set_yticks(range(len(shown)), [titles[r] for r in shown])
     ax.get_yticklabels()[shown.index(best)].set_fontweight("bold")
-    ax.set(xlim=(0, 1), ylim=(len(shown) - 0.5, -0.5), xlabel=f"{style.METRICS[metric]}, {split} set")
+    ax.set(
+        xlim=(0, 1),
+        ylim=(len(shown) - 0.5, -0.5),
+        xlabel=f"{style.METRICS[metric]}, {split} set (n = {style.counted(rows)} instances)",
+    )
     ax.grid(axis="y", visible=False)
-    handles = [Line2D([], [], marker="o", color=style.COLOURS[m], lw=3, label=style.name(m)) for m in methods]
+    handles = [Line2D([], [], marker="o", color=style.colour(m), lw=3, label=style.name(m)) for m in methods]
     fig.legend(handles=handles, loc="outside lower center", ncols=len(handles), columnspacing=1.2)
     return fig
 
@@ -111,7 +116,7 @@ def rules_on_clip(
         height_ratios=[1.3, 0.26 * len(names) + 0.3],
     )
     for (trace, bars), (method, values) in zip(axes.T, scores.items(), strict=True):
-        colour = style.COLOURS.get(method, style.INK)
+        colour = style.colour(method)
         for ax in (trace, bars):
             for onset, length in _stretches(truth, edges):
                 ax.axvspan(onset, onset + length, color=style.TRUTH, alpha=0.22, lw=0, zorder=0)
@@ -124,7 +129,7 @@ def rules_on_clip(
         bars.grid(visible=False)
     axes[1, 0].set_yticks(range(len(names)), names)
     axes[0, 0].set_ylabel("score / max.")
-    truth_handle = Patch(color=style.TRUTH, alpha=0.3, label=f"{style.class_name(label)}: ground truth")
+    truth_handle = Patch(color=style.TRUTH, alpha=0.3, label=f"{style.class_title(label)}: ground truth")
     fig.legend(handles=[truth_handle], loc="outside lower center")
     return fig
 
@@ -180,7 +185,7 @@ def rules_by_group(
             ax.grid(axis="x", visible=False)
         line[0].set_ylabel(style.METRICS[metric])
     for ax, method in zip(axes[0], methods, strict=True):
-        ax.set_title(style.name(method).replace("Integrated Gradients (IG)", "IG"))
+        ax.set_title(style.short(method))
     fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=len(rules))
     return fig
 

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from igsed_core.detection.scored import RANKED
 from igsed_core.detection.thresholds.registry import CLASS, CLIP, SPLIT, Rule
 from igsed_core.show.cells import NONE, Cells, by_key, frame, number, with_interval
-from igsed_core.show.style import METHODS, name
+from igsed_core.show.style import counted, name
 
 _SCOPES = {CLIP: "its own clip", CLASS: "its class", SPLIT: "all clips"}
 
@@ -44,12 +45,13 @@ def by_rule(
         Title of the first column.
     """
     cells = by_key(table, ("rule", "method"), split=split, metric=metric, average="instance")
-    methods = [method for method in METHODS if any(key[1] == method for key in cells)]
+    methods = [method for method in RANKED if any(key[1] == method for key in cells)]
     rows = []
     for rule, title in titles.items():
         mine = {name(m): with_interval(cells.get((rule, m))) for m in methods}
         if any(text != NONE for text in mine.values()):
-            rows.append({first: title, **mine})
+            of_rule = pd.DataFrame([cells[rule, m] for m in methods if (rule, m) in cells])
+            rows.append({first: title, "n": counted(of_rule), **mine})
     return pd.DataFrame(rows)
 
 
@@ -79,7 +81,8 @@ def ceilings(
     real, best = (by_key(t, ("rule", "method"), **where) for t in (table, perfect))
     rows = {}
     for rule, title in titles.items():
-        cells: Cells = {}
+        there = pd.DataFrame([real[rule, m] for m in methods if (rule, m) in real])
+        cells: Cells = {("", "n"): counted(there)}
         for method in methods:
             for words, of in (("as it is", real), ("perfect order", best)):
                 cells[name(method), words] = number(of[rule, method]["value"]) if (rule, method) in of else NONE
@@ -116,7 +119,9 @@ def postprocessing(
     rows = []
     for rule, title in titles.items():
         for method in methods:
-            row = {"Rule": title, "Method": name(method), "alone": with_interval(alone.get((rule, method)))}
+            before = alone.get((rule, method))
+            row = {"Rule": title, "Method": name(method), "n": number(None if before is None else before.get("n"), 0)}
+            row["alone"] = with_interval(before)
             for process, words in (("median", "median filter"), ("minimum_duration", "minimum duration")):
                 cell = after.get((f"{rule}+{process}", method))
                 row[words] = NONE if cell is None else f"{with_interval(cell)} ({cell['threshold']:g} s)"

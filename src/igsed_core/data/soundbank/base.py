@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
 
-from igsed_core.data import audio
-from igsed_core.data.audio import EXTENSIONS
+from igsed_core.base import text
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.files import write_table
+from igsed_core.data import audio
 
 FILE_COLUMNS = ["path", "role", "pool", "label", "duration", "sha256"]
 SKIPPED_COLUMNS = ["path", "reason"]
 POOLS = ("train", "eval")
 LAYOUT = (
     "foreground/train/<Class>/*, foreground/eval/<Class>/* and background/<label>/* "
-    "(wav, flac or ogg; a folder audio/ around them is accepted)"
+    "(wav, flac, ogg, mp3, aiff and what else libsndfile reads; a folder audio/ around them is accepted)"
 )
 
 
@@ -47,6 +49,34 @@ class SoundBank:
         """Foreground classes, sorted."""
         return tuple(sorted(self.files.loc[self.files["role"] == "foreground", "label"].unique()))
 
+    def fitting(self, duration: float) -> SoundBank:
+        """Leave out the events that are longer than a soundscape, and list them as skipped.
+
+        Parameters
+        ----------
+        duration : float
+            Length of the soundscapes in s.
+
+        Raises
+        ------
+        IgsedError
+            If a class has none left in a pool.
+        """
+        too_long = (self.files["role"] == "foreground") & (self.files["duration"] > duration)
+        if not too_long.any():
+            return self
+        kept, left = self.files[~too_long].reset_index(drop=True), self.files[too_long]
+        why = [f"longer than the soundscape ({length:.2f} s of {duration:g} s)" for length in left["duration"]]
+        there = set(zip(kept["pool"], kept["label"], strict=True))
+        for row in left.itertuples():
+            if (row.pool, row.label) not in there:
+                raise IgsedError(
+                    f"every file of foreground/{row.pool}/{row.label} is longer than the soundscape ({duration:g} s), "
+                    f"the first {row.path} ({row.duration:.2f} s): trim them, or raise the parameter 'duration'"
+                )
+        skipped = pd.concat([self.skipped, pd.DataFrame({"path": list(left["path"]), "reason": why})])
+        return SoundBank(self.root, kept, skipped.reset_index(drop=True))
+
     def examples(self, pool: str, n: int) -> dict[str, list[np.ndarray]]:
         """Samples of the first ``n`` sounds of each class of a pool, each ``[shape=(samples,), float32]``."""
         chosen = self.files[self.files["pool"] == pool].groupby("label").head(n)
@@ -54,6 +84,51 @@ class SoundBank:
             str(label): [audio.read(self.root / path)[0][:, 0] for path in group["path"]]
             for label, group in chosen.groupby("label")
         }
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a bank is asked for; each takes of it what it knows.
+
+    Attributes
+    ----------
+    place
+        Folder that holds the bank; None for one that is generated or fetched.
+    seed
+        Of a generated bank.
+    sample_rate
+        Of the prepared files, in Hz.
+    n_train, n_eval
+        Files a class in the pools of a generated bank.
+    n_background
+        Background files of a generated bank.
+    background_source
+        Backgrounds of the bank "desed": "desed" (its own), "sins" (fetched) or the path of a folder.
+    """
+
+    place: Path | None
+    seed: int
+    sample_rate: int
+    n_train: int = 60
+    n_eval: int = 25
+    n_background: int = 20
+    background_source: str = "desed"
+
+
+class Bank(Protocol):
+    """What the target of an entry of :data:`igsed_core.data.soundbank.registry.BANKS` is: a class without arguments."""
+
+    def knows(self, place: Path) -> bool:
+        """Say whether a folder is of this bank's layout."""
+        ...
+
+    def fingerprint(self, wanted: Wanted) -> str:
+        """Return a cheap key that changes when the bank's content does."""
+        ...
+
+    def prepare(self, wanted: Wanted, *, cache_dir: Path, workers: int) -> SoundBank:
+        """Return the bank ready for Scaper, from the cache if it was prepared before."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -73,53 +148,7 @@ class BankFile:
     def prepared_path(self) -> str:
         """Path of the prepared file relative to the prepared bank's root."""
         parts = ["foreground", self.pool] if self.role == "foreground" else ["background"]
-        return "/".join([*parts, self.label, f"{self.stem or self.path.stem}.wav"])
-
-
-def list_files(root: Path) -> list[BankFile]:
-    """List the audio files of a bank, sorted by their place in the layout; hidden files are left out.
-
-    Parameters
-    ----------
-    root : Path
-        A bank, prepared or not; its folders may lie in ``root/audio``.
-
-    Raises
-    ------
-    IgsedError
-        If the folder, one of its parts or every file of a class in one pool is missing, or if two files
-        would get the same name.
-    """
-    if not root.is_dir():
-        raise IgsedError(f"sound bank {root}: no such folder; expected {LAYOUT}")
-    base = root / "audio" if (root / "audio").is_dir() else root
-    places = [("foreground", pool, base / "foreground" / pool) for pool in POOLS]
-    places.append(("background", "background", base / "background"))
-    found: list[BankFile] = []
-    for role, pool, folder in places:
-        if not folder.is_dir():
-            raise IgsedError(f"sound bank {root}: the folder {folder} is missing; expected {LAYOUT}")
-        for label in sorted(entry for entry in folder.iterdir() if entry.is_dir()):
-            if not label.name.startswith("."):
-                found += [
-                    BankFile(path, role, pool, label.name)
-                    for path in sorted(label.iterdir())
-                    if path.suffix.lower() in EXTENSIONS and not path.name.startswith(".")
-                ]
-    names: dict[str, Path] = {}
-    for file in found:
-        # Also a likely leak: the same recording in two formats.
-        other = names.setdefault(file.prepared_path, file.path)
-        if other != file.path:
-            raise IgsedError(f"{other} and {file.path.name} differ only in the suffix: rename or remove one")
-    check_complete(root, {(file.pool, file.label) for file in found}, folders=_class_folders(base))
-    return found
-
-
-def _class_folders(base: Path) -> set[str]:
-    """Names of the class folders of both pools, empty ones included."""
-    folders = [entry for pool in POOLS for entry in (base / "foreground" / pool).iterdir() if entry.is_dir()]
-    return {folder.name for folder in folders if not folder.name.startswith(".")}
+        return "/".join([*parts, self.label, f"{text.file_stem(self.stem or self.path.stem)}.wav"])
 
 
 def check_complete(root: Path, present: set[tuple[str, str]], folders: set[str]) -> None:
@@ -159,11 +188,41 @@ def write_index(root: Path, files: pd.DataFrame, skipped: pd.DataFrame) -> Sound
 
 
 def load(root: Path) -> SoundBank | None:
-    """Load a prepared bank, or return None if it is missing or unfinished."""
-    if not (root / "files.csv").is_file():
+    """Load a prepared bank, or return None if it is missing, unfinished or damaged: then it is prepared again."""
+    names = {"path": str, "role": str, "pool": str, "label": str, "sha256": str, "reason": str}
+    try:
+        # Durations must come back to the last bit: event times are drawn from them.
+        files = pd.read_csv(root / "files.csv", dtype=names, keep_default_na=False, float_precision="round_trip")
+        skipped = pd.read_csv(root / "skipped.csv", dtype=names, keep_default_na=False)
+    except (OSError, ValueError):  # no such file; pandas' errors of a table that is none are ValueErrors
         return None
-    text = {"path": str, "label": str, "reason": str}
-    # Durations must come back to the last bit: event times are drawn from them.
-    files = pd.read_csv(root / "files.csv", dtype=text, keep_default_na=False, float_precision="round_trip")
-    skipped = pd.read_csv(root / "skipped.csv", dtype=text, keep_default_na=False)
+    if list(files) != FILE_COLUMNS or list(skipped) != SKIPPED_COLUMNS:
+        return None
+    whole = files["duration"].dtype == float and (files["sha256"].str.len() == 64).all()
+    if not whole or not all((root / path).is_file() for path in files["path"]):
+        return None
     return SoundBank(root, files, skipped)
+
+
+def warn_of_skipped(bank: object, skipped: list[tuple[str, str]], n_files: int) -> None:
+    """Warn once of files that are not used, with the first names and reasons.
+
+    Parameters
+    ----------
+    bank : object
+        What they are of, for the message.
+    skipped : list of (path, reason)
+    n_files : int
+        Number of all files.
+    """
+    if skipped:
+        warnings.warn(
+            f"sound bank {bank}: {len(skipped)} of {n_files} audio files were skipped: {name_skipped(skipped)}",
+            stacklevel=3,
+        )
+
+
+def name_skipped(skipped: list[tuple[str, str]], most: int = 10) -> str:
+    """Name the first files with their reasons."""
+    names = [f"{name} ({reason})" for name, reason in skipped[:most]]
+    return ", ".join(names) + (f" and {len(skipped) - most} more" if len(skipped) > most else "")

@@ -6,19 +6,17 @@ DCASE 2019. The sounds come from Freesound; a file is named ``<Freesound id>_<se
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import re
 import warnings
 from collections import Counter
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-import soundfile
-
-from igsed_core.data.audio import EXTENSIONS
+from igsed_core.base import text
 from igsed_core.base.errors import IgsedError
-from igsed_core.data.soundbank import base, folder
+from igsed_core.data import audio, listing
+from igsed_core.data.soundbank import base, folder, survey
 from igsed_core.data.soundbank.base import BankFile
 
 NAME = "desed"
@@ -35,7 +33,7 @@ LONGEST = 10.0  # s; DESED's soundscapes are no longer
 LAYOUT = "audio/train/soundbank/foreground/<Class>[_nOn][_nOff]/*.wav and the same in audio/eval"
 _SUFFIXES = re.compile(r"(_nOn|_nOff)+$")  # the file lacks the onset or the offset of its sound
 _EVAL_SHARE = 0.25  # of the recordings, where the bank has neither an eval part nor a list
-_VERSION = 1  # raised when the reading changes
+_VERSION = 2  # raised when the reading changes
 
 
 def find_root(path: Path) -> Path | None:
@@ -52,55 +50,66 @@ def freesound_id(file: BankFile) -> str:
 
 
 def _audio_files(path: Path) -> list[Path]:
-    return sorted(
-        file
-        for file in path.rglob("*")
-        if file.suffix.lower() in EXTENSIONS and not any(part.startswith(".") for part in file.relative_to(path).parts)
+    return [file.path for file in listing.scan(path).files if survey.no_sound(file) == ""]
+
+
+def _foreground(root: Path, part: str, pool: str) -> tuple[list[BankFile], dict[Path, str]]:
+    """Files of one part of the bank, the suffixes of their folders folded into the class; and what is not used."""
+    place = root / part / "soundbank" / "foreground"
+    if listing.find_folder(place) is None:
+        return [], {}
+    files, unused = survey.sort_by_class(place, "foreground", pool)
+    folded = [replace(file, label=_SUFFIXES.sub("", file.label)) for file in files]
+    strange = [file for file in folded if file.label not in CLASSES]
+    return (
+        [file for file in folded if file.label in CLASSES],
+        unused | {file.path: f"{file.label} is no class of DESED" for file in strange},
     )
 
 
-def _foreground(root: Path, part: str, pool: str) -> list[BankFile]:
-    """Files of one part of the bank; the suffixes of its class folders are folded into the class."""
-    found = []
-    for path in sorted((root / part / "soundbank" / "foreground").glob("*")):
-        label = _SUFFIXES.sub("", path.name)
-        if path.is_dir() and label in CLASSES:
-            found += [BankFile(file, "foreground", pool, label) for file in _audio_files(path)]
-    return found
-
-
-def _backgrounds(root: Path, source: str) -> list[BankFile]:
-    """Background files of the bank itself, of SINS, or of a folder."""
+def _backgrounds(root: Path, source: str) -> tuple[list[BankFile], dict[Path, str]]:
+    """Background files of the bank itself, of SINS, or of a folder; and what is not used."""
+    files: list[BankFile] = []
+    unused: dict[Path, str] = {}
     if source == OWN:
-        places = sorted(root.glob("*/soundbank/background/*/"))
-        files = [(place.name, file) for place in places for file in _audio_files(place)]
+        for part in listing.folders(root):
+            if place := listing.find_folder(part / "soundbank" / "background"):
+                more, passed = survey.sort_by_class(place, "background", "background")
+                files, unused = files + more, unused | passed
         remedy = f"set background_source={SINS} or to the path of a folder of recordings"
     elif source == SINS:
         from igsed_core.data import fetching
 
-        files = [(SINS, file) for file in _audio_files(fetching.sins())]
+        files = [BankFile(file, "background", "background", SINS) for file in _audio_files(fetching.sins())]
         remedy = "delete the folder sins in the cache and fetch it again"
     else:
-        place = Path(source).expanduser()
-        if not place.is_dir():
+        place = listing.find_folder(source)
+        if place is None:
             raise IgsedError(
                 f"parameter 'background_source' is {source!r}: no such folder; give one, or {OWN} (the bank's own "
                 f"backgrounds) or {SINS} (fetched: large, non-commercial)"
             )
-        files = [(place.resolve().name, file) for file in _audio_files(place)]
+        seen = listing.scan(place)
+        label = text.name(place.name) or "background"
+        why = {file.path: survey.no_sound(file) for file in seen.files}
+        files = [BankFile(path, "background", "background", label) for path, reason in why.items() if reason == ""]
+        unused = seen.unusable | {path: reason for path, reason in why.items() if reason}
         remedy = "put wav, flac or ogg files there"
     if not files:
         raise IgsedError(f"background_source={source}: no background file was found; {remedy}")
-    return [BankFile(file, "background", "background", label) for label, file in files]
+    return files, unused
 
 
 def _read_list(path: Path) -> set[str]:
     """Names of the files that the official list gives to validation."""
-    with path.open(encoding="utf-8", newline="") as stream:
-        rows = list(csv.DictReader(stream, delimiter="\t"))
-    if not rows or "filepath" not in rows[0]:
-        raise IgsedError(f"{path}: expected a table with the column 'filepath': delete it and fetch it again")
-    return {Path(row["filepath"]).name for row in rows if "/foreground/" in row["filepath"]}
+    expected = "the list of DESED's files for validation: delete it and fetch it again"
+    paths = [row.cells["filepath"].replace("\\", "/") for row in text.rows(path, ["filepath"], expected)]
+    return {_key(PurePosixPath(name).name) for name in paths if "/foreground/" in f"/{name}"}
+
+
+def _key(name: str) -> str:
+    """Spelling in which names of files are compared: a list from another system may differ in the case."""
+    return text.name(name).casefold()
 
 
 def list_files(root: Path, validation: Path | None, background_source: str) -> tuple[list[BankFile], dict[Path, str]]:
@@ -131,15 +140,17 @@ def list_files(root: Path, validation: Path | None, background_source: str) -> t
     IgsedError
         If a class or the backgrounds are missing.
     """
-    train, evaluation = _foreground(root, "train", "train"), _foreground(root, "eval", "eval")
+    (train, of_train), (evaluation, of_eval) = _foreground(root, "train", "train"), _foreground(root, "eval", "eval")
     listed = _read_list(validation) if validation else set()
-    left_out: dict[Path, str] = {}
+    left_out: dict[Path, str] = of_train | of_eval
     if evaluation:
-        left_out |= {f.path: "official validation list" for f in train if f.path.name in listed}
+        left_out |= {f.path: "official validation list" for f in train if _key(f.path.name) in listed}
     else:
         chosen = listed or _drawn_recordings(train)
         evaluation = [
-            replace(f, pool="eval") for f in train if (f.path.name in chosen if listed else freesound_id(f) in chosen)
+            replace(f, pool="eval")
+            for f in train
+            if (_key(f.path.name) in chosen if listed else freesound_id(f) in chosen)
         ]
         left_out |= {f.path: "" for f in evaluation}
     held_out = {freesound_id(f) for f in evaluation}
@@ -151,9 +162,10 @@ def list_files(root: Path, validation: Path | None, background_source: str) -> t
         if _too_long(f.path):
             left_out[f.path] = f"longer than {LONGEST:g} s"
     reasons = {path: reason for path, reason in left_out.items() if reason}
-    files = [f for f in kept if f.path not in reasons] + _backgrounds(root, background_source)
+    backgrounds, unused = _backgrounds(root, background_source)
+    files, doubles = survey.with_own_names([*(f for f in kept if f.path not in reasons), *backgrounds])
     base.check_complete(root, {(f.pool, f.label) for f in files}, set(CLASSES))
-    return _with_own_names(files), reasons
+    return files, reasons | unused | doubles
 
 
 def _drawn_recordings(train: list[BankFile]) -> set[str]:
@@ -168,21 +180,14 @@ def _drawn_recordings(train: list[BankFile]) -> set[str]:
 
 def _too_long(path: Path) -> bool:
     try:
-        info = soundfile.info(path)
-    except soundfile.LibsndfileError:
+        return audio.duration(path) > LONGEST
+    except IgsedError:
         return False  # unreadable: found out and named when it is prepared
-    return info.frames > LONGEST * info.samplerate
-
-
-def _with_own_names(files: list[BankFile]) -> list[BankFile]:
-    """Give files of one class that have the same name, from folders that were folded, names of their own."""
-    counts = Counter(f.prepared_path for f in files)
-    return [replace(f, stem=f"{f.path.stem}_{f.path.parent.name}") if counts[f.prepared_path] > 1 else f for f in files]
 
 
 def counts(root: Path) -> dict[str, Counter[str]]:
     """Count the foreground files of each class in the parts train and eval, as they lie there."""
-    return {part: Counter(f.label for f in _foreground(root, part, part)) for part in PUBLISHED}
+    return {part: Counter(f.label for f in _foreground(root, part, part)[0]) for part in PUBLISHED}
 
 
 def report(root: Path) -> str:
@@ -191,7 +196,8 @@ def report(root: Path) -> str:
     lines = [f"{label}: {found['train'][label]} train, {found['eval'][label]} eval" for label in CLASSES]
     for part, published in PUBLISHED.items():
         lines.append(f"part {part}: {found[part].total()} foreground files, published {published}")
-    own = sum(len(_audio_files(place)) for place in root.glob("*/soundbank/background/"))
+    places = [listing.find_folder(part / "soundbank" / "background") for part in listing.folders(root)]
+    own = sum(len(_audio_files(place)) for place in places if place)
     lines.append(f"backgrounds of its own: {own} files, published {PUBLISHED_BACKGROUNDS[OWN]}")
     return "\n".join(lines)
 
@@ -209,12 +215,16 @@ def fingerprint(path: Path | None, sample_rate: int, background_source: str) -> 
     key = hashlib.sha256(f"{NAME} {_VERSION} {sample_rate} {background_source}".encode())
     places = [path] if path else []
     if background_source not in (OWN, SINS):
-        places.append(Path(background_source).expanduser())
+        places += [place] if (place := listing.find_folder(background_source)) else []
     for place in places:
-        for file in [*_audio_files(place), *sorted(place.rglob(VALIDATION_LIST))]:
-            status = file.stat()
-            key.update(f"{file.relative_to(place)}|{status.st_size}|{status.st_mtime_ns}\n".encode())
+        for file in listing.scan(place).files:
+            if survey.no_sound(file) == "" or _is_list(file):
+                key.update(listing.stamp(file.path, place))
     return key.hexdigest()[:16]
+
+
+def _is_list(file: listing.File) -> bool:
+    return _key(file.parts[-1]) == VALIDATION_LIST
 
 
 def prepare(
@@ -256,7 +266,7 @@ def prepare(
         place, validation = fetching.desed(), fetching.validation_list()
     else:
         place = path
-        validation = next(iter(sorted(path.rglob(VALIDATION_LIST))), None)
+        validation = next((file.path for file in listing.scan(path).files if _is_list(file)), None)
     root = find_root(place)
     if root is None:
         raise IgsedError(f"sound bank {place}: expected {LAYOUT}; delete the folder and fetch it again")
@@ -267,3 +277,25 @@ def prepare(
     return folder.prepare_files(
         root, files, left_out, target=target, sample_rate=sample_rate, workers=workers, classes=set(CLASSES)
     )
+
+
+class Desed:
+    """DESED's bank, as the registry takes it (:class:`igsed_core.data.soundbank.base.Bank`)."""
+
+    def knows(self, place: Path) -> bool:
+        """Say whether a folder holds DESED's layout."""
+        return find_root(place) is not None
+
+    def fingerprint(self, wanted: base.Wanted) -> str:
+        """See :func:`fingerprint`."""
+        return fingerprint(wanted.place, wanted.sample_rate, wanted.background_source)
+
+    def prepare(self, wanted: base.Wanted, *, cache_dir: Path, workers: int) -> base.SoundBank:
+        """See :func:`prepare`."""
+        return prepare(
+            wanted.place,
+            sample_rate=wanted.sample_rate,
+            cache_dir=cache_dir,
+            workers=workers,
+            background_source=wanted.background_source,
+        )

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from igsed_core.data import audio
+from igsed_core.base import text
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.parallel import parallel_map
-from igsed_core.data.soundbank import base
+from igsed_core.data import audio, listing
+from igsed_core.data.soundbank import base, survey
 
 # Scaper sets every level by loudness, so the peak is free. Below full scale, so that neither resampling
 # nor the 24-bit file clips, and far above Scaper's floor of -70 LUFS, below which its SNR would be wrong.
 PEAK = 10 ** (-1 / 20)
-SILENCE = 1e-5  # -100 dBFS
+SHORTEST = 0.02  # s; Scaper fades each event in and out over 10 ms
+_VERSION = 2  # raised when the preparation changes
 
 
 @dataclass(frozen=True)
@@ -39,17 +40,17 @@ def _prepare_file(job: _Job) -> _Prepared:
     """Write one prepared file, unless it is there; say why if it cannot be used."""
     if not job.target.exists():
         try:
-            samples = audio.read_mono(job.source, job.sample_rate)
+            sound = audio.read_sound(job.source, job.sample_rate)
         except IgsedError:
             return _Prepared(reason="unreadable")
-        if samples.size == 0:
-            return _Prepared(reason="empty")
-        if not np.isfinite(samples).all():
-            return _Prepared(reason="holds NaN or infinite samples")
-        peak = float(np.abs(samples).max())
-        if peak < SILENCE:
-            return _Prepared(reason="silent")
-        audio.write(job.target, samples * (PEAK / peak), job.sample_rate)
+        if sound.fault:
+            return _Prepared(reason=sound.fault)
+        if sound.samples.size < round(SHORTEST * job.sample_rate):
+            return _Prepared(reason=f"shorter than {1000 * SHORTEST:g} ms")
+        peak = float(np.abs(sound.samples).max())
+        if not peak > audio.SILENCE:  # all of it lay above what the new rate can hold
+            return _Prepared(reason=f"silent at {job.sample_rate} Hz")
+        audio.write(job.target, sound.samples * (PEAK / peak), job.sample_rate)
     return _Prepared(audio.duration(job.target), base.digest(job.target))
 
 
@@ -61,11 +62,34 @@ def fingerprint(path: Path, sample_rate: int) -> str:
     IgsedError
         If the folder is not a bank.
     """
-    key = hashlib.sha256(f"{sample_rate}".encode())
-    for file in base.list_files(path):
-        status = file.path.stat()
-        key.update(f"{file.path.relative_to(path)}|{status.st_size}|{status.st_mtime_ns}\n".encode())
+    files, unused = survey.survey(path)
+    key = hashlib.sha256(f"{sample_rate} {_VERSION}".encode())
+    for place in [*(file.path for file in files), *unused]:
+        key.update(listing.stamp(place, path))
+    key.update(repr(sorted(unused.values())).encode())
     return key.hexdigest()[:16]
+
+
+class Folder:
+    """Any folder in Scaper's layout, as the registry takes it (:class:`igsed_core.data.soundbank.base.Bank`)."""
+
+    def knows(self, place: Path) -> bool:
+        """Any folder: what it lacks is said when it is read."""
+        return True
+
+    def fingerprint(self, wanted: base.Wanted) -> str:
+        """See :func:`fingerprint`."""
+        return fingerprint(_place(wanted), wanted.sample_rate)
+
+    def prepare(self, wanted: base.Wanted, *, cache_dir: Path, workers: int) -> base.SoundBank:
+        """See :func:`prepare`."""
+        return prepare(_place(wanted), sample_rate=wanted.sample_rate, cache_dir=cache_dir, workers=workers)
+
+
+def _place(wanted: base.Wanted) -> Path:
+    if wanted.place is None:
+        raise IgsedError(f"a sound bank in a folder needs the folder's path: expected {base.LAYOUT}")
+    return wanted.place
 
 
 def prepare(path: Path, *, sample_rate: int, cache_dir: Path, workers: int) -> base.SoundBank:
@@ -100,9 +124,18 @@ def prepare(path: Path, *, sample_rate: int, cache_dir: Path, workers: int) -> b
     cached = base.load(root)
     if cached is not None:
         return cached
-    sources = base.list_files(path)
+    sources, unused = survey.survey(path)
     classes = {file.label for file in sources if file.pool == "train"}
-    return prepare_files(path, sources, {}, target=root, sample_rate=sample_rate, workers=workers, classes=classes)
+    return prepare_files(
+        path,
+        sources,
+        {},
+        target=root,
+        sample_rate=sample_rate,
+        workers=workers,
+        classes=classes,
+        unused=unused,
+    )
 
 
 def prepare_files(
@@ -114,6 +147,7 @@ def prepare_files(
     sample_rate: int,
     workers: int,
     classes: set[str],
+    unused: dict[Path, str] | None = None,
 ) -> base.SoundBank:
     """Prepare the files of a bank of any layout.
 
@@ -133,6 +167,8 @@ def prepare_files(
         Processes; 0 means one a core.
     classes : set of str
         Classes that need a usable file in both pools.
+    unused : dict, optional
+        Path -> reason of what lies among the files and cannot be used: warned of, as what turns out to be unusable.
 
     Raises
     ------
@@ -146,22 +182,20 @@ def prepare_files(
     """
     jobs = [_Job(file.path, target / file.prepared_path, sample_rate) for file in sources]
     prepared = parallel_map(_prepare_file, jobs, workers=workers, desc="preparing the sound bank")
-    rows, skipped = [], []
+    rows: list[tuple[object, ...]] = []
+    present: set[tuple[str, str]] = set()
+    skipped = [(_relative(file, path), reason) for file, reason in (unused or {}).items()]
     for file, result in zip(sources, prepared, strict=True):
         if result.reason:
             skipped.append((_relative(file.path, path), result.reason))
         else:
-            place = (file.prepared_path, file.role, file.pool, file.label)
-            rows.append((*place, result.duration, result.sha256))
+            present.add((file.pool, file.label))
+            rows.append((file.prepared_path, file.role, file.pool, file.label, result.duration, result.sha256))
     try:
-        base.check_complete(path, {(row[2], row[3]) for row in rows}, classes)
+        base.check_complete(path, present, classes)
     except IgsedError as error:
-        raise IgsedError(f"{error}. Skipped: {_listing(skipped)}") from None
-    if skipped:
-        warnings.warn(
-            f"sound bank {path}: {len(skipped)} of {len(sources)} audio files were skipped: {_listing(skipped)}",
-            stacklevel=2,
-        )
+        raise IgsedError(f"{error}. Skipped: {base.name_skipped(skipped)}") from None
+    base.warn_of_skipped(path, skipped, len(sources) + len(unused or {}))
     skipped += [(_relative(file, path), reason) for file, reason in left_out.items()]
     return base.write_index(
         target,
@@ -171,10 +205,4 @@ def prepare_files(
 
 
 def _relative(path: Path, root: Path) -> str:
-    return str(path.relative_to(root) if path.is_relative_to(root) else path)
-
-
-def _listing(skipped: list[tuple[str, str]], most: int = 10) -> str:
-    """Name the first files with their reasons."""
-    names = [f"{name} ({reason})" for name, reason in skipped[:most]]
-    return ", ".join(names) + (f" and {len(skipped) - most} more" if len(skipped) > most else "")
+    return text.shown(path.relative_to(root) if path.is_relative_to(root) else path)

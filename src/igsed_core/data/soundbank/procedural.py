@@ -6,6 +6,7 @@ and eval pools draw their identity parameters from disjoint regions (`synthesis.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import zlib
@@ -17,8 +18,10 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from igsed_core.base import code
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.parallel import parallel_map
+from igsed_core.data.soundbank import base, survey
 from igsed_core.data.soundbank.synthesis import dsp
 from igsed_core.data.soundbank.synthesis.ambient import AMBIENTS
 from igsed_core.data.soundbank.synthesis.animals import cat, dog
@@ -56,6 +59,12 @@ BACKGROUND_DB = -28.0  # RMS, dBFS
 # Raised whenever a change of the synthesis changes the sounds, so that an old bank is not continued.
 SYNTHESIS_VERSION = 1
 _ATTEMPTS = 20
+NAME = "procedural"
+# What the generators share with the rest of the package, and what reads a bank.
+_MAKES_NO_SOUND = (
+    *("igsed_core.base.", "igsed_core.data.audio"),
+    *("igsed_core.data.soundbank.base", "igsed_core.data.soundbank.survey"),
+)
 
 
 def kinds() -> tuple[str, ...]:
@@ -255,3 +264,35 @@ def write_bank(
     jobs += [_Job(folder / f"ambient_{i:04d}.wav", "", "", (seed, i), sample_rate) for i in range(n_background)]
     jobs = [job for job in jobs if not job.path.exists()]
     parallel_map(_render, jobs, workers=workers, desc="making the sound bank", progress=progress)
+
+
+class Procedural:
+    """This bank, as the registry takes it (:class:`igsed_core.data.soundbank.base.Bank`)."""
+
+    def knows(self, place: Path) -> bool:
+        """It reads no folder."""
+        return False
+
+    def fingerprint(self, wanted: base.Wanted) -> str:
+        """Return a key of the bank's arguments and of the generators' code."""
+        sounds = code.digest([__name__], without=lambda module: module.startswith(_MAKES_NO_SOUND))
+        return hashlib.sha256(repr((NAME, *_arguments(wanted).items(), sounds)).encode()).hexdigest()[:16]
+
+    def prepare(self, wanted: base.Wanted, *, cache_dir: Path, workers: int) -> base.SoundBank:
+        """Write the bank and list it, or read the cache."""
+        root = cache_dir.resolve() / f"{NAME}-{self.fingerprint(wanted)}"
+        cached = base.load(root)
+        if cached is not None:
+            return cached
+        write_bank(root, workers=workers, **_arguments(wanted))  # type: ignore[arg-type]
+        return survey.index_prepared(root)
+
+
+def _arguments(wanted: base.Wanted) -> dict[str, int]:
+    return {
+        "seed": wanted.seed,
+        "sample_rate": wanted.sample_rate,
+        "n_train": wanted.n_train,
+        "n_eval": wanted.n_eval,
+        "n_background": wanted.n_background,
+    }

@@ -1,102 +1,88 @@
-"""Sound banks: isolated sounds in two pools and common backgrounds, generated, fetched or from a folder."""
+"""The registry of sound banks: isolated sounds in two pools and common backgrounds.
+
+A bank is generated or fetched by its name, or read from a folder in a layout that one of them knows.
+"""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-import pandas as pd
-
-from igsed_core.data import audio
+from igsed_core.base import plugins, text
 from igsed_core.base.errors import IgsedError
-from igsed_core.data.soundbank import base, desed, folder
-from igsed_core.data.soundbank.base import SoundBank
+from igsed_core.base.registry import Entry, Registry
+from igsed_core.data import listing
 
-__all__ = ["SoundBank", "available", "fingerprint", "prepare"]
-
-
-def _write_procedural(root: Path, **arguments: Any) -> None:
-    from igsed_core.data.soundbank.procedural import write_bank
-
-    write_bank(root, **arguments)
+if TYPE_CHECKING:
+    from igsed_core.data.soundbank.base import Bank, SoundBank, Wanted
 
 
-# Name -> function that writes a bank in Scaper's layout.
-_GENERATORS: dict[str, Callable[..., None]] = {"procedural": _write_procedural}
+@dataclass(frozen=True, kw_only=True)
+class BankEntry(Entry):
+    """One sound bank; ``target`` is a class as :class:`igsed_core.data.soundbank.base.Bank` describes it.
+
+    Attributes
+    ----------
+    named
+        It is there without a folder: generated, or fetched.
+    folders
+        It reads folders of its layout.
+    """
+
+    named: bool = True
+    folders: bool = False
 
 
-def _generator_code() -> bytes:
-    """Code of the generators: that of this package without the part that reads banks."""
-    package = Path(__file__).parent
-    reading = {package / name for name in ("__init__.py", "registry.py", "base.py", "desed.py", "folder.py")}
-    return b"".join(path.read_bytes() for path in sorted(set(package.rglob("*.py")) - reading))
+# A folder is read by the first that knows its layout.
+BANKS = Registry(
+    "sound bank",
+    plugins.BANKS,
+    {
+        "procedural": BankEntry(target="igsed_core.data.soundbank.procedural:Procedural", title="Procedural"),
+        "desed": BankEntry(target="igsed_core.data.soundbank.desed:Desed", title="DESED", folders=True),
+        "folder": BankEntry(
+            target="igsed_core.data.soundbank.folder:Folder", title="Scaper's layout", named=False, folders=True
+        ),
+    },
+)
+_LAST = "folder"  # it knows any folder, so it is asked after those of installed packages
 
 
 def available() -> list[str]:
     """Names of the banks that are generated or fetched; any other name is the path of a folder bank."""
-    return sorted([*_GENERATORS, desed.NAME])
+    return sorted(name for name, entry in BANKS.items() if entry.named)
 
 
-def _desed_folder(name: str) -> tuple[bool, Path | None]:
-    """Whether a bank is DESED's, and the folder that it lies in; None for the published one."""
-    if name == desed.NAME:
-        return True, None
-    path = Path(name).expanduser()
-    return (True, path.resolve()) if desed.find_root(path) else (False, None)
+def used(name_or_path: str) -> tuple[str, ...]:
+    """Names of the entries that may have a say: the bank of that name, or all that read folders."""
+    if name_or_path in available():
+        return (name_or_path,)
+    return tuple(name for name, entry in BANKS.items() if entry.folders)
 
 
-def _check_path(name: str) -> Path:
-    path = Path(name).expanduser()
-    if not path.is_dir():
-        raise IgsedError(
-            f"sound bank {name!r}: no such folder, and no bank of that name. Parameter 'soundbank' is one of "
-            f"{', '.join(available())} or the path of a folder with {base.LAYOUT}"
-        )
-    return path.resolve()
-
-
-def fingerprint(
-    name_or_path: str,
-    *,
-    seed: int,
-    sample_rate: int,
-    n_train: int = 60,
-    n_eval: int = 25,
-    n_background: int = 20,
-    background_source: str = desed.OWN,
-) -> str:
+def fingerprint(name_or_path: str, *, seed: int, sample_rate: int, **sizes: int | str) -> str:
     """Return a cheap key that changes when the bank's content does.
 
     For a generated bank: of its arguments and the generator's code. For a folder: of the names, sizes and
     modification times of its files. For a fetched bank: of its name.
+
+    Parameters
+    ----------
+    name_or_path, seed, sample_rate, **sizes
+        See :func:`prepare`.
 
     Raises
     ------
     IgsedError
         If there is no such bank.
     """
-    if name_or_path not in _GENERATORS:
-        is_desed, place = _desed_folder(name_or_path)
-        if is_desed:
-            return desed.fingerprint(place, sample_rate, background_source)
-        return folder.fingerprint(_check_path(name_or_path), sample_rate)
-    arguments = (name_or_path, seed, sample_rate, n_train, n_eval, n_background)
-    return hashlib.sha256(repr(arguments).encode() + _generator_code()).hexdigest()[:16]
+    bank, wanted = _find(name_or_path, seed, sample_rate, sizes)
+    return bank.fingerprint(wanted)
 
 
 def prepare(
-    name_or_path: str,
-    *,
-    seed: int,
-    sample_rate: int,
-    cache_dir: Path,
-    workers: int,
-    n_train: int = 60,
-    n_eval: int = 25,
-    n_background: int = 20,
-    background_source: str = desed.OWN,
+    name_or_path: str, *, seed: int, sample_rate: int, cache_dir: Path, workers: int, **sizes: int | str
 ) -> SoundBank:
     """Return a bank ready for Scaper, from the cache if it was prepared before.
 
@@ -111,42 +97,44 @@ def prepare(
     cache_dir : Path
         Folder of prepared banks.
     workers : int
-        Processes; 0 means one a core.
-    n_train, n_eval : int
-        Files a class in the pools of a generated bank.
-    n_background : int
-        Background files of a generated bank.
-    background_source : str
-        Backgrounds of the bank "desed": "desed" (its own), "sins" (fetched) or the path of a folder.
+        Processes; 0 means one per core.
+    **sizes
+        ``n_train, n_eval, n_background, background_source`` of :class:`igsed_core.data.soundbank.base.Wanted`.
 
     Raises
     ------
     IgsedError
         If there is no such bank or it lacks something; the message says what.
     """
-    if name_or_path not in _GENERATORS:
-        is_desed, place = _desed_folder(name_or_path)
-        if is_desed:
-            return desed.prepare(
-                place,
-                sample_rate=sample_rate,
-                cache_dir=cache_dir,
-                workers=workers,
-                background_source=background_source,
-            )
-        path = _check_path(name_or_path)
-        return folder.prepare(path, sample_rate=sample_rate, cache_dir=cache_dir, workers=workers)
-    sizes = {"n_train": n_train, "n_eval": n_eval, "n_background": n_background}
-    key = fingerprint(name_or_path, seed=seed, sample_rate=sample_rate, background_source=background_source, **sizes)
-    root = cache_dir.resolve() / f"{name_or_path}-{key}"
-    cached = base.load(root)
-    if cached is not None:
-        return cached
-    _GENERATORS[name_or_path](root, seed=seed, sample_rate=sample_rate, workers=workers, **sizes)
-    rows = [
-        (file.prepared_path, file.role, file.pool, file.label, audio.duration(file.path), base.digest(file.path))
-        for file in base.list_files(root)
-    ]
-    return base.write_index(
-        root, pd.DataFrame(rows, columns=base.FILE_COLUMNS), pd.DataFrame(columns=base.SKIPPED_COLUMNS)
-    )
+    bank, wanted = _find(name_or_path, seed, sample_rate, sizes)
+    try:
+        return bank.prepare(wanted, cache_dir=cache_dir, workers=workers)
+    except OSError as error:
+        where = getattr(error, "filename", None) or cache_dir
+        raise IgsedError(
+            f"sound bank {text.shown(name_or_path)} cannot be prepared in {cache_dir} ({text.shown(where)}: "
+            f"{text.reason(error)}): make that folder writable, or set IGSED_DATA_DIR to one that is"
+        ) from error
+
+
+def _find(name_or_path: str, seed: int, sample_rate: int, sizes: dict[str, int | str]) -> tuple[Bank, Wanted]:
+    from igsed_core.data.soundbank.base import Wanted
+
+    bank, place = _bank(name_or_path)
+    return bank, Wanted(place, seed, sample_rate, **sizes)  # type: ignore[arg-type]
+
+
+def _bank(name_or_path: str) -> tuple[Bank, Path | None]:
+    """Return the bank, and the folder that holds it: None for one that is generated or fetched."""
+    if name_or_path in available():
+        return BANKS.load(name_or_path)(), None
+    from igsed_core.data.soundbank.base import LAYOUT  # here, so that listing banks loads no reader of audio
+
+    place = listing.find_folder(name_or_path)
+    if place is None:
+        raise IgsedError(
+            f"sound bank {name_or_path!r}: no such folder, and no bank of that name. Parameter 'soundbank' is one of "
+            f"{', '.join(available())} or the path of a folder with {LAYOUT}"
+        )
+    made = (BANKS.load(name)() for name in sorted(used(name_or_path), key=lambda name: name == _LAST))
+    return next(bank for bank in made if bank.knows(place)), place

@@ -2,56 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from igsed_core.base.errors import IgsedError
+from igsed_core.base.registry import Entry, load
 
 CLIP, CLASS, SPLIT = "clip", "class", "split"  # whose scores a rule looks at to judge one instance
 SCORES, LOG, LOGIT = "scores", "log", "logit"  # what a rule acts on
+SMOOTHING = 0.5  # s, over which the smoothed rules average; the page on rules shows what other lengths give
+
+_TRANSFORMS = {"log": LOG, "logit": LOGIT, "smooth_log": LOG}  # function of this module -> what the rule acts on
+_TRANSFORMS_MODULE = "igsed_core.detection.thresholds.transforms"
 
 Scores = NDArray[np.floating]
 Mask = NDArray[np.bool_]
-# (scores (n_instances, n_frames), parameter, frame length in seconds) -> mask of the same shape
-Function = Callable[[Scores, float, float], Mask]
 
 
-@dataclass(frozen=True)
-class Rule:
+@dataclass(frozen=True, kw_only=True)
+class Rule(Entry):
     """One threshold rule.
 
     Attributes
     ----------
-    name, title
-        For tables; for readers.
-    function
-        What makes the mask. A rule without a parameter ignores it; so does one that knows no time with the
-        frame length.
+    target
+        What makes the mask: scores ``[shape=(n_instances, n_frames)]`` and, of a rule with a grid, its parameter ->
+        mask of the same shape. With ``options``.
     grid
-        Scores of the validation split -> parameters to try, ``None`` for a label-free rule, which has nothing
-        to tune.
+        ``"package.module:function"``: scores of the validation split -> parameters to try. Empty for a label-free
+        rule, which has nothing to tune.
     scope
         An instance is judged from its own scores (``clip``), or from those of all instances of its class
         (``class``) or of the split (``split``).
-    acts_on
-        ``scores`` as they are, their ``log``, or the ``logit`` of a probability. Rules that rank alone
-        (``percentile``) cannot tell the difference, the others can.
+    transform
+        ``log``, ``logit`` or ``smooth_log`` of :mod:`igsed_core.detection.thresholds.transforms`: what is done to the
+        scores before. Rules that rank alone (``percentile``) cannot tell the difference, the others can.
+    smoothing
+        Of ``smooth_log``, in seconds.
     """
 
-    name: str
-    title: str
-    function: Function
-    grid: Callable[[Scores], NDArray[np.float64]] | None = None
+    grid: str = ""
     scope: str = CLIP
-    acts_on: str = SCORES
+    transform: str = ""
+    smoothing: float = SMOOTHING
+
+    def __post_init__(self) -> None:
+        if self.transform and self.transform not in _TRANSFORMS:
+            raise IgsedError(f"rule {self.title!r}: transform {self.transform!r} is none of {', '.join(_TRANSFORMS)}")
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """The modules of function, grid and transform."""
+        grid = (self.grid.partition(":")[0],) if self.grid else ()
+        return (*super().modules, *grid, *((_TRANSFORMS_MODULE,) if self.transform else ()))
+
+    @property
+    def acts_on(self) -> str:
+        """``scores`` as they are, their ``log``, or the ``logit`` of a probability."""
+        return _TRANSFORMS.get(self.transform, SCORES)
 
     @property
     def label_free(self) -> bool:
         """Whether the rule has nothing to tune."""
-        return self.grid is None
+        return not self.grid
+
+    def parameters(self, scores: Scores) -> NDArray[np.float64]:
+        """Return the parameters to try on the scores of a validation split, ``[shape=(n_parameters,)]``."""
+        found: NDArray[np.float64] = load(self.grid)(scores)
+        return found
 
     def apply(
         self,
@@ -90,12 +110,20 @@ class Rule:
             raise IgsedError(f"rule {self.name!r} takes finite scores: some are NaN or infinite")
         if not self.label_free and not np.isfinite(parameter):
             raise IgsedError(f"rule {self.name!r} needs a parameter: tune it on the validation split")
+        function, given = self.load(), () if self.label_free else (parameter,)
         if self.scope != CLASS:
-            return self.function(scores, parameter, frame_length)
+            return np.asarray(function(self._transformed(scores, frame_length), *given))
         if labels is None or len(labels) != len(scores):
             raise IgsedError(f"rule {self.name!r} looks at all instances of a class: give the label of each instance")
         mask = np.zeros(scores.shape, dtype=bool)
         for label in np.unique(labels):
             mine = np.asarray(labels) == label
-            mask[mine] = self.function(scores[mine], parameter, frame_length)
+            mask[mine] = function(self._transformed(scores[mine], frame_length), *given)
         return mask
+
+    def _transformed(self, scores: Scores, frame_length: float) -> Scores:
+        if not self.transform:
+            return scores
+        function = load(f"{_TRANSFORMS_MODULE}:{self.transform}")
+        smoothed = (self.smoothing, frame_length) if self.transform == "smooth_log" else ()
+        return np.asarray(function(scores, *smoothed))

@@ -1,67 +1,92 @@
 """The registry of threshold rules: scores over time -> masks.
 
-To add a rule write a function ``scores -> mask`` in a file of this package, one line here, and a test that holds it
+To add a rule write a function ``scores -> mask`` in a file of this package, one entry here, and a test that holds it
 to a case worked out by hand.
 """
 
 from __future__ import annotations
 
-from igsed_core.base.errors import IgsedError
-from igsed_core.detection.thresholds import levels, markov, partitions, transforms
-from igsed_core.detection.thresholds.base import CLASS, CLIP, LOG, LOGIT, SCORES, SPLIT, Rule
-from igsed_core.detection.thresholds.levels import percentile, percentile_grid
+from dataclasses import replace
 
-SMOOTHING = 0.5  # s, over which the smoothed rules average; the page on rules shows what other lengths give
+from igsed_core.base import plugins
+from igsed_core.base.registry import Registry
+from igsed_core.detection.thresholds.base import CLASS, CLIP, LOG, LOGIT, SCORES, SMOOTHING, SPLIT, Rule
 
-_ALL = (
-    Rule("percentile", "Percentile of the clip (paper)", lambda s, p, _: percentile(s, p), levels.all_percentiles),
-    Rule("share_of_maximum", "Share of the maximum", lambda s, p, _: levels.share_of_maximum(s, p), levels.all_shares),
-    Rule("fixed", "Fixed score", lambda s, p, _: levels.fixed(s, p), levels.all_levels),
-    Rule(
-        "global_percentile",
-        "Percentile of all clips",
-        lambda s, p, _: levels.pooled_percentile(s, p),
-        levels.all_percentiles,
-        SPLIT,
-    ),
-    Rule(
-        "class_percentile",
-        "Percentile of the class",
-        lambda s, p, _: levels.pooled_percentile(s, p),
-        levels.all_percentiles,
-        CLASS,
-    ),
-    Rule("otsu", "Otsu", lambda s, *_: partitions.otsu(s)),
-    Rule("two_means", "Two means", lambda s, *_: partitions.two_means(s)),
-    Rule("minimum_error", "Minimum error", lambda s, *_: partitions.minimum_error(s)),
-    Rule("hmm", "Hidden Markov", lambda s, *_: markov.hidden_markov(s)),
-    Rule("log_otsu", "Otsu, log scores", lambda s, *_: partitions.otsu(transforms.log(s)), acts_on=LOG),
-    Rule("log_hmm", "Hidden Markov, log scores", lambda s, *_: markov.hidden_markov(transforms.log(s)), acts_on=LOG),
-    Rule(
-        "smooth_log_otsu",
-        "Otsu, smoothed log scores",
-        lambda s, _, step: partitions.otsu(transforms.smooth_log(s, SMOOTHING, step)),
-        acts_on=LOG,
-    ),
-    Rule(
-        "smooth_log_hmm",
-        "Hidden Markov, smoothed log scores",
-        lambda s, _, step: markov.hidden_markov(transforms.smooth_log(s, SMOOTHING, step), tied=True),
-        acts_on=LOG,
-    ),
-    Rule("logit_otsu", "Otsu, logits", lambda s, *_: partitions.otsu(transforms.logit(s)), acts_on=LOGIT),
-    Rule("logit_hmm", "Hidden Markov, logits", lambda s, *_: markov.hidden_markov(transforms.logit(s)), acts_on=LOGIT),
+RULES = Registry(
+    "threshold rule",
+    plugins.RULES,
+    {
+        "percentile": Rule(
+            target="igsed_core.detection.thresholds.levels:percentile",
+            title="Percentile of the clip (paper)",
+            grid="igsed_core.detection.thresholds.levels:all_percentiles",
+        ),
+        "share_of_maximum": Rule(
+            target="igsed_core.detection.thresholds.levels:share_of_maximum",
+            title="Share of the maximum",
+            grid="igsed_core.detection.thresholds.levels:all_shares",
+        ),
+        "fixed": Rule(
+            target="igsed_core.detection.thresholds.levels:fixed",
+            title="Fixed score",
+            grid="igsed_core.detection.thresholds.levels:all_levels",
+        ),
+        "global_percentile": Rule(
+            target="igsed_core.detection.thresholds.levels:pooled_percentile",
+            title="Percentile of all clips",
+            grid="igsed_core.detection.thresholds.levels:all_percentiles",
+            scope=SPLIT,
+        ),
+        "class_percentile": Rule(
+            target="igsed_core.detection.thresholds.levels:pooled_percentile",
+            title="Percentile of the class",
+            grid="igsed_core.detection.thresholds.levels:all_percentiles",
+            scope=CLASS,
+        ),
+        "otsu": Rule(target="igsed_core.detection.thresholds.partitions:otsu", title="Otsu"),
+        "two_means": Rule(target="igsed_core.detection.thresholds.partitions:two_means", title="Two means"),
+        "minimum_error": Rule(target="igsed_core.detection.thresholds.partitions:minimum_error", title="Minimum error"),
+        "hmm": Rule(target="igsed_core.detection.thresholds.markov:hidden_markov", title="Hidden Markov"),
+        "log_otsu": Rule(
+            target="igsed_core.detection.thresholds.partitions:otsu", title="Otsu, log scores", transform="log"
+        ),
+        "log_hmm": Rule(
+            target="igsed_core.detection.thresholds.markov:hidden_markov",
+            title="Hidden Markov, log scores",
+            transform="log",
+        ),
+        "smooth_log_otsu": Rule(
+            target="igsed_core.detection.thresholds.partitions:otsu",
+            title="Otsu, smoothed log scores",
+            transform="smooth_log",
+        ),
+        "smooth_log_hmm": Rule(
+            target="igsed_core.detection.thresholds.markov:hidden_markov",
+            title="Hidden Markov, smoothed log scores",
+            options={"tied": True},
+            transform="smooth_log",
+        ),
+        "logit_otsu": Rule(
+            target="igsed_core.detection.thresholds.partitions:otsu", title="Otsu, logits", transform="logit"
+        ),
+        "logit_hmm": Rule(
+            target="igsed_core.detection.thresholds.markov:hidden_markov",
+            title="Hidden Markov, logits",
+            transform="logit",
+        ),
+    },
 )
-RULES: dict[str, Rule] = {rule.name: rule for rule in _ALL}
+
+
+def label_free() -> tuple[str, ...]:
+    """Names of the rules that have nothing to tune."""
+    return tuple(name for name, rule in RULES.items() if rule.label_free)
 
 
 def smoothed(seconds: float) -> Rule:
     """Return ``smooth_log_hmm`` with another length of smoothing, named after it."""
-    return Rule(
-        f"smooth_log_hmm@{seconds:g}",
-        f"{seconds:g} s",
-        lambda s, _, step: markov.hidden_markov(transforms.smooth_log(s, seconds, step), tied=True),
-        acts_on=LOG,
+    return replace(
+        RULES["smooth_log_hmm"], name=f"smooth_log_hmm@{seconds:g}", title=f"{seconds:g} s", smoothing=seconds
     )
 
 
@@ -73,8 +98,6 @@ def get(name: str) -> Rule:
     IgsedError
         For an unknown name; the message lists the valid ones.
     """
-    if name not in RULES:
-        raise IgsedError(f"threshold rule {name!r} is unknown: choose one of {', '.join(RULES)}")
     return RULES[name]
 
 
@@ -85,10 +108,10 @@ __all__ = [
     "LOGIT",
     "RULES",
     "SCORES",
+    "SMOOTHING",
     "SPLIT",
     "Rule",
     "get",
-    "percentile",
-    "percentile_grid",
+    "label_free",
     "smoothed",
 ]

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-from pathlib import Path
-
 from torch import Tensor, nn
 
 from igsed_core.base.errors import IgsedError
+from igsed_core.models import inputs
 from igsed_core.models.frontend import FrontEnd
 
 
@@ -35,6 +33,8 @@ class Encoder(nn.Module):
         of log-mel frames; minus half a frame where strided convolutions centre a frame on every n-th one.
     weights_sha256 : str
         SHA-256 of the file that the weights came from.
+    has_classifier : bool
+        Whether the network holds the classifier that it was trained with.
     """
 
     def __init__(
@@ -47,6 +47,7 @@ class Encoder(nn.Module):
         frame_duration: float,
         frame_start: float,
         weights_sha256: str,
+        has_classifier: bool = False,
     ) -> None:
         super().__init__()
         self.name = name
@@ -56,6 +57,7 @@ class Encoder(nn.Module):
         self.frame_duration = frame_duration
         self.frame_start = frame_start
         self.weights_sha256 = weights_sha256
+        self.has_classifier = has_classifier
         self.requires_grad_(False)
         self.eval()
 
@@ -63,6 +65,14 @@ class Encoder(nn.Module):
         """Stay in evaluation mode, whatever `mode` says."""
         super().train(False)
         return self
+
+    def require_classifier(self) -> None:
+        """Raise an :class:`IgsedError` unless the weights came with the classifier they were trained with."""
+        if not self.has_classifier:
+            raise IgsedError(
+                f"the weights of encoder {self.name!r} came without its AudioSet classifier, so it gives features "
+                "only: load the published checkpoint"
+            )
 
     def feature_map(self, log_mel: Tensor) -> Tensor:
         """Features over frequency and time.
@@ -83,8 +93,10 @@ class Encoder(nn.Module):
         Raises
         ------
         IgsedError
-            If the waveform is shorter than one feature frame.
+            If the waveform is no batch of sounds (:func:`igsed_core.models.inputs.checked`), or shorter than one
+            feature frame.
         """
+        waveform = inputs.checked(waveform, self)
         needed = round(self.frame_duration * self.frontend.sample_rate)
         if waveform.shape[-1] < needed:
             raise IgsedError(
@@ -93,35 +105,3 @@ class Encoder(nn.Module):
             )
         features = self.feature_map(self.frontend(waveform))  # (batch, channels, freq, time)
         return features.mean(dim=2).transpose(1, 2)  # (batch, time, channels)
-
-
-def read_weights(path: Path, encoder: str) -> tuple[bytes, str]:
-    """Bytes of a file of weights and their SHA-256.
-
-    Raises
-    ------
-    IgsedError
-        If there is no such file.
-    """
-    if not path.is_file():
-        raise IgsedError(
-            f"{path}: no such file; give the weights of encoder {encoder!r} as `weights`, or leave it empty"
-        )
-    content = path.read_bytes()
-    return content, hashlib.sha256(content).hexdigest()
-
-
-def load_strictly(network: nn.Module, state: object, path: Path, encoder: str, remedy: str) -> None:
-    """Load a state dict that must fit in every key and shape.
-
-    Raises
-    ------
-    IgsedError
-        If `state` is no state dict or does not fit; the message ends with `remedy`.
-    """
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise IgsedError(f"{path}: not a state dict (parameter name -> tensor); {remedy}")
-    try:
-        network.load_state_dict(state, strict=True)
-    except RuntimeError as error:
-        raise IgsedError(f"{path}: does not fit encoder {encoder!r}; {remedy}\n{error}") from error

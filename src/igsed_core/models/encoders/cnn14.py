@@ -8,9 +8,7 @@ with `igsed_core.models.frontend.PannsLogMel`.
 
 from __future__ import annotations
 
-import io
 import math
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +17,15 @@ from torch import Tensor, nn
 
 from igsed_core.base.errors import IgsedError
 from igsed_core.data import assets
-from igsed_core.models.encoders.base import Encoder, load_strictly, read_weights
+from igsed_core.models.encoders import checkpoints
+from igsed_core.models.encoders.base import Encoder
 from igsed_core.models.frontend import WINDOWS, PannsLogMel
 
 NAME = "cnn14"
 N_FEATURES = 2048
 N_AUDIOSET = 527
 _N_MELS = 64
+_HEAD = ("fc1", "fc_audioset")
 _CHANNELS = (1, 64, 128, 256, 512, 1024, 2048)
 _REMEDY = "use Cnn14_mAP=0.431.pth of PANNs or a fine-tuned copy of it, or leave `weights` empty"
 _REAL = "spectrogram_extractor.stft.conv_real.weight"
@@ -100,7 +100,14 @@ class Cnn14Encoder(Encoder):
     network: Cnn14
 
     def audioset_logits(self, waveform: Tensor) -> Tensor:
-        """Logits of the 527 AudioSet classes: (batch, samples) -> (batch, 527)."""
+        """Logits of the 527 AudioSet classes: (batch, samples) -> (batch, 527).
+
+        Raises
+        ------
+        IgsedError
+            If the weights came without that classifier.
+        """
+        self.require_classifier()
         frames = self(waveform)  # (batch, time, 2048)
         pooled = frames.amax(dim=1) + frames.mean(dim=1)  # (batch, 2048)
         return self.network.fc_audioset(torch.relu(self.network.fc1(pooled)))
@@ -112,7 +119,7 @@ def load(weights: str, window: str) -> Cnn14Encoder:
     Parameters
     ----------
     weights : str
-        Path of a checkpoint of the same shape; empty for the public one, fetched on first use.
+        Path of a checkpoint with the same features; empty for the public one, fetched on first use.
     window : str
         "hann" or "hamming", which must be the window of the checkpoint; empty to take that.
 
@@ -121,15 +128,8 @@ def load(weights: str, window: str) -> Cnn14Encoder:
     IgsedError
         If the file is absent, is no checkpoint or does not fit, or holds another window or front end.
     """
-    path = Path(weights) if weights else assets.fetch(NAME)
-    content, sha256 = read_weights(path, NAME)
-    try:
-        # Weights only: an unpickled checkpoint may run any code.
-        checkpoint = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, ValueError) as error:
-        raise IgsedError(f"{path}: not a PyTorch checkpoint; {_REMEDY}") from error
-    del content
-    return from_checkpoint(checkpoint, path, window, sha256)
+    checkpoint = checkpoints.read(weights or assets.fetch(NAME), NAME, _REMEDY)
+    return from_checkpoint(checkpoint.content, checkpoint.path, window, checkpoint.sha256)
 
 
 def from_checkpoint(checkpoint: Any, path: Path, window: str, sha256: str) -> Cnn14Encoder:
@@ -138,7 +138,7 @@ def from_checkpoint(checkpoint: Any, path: Path, window: str, sha256: str) -> Cn
     Parameters
     ----------
     checkpoint : dict
-        As published, ``{"model": state dict}``, or the state dict itself.
+        As published, ``{"model": state dict}``, wrapped otherwise, or the state dict itself.
     path : Path
         Where it comes from, for messages.
     window : str
@@ -151,20 +151,18 @@ def from_checkpoint(checkpoint: Any, path: Path, window: str, sha256: str) -> Cn
     IgsedError
         As :func:`load`.
     """
-    state = checkpoint.get("model", checkpoint) if isinstance(checkpoint, dict) else checkpoint
-    if not isinstance(state, dict):
-        raise IgsedError(f"{path}: not a state dict (parameter name -> tensor); {_REMEDY}")
-    state = dict(state)
+    with torch.device("meta"):  # 80 million parameters: no initial values to be thrown away
+        network = Cnn14()
+    state = checkpoints.state_dict(checkpoint, path, _REMEDY)
+    state = checkpoints.without_prefix(state, network.state_dict(), path, _REMEDY)
     frontend = _read_frontend({name: state.pop(name, None) for name in (_REAL, _IMAGINARY, _MEL)}, path)
     if window not in ("", frontend.window_name):
         raise IgsedError(
             f"window = {window!r}, but {path} was trained with {frontend.window_name!r}; set window to that, "
             "or leave it empty to use what the checkpoint holds"
         )
-    with torch.device("meta"):  # 80 million parameters: no initial values to be thrown away
-        network = Cnn14()
     network = network.to_empty(device="cpu")
-    load_strictly(network, state, path, NAME, _REMEDY)
+    complete = checkpoints.load(network, state, head=_HEAD, path=path, encoder=NAME, remedy=_REMEDY)
     network.turn()
     return Cnn14Encoder(
         NAME,
@@ -174,6 +172,7 @@ def from_checkpoint(checkpoint: Any, path: Path, window: str, sha256: str) -> Cn
         frame_duration=0.32,
         frame_start=0.0,
         weights_sha256=sha256,
+        has_classifier=complete,
     )
 
 

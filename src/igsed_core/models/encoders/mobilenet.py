@@ -7,9 +7,6 @@ of the modules are those of the public checkpoint, which is loaded strictly.
 
 from __future__ import annotations
 
-import io
-import pickle
-from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -17,7 +14,8 @@ from torch import Tensor, nn
 
 from igsed_core.base.errors import IgsedError
 from igsed_core.data import assets
-from igsed_core.models.encoders.base import Encoder, load_strictly, read_weights
+from igsed_core.models.encoders import checkpoints
+from igsed_core.models.encoders.base import Encoder
 from igsed_core.models.frontend import EfficientATLogMel
 
 NAME = "mn04_as"
@@ -25,6 +23,7 @@ N_FEATURES = 384
 N_AUDIOSET = 527
 _N_HIDDEN = 512
 _STEM = 8
+_HEAD = ("classifier",)
 _REMEDY = "use mn04_as_mAP_432.pt of EfficientAT or a fine-tuned copy of it, or leave `weights` empty"
 
 
@@ -156,7 +155,14 @@ class MobileNetEncoder(Encoder):
     network: MobileNet
 
     def audioset_logits(self, waveform: Tensor) -> Tensor:
-        """Logits of the 527 AudioSet classes: (batch, samples) -> (batch, 527)."""
+        """Logits of the 527 AudioSet classes: (batch, samples) -> (batch, 527).
+
+        Raises
+        ------
+        IgsedError
+            If the weights came without that classifier.
+        """
+        self.require_classifier()
         return self.network.classifier(self.feature_map(self.frontend(waveform)))
 
 
@@ -166,7 +172,7 @@ def load(weights: str, window: str) -> MobileNetEncoder:
     Parameters
     ----------
     weights : str
-        Path of a checkpoint of the same shape; empty for the public one, fetched on first use.
+        Path of a checkpoint with the same features; empty for the public one, fetched on first use.
     window : str
         Empty or "hann", the only window of this front end.
 
@@ -177,14 +183,11 @@ def load(weights: str, window: str) -> MobileNetEncoder:
     """
     if window not in ("", "hann"):
         raise IgsedError(f"window = {window!r}: encoder {NAME!r} was trained with 'hann'; leave it empty")
-    path = Path(weights) if weights else assets.fetch(NAME)
-    content, sha256 = read_weights(path, NAME)
-    try:
-        state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, ValueError) as error:
-        raise IgsedError(f"{path}: not a PyTorch checkpoint; {_REMEDY}") from error
+    checkpoint = checkpoints.read(weights or assets.fetch(NAME), NAME, _REMEDY)
     network = MobileNet()
-    load_strictly(network, state, path, NAME, _REMEDY)
+    state = checkpoints.state_dict(checkpoint.content, checkpoint.path, _REMEDY)
+    state = checkpoints.without_prefix(state, network.state_dict(), checkpoint.path, _REMEDY)
+    complete = checkpoints.load(network, state, head=_HEAD, path=checkpoint.path, encoder=NAME, remedy=_REMEDY)
     return MobileNetEncoder(
         NAME,
         EfficientATLogMel(),
@@ -192,5 +195,6 @@ def load(weights: str, window: str) -> MobileNetEncoder:
         n_features=N_FEATURES,
         frame_duration=0.32,
         frame_start=-0.16,
-        weights_sha256=sha256,
+        weights_sha256=checkpoint.sha256,
+        has_classifier=complete,
     )

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch.utils.flop_counter import FlopCounterMode
+from igsed_core.base import plugins
+from igsed_core.base.registry import Entry, Registry
 
-from igsed_core.base.errors import IgsedError
-from igsed_core.models.encoders import cnn14, embedded, mobilenet
-from igsed_core.models.encoders.base import Encoder
+if TYPE_CHECKING:
+    from igsed_core.models.encoders.base import Encoder
 
-__all__ = ["REGISTRY", "Encoder", "available", "describe", "load"]
-
-REGISTRY: dict[str, Callable[[str, str], Encoder]] = {
-    cnn14.NAME: cnn14.load,
-    embedded.NAME: embedded.load,
-    mobilenet.NAME: mobilenet.load,
-}
+# Each target is called with a path of weights and a window, empty for the encoder's own, and returns an Encoder. An
+# encoder that has files beside its code lies in a folder with them, since a key holds all files of a folder it reads.
+REGISTRY = Registry(
+    "encoder",
+    plugins.ENCODERS,
+    {
+        "cnn14": Entry(target="igsed_core.models.encoders.cnn14:load", title="CNN14"),
+        "embedded": Entry(target="igsed_core.models.encoders.embedded.network:load", title="shipped with the package"),
+        "mn04_as": Entry(target="igsed_core.models.encoders.mobilenet:load", title="MobileNetV3, width 0.4"),
+    },
+)
 
 
 def available() -> list[str]:
@@ -45,13 +47,13 @@ def load(name: str, weights: str = "", window: str = "") -> Encoder:
 
     Examples
     --------
+    >>> import torch
     >>> encoder = load("embedded")
     >>> encoder(torch.zeros(1, 320_000)).shape
     torch.Size([1, 31, 512])
     """
-    if name not in REGISTRY:
-        raise IgsedError(f"encoder = {name!r} is unknown; choose one of: {', '.join(available())}")
-    return REGISTRY[name](weights, "" if window == "auto" else window)
+    encoder: Encoder = REGISTRY.load(name)(weights, "" if window == "auto" else window)
+    return encoder
 
 
 def describe(encoder: Encoder) -> dict[str, Any]:
@@ -63,6 +65,9 @@ def describe(encoder: Encoder) -> dict[str, Any]:
         `name`, `parameters`, `gmac_10s` (1e9 multiply-adds of convolutions and matrix products for a clip of
         10 s; Fourier transforms are not counted), `frame_duration` (s), `n_features`.
     """
+    import torch  # here, so that listing encoders does not load it
+    from torch.utils.flop_counter import FlopCounterMode
+
     clip = torch.zeros(1, 10 * encoder.frontend.sample_rate)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         encoder(clip)

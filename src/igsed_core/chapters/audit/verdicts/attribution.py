@@ -4,47 +4,60 @@ from __future__ import annotations
 
 from igsed_core.chapters.audit.sign import PAPER, READINGS
 from igsed_core.chapters.audit.verdicts.common import (
+    NO,
     PARTLY,
     YES,
     Answer,
     Found,
     Row,
     effect,
-    includes_zero,
     percent,
     published,
     rows_of,
     what_if,
 )
-from igsed_core.show.cells import number, with_interval
+from igsed_core.metrics.judging import ABOVE, BELOW, LEVEL, NOT_DECIDED
+from igsed_core.show.cells import number
+from igsed_core.show.claims import MARGIN, effect_size, figure, sample, verdict_on
 
 
-def sign(found: Found) -> Answer:
+def sign(found: Found, *, margin: float = MARGIN) -> Answer:
     """Answer whether absolute values, the positive part or the sign tell best when."""
     rows, differences = rows_of(found, "sign"), rows_of(found, "sign", "audit_differences")
-    best = {
-        metric: max(READINGS, key=lambda name: rows[f"ig:{name}", "percentile", metric]["value"])
-        for metric in ("iou", "pointing_game")
-    }
-    pointer = best["pointing_game"]
-    gain = differences.get((f"ig:{pointer}", "percentile", "pointing_game"))
-    better = gain is not None and not includes_zero(gain)
+    pairs = {name: (f"ig:{name}", "percentile", "pointing_game") for name in READINGS}
+    others = {name: differences[pair] for name, pair in pairs.items() if pair in differences}
+    said = {name: verdict_on(row, margin=margin) for name, row in others.items()}
+    pointer = _highest(others)
+    gain = others[pointer] if pointer else None
+    words = f"the highest difference is that of '{READINGS[pointer][0]}', {figure(gain)}" if pointer else ""
+    better = bool(pointer) and said[pointer] == ABOVE
     if better:
-        iou = [rows[f"ig:{name}", "percentile", "iou"]["value"] for name in (best["iou"], PAPER)]
+        answer, decided = f"Absolute values point worse than '{READINGS[pointer][0]}'.", YES
         verdict = (
-            f"The paper's absolute values are not the best pointer: '{READINGS[pointer][0]}' gains "
-            f"{with_interval(gain)}. "
-            f"By IoU {_best_iou(best['iou'], iou, differences)}. "
+            f"The paper's absolute values are not the best pointer: '{READINGS[pointer][0]}' gains {figure(gain)}, "
+            f"the best of {len(others)} readings, picked on the same clips"
+        )
+    elif not pointer or set(said.values()) == {NOT_DECIDED}:
+        answer, decided = "Not decided.", NO
+        verdict = "There is no interval to judge by, so that this run does not decide which reading points best"
+    elif set(said.values()) <= {LEVEL, BELOW}:
+        answer, decided = f"None points better than absolute by {number(margin)}.", PARTLY
+        verdict = (
+            f"Every other reading of the sign points as well as absolute values, within {number(margin)}, or worse: "
+            f"{words}"
         )
     else:
-        verdict = "No reading of the sign points more surely than the paper's absolute values. "
+        answer, decided = "Not told apart: none is shown to point better than absolute.", PARTLY
+        verdict = f"No reading is shown to point better than absolute values, and none is ruled out: {words}"
+    n = gain["n"] if gain else 0
+    verdict += f" ({sample(n)}; {effect_size(margin)}). {_best_iou(rows, differences, margin)} "
     why = {key[2]: row["value"] for key, row in rows.items() if key[:2] == (f"ig:{PAPER}", "reason")}
     signed = rows["ig:signed", "reason", "rank_correlation"]["value"]
     verdict += (
-        f"Within a frame the signs cancel: the signed mean keeps {percent(why['kept_inside'], 1)} of the absolute one "
-        f"in events, {percent(why['kept_outside'], 1)} beside them. Absolute values follow how loud a frame is (rank "
-        f"correlation with energy {number(why['rank_correlation'])}, signed {number(signed)}); their peak falls on "
-        f"another class in {percent(why['on_other'])} of the instances, on background in "
+        f"Within a frame the signed mean keeps {percent(why['kept_inside'], 1)} of the absolute one "
+        f"in events, {percent(why['kept_outside'], 1)} beside them. The rank correlation with energy is "
+        f"{number(why['rank_correlation'])} for absolute values, {number(signed)} for signed ones; the peak of "
+        f"absolute values falls on another class in {percent(why['on_other'])} of the instances, on background in "
         f"{percent(why['on_background'])}."
     )
     here = [rows[f"ig:{name}", "percentile", "pointing_game"] for name in (PAPER, "signed")]
@@ -52,55 +65,65 @@ def sign(found: Found) -> Answer:
         "Absolute, positive or signed attribution?",
         "; ".join(what for what, _ in READINGS.values()),
         f"absolute; pointing game {number(published('ig', 'pointing_game'))}",
-        f"pointing game: absolute {with_interval(here[0])}, signed {with_interval(here[1])}",
-        f"Absolute values point worse than '{READINGS[pointer][0]}'."
-        if better
-        else "None points better than absolute.",
+        f"pointing game: absolute {figure(here[0])}, signed {figure(here[1])}, {sample(here[0].get('n'))}",
+        answer,
         verdict,
-        YES if better else PARTLY,
+        decided,
     )
 
 
-def _best_iou(name: str, values: list[float], differences: dict[tuple[str, ...], Row]) -> str:
-    """Say which reading has the best IoU, and whether it is better than the paper's."""
-    apart = differences.get((f"ig:{name}", "percentile", "iou"))
-    if apart is None or includes_zero(apart):
-        return "none is better than they are"
-    return f"the best is '{READINGS[name][0]}', {number(values[0])} against {number(values[1])}"
+def _highest(rows: dict[str, Row]) -> str:
+    """Name of the largest value that there is; empty if there is none."""
+    there = {name: row["value"] for name, row in rows.items() if row["value"] == row["value"]}
+    return max(there, key=lambda name: there[name]) if there else ""
 
 
-def target(found: Found) -> Answer:
+def _best_iou(rows: dict[tuple[str, ...], Row], differences: dict[tuple[str, ...], Row], margin: float) -> str:
+    """Say which reading has the highest IoU, and how it stands to the paper's."""
+    best = _highest({name: rows[f"ig:{name}", "percentile", "iou"] for name in READINGS})
+    if not best:
+        return "Their IoU is not known."
+    value = number(rows[f"ig:{best}", "percentile", "iou"]["value"])
+    apart = differences.get((f"ig:{best}", "percentile", "iou"))
+    if apart is None:
+        return f"Their IoU of {value} is the highest."
+    said = {ABOVE: "above them", LEVEL: "level with them", NOT_DECIDED: "undecided against them"}
+    words = said.get(verdict_on(apart, margin=margin), "not told apart from them")
+    return f"The highest IoU, {value}, is that of '{READINGS[best][0]}': {words} ({figure(apart)})."
+
+
+def target(found: Found, *, margin: float = MARGIN) -> Answer:
     """Answer whether it matters that the logit or the probability is attributed."""
     name, differences, own = what_if(found, "target")
-    words, sure = effect(differences)
-    seen = f"To attribute the {name} instead changes what is measured" if sure else "No effect of the target is seen"
+    seen = effect(differences, margin=margin)
     return Answer(
         "Logit or probability as the target?",
         "logit; probability",
-        "does not say",
-        f"{name} instead: {words}",
-        f"{'It matters' if sure else 'No effect is seen'}; which one it was is undecided.",
-        f"{seen}: {words}. The masks of the two overlap by an IoU of {number(own['mask_iou']['value'])}. "
-        "Which one the paper took its figures do not tell.",
+        "'one sigmoid score per class' is attributed, positive values are 'features increasing class probability'",
+        f"{name} instead: {seen.differences}",
+        f"{seen.short}; the paper's words mean the probability.",
+        f"The {name} instead: {seen.differences}. {seen.conclusion} The masks of the two overlap by an IoU of "
+        f"{figure(own['mask_iou'])}. The paper's words mean the probability (sections II and II-C); its figures do not "
+        "show which of the two was computed.",
         PARTLY,
     )
 
 
-def window(found: Found) -> Answer:
+def window(found: Found, *, margin: float = MARGIN) -> Answer:
     """Answer what the other analysis window would change."""
     name, differences, own = what_if(found, "window")
-    words, sure = effect(differences)
+    seen = effect(differences, margin=margin)
     title = name.capitalize()
+    clips = sample(own["flips"].get("n"), "clips")
     return Answer(
         "Hann or Hamming window?",
         "Hann; Hamming",
         "Hamming; the public checkpoint of its encoder holds Hann",
-        f"{title} instead: {words}",
-        f"{'It matters' if sure else 'No effect is seen'}; which one it was is undecided.",
+        f"{title} instead: {seen.differences}",
+        f"{seen.short}; which one it was is undecided.",
         f"With {title} in place of the window that the encoder was trained with, mel power changes by "
-        f"{number(own['level']['value'])} dB, feature frames by {percent(own['features']['value'])}, and "
-        f"{number(own['flips']['value'])} detections a clip flip. "
-        f"{'This moves what is measured' if sure else 'No effect on what is measured is seen'}: {words}. "
-        "Which one the paper computed with its figures do not tell.",
+        f"{number(own['level']['value'])} dB, feature frames by {percent(own['features']['value'], 1)}, and "
+        f"{number(own['flips']['value'])} detections per clip flip ({clips}). What is measured changes by "
+        f"{seen.differences}. {seen.conclusion} The paper's figures do not reveal its window.",
         PARTLY,
     )

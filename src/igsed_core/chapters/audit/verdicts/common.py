@@ -9,7 +9,10 @@ from typing import Any
 import pandas as pd
 
 from igsed_core import paper
-from igsed_core.show.cells import by_key, with_interval
+from igsed_core.metrics.judging import ABOVE, BELOW, LEVEL, NOT_DECIDED
+from igsed_core.show.cells import by_key, number
+from igsed_core.show.claims import MARGIN, effect_size, figure, sample, verdict_on
+from igsed_core.show.style import METRICS
 
 Found = Mapping[str, pd.DataFrame]  # from igsed_core.chapters.audit.examine
 Row = dict[str, Any]
@@ -20,7 +23,7 @@ YES, PARTLY, NO = "yes", "in part", "no"
 class Answer:
     """What is asked, what the paper and this run say; the answer in a few words, and the reasons for it.
 
-    ``decided`` is one of yes, in part, no.
+    ``decided`` is one of yes, in part, no; it is "yes" only where the alternatives are excluded.
     """
 
     question: str
@@ -38,11 +41,6 @@ def rows_of(found: Found, question: str, table: str = "audit") -> dict[tuple[str
     return by_key(rows[rows["average"].isin(["instance", "gap"])], ("method", "rule", "metric"))
 
 
-def includes_zero(row: Row) -> bool:
-    """Whether the interval of a difference includes zero."""
-    return bool(row["ci_low"] <= 0 <= row["ci_high"])
-
-
 def published(method: str, metric: str) -> float:
     """One figure of the paper's Table II."""
     return float(paper.detection().set_index("method")[metric].to_dict()[method])
@@ -55,7 +53,7 @@ def listed(words: list[str]) -> str:
 
 def percent(share: float, digits: int = 0) -> str:
     """Format a share as per cent."""
-    return f"{100 * share:.{digits}f} %"
+    return f"{number(100 * share, digits)} %"
 
 
 def what_if(found: Found, question: str) -> tuple[str, dict[str, Row], dict[str, Row]]:
@@ -66,8 +64,44 @@ def what_if(found: Found, question: str) -> tuple[str, dict[str, Row], dict[str,
     return method.split(":")[1], differences, own
 
 
-def effect(differences: dict[str, Row]) -> tuple[str, bool]:
-    """Put the differences of IoU and pointing game into words; say whether any interval leaves out zero."""
-    iou, pointing = differences["iou"], differences["pointing_game"]
-    words = f"IoU {with_interval(iou)}, pointing game {with_interval(pointing)} on {iou['n']:.0f} instances"
-    return words, not all(includes_zero(row) for row in differences.values())
+@dataclass(frozen=True)
+class Effect:
+    """What a changed reading does to what is measured.
+
+    Attributes
+    ----------
+    differences
+        Every difference that was judged, with its interval, and how many instances it is from.
+    short, conclusion
+        The verdict in a few words, and in a sentence of its own that says on which difference it rests.
+    """
+
+    differences: str
+    short: str
+    conclusion: str
+
+
+def effect(differences: Mapping[str, Row], *, margin: float = MARGIN) -> Effect:
+    """Judge the differences of every metric, print each of them, and say which of them decides."""
+    said = {metric: verdict_on(row, margin=margin) for metric, row in differences.items()}
+    figures = {metric: f"{_word(metric)} {figure(row)}" for metric, row in differences.items()}
+    words = f"{', '.join(figures.values())}, {sample(min(_n(row) for row in differences.values()))}"
+    moved = [figures[metric] for metric, verdict in said.items() if verdict in (ABOVE, BELOW)]
+    if moved:
+        return Effect(words, "It matters", f"This moves what is measured: {listed(moved)}; {effect_size(margin)}.")
+    if all(verdict == NOT_DECIDED for verdict in said.values()):
+        return Effect(words, "Not decided", "There is no interval to judge by, so that this run decides nothing.")
+    if all(verdict == LEVEL for verdict in said.values()):
+        within = f"within {number(margin)} of zero"
+        return Effect(words, "It hardly matters", f"What is measured stays: every interval lies {within}.")
+    return Effect(words, "No effect is shown", f"No effect is shown, and none is ruled out; {effect_size(margin)}.")
+
+
+def _n(row: Row) -> float:
+    n = row.get("n")
+    return 0.0 if n is None or pd.isna(n) else float(n)
+
+
+def _word(metric: str) -> str:
+    """Name of a metric within a sentence."""
+    return "pointing game" if metric == "pointing_game" else METRICS.get(metric, metric)

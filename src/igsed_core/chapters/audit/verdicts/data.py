@@ -7,8 +7,10 @@ from typing import Any
 
 from igsed_core.chapters.audit.energy import READINGS
 from igsed_core.chapters.audit.overlap import BANK, FILTERS, ONSETS, PAPER
-from igsed_core.chapters.audit.verdicts.common import NO, PARTLY, Answer, Found, listed, percent, published
+from igsed_core.chapters.audit.verdicts.common import NO, PARTLY, Answer, Found, listed, percent, published, rows_of
+from igsed_core.metrics.judging import ABOVE, BELOW, LEVEL, NOT_DECIDED
 from igsed_core.show.cells import by_key, number
+from igsed_core.show.claims import MARGIN, against, figure, sample
 
 NEAR = 0.05  # a reading of energy comes close if no figure is farther than this from the paper's
 LOUD = ("amplitude", "power", "level", "peak")  # louder frames rank higher
@@ -22,20 +24,26 @@ PLACES = {
 _FIGURES = ("iou", "f1", "pointing_game")
 
 
-def energy(found: Found) -> Answer:
+def energy(found: Found, *, margin: float = MARGIN) -> Answer:
     """Answer which reading of "energy" gives the paper's figures."""
     table = found["audit_energy"]
     best = table.to_dict("records")[0]
     amplitude = by_key(table, ("reading", "rule"))["amplitude", "percentile"]
-    loud = float(table.loc[table["reading"].isin(LOUD), "pointing_game"].min())
+    measured = rows_of(found, "energy")
+    louder = [row for (name, rule, metric), row in measured.items() if _is_loud(name, rule, metric)]
+    louder = [row for row in louder if row["value"] == row["value"]]
+    lowest = min(louder, key=lambda row: row["value"]) if louder else None
     chance = published("random", "pointing_game")
+    said = against(lowest, chance, margin=margin)
+    words = {ABOVE: "above", BELOW: "below", LEVEL: f"within {number(margin)} of", NOT_DECIDED: "undecided against"}
     below = table.loc[table["pointing_game"] < chance, "reading"].nunique()
-    near = best["distance"] <= NEAR
+    near = bool(best["distance"] <= NEAR)
     verdict = (
-        f"Where louder frames rank higher the pointing game is at least {number(loud)}, "
-        f"{'above' if loud > chance else 'not above'} the paper's chance. Of {table['reading'].nunique()} rankings the "
-        f"nearest is '{READINGS[best['reading']][0]}' ({_triple(best)}); measured from chance it is "
-        f"{number(best['distance'])} off. "
+        f"Where louder frames rank higher the pointing game is at least {figure(lowest)}, "
+        f"{words.get(said, 'not told apart from')} the paper's chance of {number(chance)} "
+        f"({sample(lowest.get('n') if lowest else 0)}). Of {table['reading'].nunique()} rankings the nearest is "
+        f"'{READINGS[best['reading']][0]}' ({_triple(best)}); measured from chance it is {number(best['distance'])} "
+        f"off, and up to {number(NEAR)} would be close. "
     )
     verdict += "It comes close. " if near else "None comes close. "
     placed = found["audit_placement"]
@@ -46,46 +54,60 @@ def energy(found: Found) -> Answer:
         )
         verdict += f"Placed without audio, with other onsets or lengths, wrong time axes do: {readings}. "
     verdict += "Which one it was, if any, stays undecided." if candidates or near else "This stays undecided."
+    answer = "Undecided" + ("; none that follows loudness" if said == ABOVE else "")
     return Answer(
         "Which energy gives the paper's figures?",
         f"{table['reading'].nunique()} rankings of the frames, 3 thresholds",
         f"IoU / F1 / pointing game {' / '.join(number(published('energy', m)) for m in _FIGURES)}, below random",
-        f"mean absolute sample {_triple(amplitude)}; {below} rankings point worse than the paper's random",
-        "Undecided; none that follows loudness" + ("; a wrong time axis could." if candidates else "."),
+        f"mean absolute sample {_triple(amplitude)}; {below} rankings lie below the paper's random, {number(chance)}",
+        answer + ("; a wrong time axis is compatible." if candidates else "."),
         verdict,
         PARTLY if near or candidates else NO,
     )
+
+
+def _is_loud(method: str, rule: str, metric: str) -> bool:
+    return method.removeprefix("energy:") in LOUD and rule == "percentile" and metric == "pointing_game"
 
 
 def _triple(row: Mapping[Any, Any]) -> str:
     return " / ".join(number(row[metric]) for metric in _FIGURES)
 
 
-def overlap(found: Found) -> Answer:
-    """Answer what onsets and filter remove as many soundscapes as the paper's."""
+def overlap(found: Found, *, margin: float = MARGIN) -> Answer:
+    """Answer what onsets and filter remove as many soundscapes as the paper's.
+
+    A probable reading is compatible with the paper's numbers, an improbable one is not; no reading is proven.
+    """
     table = found["audit_overlap"]
     by_pool = by_key(table, ("lengths", "onsets", "filter", "pool"))
     mine = [by_pool[BANK, "fitting", "three_at_once", pool] for pool in ("train", "eval")]
     removed = listed([f"{row['removed']} of {row['generated']}" for row in found["audit_removed"].to_dict("records")])
     fits = table[table["p_value"] >= PLAUSIBLE].drop_duplicates(["lengths", "onsets", "filter"])
     shares = " and ".join(percent(row["removed"], 1) for row in mine)
-    if mine[0]["p_value"] >= PLAUSIBLE:
-        answer, decided = "This book's is one that does.", PARTLY
-        verdict = f"This book's onsets and filter ({shares}) agree with the paper's numbers."
+    p = mine[0]["p_value"]
+    own = f"This book's onsets and filter ({shares} expected, p = {number(p, 3)})"
+    others = fits[(fits["lengths"] != BANK) | (fits["onsets"] != "fitting") | (fits["filter"] != "three_at_once")]
+    readings = [
+        f"{FILTERS[row['filter']]}, onsets {ONSETS[row['onsets']][0]}, lengths {LENGTHS[row['lengths']]} "
+        f"(p = {number(row['p_value'], 3)})"
+        for row in others.sort_values("p_value", ascending=False).to_dict("records")
+    ]
+    if p >= PLAUSIBLE:
+        answer, decided = f"This book's is compatible, and so {_are(len(readings))}.", PARTLY
+        verdict = f"{own} are compatible with the paper's numbers. "
+    elif p < PLAUSIBLE:
+        answer, decided = f"Not this book's; {_are(len(readings))} compatible.", PARTLY if readings else NO
+        verdict = f"{own} remove another share than the paper's. "
     else:
-        verdict = f"This book's onsets and filter remove another share ({shares} expected). "
-        readings = [
-            f"{FILTERS[row['filter']]}, onsets {ONSETS[row['onsets']][0]}, lengths {LENGTHS[row['lengths']]}"
-            for row in fits.sort_values("p_value", ascending=False).to_dict("records")
-        ]
-        verdict += (
-            f"Both of the paper's numbers agree with: {'; '.join(readings)}. The lengths of its events are not known, "
-            "so that none is proven."
-            if readings
-            else "No reading of onsets and filter gives both of the paper's numbers with these lengths of events."
-        )
-        answer = f"Not this book's; {len(readings) or 'none'} of the readings do{'' if readings else 'es'}."
-        decided = PARTLY if readings else NO
+        answer, decided = "Not decided.", NO
+        verdict = f"{own} are not judged. "
+    verdict += (
+        f"Compatible with both of the paper's numbers: {'; '.join(readings)}. "
+        if readings
+        else "No other reading of onsets and filter is compatible with both of the paper's numbers with these lengths. "
+    )
+    verdict += "The lengths of the paper's events are not known, so that none is proven."
     return Answer(
         "Which filter removes as many soundscapes as the paper's?",
         f"{len(ONSETS)} distributions of onsets, {len(FILTERS)} filters, {len(LENGTHS)} of lengths",
@@ -95,3 +117,7 @@ def overlap(found: Found) -> Answer:
         verdict,
         decided,
     )
+
+
+def _are(count: int) -> str:
+    return f"{count or 'none'} of the other readings {'is' if count <= 1 else 'are'}"

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
 from igsed_core import paper
 from igsed_core.chapters.audit.averages import ROUNDING
 from igsed_core.chapters.audit.fig3 import CLIP, POOLED
@@ -12,171 +18,285 @@ from igsed_core.chapters.audit.verdicts.common import (
     Answer,
     Found,
     Row,
-    includes_zero,
     listed,
     percent,
     published,
     rows_of,
 )
-from igsed_core.show.cells import by_key, number, with_interval
+from igsed_core.metrics.judging import ABOVE, BELOW, LEVEL, NOT_DECIDED
+from igsed_core.show.cells import by_key, number
+from igsed_core.show.claims import MARGIN, figure, sample, verdict_on
 from igsed_core.show.style import METRICS, THRESHOLDS, class_name
 from igsed_core.show.style import name as method_name
 
 CLOSE = 10.0  # percentiles, or hundredths of a score: nearer peaks are alike
+FLAT = 0.01  # of IoU or F1: a curve's peak reaches as far as it stays this near to its highest value
+_NEAR, _FAR, _FLAT = "near", "not near", "too flat to tell"
+_GAP = {
+    ABOVE: "above, the class mean is higher",
+    BELOW: "below, the class mean is lower",
+    LEVEL: f"level, within {number(MARGIN)}",
+    NOT_DECIDED: "not decided",
+}
 
 
-def averages(found: Found) -> Answer:
-    """Answer whether Table II averages over classes or over instances."""
+def averages(found: Found, *, margin: float = MARGIN) -> Answer:
+    """Answer whether Table II averages over classes or over instances.
+
+    That numbers exist which agree with all tables shows only that a mean over instances is possible.
+    """
     table = found["audit_paper_averages"]
     iou = table[table["metric"] == "iou"].sort_values("table_2")
     off = float((table["class_mean"] - table["table_2"]).abs().max())
     fits = by_key(found["audit_countings"], ("counting",))[("evaluated",)]
     gap = rows_of(found, "averages", "audit_differences")["ig", "class", "iou"]
-    if off <= ROUNDING:
-        answer, decided = "Perhaps classes.", PARTLY
-        verdict = "The class means of Table III agree with Table II."
+    if np.isnan(off):
+        answer, decided = "Not decided.", NO
+        verdict = "The class means of Table III are not known."
+    elif off <= ROUNDING:
+        answer, decided = "Compatible with classes.", PARTLY
+        verdict = (
+            f"The class means of Table III are compatible with Table II: off by up to {number(off, 3)}, and rounding "
+            f"explains {number(ROUNDING)}. Another mean is not excluded by that."
+        )
     else:
         verdict = (
-            f"Table II is no mean over classes: the class means of Table III are off by up to {number(off)}, of which "
-            f"rounding explains {number(ROUNDING)}. "
+            f"Table II is no mean over classes: the class means of Table III are off by up to {number(off, 3)}, of "
+            f"which rounding explains {number(ROUNDING)}. "
         )
         if fits["possible"]:
             largest = found["audit_mix"].sort_values("evaluated").iloc[-1]
             verdict += (
-                f"A mean over instances explains all {len(table)} figures: the smallest numbers that agree with Table "
-                f"I are {fits['evaluated']:.0f} instances of {fits['present']:.0f} present "
-                f"classes, {largest['evaluated']:.0f} of them {class_name(largest['class'])}."
+                f"A mean over instances is compatible with all {len(table)} figures: the smallest numbers that agree "
+                f"with Table I are {number(fits['evaluated'], 0)} instances of {number(fits['present'], 0)} present "
+                f"classes, {number(largest['evaluated'], 0)} of them {class_name(largest['class'])}. Other weights of "
+                "the classes may be, too."
             )
+            answer = "Not classes; compatible with instances."
         else:
-            verdict += "Nor does any class mix that agrees with Table I explain it as a mean over instances."
-        answer = "Instances." if fits["possible"] else "Not classes; what else is open."
-        decided = YES if fits["possible"] else PARTLY
-    here = "level" if includes_zero(gap) else "apart"
+            verdict += "Nor is any class mix that agrees with Table I compatible with a mean over instances."
+            answer = "Neither classes nor instances."
+        decided = PARTLY
+    here = _GAP.get(verdict_on(gap, margin=margin), "not told apart")
     return Answer(
         "What is Table II a mean over?",
         "classes, as it says; instances",
         f"IoU {' / '.join(map(number, iou['table_2']))}; class means {' / '.join(map(number, iou['class_mean']))}",
-        f"class mean less instance mean of IG's IoU {with_interval(gap)}: {here}",
+        f"class mean minus instance mean of IG's IoU {figure(gap)}: {here}, {sample(gap.get('n'))}",
         answer,
         verdict,
         decided,
     )
 
 
-def fig3(found: Found) -> Answer:
-    """Answer what the threshold of Fig. 3 is."""
-    bounds, peaks = found["audit_bounds"], found["audit_peaks"]
-    worst = bounds.iloc[(bounds["value"] - bounds[CLIP]).argmax()].to_dict()
-    curve = f"{method_name(worst['method'])}'s {METRICS[worst['metric']]}"
-    of_metric = by_key(peaks[peaks["metric"] == worst["metric"]], ("method", "rule"))
-    mine = {rule: row for (method, rule), row in of_metric.items() if method == worst["method"]}
-    nearest = min(mine, key=lambda rule: _apart(mine[rule]))
-    beyond = bounds[bounds["value"] > bounds[CLIP] + ROUNDING / 2]
-    if beyond.empty:
+def fig3(found: Found, *, margin: float = MARGIN) -> Answer:
+    """Answer what the threshold of Fig. 3 is.
+
+    A percentile is excluded where no activity within the interval of the paper's allows the peak. What else it may be
+    is a matter of where this run's curves peak: of all of them, and as far as each peak reaches.
+    """
+    bounds = found["audit_bounds"]
+    margins = bounds["value"] - ROUNDING / 2
+    worst = bounds.iloc[int((bounds["value"] - bounds[CLIP]).fillna(-1.0).to_numpy().argmax())].to_dict()
+    curve = _curve(worst)
+    out = {reading: bounds[margins > bounds[f"{reading}_high"]] for reading in (CLIP, POOLED)}
+    unsure = bounds[(margins > bounds[CLIP]) & ~(margins > bounds[f"{CLIP}_high"])]
+    at = (
+        f"the paper's activity, {percent(worst['activity'], 1)} of the frames, is its random scores' pointing game, "
+        f"with a 95 % interval of {percent(worst['activity_low'], 1)} to {percent(worst['activity_high'], 1)} "
+        f"({sample(worst['n'])})"
+    )
+    peaks = _peaks(found)
+    if out[CLIP].empty:
         answer, decided = "Any of them.", NO
-        verdict = "Every peak of Fig. 3 is one that a percentile of the clip's frames can reach."
+        verdict = f"Every peak of Fig. 3 may be that of a percentile of the clip's frames: {at}."
     else:
-        curves = listed(list(dict.fromkeys(map(method_name, beyond["method"]))))
         verdict = (
-            f"The curves of {curves} are no percentiles of a clip's frames: with {percent(worst['activity'], 1)} of "
-            f"the frames active, {curve} cannot exceed {number(worst[CLIP])} at {worst['threshold']:.0f}"
+            f"The curves of {_named(out[CLIP])} are no percentiles of a clip's frames, unless many frames tie: {at}; "
+            f"even at the upper end {curve} cannot exceed {number(worst[f'{CLIP}_high'])} at "
+            f"{number(worst['threshold'], 0)}, and the paper has {number(worst['value'])} (it would take "
+            f"{percent(worst['needed'], 1)} active). "
         )
-        verdict += f" (it would take {percent(worst['needed'])})"
-        ruled_out = bool(worst["value"] > worst[POOLED] + ROUNDING / 2)
-        verdict += f", and {number(worst[POOLED])} as a percentile of all frames" if ruled_out else ""
-        close = _apart(mine[nearest]) <= CLOSE
         verdict += (
-            f". In this run the curve over the {THRESHOLDS[nearest]} peaks nearest to the paper's place, at "
-            f"{mine[nearest]['threshold']:.0f}"
+            f"Nor are those of {_named(out[POOLED])} percentiles of all frames. "
+            if len(out[POOLED])
+            else "A percentile of all frames is not excluded. "
         )
-        verdict += "." if close else ", but not near: what the threshold is instead stays open."
-        answer = f"No percentile of the clip's frames; {THRESHOLDS[nearest] if close else 'what else is open'}."
-        decided = YES if close and nearest != CLIP else PARTLY
+        likely = [reading for reading in THRESHOLDS if reading not in out or out[reading].empty]
+        fits = [reading for reading in likely if {_place(row) for row in peaks.get(reading, [])} - {_FLAT} == {_NEAR}]
+        verdict += " ".join(_evidence(reading, peaks[reading]) for reading in likely if peaks.get(reading))
+        verdict += " Peaks of other sounds prove nothing of the paper's: what the threshold is instead stays open."
+        answer = f"No percentile of the clip's frames ({_named(out[CLIP])}); "
+        answer += f"compatible with {listed([THRESHOLDS[r] for r in fits])}." if fits else "what else is open."
+        decided = PARTLY
+    if len(unsure):
+        needed = listed([f"{_curve(row)} needs {percent(row['needed'], 1)}" for row in unsure.to_dict("records")])
+        verdict += f" Undecided, since within the interval: {needed}."
+    mine = [row for rows in peaks.values() for row in rows if _curve(row) == curve]
     return Answer(
         "What is the threshold of Fig. 3?",
         "; ".join(THRESHOLDS.values()),
-        f"{curve} {number(worst['value'])} at {worst['threshold']:.0f}; a percentile could reach {number(worst[CLIP])}",
-        f"{curve}: " + "; ".join(f"{THRESHOLDS[rule]} {_place(row)}" for rule, row in mine.items()),
+        f"{curve} {number(worst['value'])} at {number(worst['threshold'], 0)}; a percentile could reach "
+        f"{number(worst[f'{CLIP}_high'])}",
+        f"{curve}: "
+        + "; ".join(f"{THRESHOLDS[row['rule']]} {number(row['value'])} at {row['threshold']:.0f}" for row in mine)
+        + f", {sample(min((row['n'] for row in mine), default=0))}",
         answer,
         verdict,
         decided,
     )
 
 
-def _apart(row: Row) -> float:
-    """How far a peak's place is from the paper's; its height depends on the sounds."""
-    return float(abs(row["threshold"] - row["paper_threshold"]))
+def _curve(row: Mapping[Any, Any]) -> str:
+    name = "IG" if row["method"] == "ig" else method_name(row["method"])
+    return f"{name}'s {METRICS[row['metric']]}"
+
+
+def _named(rows: pd.DataFrame) -> str:
+    return listed(list(dict.fromkeys(method_name(str(method)) for method in rows["method"])))
+
+
+def _peaks(found: Found) -> dict[str, list[Row]]:
+    """By reading the peak of each curve, with ``first`` and ``last``: how far it reaches."""
+    curves = found["audit"]
+    curves = curves[(curves["question"] == "fig3") & (curves["average"] == "instance")]
+    peaks: dict[str, list[Row]] = {}
+    for row in found["audit_peaks"].to_dict("records"):
+        mine = curves[
+            (curves["method"] == row["method"]) & (curves["rule"] == row["rule"]) & (curves["metric"] == row["metric"])
+        ].sort_values("threshold")
+        low = mine[mine["value"] < row["value"] - FLAT]["threshold"]
+        inside = mine[mine["value"] >= row["value"] - FLAT]["threshold"]
+        place = float(row["threshold"])
+        left, right = low[low < place].max(), low[low > place].min()
+        reach = inside[~(inside < left) & ~(inside > right)]
+        first, last = min([place, *reach]), max([place, *reach])
+        peaks.setdefault(str(row["rule"]), []).append({**row, "first": first, "last": last})  # type: ignore[dict-item]
+    return peaks
 
 
 def _place(row: Row) -> str:
-    return f"{number(row['value'])} at {row['threshold']:.0f}"
+    """Say whether a peak is where the paper's is; its height depends on the sounds, and a flat one has no place."""
+    if not row["first"] - CLOSE <= row["paper_threshold"] <= row["last"] + CLOSE:
+        return _FAR
+    return _FLAT if row["last"] - row["first"] > 2 * CLOSE else _NEAR
 
 
-def chance(found: Found) -> Answer:
+def _evidence(reading: str, rows: list[Row]) -> str:
+    """Say where this run's curves peak under a reading, those that speak against it first; F1 only if it differs."""
+    iou = {row["method"]: _place(row) for row in rows if row["metric"] == "iou"}
+    told = [row for row in rows if row["metric"] == "iou" or iou.get(row["method"]) != _place(row)]
+    parts = []
+    for row in sorted(told, key=lambda row: _place(row) != _FAR):
+        place = f"{row['threshold']:.0f}"
+        if row["last"] - row["first"] > 2 * CLOSE:
+            place += f", within {number(FLAT)} of it from {row['first']:.0f} to {row['last']:.0f}"
+        parts.append(f"{_curve(row)} at {place} (paper {row['paper_threshold']:.0f}: {_place(row)})")
+    return f"Over the {THRESHOLDS[reading]} this run has the peak of {'; of '.join(parts)}."
+
+
+def chance(found: Found, *, margin: float = MARGIN) -> Answer:
     """Answer which threshold Table II uses, from what random scores earn."""
     rows = rows_of(found, "chance")
     identity = rows_of(found, "chance", "audit_differences")["random", "hits", "pointing_game"]
+    tuned = rows["random", "percentile", "iou"]
     own, at_ig, at_80 = (rows["random", f"percentile{rule}", "iou"]["value"] for rule in ("", "_at_ig", "_80"))
     at = by_key(found["audit_random"], ("metric",))
     places = [at[(metric,)][column] for column in ("run", "alike") for metric in ("iou", "f1")]
     theirs, activity = published("random", "iou"), published("random", "pointing_game")
+    bound = found["audit_bounds"].iloc[0].to_dict()
     strong = by_key(paper.threshold_sensitivity(), ("method", "metric"))["fw_ss", "iou"]
+    words = {
+        ABOVE: "here it is above it",
+        BELOW: "here it is below it",
+        LEVEL: f"here the two are level, within {number(margin)}",
+        NOT_DECIDED: "here that is not decided",
+    }
+    here = words.get(verdict_on(identity, margin=margin), "here the two are not told apart")
     verdict = (
-        f"Random's pointing game is the share of active frames "
-        f"({'so it is' if includes_zero(identity) else 'not so'} here: {with_interval(identity)} apart). "
+        f"Random's pointing game estimates the share of active frames ({here}: {figure(identity)} apart, "
+        f"{sample(identity.get('n'))}). Marking every frame would give random scores that share as IoU: "
+        f"{number(activity)} in the paper, with a 95 % interval of {number(bound['activity_low'])} to "
+        f"{number(bound['activity_high'])}. "
     )
-    if theirs < activity - ROUNDING:
-        verdict += (
-            f"To mark every frame would earn random scores that share as IoU, {number(activity)} in the paper; its "
-            f"{number(theirs)} belongs to a threshold that was not chosen for them. This run's random scores earn the "
-            f"paper's IoU and F1 at the percentiles {places[0]:.0f} and {places[1]:.0f}, clips that are all alike at "
-            f"{places[2]:.0f} and {places[3]:.0f}. So Table II seems to hold one threshold for all methods."
-        )
-        answer = "Probably one for all methods."
+    low = bound["activity_low"]
+    if theirs + ROUNDING / 2 < low:
+        answer = "Not random's own; compatible with one for all methods."
+        verdict += f"The paper has {number(theirs)}, so its threshold was not tuned for them. "
+    elif theirs < activity:
+        answer = "Not decided."
+        verdict += f"The paper has {number(theirs)}, within that interval or not known to be outside. "
     else:
-        answer = "Random's own, at which every frame is marked."
-        verdict += "Its IoU in the paper is no lower than if every frame were marked."
+        answer = "Compatible with random's own, at which every frame is marked."
+        verdict += f"The paper has {number(theirs)}, no less. "
+    verdict += (
+        f"This run's random scores earn the paper's IoU and F1 at the percentiles {number(places[0], 0)} and "
+        f"{number(places[1], 0)}, clips that are all alike at {number(places[2], 0)} and {number(places[3], 0)}."
+    )
+    everything = " (nearly every frame is marked)" if _marks_all(tuned) else ""
     return Answer(
         "Which threshold does Table II use?",
         "each method's own; IG's for all; the 80th percentile for all",
         f"random's IoU {number(theirs)}, pointing game {number(activity)}; "
         f"FW-SS {number(published('fw_ss', 'iou'))} in Table II, {number(strong['peak_value'])} in Fig. 3",
-        f"random's IoU {number(own)} at its own threshold, {number(at_ig)} at IG's, {number(at_80)} at 80",
+        f"random's IoU {number(own)} at its best threshold on validation{everything}, {number(at_ig)} at IG's, "
+        f"{number(at_80)} at 80, {sample(tuned.get('n'))}",
         answer,
         verdict,
-        PARTLY,
+        PARTLY if not answer.startswith("Not decided") else NO,
     )
 
 
-def excluded(found: Found) -> Answer:
-    """Answer where missed and falsely detected classes go."""
+def _marks_all(row: Row) -> bool:
+    """Whether a percentile leaves out so little that it is no threshold."""
+    return bool(row["threshold"] <= 1)
+
+
+def excluded(found: Found, *, margin: float = MARGIN) -> Answer:
+    """Answer where missed and falsely detected classes go.
+
+    What the paper's tables exclude is decided, whatever the run; this run's figures say what each way would change.
+    """
     rows, recalls = rows_of(found, "excluded"), found["audit_recalls"]
     possible = {key[0]: bool(row["possible"]) for key, row in by_key(found["audit_countings"], ("counting",)).items()}
     base, missed, false = (
-        rows["ig", rule, "iou"]["value"] for rule in ("detected_and_present", "missed_as_zero", "false_as_zero")
+        rows["ig", rule, "iou"] for rule in ("detected_and_present", "missed_as_zero", "false_as_zero")
     )
+    both = possible["both_as_zero"]
     beyond = [class_name(label) for label in recalls.loc[~recalls["zero"].astype(bool), "class"]]
     verdict = f"Table III leaves missed classes out: the IoU of {listed(beyond)} exceeds the recall. " if beyond else ""
-    verdict += (
-        "Missed classes could count 0 in Table II. "
-        if possible["missed_as_zero"]
-        else "They cannot count 0 in Table II either: no numbers that agree with Tables I and III would give it. "
+    # Each way of counting leaves out one, the other, both or none of the two.
+    missed_short, missed_words, missed_open = _whether(
+        "issed classes", possible["evaluated"] or possible["false_as_zero"], possible["missed_as_zero"] or both
     )
-    open_ = possible["evaluated"] and possible["false_as_zero"]
-    verdict += "Whether false detections count 0 there stays open: both fit. " if open_ else ""
-    verdict += (
-        f"In this run IG's IoU is {number(base)}; that would make it {number(false)}, missed classes {number(missed)}."
+    false_short, false_words, false_open = _whether(
+        "alse detections", possible["evaluated"] or possible["missed_as_zero"], possible["false_as_zero"] or both
     )
-    answer = "Missed ones: undecided; " if possible["missed_as_zero"] else "Missed ones are left out; "
-    answer += "false ones: undecided." if open_ else "false ones are left out."
+    verdict += f"M{missed_words} F{false_words} "
+    verdict += (
+        f"In this run IG's IoU is {number(base['value'])} ({sample(base.get('n'))}); false detections as zeros would "
+        f"make it {number(false['value'])}, missed classes as zeros {number(missed['value'])}."
+    )
     chances = [rows["random", rule, "pointing_game"]["value"] for rule in ("detected_and_present", "both_as_zero")]
     return Answer(
         "Where do missed and false classes go?",
         "left out; missed count 0; false count 0; each model's own detections; every present class",
         "undetected classes are excluded; of false ones nothing is said",
-        f"IG's IoU {number(base)}, with missed ones as zeros {number(missed)}, with false ones {number(false)}; "
+        f"IG's IoU {number(base['value'])}, with missed ones as zeros {number(missed['value'])}, with false ones "
+        f"{number(false['value'])}; "
         f"random's pointing game {number(chances[0])}, with both {number(chances[1])}",
-        answer,
+        f"M{missed_short}; f{false_short}.",
         verdict,
-        PARTLY if open_ or possible["missed_as_zero"] else YES,
+        PARTLY if missed_open or false_open else YES,
     )
+
+
+def _whether(what: str, left_out: bool, as_zero: bool) -> tuple[str, str, bool]:
+    """Say in short and at length how something is counted in Table II, and whether that stays open."""
+    if left_out and as_zero:
+        return f"{what}: undecided", f"{what} may be left out of Table II or count 0 there: both are compatible.", True
+    if left_out:
+        return f"{what} are left out", f"{what} cannot count 0 in Table II: no numbers would give it.", False
+    if as_zero:
+        return f"{what} count 0", f"{what} cannot be left out of Table II: only as zeros do numbers give it.", False
+    return f"{what}: neither way agrees", f"{what} can neither be left out of Table II nor count 0 there.", True

@@ -9,9 +9,10 @@ import pandas as pd
 
 from igsed_core.chapters.audit.verdicts import attribution, data, evaluation
 from igsed_core.chapters.audit.verdicts.common import Answer, Found
+from igsed_core.show.claims import MARGIN
 
 # question -> rule, in the order of the page
-ANSWERS: dict[str, Callable[[Found], Answer]] = {
+ANSWERS: dict[str, Callable[..., Answer]] = {
     "averages": evaluation.averages,
     "fig3": evaluation.fig3,
     "chance": evaluation.chance,
@@ -32,20 +33,22 @@ COLUMNS = {
 }
 
 
-def verdicts(found: Found) -> pd.DataFrame:
+def verdicts(found: Found, *, margin: float = MARGIN) -> pd.DataFrame:
     """Answer every question of the audit.
 
     Parameters
     ----------
     found
         From :func:`igsed_core.chapters.audit.examine`.
+    margin
+        Smallest difference of IoU, F1 or pointing game that counts as an effect.
 
     Returns
     -------
     pd.DataFrame
-        ``question, readings, paper, run, answer, verdict, decided``, a row a question.
+        ``question, readings, paper, run, answer, verdict, decided``, a row per question.
     """
-    return pd.DataFrame([dataclasses.asdict(answer(found)) for answer in ANSWERS.values()])
+    return pd.DataFrame([dataclasses.asdict(answer(found, margin=margin)) for answer in ANSWERS.values()])
 
 
 def verdicts_table(answers: pd.DataFrame) -> pd.DataFrame:
@@ -53,11 +56,11 @@ def verdicts_table(answers: pd.DataFrame) -> pd.DataFrame:
     return answers[list(COLUMNS)].rename(columns=COLUMNS)
 
 
-def verdict(found: Found, question: str) -> None:
+def verdict(found: Found, question: str, *, margin: float = MARGIN) -> None:
     """Display the verdict on one of :data:`ANSWERS` as a paragraph of the page."""
     from IPython.display import Markdown, display
 
-    answer = ANSWERS[question](found)
+    answer = ANSWERS[question](found, margin=margin)
     display(Markdown(f"**Verdict** (decided: {answer.decided}). {answer.verdict}"))
 
 

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import safetensors
-import safetensors.torch
 from torch import Tensor, nn
 
 from igsed_core.base.errors import IgsedError
-from igsed_core.models.encoders.base import Encoder, load_strictly, read_weights
+from igsed_core.models.encoders import checkpoints
+from igsed_core.models.encoders.base import Encoder
 from igsed_core.models.frontend import PannsLogMel
 
 NAME = "embedded"
@@ -61,29 +60,25 @@ def load(weights: str, window: str) -> Encoder:
     Parameters
     ----------
     weights : str
-        Path of a safetensors file of the same network; empty for the one in the package.
+        Path of a file of weights of the same network; empty for the one in the package.
     window : str
         Empty, or the window that the weights were trained with: the file names it, and the two must agree.
 
     Raises
     ------
     IgsedError
-        If the file is absent, is no safetensors file or does not fit, or names another window.
+        If the file is absent, is no file of weights or does not fit, or names another window.
     """
-    path = Path(weights) if weights else WEIGHTS
-    content, sha256 = read_weights(path, NAME)
-    try:
-        state = safetensors.torch.load(content)
-        with safetensors.safe_open(path, framework="pt") as file:
-            trained_with = (file.metadata() or {}).get("window", "hann")
-    except safetensors.SafetensorError as error:
-        raise IgsedError(f"{path}: not a safetensors file ({error}); {_REMEDY}") from error
+    checkpoint = checkpoints.read(weights or WEIGHTS, NAME, _REMEDY)
+    path, trained_with = checkpoint.path, checkpoint.metadata.get("window", "hann")
     if window not in ("", trained_with):
         raise IgsedError(
             f"window = {window!r}, but {path} was trained with {trained_with!r}; leave `window` empty to use that"
         )
     network = CompactCnn()
-    load_strictly(network, {name: tensor.float() for name, tensor in state.items()}, path, NAME, _REMEDY)
+    state = checkpoints.state_dict(checkpoint.content, path, _REMEDY)
+    state = checkpoints.without_prefix(state, network.state_dict(), path, _REMEDY)
+    checkpoints.load(network, state, head=(), path=path, encoder=NAME, remedy=_REMEDY)
     return Encoder(
         NAME,
         PannsLogMel(trained_with),
@@ -91,5 +86,5 @@ def load(weights: str, window: str) -> Encoder:
         n_features=N_FEATURES,
         frame_duration=0.32,
         frame_start=0.0,
-        weights_sha256=sha256,
+        weights_sha256=checkpoint.sha256,
     )

@@ -1,0 +1,44 @@
+"""Names of classes, which come from the user's folders: which ones tables and files can hold."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+
+from igsed_core.base.errors import IgsedError
+
+ALL = "all"  # in the column `class` of every table: over all classes
+
+
+def check_classes(classes: Sequence[str]) -> None:
+    """Make sure that every class has a name of its own, and one that no table takes for something else.
+
+    Numbers, ``None``, ``True`` and the like are names as good as any.
+
+    Parameters
+    ----------
+    classes
+        Names, in any order.
+
+    Raises
+    ------
+    IgsedError
+        If there is none, or a name is no text, empty, given twice, ``all``, or holds a line break or another control
+        character.
+    """
+    if isinstance(classes, str) or not len(classes):
+        raise IgsedError("there is no class: give the names of one or more, as a list")
+    seen: set[str] = set()
+    for name in classes:
+        if not isinstance(name, str) or not name.strip():
+            raise IgsedError(f"class {name!r} has no name: give each a text that is not empty")
+        if name == ALL:
+            raise IgsedError(
+                f"a class is called {name!r}, which stands for the averages over all classes in every table: rename "
+                f"the class (its folder, its label), for instance to '{name}_sounds'"
+            )
+        if any(unicodedata.category(character) in ("Cc", "Cs") for character in name):
+            raise IgsedError(f"class {name!a} holds a line break or another control character: rename it")
+        if name in seen:
+            raise IgsedError(f"class {name!r} is given twice: give each its own name")
+        seen.add(name)

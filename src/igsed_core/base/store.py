@@ -1,0 +1,256 @@
+"""One content-addressed store: what was made lies under the key of all that it was made from.
+
+``store/<kind>/<key>/`` holds one artefact: the folder of a stage, an executed page, or something that several stages
+share, such as feature frames or the maps of one method. Experiments refer to it, so that the same thing in two
+experiments is made once and nothing is deleted because a parameter changed. A run never removes anything from here;
+:func:`prune` does, when asked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from igsed_core.base import files
+from igsed_core.base.errors import IgsedError
+from igsed_core.base.paths import runs_dir, store_dir
+from igsed_core.base.progress import tell
+
+KEY_LENGTH = 16
+_MANIFEST = "entry.json"
+_LOCK = ".lock"
+PATIENCE = 2.0  # s after which a run that waits for another says so
+
+
+def digest(value: Any) -> str:
+    """Hash a JSON-able value to a key."""
+    text = json.dumps(value, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:KEY_LENGTH]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One artefact's place in the store.
+
+    Attributes
+    ----------
+    kind
+        What it is: a stage's name, ``pages``, ``features``, ``maps``.
+    key
+        Hash of what it was made from.
+    """
+
+    kind: str
+    key: str
+
+    @property
+    def folder(self) -> Path:
+        """``store/<kind>/<key>``."""
+        return store_dir() / self.kind / self.key
+
+    @property
+    def name(self) -> str:
+        """``<kind>/<key>``, as records refer to it."""
+        return f"{self.kind}/{self.key}"
+
+    def describe(self, made_from: dict[str, Any]) -> None:
+        """Make the folder and let it say what it is made from, if it does not yet."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        manifest = self.folder / _MANIFEST
+        if not manifest.exists():
+            files.write_json(manifest, {"kind": self.kind, "key": self.key, "made_from": made_from})
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Let one process at a time make this artefact; a second one waits, and says what for.
+
+        Raises
+        ------
+        IgsedError
+            If the store cannot be written.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            guard = _GUARDS.setdefault(self.folder, FileLock(self.folder / _LOCK))
+            if not guard.is_locked:  # it is where a notebook's first cell is run again in the same kernel
+                acquire(guard, f"another run is making {self.name}")
+        except OSError as error:
+            raise IgsedError(
+                f"the store {store_dir()} cannot be written ({error.strerror}): make it writable, or let the variable "
+                "IGSED_STORE_DIR name another folder"
+            ) from error
+        try:
+            yield
+        finally:
+            guard.release(force=True)
+
+
+_GUARDS: dict[Path, FileLock] = {}
+
+
+def acquire(guard: FileLock, why: str) -> None:
+    """Take a lock; if that takes a while, say what for."""
+    try:
+        guard.acquire(timeout=PATIENCE)
+    except Timeout:
+        tell(f"igsed: {why}: waiting for it")
+        guard.acquire()
+
+
+def entry(kind: str, made_from: dict[str, Any]) -> Entry:
+    """Return the place of what is made from ``made_from`` (a JSON-able mapping that decides everything)."""
+    return Entry(kind, digest(made_from))
+
+
+def identity(path: Path) -> Any:
+    """Say what a folder or file holds, in a form that can go into a key.
+
+    Parameters
+    ----------
+    path
+        In the store: named by its entry. Elsewhere: by the SHA-256 of its contents.
+
+    Raises
+    ------
+    IgsedError
+        If there is no such file or folder.
+    """
+    resolved = path.resolve()
+    root = store_dir()
+    if resolved.is_relative_to(root):
+        return resolved.relative_to(root).as_posix()
+    if resolved.is_file():
+        return checksum(resolved)
+    if not resolved.is_dir():
+        raise IgsedError(f"{path} does not exist: run the stage that makes it")
+    found = sorted(p for p in resolved.rglob("*") if p.is_file() and not p.name.startswith("."))
+    return {p.relative_to(resolved).as_posix(): checksum(p) for p in found}
+
+
+_CHECKSUMS: dict[tuple[str, int, int], str] = {}
+
+
+def checksum(path: Path) -> str:
+    """SHA-256 of a file, computed once for each version of it (name, size, time of change)."""
+    stat = path.stat()
+    version = (str(path), stat.st_size, stat.st_mtime_ns)
+    if version not in _CHECKSUMS:
+        remembered = store_dir() / "checksums" / f"{digest(version)}.json"
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            _CHECKSUMS[version] = files.read_json(remembered)["sha256"]
+        if version not in _CHECKSUMS:
+            with path.open("rb") as stream:
+                _CHECKSUMS[version] = hashlib.file_digest(stream, "sha256").hexdigest()
+            with contextlib.suppress(OSError, IgsedError):  # a read-only store: computed again next time
+                files.write_json(remembered, {"file": str(path), "sha256": _CHECKSUMS[version]})
+    return _CHECKSUMS[version]
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One artefact as ``igsed store`` shows it.
+
+    Attributes
+    ----------
+    bytes
+        On disk.
+    changed
+        When something in it last changed, seconds since 1970.
+    users
+        Experiments that refer to it, directly or through other artefacts.
+    """
+
+    entry: Entry
+    bytes: int
+    changed: float
+    users: tuple[str, ...]
+
+
+def entries() -> list[Entry]:
+    """Everything that lies in the store, sorted."""
+    root = store_dir()
+    kinds = (path for path in sorted(root.glob("*")) if path.is_dir() and path.name != "checksums")
+    return [Entry(kind.name, folder.name) for kind in kinds for folder in sorted(kind.iterdir()) if folder.is_dir()]
+
+
+def references() -> dict[str, set[str]]:
+    """Return entry name -> experiments that refer to it, directly or through other entries.
+
+    An experiment refers to what its folder links to; a stage's record names what it was made from.
+    """
+    root = store_dir()
+    found: dict[str, set[str]] = {}
+
+    def follow(name: str, experiment: str) -> None:
+        if experiment in found.setdefault(name, set()):
+            return
+        found[name].add(experiment)
+        record = root / name / "record.json"
+        if record.is_file():
+            for other in files.read_json(record).get("uses", []):
+                follow(other, experiment)
+
+    for folder in sorted(runs_dir().glob("*")):
+        if folder.name.startswith(".") or not folder.is_dir():
+            continue
+        for link in (folder / "stages").glob("*"):
+            if link.is_symlink() and link.resolve().is_relative_to(root):
+                follow("/".join(link.resolve().relative_to(root).parts[:2]), folder.name)
+        for marker in (folder / ".done").glob("*.json"):
+            follow(files.read_json(marker)["page"], folder.name)
+    return found
+
+
+def listed() -> list[Listed]:
+    """Every artefact with its size, age and users."""
+    users = references()
+    result = []
+    for one in entries():
+        stats = [p.stat() for p in one.folder.rglob("*") if p.is_file() and not p.is_symlink()]
+        result.append(
+            Listed(
+                one,
+                sum(stat.st_size for stat in stats),
+                max((stat.st_mtime for stat in stats), default=one.folder.stat().st_mtime),
+                tuple(sorted(users.get(one.name, ()))),
+            )
+        )
+    return result
+
+
+def prune(unused: Iterable[Listed]) -> None:
+    """Remove artefacts; one that a run is making at this moment is left alone."""
+    for one in unused:
+        guard = FileLock(one.entry.folder / _LOCK)
+        try:
+            guard.acquire(timeout=0)
+        except Timeout:
+            print(f"{one.entry.name}: a run is making it, kept")
+            continue
+        try:
+            # Renamed first: whoever looks meanwhile finds all of it or nothing.
+            doomed = one.entry.folder.with_name(f".{one.entry.key}.{os.getpid()}.removed")
+            one.entry.folder.rename(doomed)
+        finally:
+            guard.release()
+        shutil.rmtree(doomed)
+
+
+def age(seconds_since_1970: float) -> str:
+    """Say how long ago something was, in words."""
+    ago = datetime.timedelta(seconds=max(0.0, time.time() - seconds_since_1970))
+    if ago.days:
+        return f"{ago.days} d"
+    hours, minutes = divmod(int(ago.total_seconds()) // 60, 60)
+    return f"{hours} h" if hours else f"{minutes} min"

@@ -1,0 +1,1 @@
+"""Sounds: banks, soundscapes, recordings, and how they are fetched."""

@@ -1,0 +1,1 @@
+"""Sound banks: where the isolated sounds come from."""

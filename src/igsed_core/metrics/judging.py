@@ -1,0 +1,64 @@
+"""What an interval lets one say of a difference: above, below, level, not told apart, or nothing at all."""
+
+from __future__ import annotations
+
+import math
+
+from igsed_core.base.errors import IgsedError
+
+ABOVE, BELOW = "above", "below"
+LEVEL = "level"
+NOT_TOLD_APART = "not told apart"
+NOT_DECIDED = "not decided"
+VERDICTS = (ABOVE, BELOW, LEVEL, NOT_TOLD_APART, NOT_DECIDED)
+
+FEWEST = 2  # units that an interval can come from
+
+
+def judge(value: float, low: float, high: float, n: float, *, margin: float) -> str:
+    """Say what a difference and its interval allow to be said.
+
+    An effect needs both an interval off zero and a size worth naming. "Level" is a finding too, and needs an interval
+    that lies within the margin (an equivalence test); an interval that merely holds zero decides nothing.
+
+    Parameters
+    ----------
+    value
+        The difference.
+    low, high
+        Ends of its interval, in the value's unit.
+    n
+        How many units were resampled (clips, not instances).
+    margin
+        The smallest size worth naming, in the value's unit; 0 names every size, and then nothing is level.
+
+    Returns
+    -------
+    str
+        ``above`` or ``below``: the interval excludes zero, and the value is at least ``margin`` away from it.
+        ``level``: value and interval lie within ``-margin`` and ``margin``.
+        ``not told apart``: neither.
+        ``not decided``: there is no interval to judge by. It or the value is not finite, its ends are equal (so are
+        all replicates then), or there are fewer than two units.
+
+    Raises
+    ------
+    IgsedError
+        For a negative margin, or an interval whose ends are in reverse.
+    """
+    if not margin >= 0 or math.isinf(margin):
+        raise IgsedError(f"the margin of a verdict is {margin:g}: give a size of 0 or more")
+    if not all(map(math.isfinite, (value, low, high))) or not n >= FEWEST:
+        return NOT_DECIDED
+    if math.isclose(low, high, rel_tol=1e-9, abs_tol=1e-12):
+        return NOT_DECIDED
+    if low > high:
+        raise IgsedError(f"the interval from {low:g} to {high:g} is in reverse: give its lower end first")
+    if -margin <= low and high <= margin:
+        # A value outside its own interval shows a biased interval, which proves nothing of it.
+        return LEVEL if abs(value) <= margin else NOT_TOLD_APART
+    if low > 0 and value > 0 and value >= margin:
+        return ABOVE
+    if high < 0 and value < 0 and -value >= margin:
+        return BELOW
+    return NOT_TOLD_APART

@@ -1,0 +1,1 @@
+"""The encoder that is shipped with the package, and its weights."""

@@ -1,0 +1,84 @@
+"""What a sentence may say of a figure: the verdict on it, the interval that this rests on, how many it is from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from igsed_core.metrics import judging
+from igsed_core.metrics.judging import ABOVE, BELOW, LEVEL, NOT_DECIDED, NOT_TOLD_APART
+from igsed_core.show.cells import number, with_interval
+
+# Smallest difference of IoU, F1 or pointing game that a sentence calls an effect, and how near is "level".
+MARGIN = 0.03
+FEW = 30  # instances; what rests on fewer says "only"
+MOST_DIGITS = 4
+
+# How a sentence goes on from one method to another: "the IoU of IG is ... random scores".
+RELATIONS = {
+    ABOVE: "above",
+    BELOW: "below",
+    LEVEL: "level with",
+    NOT_TOLD_APART: "not told apart from",
+    NOT_DECIDED: "undecided against",
+}
+
+Row = Mapping[str, Any]
+
+
+def verdict_on(row: Row | None, *, margin: float = MARGIN) -> str:
+    """Judge a tidy row of differences as it is printed.
+
+    Parameters
+    ----------
+    row
+        With ``value, ci_low, ci_high, n``; none is not decided.
+    margin
+        Smallest size worth naming.
+
+    Returns
+    -------
+    str
+        One of :data:`igsed_core.metrics.judging.VERDICTS`. An end that is zero in print does not leave zero out.
+    """
+    if row is None or _missing(row.get("n")):
+        return NOT_DECIDED
+    value, low, high = (float(row[column]) for column in ("value", "ci_low", "ci_high"))
+    said = judging.judge(value, low, high, float(row["n"]), margin=margin)
+    end = {ABOVE: low, BELOW: high}.get(said, 1.0)
+    return NOT_TOLD_APART if round(end, MOST_DIGITS) == 0 else said
+
+
+def against(row: Row | None, value: float, *, margin: float = MARGIN) -> str:
+    """Judge a figure against a fixed number, such as one of the paper."""
+    if row is None:
+        return NOT_DECIDED
+    moved = {column: row[column] - value for column in ("value", "ci_low", "ci_high")}
+    return verdict_on({**moved, "n": row.get("n")}, margin=margin)
+
+
+def figure(row: Row | None) -> str:
+    """Format ``value [low, high]`` with enough digits to show on which side of zero the interval's ends lie."""
+    if row is None or _missing(row["value"]) or _missing(row["ci_low"]) or _missing(row["ci_high"]):
+        return with_interval(row)
+    digits, ends = 2, [float(row["ci_low"]), float(row["ci_high"])]
+    while digits < MOST_DIGITS and any(end and round(end, digits) == 0 for end in ends):
+        digits += 1
+    return with_interval(row, digits)
+
+
+def sample(n: Any, what: str = "instances") -> str:
+    """Say how many something is from: "from 179 instances", "from 5 instances only"."""
+    count = 0 if _missing(n) else round(float(n))
+    what = what.removesuffix("s") if count == 1 else what
+    return f"from {count} {what}{' only' if count < FEW else ''}"
+
+
+def effect_size(margin: float = MARGIN) -> str:
+    """Say what is called an effect."""
+    return f"an effect is an interval off zero and a size of at least {number(margin)}"
+
+
+def _missing(value: Any) -> bool:
+    return value is None or math.isnan(float(value))

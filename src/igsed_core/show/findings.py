@@ -1,0 +1,300 @@
+"""Answers in words, made from a page's own tables by rule, so that no run can contradict its text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import spearmanr
+
+from igsed_core.metrics.judging import ABOVE, BELOW, LEVEL, NOT_DECIDED, judge
+from igsed_core.metrics.summaries import ALL
+from igsed_core.show.cells import by_key, number, with_interval
+from igsed_core.show.claims import FEW, MARGIN, RELATIONS, against, figure, sample, verdict_on
+from igsed_core.show.style import METRICS, class_name, name
+
+PAPER = "percentile"
+SHUFFLED = "all"  # level of the cascade at which every weight is shuffled
+CORRELATION = 0.3  # a weaker rank correlation is not named
+LOCALISER, TUNED = ("shifted_cam", "absence_hmm"), "share_of_maximum"  # method and rule; the rule of what it is held to
+KNOW_LABELS = ("loss_gradient", "harmful")  # orders of hiding that need the true labels
+
+
+def say(text: str) -> None:
+    """Display a sentence as a paragraph of the page."""
+    from IPython.display import Markdown, display
+
+    display(Markdown(text))
+
+
+def rule_gain(
+    rules: pd.DataFrame, gains: pd.DataFrame, rule: str, title: str, *, split: str = "test", margin: float = MARGIN
+) -> str:
+    """Say what a threshold rule gives Integrated Gradients, beside the paper's percentile.
+
+    Parameters
+    ----------
+    rules, gains
+        The tidy tables ``rules.csv`` and ``rules_gain.csv``.
+    rule, title
+        A rule without a parameter that was chosen on validation.
+    split, margin
+        Which rows; the smallest gain worth naming.
+    """
+    where = {"split": split, "metric": "iou", "average": "instance", "method": "ig"}
+    values, gain = by_key(rules, ("rule",), **where), by_key(gains, ("rule",), **where).get((rule,))
+    mine, paper = values.get((rule,)), values.get((PAPER,))
+    return (
+        f"Under the rule '{title}' (without a parameter, chosen on validation) IG's IoU is {figure(mine)}, "
+        f"{RELATIONS[verdict_on(gain, margin=margin)]} the {figure(paper)} under the paper's percentile: a difference "
+        f"of "
+        f"{figure(gain)}, {sample(gain['n'] if gain else 0)}."
+    )
+
+
+def shuffled(checked: pd.DataFrame, detection: pd.DataFrame, *, method: str = "ig", margin: float = MARGIN) -> str:
+    """Say what a method's maps still find when every weight of the classifier is shuffled.
+
+    Parameters
+    ----------
+    checked
+        The tidy table ``faithfulness_sanity.csv``.
+    detection
+        The tidy table ``detection.csv``: its random scores say what chance is, on the whole test split.
+    method
+        Whose maps.
+    margin
+        Smallest distance from chance worth naming.
+    """
+    rows = by_key(checked, ("metric",), method=method, rule=SHUFFLED, average="instance")
+    random = by_key(detection, ("metric",), split="test", method="random", average="instance").get(("pointing_game",))
+    hits, alike = rows.get(("pointing_game",)), rows.get(("rank_correlation",))
+    if hits is None or alike is None or random is None:
+        return f"In this run {name(method)} was not tested with shuffled weights."
+    said = against(hits, float(random["value"]), margin=margin)
+    return (
+        f"With every weight shuffled the highest score of {name(method)} falls on the sound in a share of "
+        f"{figure(hits)} "
+        f"of the instances, {RELATIONS[said]} chance ({number(random['value'])}, random scores on the whole test "
+        f"split); "
+        f"the rank correlation with the map of the trained classifier is {figure(alike)} ({sample(hits['n'])})."
+    )
+
+
+def hiding(changes: pd.DataFrame, *, margin: float = MARGIN) -> str:
+    """Say whether hiding parts of the clips improves the classifier, with and without knowing the labels.
+
+    Parameters
+    ----------
+    changes
+        The tidy table ``faithfulness_occlusion.csv``.
+    margin
+        Smallest change of macro F1 worth naming.
+    """
+    rows = changes[(changes["rule"] != "none") & (changes["metric"] == "f1_change")].to_dict("records")
+    told = [({str(key): value for key, value in row.items()}, row["method"] in KNOW_LABELS) for row in rows]
+    parts = []
+    for knows, who in ((False, "Orders that do not know the labels"), (True, "Orders that know the labels")):
+        mine = [row for row, it_does in told if it_does == knows]
+        if mine:
+            parts.append(_conditions(who, mine, margin))
+    return " ".join(parts) or "In this run nothing was hidden."
+
+
+def _conditions(who: str, rows: list[dict[str, Any]], margin: float) -> str:
+    said = [verdict_on(row, margin=margin) for row in rows]
+    better = [row for row, verdict in zip(rows, said, strict=True) if verdict == ABOVE]
+    few = sample(min(row["n"] for row in rows), "clips")
+    if better:
+        best = max(better, key=lambda row: row["value"])
+        return (
+            f"{who} improve macro F1 by {number(margin)} or more in {len(better)} of {len(rows)} conditions, at most "
+            f"by "
+            f"{figure(best)} (the best of many on the same clips, {few})."
+        )
+    if all(verdict == NOT_DECIDED for verdict in said):
+        return f"{who}: this run does not decide whether hiding helps ({few})."
+    none = f"{who} improve macro F1 by {number(margin)} or more in none of {len(rows)} conditions"
+    if all(verdict in (LEVEL, BELOW) for verdict in said):
+        return f"{none}: hiding does not help ({few})."
+    return f"{none}; where the interval reaches beyond {number(margin)} that is not ruled out ({few})."
+
+
+def enough_points(study: pd.DataFrame, rule: str, *, margin: float = MARGIN) -> str:
+    """Say from how many points on the IoU of a rule's maps stays near that of the reference.
+
+    Parameters
+    ----------
+    study
+        From :func:`igsed_core.chapters.engine.study.compare`.
+    rule
+        Quadrature rule.
+    margin
+        How far mean IoU may be from the reference's.
+    """
+    mine = study[(study["engine"] == "mel_path") & study["iou"].notna()]
+    reference = mine[mine["rule"] == "reference"]["iou"]
+    means = mine[mine["rule"] == rule].groupby("n_points")["iou"].mean().sort_index()
+    few = sample(len(reference), "maps")
+    if reference.empty or means.empty or len(reference) < 2:
+        return f"This run does not decide how many points are enough ({few})."
+    aim = float(reference.mean())
+    near = (means - aim).abs() <= margin
+    last_far = int(np.flatnonzero(~near.to_numpy())[-1]) + 1 if not near.all() else 0
+    rest = means.iloc[last_far:]
+    if rest.empty:
+        return (
+            f"With {means.index[-1]} points, the most that were tried, IoU is {number(means.iloc[-1], 3)}, farther "
+            f"than "
+            f"{number(margin)} from the reference's {number(aim, 3)}: results depend on the quadrature ({few})."
+        )
+    return (
+        f"From {rest.index[0]} points on IoU stays within {number(rest.min(), 3)} and {number(rest.max(), 3)}, no "
+        f"farther "
+        f"than {number(margin)} from the reference's {number(aim, 3)} ({few})."
+    )
+
+
+def cost_and_quality(table: pd.DataFrame, cost: pd.DataFrame, rule: str, *, split: str = "test") -> str:
+    """Say whether methods that take longer have a better IoU.
+
+    Parameters
+    ----------
+    table, cost
+        The tidy tables ``methods.csv`` and ``methods_cost.csv``.
+    rule
+        Under which IoU is taken.
+    split
+        Which rows.
+    """
+    where = {"average": "instance", "class": ALL}
+    iou = by_key(table, ("method",), **{"split": split, "rule": rule, "metric": "iou", **where})
+    seconds = by_key(cost, ("method",), **where)
+    both = [key for key in iou if key in seconds]
+    pairs = np.array([(iou[key]["value"], seconds[key]["value"]) for key in both], dtype=float).reshape(-1, 2)
+    pairs = pairs[~np.isnan(pairs).any(axis=1)]
+    few = sample(len(pairs), "methods")
+    if len(pairs) < 4 or (np.ptp(pairs, axis=0) == 0).any():
+        return f"This run does not decide whether costlier maps are better ({few})."
+    found = float(spearmanr(*pairs.T).statistic)
+    # Fisher's transformation; its variance for ranks is 1.06 / (n - 3) (Fieller, Hartley and Pearson 1957).
+    half = 1.96 * float(np.sqrt(1.06 / (len(pairs) - 3)))
+    low, high = (float(np.tanh(np.arctanh(np.clip(found, -0.999, 0.999)) + sign * half)) for sign in (-1, 1))
+    said = judge(found, low, high, len(pairs), margin=CORRELATION)
+    words = {ABOVE: "Costlier maps are better ones", BELOW: "Costlier maps are worse ones"}
+    row = {"value": found, "ci_low": low, "ci_high": high}
+    return (
+        f"{words.get(said, 'More seconds per map are not shown to make better maps')}: the rank correlation between "
+        f"seconds and IoU is {figure(row)} ({few})."
+    )
+
+
+def untuned(chosen: Mapping[str, Mapping[str, float]], lowest: float) -> str:
+    """Name the methods whose best percentile is the lowest that was tried, so that nothing was tuned.
+
+    Parameters
+    ----------
+    chosen
+        Method -> metric -> percentile chosen on validation.
+    lowest
+        Lowest percentile that was tried.
+    """
+    at = {method: [METRICS[metric] for metric, tau in of.items() if tau <= lowest] for method, of in chosen.items()}
+    found = [f"{name(method)} ({', '.join(metrics)})" for method, metrics in at.items() if metrics]
+    if not found:
+        return f"No method's best percentile is the lowest that was tried ({lowest:g})."
+    return (
+        f"At the lowest percentile that was tried ({lowest:g}) nearly every frame is marked. It is the best on "
+        f"validation "
+        f"for {'; '.join(found)}: that is no threshold that was tuned, but the answer that the class sounds all the "
+        f"time."
+    )
+
+
+def detected(instances: pd.DataFrame, *, split: str = "test") -> str:
+    """Say how many present pairs the classifier detects, and of which class the fewest: only these are judged in time.
+
+    Parameters
+    ----------
+    instances
+        The tidy table ``instances.csv``.
+    split
+        Which rows.
+    """
+    rows = instances[(instances["split"] == split) & (instances["present"] > 0)]
+    if rows.empty:
+        return "no class is present, so that nothing is judged"
+    found, there = int(rows["evaluated"].sum()), int(rows["present"].sum())
+    share = (rows["evaluated"] / rows["present"]).to_numpy()
+    least = rows.to_dict("records")[int(share.argmin())]
+    return (
+        f"{found} of {there} present pairs are detected (recall {number(found / there)}); of "
+        f"{class_name(str(least['class']))} the smallest share, {int(least['evaluated'])} of {int(least['present'])} "
+        f"({number(share.min())})"
+    )
+
+
+def localised(
+    ladder: pd.DataFrame,
+    differences: pd.DataFrame,
+    other: tuple[str, str],
+    *,
+    split: str = "test",
+    margin: float = MARGIN,
+) -> str:
+    """Say how the localiser stands to a framewise detector: "above FW-WS (0.83 [...]; difference 0.04 [...])".
+
+    Parameters
+    ----------
+    ladder, differences
+        The tidy tables ``localiser.csv`` and ``localiser_differences.csv``.
+    other
+        Method and rule.
+    split, margin
+        Which rows; the smallest difference worth naming.
+    """
+    ours = by_key(ladder, ("method", "rule"), **{"split": split, "average": "instance", "class": ALL, "metric": "iou"})
+    pair = ("method", "rule", "other_method", "other_rule")
+    apart = by_key(differences, pair, split=split, average="instance", metric="iou").get((*LOCALISER, *other))
+    return (
+        f"{RELATIONS[verdict_on(apart, margin=margin)]} {name(other[0])} ({with_interval(ours.get(other))}; "
+        f"difference {figure(apart)}, {sample(apart['n'] if apart else 0)})"
+    )
+
+
+def localiser_answer(
+    ladder: pd.DataFrame, differences: pd.DataFrame, *, split: str = "test", margin: float = MARGIN
+) -> str:
+    """Say how the localiser stands to the framewise detectors, in one sentence.
+
+    Parameters
+    ----------
+    ladder, differences, split, margin
+        As for :func:`localised`.
+    """
+    ours = by_key(ladder, ("method", "rule"), **{"split": split, "average": "instance", "class": ALL, "metric": "iou"})
+    ws, ss = (
+        localised(ladder, differences, (method, TUNED), split=split, margin=margin) for method in ("fw_ws", "fw_ss")
+    )
+    return (
+        f"The localiser's IoU is {with_interval(ours.get(LOCALISER))}: {ws}, {ss}, both with a level that was tuned "
+        "with time labels and read every feature frame."
+    )
+
+
+__all__ = [
+    "FEW",
+    "MARGIN",
+    "cost_and_quality",
+    "detected",
+    "enough_points",
+    "hiding",
+    "localised",
+    "localiser_answer",
+    "rule_gain",
+    "say",
+    "shuffled",
+    "untuned",
+]

@@ -1,0 +1,115 @@
+"""Folders of any name: what a shell, Snakemake or make is handed arrives whole."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from igsed_core.base import files
+from igsed_core.workflow import experiments, stages
+
+ROOT = Path(__file__).resolve().parents[2]
+CHECKOUTS = ["my proj (1)", "it's {x} $HOME"]
+RUNS = ["My Drive/runs", "a #1: b", "it's {x}", "[*] $HOME; `ls`", 'q"uo\\te', "1e3", "Größe 🔔"]
+# In the place of the interpreter: notes what it was given, and leaves the marker that the stage would leave.
+STAND_IN = """#!/bin/sh
+printf '%s\\n' "$#" "$@" >> calls
+while IFS= read -r marker; do case "$marker" in *"/$4-"*) : > "$marker" ;; esac; done < markers
+"""
+
+
+@pytest.fixture(scope="module", params=CHECKOUTS)
+def checkout(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project in a folder with an awkward name."""
+    folder = tmp_path_factory.mktemp("checkout") / str(request.param)
+    folder.mkdir()
+    for name in ("src", "book", "params"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    for name in ("Snakefile", "Makefile", "pyproject.toml"):
+        shutil.copy(ROOT / name, folder / name)
+    return folder
+
+
+def snakemake(checkout: Path, root: Path, *words: str, interpreter: str = "") -> subprocess.CompletedProcess[str]:
+    """Run the project's Snakefile as `igsed run` does, for parameters that lie in ``root``."""
+    program = f"import runpy, sys; sys.executable = {interpreter!r} or sys.executable; "
+    program += "runpy.run_module('snakemake', run_name='__main__', alter_sys=True)"
+    command = [
+        *(sys.executable, "-c", program, "--snakefile", str(checkout / "Snakefile"), "--directory", str(root)),
+        *("--cores", "1", "--rerun-triggers", "mtime", "--scheduler", "greedy", "--nolock", *words),
+    ]
+    environment = {**os.environ, "IGSED_RUNS_DIR": str(root.parent), "PYTHONPATH": str(checkout / "src")}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
+
+
+def prepare(root: Path) -> experiments.Experiment:
+    """What `igsed run` leaves for Snakemake."""
+    experiment = experiments.load(ROOT / "params" / "smoke.yaml", ["experiment=smoke"])
+    files.write_json(root / "parameters.json", experiment.values())
+    return experiment
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_a_dry_run_names_the_whole_paths(name: str, checkout: Path, tmp_path: Path) -> None:
+    root = tmp_path / name / "smoke"
+    prepare(root)
+    done = snakemake(checkout, root, "--dry-run", "-p")
+    output = done.stdout + done.stderr
+    assert done.returncode == 0, output
+    lines = [line.partition("Shell command: ")[2] or line.strip() for line in output.splitlines()]
+    commands = [shlex.split(line) for line in lines if "-m igsed_core stage" in line]
+    wanted = [sys.executable, "-m", "igsed_core", "stage"]
+    assert {tuple(words) for words in commands} == {
+        (*wanted, stage, str(root / "parameters.json")) for stage in stages.STAGES
+    }
+
+
+def test_the_stages_are_called_with_whole_paths(
+    checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Really run, by a stand-in for the interpreter in the checkout."""
+    root = tmp_path / "My {Drive} (2); it's" / "smoke"
+    experiment = prepare(root)
+    stand_in = checkout / "stand in"
+    stand_in.write_text(STAND_IN)
+    stand_in.chmod(stand_in.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("IGSED_RUNS_DIR", str(root.parent))
+    monkeypatch.setattr(stages, "PACKAGE", checkout / "src" / "igsed_core")
+    markers = [os.path.relpath(path, root) for path in stages.markers(experiment).values()]
+    (root / "markers").write_text("\n".join(markers) + "\n")
+    done = snakemake(checkout, root, interpreter=str(stand_in))
+    assert done.returncode == 0, done.stdout + done.stderr
+    words = (root / "calls").read_text().splitlines()
+    calls = [words[i : i + 6] for i in range(0, len(words), 6)]
+    assert sorted(calls) == sorted(
+        ["5", "-m", "igsed_core", "stage", stage, str(root / "parameters.json")] for stage in stages.STAGES
+    )
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is absent")
+def test_make_hands_on_a_parameter_file_with_blanks(checkout: Path) -> None:
+    words = [
+        "make",
+        "--no-print-directory",
+        "-n",
+        "book",
+        "PARAMS=my params (1)/x.yaml",
+        "ARGS='weights=My Drive/w.pt'",
+    ]
+    done = subprocess.run(words, cwd=checkout, capture_output=True, text=True, check=True)
+    assert shlex.split(done.stdout.splitlines()[-1])[1:] == ["book", "my params (1)/x.yaml", "weights=My Drive/w.pt"]
+
+
+def test_nothing_else_builds_a_shell_line_from_names() -> None:
+    """Everything else runs programs by lists of words."""
+    sources = [*(ROOT / "src").rglob("*.py"), *(ROOT / "tools").glob("*.py"), *(ROOT / "scripts").glob("*.py")]
+    sources += (ROOT / "benchmarks").glob("*.py")
+    assert sources
+    assert [path for path in sources if "shell=True" in path.read_text() or "os.system(" in path.read_text()] == []

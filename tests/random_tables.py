@@ -1,0 +1,244 @@
+"""Random and degenerate result tables, in the columns of the real ones, for every rule that makes a sentence."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from igsed_core import paper
+from igsed_core.chapters.audit import averages, energy, fig3, overlap, sign
+from igsed_core.chapters.audit.verdicts.data import PLACES
+from igsed_core.metrics.summaries import COLUMNS
+
+# What may be wrong with a table: nothing; no value; all replicates equal (one clip); no instance; or each by turns.
+KINDS = ("plain", "nan", "equal", "none", "mixed")
+SIZES = (0, 1, 2, 5, 29, 30, 179)
+METHODS = ("ig", "fw_ws", "fw_ss", "random", "energy")
+_REASONS = ("kept_inside", "kept_outside", "rank_correlation", "on_other", "on_background")
+_COUNTS = ("detected_and_present", "missed_as_zero", "false_as_zero", "both_as_zero")
+_FIGURES = ("iou", "f1", "pointing_game")
+
+
+class Tables:
+    """A maker of tables of one kind.
+
+    Parameters
+    ----------
+    seed
+        Of all random numbers.
+    kind
+        One of :data:`KINDS`.
+    """
+
+    def __init__(self, seed: int, kind: str) -> None:
+        self.rng, self.kind = np.random.default_rng(seed), kind
+
+    def cell(self) -> dict[str, Any]:
+        """Value, interval and number: of the kind, small or large, near zero or far from it."""
+        kind = str(self.rng.choice(KINDS[:-1])) if self.kind == "mixed" else self.kind
+        value = self.rng.choice([1.0, 0.1, 0.01]) * self.rng.uniform(-1, 1)
+        below, above = self.rng.choice([1.0, 0.1, 0.01, 0.001], 2) * self.rng.uniform(0, 1, 2)
+        n = int(self.rng.choice(SIZES[2:]))
+        if kind == "nan":
+            return {"value": np.nan, "ci_low": np.nan, "ci_high": np.nan, "n": n}
+        if kind == "none":
+            return {
+                "value": value,
+                "ci_low": value - below,
+                "ci_high": value + above,
+                "n": int(self.rng.choice([0, 1])),
+            }
+        if kind == "equal":
+            below = above = 0.0
+        return {"value": value, "ci_low": value - below, "ci_high": value + above, "n": n}
+
+    def tidy(self, *keys: tuple[str, str, str], threshold: float = 50.0, **columns: object) -> pd.DataFrame:
+        """Rows of (method, rule, metric) over the instances and over the classes of the test split."""
+        both = itertools.product(keys, ("instance", "class"))
+        rows = [
+            {"method": m, "rule": r, "metric": q, "average": a, "split": "test", "class": "all", "std": 0.1}
+            | {"threshold": threshold, **self.cell(), **columns}
+            for (m, r, q), a in both
+        ]
+        return pd.DataFrame(rows, columns=[*COLUMNS, *(name for name in columns if name not in COLUMNS)])
+
+    def apart(self, *keys: tuple[str, str, str, str, str], average: str = "instance", **columns: str) -> pd.DataFrame:
+        """Differences (method, rule, other method, other rule, metric)."""
+        names = ("method", "rule", "other_method", "other_rule", "metric")
+        rows = [
+            dict(zip(names, key, strict=True)) | self.cell() | {"average": average, "split": "test", "class": "all"}
+            for key in keys
+        ]
+        return pd.DataFrame(rows).assign(**columns)
+
+    def main_job(self) -> dict[str, pd.DataFrame]:
+        """Tables of the main results."""
+        metrics = ("iou", "f1", "pointing_game")
+        pairs = itertools.combinations(METHODS, 2)
+        present = self.rng.integers(0, 20, 4)
+        evaluated = np.array([self.rng.integers(0, n + 1) for n in present])
+        return {
+            "detection": self.tidy(*((m, "percentile", q) for m in METHODS for q in metrics)),
+            "differences": self.apart(*((a, "percentile", b, "percentile", q) for a, b in pairs for q in metrics)),
+            "instances": pd.DataFrame(
+                {"split": "test", "class": list("ABCD"), "present": present, "evaluated": evaluated}
+            ),
+        }
+
+    def rules(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Rules and their gains over the percentile."""
+        names = ("percentile", "smooth_log_hmm", "otsu")
+        rules = self.tidy(*(("ig", r, "iou") for r in names))
+        return rules, self.apart(*(("ig", r, "ig", "percentile", "iou") for r in names[1:]))
+
+    def ladder(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Steps of the localiser, and their differences."""
+        own, tuned = ("shifted_cam", "absence_hmm"), [(m, "share_of_maximum") for m in ("fw_ws", "fw_ss")]
+        ladder = self.tidy(*((*key, q) for key in (own, *tuned) for q in ("iou", "pointing_game")))
+        return ladder, self.apart(*((*own, *other, "iou") for other in tuned))
+
+    def sanity(self) -> pd.DataFrame:
+        """Maps of shuffled classifiers."""
+        levels, metrics = ("original", "head", "all"), ("rank_correlation", "iou", "pointing_game")
+        return self.tidy(*(("ig", level, q) for level in levels for q in metrics))
+
+    def hidden(self) -> pd.DataFrame:
+        """Changes of F1 and loss by hiding."""
+        orders, metrics = ("random", "ig", "loss_gradient", "harmful"), ("f1_change", "loss_change")
+        rows = [
+            {"method": o, "rule": r, "metric": q, "unit": "frames", "threshold": t, **self.cell()}
+            for o, r, q, t in itertools.product(orders, ("none", "silence"), metrics, (0.1, 0.5))
+        ]
+        return pd.DataFrame(rows)
+
+    def engine(self) -> pd.DataFrame:
+        """IoU of maps by points."""
+        size = {"none": 0, "equal": 1}.get(self.kind, int(self.rng.integers(2, 5)))
+        rows = [
+            {"clip": str(i), "engine": "mel_path", "rule": rule, "n_points": n, "iou": self.cell()["value"]}
+            for i in range(size)
+            for rule, n in (("reference", 200), ("db_midpoint", 4), ("db_midpoint", 8), ("db_midpoint", 16))
+        ]
+        return pd.DataFrame(rows, columns=["clip", "engine", "rule", "n_points", "iou"])
+
+    def methods(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Quality and seconds of several methods."""
+        names = [f"m{i}" for i in range(int(self.rng.choice([0, 1, 3, 4, 8, 20])))]
+        table = self.tidy(*((m, "percentile", "iou") for m in names))
+        seconds = self.tidy(*((m, "none", "seconds") for m in names)).assign(value=lambda t: t["value"].abs())
+        return table, seconds.assign(value=0.5) if self.kind == "equal" else seconds
+
+    def audit(self) -> dict[str, pd.DataFrame]:
+        """All tables that the verdicts read."""
+        asked = {
+            "sign": [(f"ig:{name}", "percentile", q) for name in sign.READINGS for q in ("iou", "pointing_game")]
+            + [("ig:absolute", "reason", q) for q in _REASONS]
+            + [("ig:signed", "reason", "rank_correlation")],
+            "excluded": [(m, r, q) for m, q in (("ig", "iou"), ("random", "pointing_game")) for r in _COUNTS],
+            "chance": [("random", f"percentile{rule}", "iou") for rule in ("", "_at_ig", "_80")],
+            "energy": [(f"energy:{name}", "percentile", "pointing_game") for name in energy.READINGS],
+            "target": [("ig:probability", "agreement", "mask_iou")],
+            "window": [("ig:hamming", "encoder", q) for q in ("level", "features", "flips")],
+        }
+        threshold = float(self.rng.choice([1, 40]))
+        audit = [self.tidy(*keys, threshold=threshold, question=q) for q, keys in asked.items()]
+        others = [f"ig:{name}" for name in sign.READINGS if name != sign.PAPER]
+        pairs = [(n, "percentile", "ig:absolute", "percentile", q) for n in others for q in ("iou", "pointing_game")]
+        what_if = {
+            question: [(name, "percentile", "ig:own", "percentile", q) for q in ("iou", "f1", "pointing_game")]
+            for question, name in (("target", "ig:probability"), ("window", "ig:hamming"))
+        }
+        differences = [
+            self.apart(("ig", "class", "ig", "instance", "iou"), average="gap", question="averages"),
+            self.apart(("random", "hits", "truth", "activity", "pointing_game"), question="chance"),
+            self.apart(*pairs, question="sign"),
+            *(self.apart(*keys, question=question) for question, keys in what_if.items()),
+        ]
+        peaks, curves = self.fig3()
+        return {
+            "audit": pd.concat([*audit, curves], ignore_index=True),
+            "audit_differences": pd.concat(differences, ignore_index=True),
+            "audit_peaks": peaks,
+            **self.of_paper(),
+            **self.of_data(),
+        }
+
+    def fig3(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Curves over thresholds, sharp, flat or without a value, and their peaks."""
+        rows = []
+        taus = np.array([1.0, 10, 20, 30, 40, 60, 80])
+        for method, rule, metric in itertools.product(("ig", "fw_ws", "fw_ss"), fig3.READINGS, ("iou", "f1")):
+            if (rule, method) == (fig3.VALUE, "ig"):
+                continue
+            height = 0.0 if self.kind == "equal" else self.rng.choice([0.001, 0.1, 0.5])
+            values = np.full(len(taus), np.nan) if self.kind == "nan" else height * self.rng.random(len(taus))
+            rows += [(method, rule, metric, t, v) for t, v in zip(taus, values, strict=True)]
+        curves = pd.DataFrame(rows, columns=["method", "rule", "metric", "threshold", "value"])
+        curves = curves.assign(question="fig3", average="instance", **{"class": "all", "n": self.cell()["n"]})
+        best = curves.groupby(["method", "rule", "metric"])["value"].transform(lambda v: v.fillna(-1).max())
+        top = curves[curves["value"].fillna(-1) == best].drop_duplicates(["method", "rule", "metric"])
+        theirs = paper.threshold_sensitivity().rename(columns={"peak_percentile": "paper_threshold"})
+        return top.merge(theirs[["method", "metric", "paper_threshold"]], on=["method", "metric"]), curves
+
+    def of_paper(self) -> dict[str, pd.DataFrame]:
+        """What would follow from other tables of the paper."""
+        rng, unknown = self.rng, self.kind == "nan"
+        theirs = paper.threshold_sensitivity()
+        low, activity, high = np.sort(rng.random(3))
+        known = {"n": 106, "activity_low": low, "activity_high": high}
+        bounds = pd.DataFrame(
+            {
+                "method": theirs["method"],
+                "metric": theirs["metric"],
+                "threshold": theirs["peak_percentile"],
+                "value": theirs["peak_value"],
+                "activity": activity,
+                "needed": rng.random(len(theirs)),
+                **({"n": 0, "activity_low": np.nan, "activity_high": np.nan} if unknown else known),
+            }
+        )
+        for reading in (fig3.CLIP, fig3.POOLED):
+            bounds[reading] = rng.random(len(theirs))
+            bounds[f"{reading}_high"] = np.nan if unknown else np.maximum(bounds[reading], rng.random(len(theirs)))
+        table_2 = rng.random(6)
+        off = rng.choice([0.0, 0.005, 0.1]) * rng.random(6)
+        possible = rng.random(len(averages.COUNTINGS)) < 0.5
+        return {
+            "audit_bounds": bounds,
+            "audit_paper_averages": pd.DataFrame(
+                {"metric": ["iou", "f1"] * 3, "table_2": table_2, "class_mean": np.nan if unknown else table_2 + off}
+            ),
+            "audit_countings": pd.DataFrame(
+                {
+                    "counting": list(averages.COUNTINGS),
+                    "possible": possible,
+                    "evaluated": np.where(possible, 100.0, np.nan),
+                    "present": np.where(possible, 150.0, np.nan),
+                }
+            ),
+            "audit_mix": pd.DataFrame({"class": ["Cat", "Speech"], "evaluated": [np.nan if unknown else 10.0, 90.0]}),
+            "audit_recalls": pd.DataFrame({"class": ["Cat", "Speech"], "zero": rng.random(2) < 0.5}),
+            "audit_random": pd.DataFrame({"metric": ["iou", "f1"], "run": rng.random(2), "alike": rng.random(2)}),
+        }
+
+    def of_data(self) -> dict[str, pd.DataFrame]:
+        """Readings of energy and of the filter."""
+        rng, unknown = self.rng, self.kind == "nan"
+        names = list(energy.READINGS)
+        scores = {q: np.full(len(names), np.nan) if unknown else rng.random(len(names)) for q in _FIGURES}
+        near = rng.choice([0.01, 0.1]) * rng.random(len(names))
+        readings = pd.DataFrame({"reading": names, "rule": "percentile", **scores, "distance": near})
+        onsets = rng.choice(list(PLACES), len(names))
+        every = list(itertools.product((overlap.BANK, overlap.PAPER), overlap.ONSETS, overlap.FILTERS))
+        p = rng.choice([0.0, 0.04, 0.05, 0.5, np.nan] if unknown else [0.0, 0.04, 0.05, 0.5], len(every))
+        filters = pd.DataFrame(every, columns=["lengths", "onsets", "filter"]).assign(p_value=p)
+        pools = [filters.assign(pool=pool, removed=rng.random(len(every)), paper=0.2) for pool in ("train", "eval")]
+        return {
+            "audit_energy": readings.sort_values("distance", ignore_index=True),
+            "audit_placement": readings.assign(onsets=onsets, lengths=overlap.BANK),
+            "audit_overlap": pd.concat(pools, ignore_index=True),
+            "audit_removed": pd.DataFrame({"pool": ["train", "eval"], "generated": [0, 5], "removed": [0, 1]}),
+        }

@@ -1,0 +1,319 @@
+"""Every rule that makes a sentence, on random and degenerate tables: the words agree with the numbers beside them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from igsed_core.chapters.audit.verdicts import common
+from igsed_core.chapters.audit.verdicts.registry import ANSWERS
+from igsed_core.metrics.judging import ABOVE, BELOW, LEVEL, NOT_DECIDED, NOT_TOLD_APART, VERDICTS
+from igsed_core.show import claims, findings, prose
+from igsed_core.show.claims import FEW, MARGIN, RELATIONS
+from random_tables import KINDS, Tables
+
+MADE = st.builds(Tables, st.integers(0, 2**32 - 1), st.sampled_from(KINDS))
+NUMBER = "\N{MINUS SIGN}?" r"\d+\.\d+"
+TRIPLE = rf"({NUMBER}) \[({NUMBER}),\s({NUMBER})\]"  # the space is one that does not break
+RELATION = "|".join(RELATIONS.values())
+ROUNDED = 0.0051  # a figure of two decimals is this near to what was judged
+quick = settings(max_examples=60, deadline=None)
+
+FINDINGS: dict[str, Callable[[Tables], str]] = {
+    "rule_gain": lambda made: findings.rule_gain(*made.rules(), "smooth_log_hmm", "a rule"),
+    "shuffled": lambda made: findings.shuffled(made.sanity(), made.main_job()["detection"]),
+    "shuffled, another": lambda made: findings.shuffled(made.sanity(), made.main_job()["detection"], method="cam"),
+    "hiding": lambda made: findings.hiding(made.hidden()),
+    "enough_points": lambda made: findings.enough_points(made.engine(), "db_midpoint"),
+    "enough_points, another": lambda made: findings.enough_points(made.engine(), "riemann_left"),
+    "cost_and_quality": lambda made: findings.cost_and_quality(*made.methods(), "percentile"),
+    "detected": lambda made: findings.detected(made.main_job()["instances"]),
+    "localised": lambda made: findings.localised(*made.ladder(), ("fw_ss", "share_of_maximum")),
+    "localiser_answer": lambda made: findings.localiser_answer(*made.ladder()),
+}
+
+
+def value(text: str) -> float:
+    return float(text.replace("\N{MINUS SIGN}", "-"))
+
+
+def triples(text: str) -> list[tuple[float, float, float]]:
+    """Every "value [low, high]" of a sentence."""
+    return [tuple(map(value, found)) for found in re.findall(TRIPLE, text)]  # type: ignore[misc]
+
+
+def check_number(text: str) -> None:
+    """Nothing that is no number is printed as one, intervals are in order, and few instances are said to be few."""
+    assert not re.search(r"\b(nan|inf)\b", text), text
+    assert all(low <= high for _, low, high in triples(text)), text
+    for count, only in re.findall(r"from (\d+) (?:instances?|clips?|maps?|methods?)( only)?", text):
+        assert (int(count) < FEW) == bool(only), text
+
+
+def check_verdict(said: str, figure: str, n: int, margin: float = MARGIN) -> None:
+    """The verdict follows from the figure that is printed beside it."""
+    found = triples(figure)
+    if not found or n < 2:
+        assert said == NOT_DECIDED, (said, figure, n)
+        return
+    middle, low, high = found[0]
+    if said == ABOVE:
+        assert low > 0 and middle >= margin - ROUNDED, (said, figure)
+    elif said == BELOW:
+        assert high < 0 and middle <= -margin + ROUNDED, (said, figure)
+    elif said == LEVEL:
+        assert max(-low, high) <= margin + ROUNDED, (said, figure)
+    elif said == NOT_DECIDED:
+        assert high - low <= 2 * ROUNDED, (said, figure)
+    else:
+        assert said == NOT_TOLD_APART
+        sure = max(low, -high) > ROUNDED and abs(middle) > margin + ROUNDED
+        within = max(-low, high) < margin - ROUNDED and high - low > 2 * ROUNDED
+        assert not sure and not within, (said, figure)
+
+
+@pytest.mark.parametrize("name", FINDINGS)
+@quick
+@given(made=MADE)
+def test_findings_print_only_numbers_and_say_how_many(name: str, made: Tables) -> None:
+    check_number(FINDINGS[name](made))
+
+
+@quick
+@given(made=MADE)
+def test_a_difference_is_judged_by_what_is_printed_of_it(made: Tables) -> None:
+    row = made.cell()
+    said = claims.verdict_on(row)
+    assert said in VERDICTS
+    check_verdict(said, claims.figure(row), row["n"])
+    for low_n in (None, float("nan"), 0, 1):
+        assert claims.verdict_on({**row, "n": low_n}) == NOT_DECIDED
+    assert claims.verdict_on(None) == NOT_DECIDED
+
+
+@quick
+@given(made=MADE)
+def test_relations_of_the_main_result_agree_with_their_differences(made: Tables) -> None:
+    found = made.main_job()
+    texts = prose.sentences(found)
+    assert set(map(type, texts.values())) == {str}
+    rows = found["differences"].set_index(["method", "other_method", "metric"])
+    verdict_of = {words: said for said, words in RELATIONS.items()}
+    for metric in ("iou", "f1", "pointing_game"):
+        for other in ("fw_ws", "fw_ss", "random", "energy"):
+            said = verdict_of[texts[f"ig_{metric}_to_{other}"]]
+            check_verdict(said, texts[f"ig_{metric}_less_{other}"], int(rows.loc[("ig", other, metric), "n"]))
+    for text in texts.values():
+        check_number(text)
+
+
+@quick
+@given(made=MADE)
+def test_the_localiser_is_compared_by_the_difference_beside_the_words(made: Tables) -> None:
+    texts = prose.localiser_sentences(*made.ladder())
+    verdict_of = {words: said for said, words in RELATIONS.items()}
+    for method in ("fw_ws", "fw_ss"):
+        text = texts[f"localiser_to_{method}_tuned"]
+        words, n = re.match(f"({RELATION}) FW-", text), re.search(r"from (\d+) instance", text)
+        assert words and n, text
+        check_verdict(verdict_of[words[1]], text.partition("difference ")[2], int(n[1]))
+
+
+@quick
+@given(made=MADE)
+def test_the_gain_of_a_rule_is_judged_by_its_difference(made: Tables) -> None:
+    text = findings.rule_gain(*made.rules(), "smooth_log_hmm", "a rule")
+    words = re.search(f", ({RELATION}) the .*: a difference of (.*), from (\\d+) ", text)
+    assert words, text
+    said = {words: said for said, words in RELATIONS.items()}[words[1]]
+    check_verdict(said, words[2], int(words[3]))
+
+
+@quick
+@given(made=MADE)
+def test_shuffled_maps_are_held_to_chance(made: Tables) -> None:
+    text = findings.shuffled(made.sanity(), made.main_job()["detection"])
+    words = re.search(f"share of (.*) of the instances, ({RELATION}) chance \\((.*), random", text)
+    assert words, text
+    if not triples(words[1]) or not re.fullmatch(NUMBER, words[3]):
+        assert words[2] == RELATIONS[NOT_DECIDED]
+        return
+    (middle, low, high), chance = triples(words[1])[0], value(words[3])
+    if words[2] == "above":
+        assert low > chance - ROUNDED and middle >= chance + MARGIN - 2 * ROUNDED, text
+    if words[2] == "below":
+        assert high < chance + ROUNDED and middle <= chance - MARGIN + 2 * ROUNDED, text
+    if words[2] == "level with":
+        assert max(chance - low, high - chance) <= MARGIN + 2 * ROUNDED, text
+
+
+@quick
+@given(made=MADE)
+def test_hiding_is_said_to_help_only_where_a_change_does(made: Tables) -> None:
+    table = made.hidden()
+    rows = table[(table["rule"] != "none") & (table["metric"] == "f1_change")]
+    text = findings.hiding(table)
+    for knows, who in ((False, "Orders that do not know"), (True, "Orders that know")):
+        mine = rows[rows["method"].isin(findings.KNOW_LABELS) == knows]
+        sure = (mine["ci_low"] > 0) & (mine["value"] >= MARGIN) & (mine["ci_high"] > mine["ci_low"]) & (mine["n"] >= 2)
+        part = text[text.index(who) :].split(" Orders")[0]
+        claimed = re.search(r"in (\d+) of (\d+) conditions, at most by", part)
+        assert (int(claimed[1]) if claimed else 0) == sure.sum(), part
+        if "hiding does not help" in part:
+            assert (mine["value"] < MARGIN).all() and mine["value"].notna().all(), part
+
+
+@quick
+@given(made=MADE)
+def test_enough_points_are_near_the_reference_from_there_on(made: Tables) -> None:
+    study = made.engine()
+    text = findings.enough_points(study, "db_midpoint")
+    range_ = rf"From (\d+) points on IoU stays within ({NUMBER}) and ({NUMBER}), .* reference's ({NUMBER})"
+    found = re.search(range_, text)
+    if found:
+        low, high, aim = map(value, found.groups()[1:])
+        assert aim - MARGIN - 0.001 <= low <= high <= aim + MARGIN + 0.001, text
+        means = study[study["rule"] == "db_midpoint"].groupby("n_points")["iou"].mean()
+        after = means[means.index >= int(found[1])].dropna()
+        assert ((after - aim).abs() <= MARGIN + 0.001).all(), text
+    else:
+        assert "does not decide" in text or "depend on the quadrature" in text, text
+
+
+@quick
+@given(made=MADE)
+def test_costlier_is_called_better_only_by_a_correlation_off_zero(made: Tables) -> None:
+    text = findings.cost_and_quality(*made.methods(), "percentile")
+    if text.startswith("Costlier maps are better"):
+        assert triples(text)[0][1] > 0
+    elif text.startswith("Costlier maps are worse"):
+        assert triples(text)[0][2] < 0
+    elif "does not decide" not in text:
+        middle, low, high = triples(text)[0]
+        assert low <= ROUNDED or middle < findings.CORRELATION + ROUNDED
+        assert high >= -ROUNDED or middle > -findings.CORRELATION - ROUNDED
+
+
+@quick
+@given(
+    chosen=st.dictionaries(
+        st.sampled_from(("ig", "random", "energy")),
+        st.fixed_dictionaries({"iou": st.sampled_from((1.0, 2.0, 50.0)), "f1": st.sampled_from((1.0, 50.0))}),
+    )
+)
+def test_what_marks_everything_is_not_called_tuned(chosen: dict[str, dict[str, float]]) -> None:
+    text = findings.untuned(chosen, 1.0)
+    at_edge = sum(tau <= 1.0 for of in chosen.values() for tau in of.values())
+    assert ("no threshold that was tuned" in text) == bool(at_edge)
+    assert text.count("IoU") + text.count("F1") == at_edge
+
+
+@pytest.mark.parametrize("question", ANSWERS)
+@quick
+@given(made=MADE)
+def test_verdicts_print_only_numbers_and_say_how_many(question: str, made: Tables) -> None:
+    answer = ANSWERS[question](made.audit())
+    for text in vars(answer).values():
+        assert text.strip()
+        check_number(text)
+    assert answer.decided in (common.YES, common.PARTLY, common.NO)
+
+
+@pytest.mark.parametrize("question", ["target", "window"])
+@quick
+@given(made=MADE)
+def test_an_effect_rests_on_a_printed_figure(question: str, made: Tables) -> None:
+    found = made.audit()
+    answer = ANSWERS[question](found)
+    rows = common.rows_of(found, question, "audit_differences").values()
+    moved = re.search(r"This moves what is measured: (.*); an effect is", answer.verdict)
+    assert bool(moved) == answer.answer.startswith("It matters")
+    for middle, low, high in triples(moved[1]) if moved else ():
+        assert (low > 0 or high < 0) and abs(middle) >= MARGIN - ROUNDED, answer.verdict
+    judged = [claims.verdict_on(row) for row in rows]
+    if answer.answer.startswith("It hardly matters"):
+        assert set(judged) == {LEVEL}
+        assert all(max(-low, high) <= MARGIN + ROUNDED for _, low, high in triples(answer.run)), answer.run
+    if answer.answer.startswith("Not decided"):
+        assert set(judged) == {NOT_DECIDED}
+    if made.kind in ("nan", "equal", "none"):
+        assert answer.answer.startswith("Not decided")
+
+
+@quick
+@given(made=MADE)
+def test_a_better_pointer_is_named_with_its_gain(made: Tables) -> None:
+    answer = ANSWERS["sign"](made.audit())
+    if answer.decided == common.YES:
+        middle, low, _ = triples(answer.verdict.partition("gains ")[2])[0]
+        assert low > 0 and middle >= MARGIN - ROUNDED
+    if answer.answer.startswith("None points better"):
+        assert triples(answer.verdict.partition("highest difference is")[2])[0][2] <= MARGIN + ROUNDED
+    if made.kind in ("nan", "equal", "none"):
+        assert answer.answer == "Not decided."
+
+
+@quick
+@given(made=MADE)
+def test_fig_3_excludes_what_even_the_highest_activity_does_not_reach(made: Tables) -> None:
+    found = made.audit()
+    bounds, answer = found["audit_bounds"], ANSWERS["fig3"](found)
+    out = bounds[bounds["value"] - 0.005 > bounds["clip_percentile_high"]]
+    assert (answer.decided == common.NO) == out.empty
+    if made.kind == "nan":
+        assert answer.decided == common.NO
+    assert answer.decided != common.YES  # where another run's curves peak proves nothing of the paper
+    if made.kind == "equal" and not out.empty:  # flat curves have no place
+        assert "what else is open" in answer.answer
+
+
+@quick
+@given(made=MADE)
+def test_table_2_is_compatible_with_a_mean_and_proves_none(made: Tables) -> None:
+    found = made.audit()
+    answer = ANSWERS["averages"](found)
+    assert answer.decided != common.YES
+    off = (found["audit_paper_averages"]["class_mean"] - found["audit_paper_averages"]["table_2"]).abs().max()
+    assert ("no mean over classes" in answer.verdict) == bool(off > 0.01)
+
+
+@quick
+@given(made=MADE)
+def test_ways_to_count_are_excluded_only_if_no_numbers_give_them(made: Tables) -> None:
+    found = made.audit()
+    possible = found["audit_countings"].set_index("counting")["possible"]
+    answer = ANSWERS["excluded"](found)
+    left_out = possible["evaluated"] or possible["false_as_zero"]
+    as_zero = possible["missed_as_zero"] or possible["both_as_zero"]
+    assert ("issed classes: undecided" in answer.answer) == bool(left_out and as_zero)
+    assert ("issed classes are left out" in answer.answer) == bool(left_out and not as_zero)
+    if answer.decided == common.YES:
+        assert "undecided" not in answer.answer
+
+
+@quick
+@given(made=MADE)
+def test_filters_are_compatible_by_their_p_value(made: Tables) -> None:
+    found = made.audit()
+    answer = ANSWERS["overlap"](found)
+    assert answer.decided != common.YES
+    table = found["audit_overlap"]
+    mine = table[(table["lengths"] == "bank") & (table["onsets"] == "fitting") & (table["filter"] == "three_at_once")]
+    p = mine["p_value"].iloc[0]
+    assert ("Not this book's" in answer.answer) == bool(p < 0.05)
+    assert ("This book's is compatible" in answer.answer) == bool(p >= 0.05)
+    assert (answer.answer == "Not decided.") == bool(pd.isna(p))
+
+
+def test_no_sentence_says_level_of_what_is_only_not_told_apart() -> None:
+    wide = {"value": 0.0, "ci_low": -0.2, "ci_high": 0.2, "n": 179}
+    assert claims.verdict_on(wide) == NOT_TOLD_APART
+    assert claims.verdict_on({**wide, "ci_low": -0.02, "ci_high": 0.02}) == LEVEL
+    assert claims.figure({**wide, "ci_low": 0.0004}) == "0.0000 [0.0004,\N{NO-BREAK SPACE}0.2000]"
+    assert claims.sample(1) == "from 1 instance only"
+    assert claims.sample(30) == "from 30 instances"
