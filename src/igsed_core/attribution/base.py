@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from igsed_core.metrics import scores
 from igsed_core.models import inputs
 from igsed_core.models.classifier import AnyClassifier
 
@@ -29,6 +30,14 @@ class Importance:
         knows nothing finer, ``[shape=(n_classes, n_steps)]``.
     step, start
         Seconds.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.attribution.base import Importance
+    >>> found = Importance(signed=np.float32([[-1.0, 2.0]]), absolute=np.float32([[3.0, 2.0]]), step=0.01)
+    >>> found.read_as("positive").tolist()
+    [[1.0, 2.0]]
     """
 
     signed: NDArray[np.float32]
@@ -40,14 +49,9 @@ class Importance:
         """Return importance under a reading of the sign: one of
         :data:`igsed_core.attribution.registry.READINGS`, ``[shape=(n_classes, n_steps)]``.
 
-        As in :meth:`igsed_core.attribution.maps.Maps.read_as`.
+        As :func:`igsed_core.metrics.scores.read`.
         """
-        readings: dict[str, NDArray[np.floating]] = {
-            "absolute": self.absolute,
-            "signed": self.signed,
-            "positive": (self.absolute + self.signed) / 2,
-        }
-        return readings[reading]
+        return scores.read(self.signed, self.absolute, reading)
 
 
 class Method(Protocol):

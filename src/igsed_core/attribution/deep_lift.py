@@ -37,7 +37,16 @@ class _Shared(torch.autograd.Function):
 
 
 class DifferenceGate(nn.Module):
-    """Channel attention that shares differences exactly."""
+    """Channel attention that shares differences exactly.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from igsed_core.attribution.deep_lift import DifferenceGate
+    >>> x, factor = torch.ones(1, 2, 1, 1), torch.tensor([0.5, 0.25]).reshape(1, 2, 1, 1)
+    >>> DifferenceGate()(x, factor).flatten().tolist()
+    [0.5, 0.25]
+    """
 
     def forward(self, x: Tensor, factor: Tensor) -> Tensor:
         """(n, channels, ...) by (n, channels, 1, ...) or the same shape."""

@@ -60,7 +60,15 @@ _PASSIVE = (
 
 
 class Residual(nn.Module):
-    """Sum of two branches."""
+    """Sum of two branches.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from igsed_core.attribution.layers import Residual
+    >>> Residual()(torch.tensor([1.0, 2.0]), torch.tensor([10.0, 20.0])).tolist()
+    [11.0, 22.0]
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -90,7 +98,7 @@ class Pool(nn.Module):
         self.dim, self.keepdim = dim, keepdim
 
     def forward(self, x: Tensor) -> Tensor:
-        """Any tensor with the batch first; without axes given, over all others."""
+        """(n_clips, ...) -> (n_clips, ...) without the pooled axes, or with length 1; no axes given: over all others."""
         given = range(1, x.ndim) if self.dim is None else self.dim if isinstance(self.dim, tuple | list) else [self.dim]
         axes = sorted(axis % x.ndim for axis in given)
         stay = [axis for axis in range(x.ndim) if axis not in axes]

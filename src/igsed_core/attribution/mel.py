@@ -67,7 +67,16 @@ def of_map(attribution: Tensor, frontend: FrontEnd) -> Importance:
 
 
 def of_samples(attribution: Tensor, sample_rate: int) -> Importance:
-    """Means over 10 ms, as the paper's (section II-C): ``(n_classes, n_samples)``."""
+    """Means over 10 ms, as the paper's (section II-C): ``(n_classes, n_samples)``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from igsed_core.attribution.mel import of_samples
+    >>> found = of_samples(torch.tensor([[1.0, -1.0, 3.0, 1.0]]), sample_rate=200)
+    >>> found.signed.tolist(), found.absolute.tolist(), found.step
+    ([[0.0, 2.0]], [[1.0, 2.0]], 0.01)
+    """
     window = round(STEP * sample_rate)
     values = attribution.cpu().numpy()
     signed, absolute = (frames.window_mean(v, window).astype(np.float32) for v in (values, np.abs(values)))

@@ -83,6 +83,15 @@ def gradients(logits: Tensor, inputs: Tensor, classes: Sequence[Sequence[int]]) 
     -------
     list of Tensor
         One per clip, ``[shape=(n_classes, ...)]``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from igsed_core.attribution.passes import gradients
+    >>> inputs = torch.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    >>> logits = inputs**2  # output k of a clip is the square of its input k
+    >>> [found.tolist() for found in gradients(logits, inputs, [[0], [1, 0]])]
+    [[[2.0, 0.0]], [[0.0, 8.0], [6.0, 0.0]]]
     """
     slots = max(len(wanted) for wanted in classes)
     found: list[list[Tensor]] = [[] for _ in classes]

@@ -28,6 +28,14 @@ def quiet_frames(log_mel: Tensor) -> Tensor:
     -------
     Tensor [shape=(n_quiet, mels)]
         In the order of time.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from igsed_core.attribution.replacement import quiet_frames
+    >>> log_mel = torch.arange(20.0).flip(0)[:, None]  # ever quieter
+    >>> quiet_frames(log_mel).flatten().tolist()
+    [1.0, 0.0]
     """
     return _quietest(log_mel, log_mel.mean(dim=1))
 
@@ -53,7 +61,16 @@ def quiet_stretches(waveform: Tensor, sample_rate: int) -> Tensor:
 
 
 def background(log_mel: Tensor, random: torch.Generator) -> Tensor:
-    """Draw a background as long as the clip, frame by frame from its quiet frames: ``(frames, mels)``, twice."""
+    """Draw a background as long as the clip, frame by frame from its quiet frames: ``(frames, mels)``, twice.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from igsed_core.attribution.replacement import background
+    >>> log_mel = torch.arange(10.0)[:, None]
+    >>> background(log_mel, torch.Generator().manual_seed(0)).unique().tolist()
+    [0.0]
+    """
     quiet = quiet_frames(log_mel)
     return quiet[torch.randint(len(quiet), (len(log_mel),), generator=random).to(quiet.device)]
 

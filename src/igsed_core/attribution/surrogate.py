@@ -25,7 +25,15 @@ Fit = Callable[[Masks, NDArray[np.float64]], NDArray[np.float64]]
 
 
 def lime_masks(n_segments: int, n_masks: int, random: np.random.Generator) -> Masks:
-    """Each segment is shown or not by the toss of a coin."""
+    """Each segment is shown or not by the toss of a coin.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.attribution.surrogate import lime_masks
+    >>> lime_masks(3, 8, np.random.default_rng(0))[:2].tolist()
+    [[True, True, True], [False, False, False]]
+    """
     masks = random.random((n_masks, n_segments)) < 0.5
     masks[0], masks[1] = True, False
     return masks
@@ -44,6 +52,16 @@ def lime(masks: Masks, values: NDArray[np.float64]) -> NDArray[np.float64]:
     Returns
     -------
     np.ndarray [shape=(n_classes, n_segments)]
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.attribution.surrogate import lime, lime_masks
+    >>> masks = lime_masks(2, 100, np.random.default_rng(0))
+    >>> values = masks[:, :1].astype(float)  # the first segment alone makes the score
+    >>> signed = lime(masks, values)
+    >>> signed.shape, bool(signed[0, 0] > 0.5 > abs(signed[0, 1]))
+    ((1, 2), True)
     """
     width, penalty = 0.25, 1.0
     distance = 1 - np.sqrt(masks.mean(axis=1))  # cosine distance to the mask that shows all
@@ -55,7 +73,16 @@ def lime(masks: Masks, values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def shapley_masks(n_segments: int, n_masks: int, random: np.random.Generator) -> Masks:
-    """Sizes drawn by the Shapley kernel, each mask beside its complement (Covert and Lee 2021)."""
+    """Sizes drawn by the Shapley kernel, each mask beside its complement (Covert and Lee 2021).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.attribution.surrogate import shapley_masks
+    >>> masks = shapley_masks(3, 6, np.random.default_rng(0))
+    >>> masks[:2].tolist(), bool((masks[2] ^ masks[3]).all())
+    ([[True, True, True], [False, False, False]], True)
+    """
     masks = np.zeros((n_masks, n_segments), dtype=bool)
     masks[0] = True
     sizes = np.arange(1, n_segments)
@@ -71,6 +98,15 @@ def shapley(masks: Masks, values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Shapley values by least squares, with the sum held to the change from no segment to all.
 
     Parameters and result are those of :func:`lime`; the masks are drawn by the Shapley kernel and weigh the same.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.attribution.surrogate import shapley, shapley_masks
+    >>> masks = shapley_masks(3, 20, np.random.default_rng(0))
+    >>> values = masks @ np.array([[1.0], [2.0], [-1.0]]) + 5.0  # each segment adds its own
+    >>> shapley(masks, values).round(6).tolist()
+    [[1.0, 2.0, -1.0]]
     """
     total = values[0] - values[1]  # (n_classes,)
     x, y = masks[2:].astype(float), values[2:] - values[1]

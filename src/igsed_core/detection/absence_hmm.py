@@ -29,7 +29,16 @@ _TINY = 1e-300
 
 @dataclass(frozen=True, eq=False)
 class Mixture:
-    """Normal densities: weights, means and standard deviations, ``[shape=(n_components,)]`` each."""
+    """Normal densities: weights, means and standard deviations, ``[shape=(n_components,)]`` each.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.detection.absence_hmm import Mixture
+    >>> standard = Mixture(np.array([1.0]), np.array([0.0]), np.array([1.0]))
+    >>> float(standard.log_density(0.0).round(3))
+    -0.919
+    """
 
     weights: NDArray[np.float64]
     means: NDArray[np.float64]
@@ -149,6 +158,15 @@ def fit(
     ------
     IgsedError
         If no clip holds the class, or every one does.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.detection.absence_hmm import fit
+    >>> quiet, loud = [-2.0, -1.9, -2.1, -2.0], [-2.0, 3.0, 3.1, -1.9]
+    >>> model = fit(np.array([quiet, loud, quiet, loud]), np.array([False, True, False, True]))
+    >>> (model.log_odds(np.array([loud])) > 0).tolist()
+    [[False, True, True, False]]
     """
     every: NDArray[np.float64] = np.asarray(logits, dtype=np.float64)
     held, others = every[present], every[~present].reshape(-1)
@@ -217,7 +235,15 @@ def fit_classes(
 
 
 def probability(log_odds: ArrayLike) -> NDArray[np.float64]:
-    """Probability of presence, from its log-odds."""
+    """Probability of presence, from its log-odds.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.detection.absence_hmm import probability
+    >>> probability([0.0, np.log(3.0)]).round(3).tolist()
+    [0.5, 0.75]
+    """
     return 1 / (1 + np.exp(-np.clip(log_odds, -500.0, 500.0)))
 
 

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from igsed_core.attribution.explainer import Explainer
 from igsed_core.attribution.ig.base import Engine
-from igsed_core.attribution.maps import Explainer
-from igsed_core.detection.baselines import ScoresOverTime
+from igsed_core.metrics.scores import ScoresOverTime
 from igsed_core.metrics.summaries import Series
 from igsed_core.models.classifier import Classifier
 from igsed_core.models.features import FeatureFrames
@@ -46,6 +47,10 @@ class MeanPooledExplainer(Explainer):
         head.requires_grad_(False)
         return Classifier(classifier.encoder, head).to(self.device).eval(), engine
 
+    def classifier_identity(self) -> dict[str, Any]:
+        """Add the pooling."""
+        return {**super().classifier_identity(), "pooling": "mean"}
+
 
 def winners(head: ClipLevelHead, features: FeatureFrames) -> ScoresOverTime:
     """What each feature frame gives to the clip's logit: the weights times the features whose maximum it holds.
@@ -58,8 +63,8 @@ def winners(head: ClipLevelHead, features: FeatureFrames) -> ScoresOverTime:
     given = torch.zeros(n_clips, len(head.classes), values.shape[1])
     for clip in range(n_clips):
         given[clip].index_add_(1, frame[clip], weight * highest[clip])
-    return ScoresOverTime(
-        features.clips, np.array(head.classes), given.numpy(), features.frame_duration, features.frame_start
+    return ScoresOverTime.of_product(
+        features.clips, head.classes, given.numpy(), features.frame_duration, features.frame_start
     )
 
 
@@ -78,6 +83,17 @@ def concentration(scores: Mapping[str, NDArray[np.float64]], truth: NDArray[np.b
     list of Series
         ``half_mass``: the smallest share of the active frames that holds half of what the method gives to all active
         frames: 0.5 for a method that gives the same to each; no value where it gives nothing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.detection.concentration import concentration
+    >>> truth = np.array([[True, True, True, True, False]])
+    >>> (even, peaked) = concentration(
+    ...     {"even": np.ones((1, 5)), "peaked": np.array([[1.0, 0.0, 0.0, 0.0, 9.0]])}, truth
+    ... )
+    >>> even.values.tolist(), peaked.values.tolist()
+    ([0.5], [0.125])
     """
     made = []
     for method, values in scores.items():

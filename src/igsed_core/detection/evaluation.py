@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from igsed_core.attribution.maps import STEP, Maps
-from igsed_core.detection.baselines import ScoresOverTime
 from igsed_core.detection.scored import COMPARED, IG, ORACLE
 from igsed_core.detection.thresholds import levels
 from igsed_core.metrics import frames, localisation, summaries
+from igsed_core.metrics.scores import ScoresOverTime
 from igsed_core.metrics.summaries import Series
 from igsed_core.models import classification
 
@@ -39,6 +38,20 @@ class Instances:
         Active frames, ``[shape=(n_instances, n_frames), dtype=bool]``.
     scores
         Method -> ``[shape=(n_instances, n_frames)]``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from igsed_core.detection.evaluation import Instances
+    >>> index = pd.DataFrame({"split": "validation", "clip": ["a", "b"], "label": "Bell"})
+    >>> truth = np.array([[False, True, True, False], [True, False, False, False]])
+    >>> scores = np.array([[0.1, 0.9, 0.8, 0.2], [0.7, 0.2, 0.1, 0.1]])
+    >>> data = Instances(index, truth, {"ig": scores})
+    >>> data.first_of("b").truth.tolist()
+    [True, False, False, False]
+    >>> data.where(np.array([False, True])).index["clip"].tolist()
+    ['b']
     """
 
     index: pd.DataFrame
@@ -49,6 +62,10 @@ class Instances:
         """Return some of the instances."""
         scores = {name: values[rows] for name, values in self.scores.items()}
         return Instances(self.index[rows].reset_index(drop=True), self.truth[rows], scores)
+
+    def first_clips(self, n_clips: int) -> Instances:
+        """Return the instances of the first clips; 0 keeps all."""
+        return self.where(self.index["clip"].isin(self.index["clip"].unique()[: n_clips or None]).to_numpy())
 
     def first_row(self, clip: str) -> int:
         """Return the row of the first instance of a clip."""
@@ -93,7 +110,7 @@ class Measured:
 def instances(
     predictions: pd.DataFrame,
     events: pd.DataFrame,
-    maps: Maps,
+    maps: ScoresOverTime,
     scores: dict[str, ScoresOverTime],
     *,
     split: str,
@@ -123,7 +140,7 @@ def instances(
     min_coverage
         See :func:`igsed_core.metrics.frames.activity`.
     reading
-        See :meth:`igsed_core.attribution.maps.Maps.read_as`.
+        See :func:`igsed_core.metrics.scores.read`.
     seed
         Breaks the oracle's ties.
     false_too
@@ -149,19 +166,14 @@ def instances(
                 n_frames=n,
                 frame_length=frame_length,
                 min_coverage=min_coverage,
+                duration=duration,
             )
             for pair in pairs
         ]
     )
-    row_of = {pair: i for i, pair in enumerate(zip(maps.index["clip"], maps.index["label"], strict=True))}
-    importance = maps.read_as(reading)[[row_of[pair] for pair in pairs]]
-    grid = {"frame_length": frame_length, "n_frames": n}
-    by_method = {IG: frames.average(importance, step=STEP, **grid)}  # type: ignore[arg-type]
+    by_method = {IG: maps.at(index).read_as(reading).to_frames(frame_length, n)}
     for name, over_time in scores.items():
-        clip_row = {clip: i for i, clip in enumerate(over_time.clips)}
-        class_row = {label: i for i, label in enumerate(over_time.classes)}
-        values = over_time.values[[clip_row[c] for c, _ in pairs], [class_row[c] for _, c in pairs]]
-        by_method[name] = frames.average(values, step=over_time.step, start=over_time.start, **grid)  # type: ignore[arg-type]
+        by_method[name] = over_time.at(index).to_frames(frame_length, n)
     # A perfect ranking: the ceiling of any rule that keeps a fixed share of the frames.
     noise = np.random.default_rng([seed, 0x0AC1]).random(truth.shape)
     by_method[ORACLE] = truth + 0.5 * noise
@@ -169,7 +181,23 @@ def instances(
 
 
 def measure(data: Instances, grid: NDArray[np.floating]) -> Measured:
-    """Compute every metric of every method and instance at every percentile threshold."""
+    """Compute every metric of every method and instance at every percentile threshold.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from igsed_core.detection.evaluation import Instances, measure
+    >>> index = pd.DataFrame({"split": "validation", "clip": ["a", "b"], "label": "Bell"})
+    >>> truth = np.array([[False, True, True, False], [True, False, False, False]])
+    >>> scores = np.array([[0.1, 0.9, 0.8, 0.2], [0.7, 0.2, 0.1, 0.1]])
+    >>> data = Instances(index, truth, {"ig": scores})
+    >>> found = measure(data, np.array([50.0, 70.0]))
+    >>> found.values["ig"]["iou"].tolist()
+    [[1.0, 0.5], [0.5, 1.0]]
+    >>> found.values["ig"]["pointing_game"].tolist()
+    [[1.0, 1.0]]
+    """
     values = {}
     for method, scores in data.scores.items():
         masks = levels.percentile(scores, grid)  # (n_thresholds, n_instances, n_frames)
@@ -184,11 +212,34 @@ def measure(data: Instances, grid: NDArray[np.floating]) -> Measured:
 def optimal_thresholds(validation: Measured) -> dict[str, dict[str, float]]:
     """Return, by method and metric, the threshold with the best instance average (the lowest of equals)."""
     return {
-        method: {
-            metric: float(validation.thresholds[by_metric[metric].mean(axis=-1).argmax()]) for metric in THRESHOLDED
-        }
+        method: best(validation.thresholds, {metric: by_metric[metric] for metric in THRESHOLDED})
         for method, by_metric in validation.values.items()
     }
+
+
+def best(grid: NDArray[np.floating], values: Mapping[str, NDArray[np.floating]]) -> dict[str, float]:
+    """Return, by metric, the parameter with the best mean over instances (the lowest of equals).
+
+    Parameters
+    ----------
+    grid
+        Parameters that were tried, ascending, ``[shape=(n_parameters,)]``.
+    values
+        Metric -> ``[shape=(n_parameters, n_instances)]``.
+    """
+    return {metric: float(grid[int(of.mean(axis=-1).argmax())]) for metric, of in values.items()}
+
+
+def operating_percentile(detection: pd.DataFrame) -> float:
+    """Return the percentile at which the paper's table has the IoU of Integrated Gradients.
+
+    Parameters
+    ----------
+    detection
+        :attr:`Report.detection`, which holds the test split.
+    """
+    mine = detection.query("split == 'test' and method == @IG and average == 'instance' and metric == 'iou'")
+    return float(mine["threshold"].iloc[0])
 
 
 def along_thresholds(measured: Measured) -> list[Series]:

@@ -106,6 +106,12 @@ def of(name: str) -> Scored:
     ------
     IgsedError
         For an unknown name; the message lists the valid ones.
+
+    Examples
+    --------
+    >>> from igsed_core.detection.scored import of
+    >>> of("fw_ws").title, of("fw_ws").supervision
+    ('FW-WS', 'clip labels')
     """
     if name in SCORED:
         return SCORED[name]
@@ -116,7 +122,14 @@ def of(name: str) -> Scored:
 
 
 def known(name: str) -> bool:
-    """Say whether :func:`of` knows the name."""
+    """Say whether :func:`of` knows the name.
+
+    Examples
+    --------
+    >>> from igsed_core.detection.scored import known
+    >>> known("ig"), known("lime"), known("dowsing")
+    (True, True, False)
+    """
     return name in SCORED or name in methods.REGISTRY
 
 
@@ -126,5 +139,12 @@ def probabilities() -> tuple[str, ...]:
 
 
 def uses(names: tuple[str, ...] = RANKED) -> tuple[tuple[str, str], ...]:
-    """Name the entries of scored methods for :meth:`igsed_core.base.params.StageParams.uses`."""
+    """Name the entries of scored methods for :meth:`igsed_core.base.params.StageParams.uses`.
+
+    Examples
+    --------
+    >>> from igsed_core.detection.scored import uses
+    >>> uses(("ig", "lime"))
+    (('igsed.scored_methods', 'ig'), ('igsed.methods', 'lime'))
+    """
     return tuple((plugins.SCORED if name in SCORED else plugins.METHODS, name) for name in names)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from igsed_core.base.errors import IgsedError
 from igsed_core.detection import scored
-from igsed_core.detection.evaluation import Instances
+from igsed_core.detection.evaluation import Instances, best
 from igsed_core.detection.scored import LEARNED, ORACLE
 from igsed_core.detection.thresholds import postprocessing
 from igsed_core.detection.thresholds import registry as thresholds
@@ -95,6 +95,20 @@ def evaluate(
         Seconds.
     grids
         Rule -> parameters to try instead of the rule's own.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from igsed_core.detection.evaluation import Instances
+    >>> from igsed_core.detection.tuning import evaluate
+    >>> index = pd.DataFrame({"split": "validation", "clip": ["a", "b"], "label": "Bell"})
+    >>> truth = np.array([[False, True, True, False], [True, False, False, False]])
+    >>> scores = np.array([[0.1, 0.9, 0.8, 0.2], [0.7, 0.2, 0.1, 0.1]])
+    >>> data = {"validation": Instances(index, truth, {"ig": scores})}
+    >>> evaluated = evaluate(data, ["otsu"], methods=["ig"])
+    >>> evaluated.mean("validation", "ig", "otsu")
+    1.0
     """
     methods = [m for m in next(iter(data.values())).scores if m != ORACLE] if methods is None else methods
     probabilities = scored.probabilities() if probabilities is None else probabilities
@@ -130,6 +144,20 @@ def best_label_free(evaluated: Evaluated, *, methods: Sequence[str] = LEARNED, m
     ------
     IgsedError
         If there is no validation split, or no label-free rule that all methods have.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from igsed_core.detection.evaluation import Instances
+    >>> from igsed_core.detection.tuning import best_label_free, evaluate
+    >>> index = pd.DataFrame({"split": "validation", "clip": ["a", "b"], "label": "Bell"})
+    >>> truth = np.array([[False, True, True, False], [True, False, False, False]])
+    >>> scores = np.array([[0.1, 0.9, 0.8, 0.2], [0.7, 0.2, 0.1, 0.1]])
+    >>> data = {"validation": Instances(index, truth, {"ig": scores})}
+    >>> evaluated = evaluate(data, ["percentile", "otsu"], methods=["ig"])
+    >>> best_label_free(evaluated, methods=["ig"])
+    'otsu'
     """
     if "validation" not in evaluated.series:
         raise IgsedError("a rule is chosen on the validation split, which was not evaluated")
@@ -167,6 +195,17 @@ def perfectly_ordered(data: Instances, *, seed: int) -> Instances:
     """Give the active frames of each instance its highest scores: every method's own values in perfect order.
 
     Which active frame gets which of them is drawn, and so for the others.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from igsed_core.detection.evaluation import Instances
+    >>> from igsed_core.detection.tuning import perfectly_ordered
+    >>> index = pd.DataFrame({"split": ["test"], "clip": ["a"], "label": ["Bell"]})
+    >>> data = Instances(index, np.array([[False, True, False]]), {"ig": np.array([[0.9, 0.1, 0.9]])})
+    >>> perfectly_ordered(data, seed=0).scores["ig"][0, 1].tolist()
+    0.9
     """
     noise = np.random.default_rng([seed, 0x0AC2]).random(data.truth.shape)
     rank = np.argsort(np.argsort(-(data.truth + 0.5 * noise), axis=1), axis=1)
@@ -177,7 +216,21 @@ def perfectly_ordered(data: Instances, *, seed: int) -> Instances:
 
 
 def best_of_clip(data: Mapping[str, Instances], methods: Sequence[str]) -> Evaluated:
-    """Every instance at the threshold that suits it best: what no rule of one level a clip can pass."""
+    """Every instance at the threshold that suits it best: what no rule of one level a clip can pass.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from igsed_core.detection.evaluation import Instances
+    >>> from igsed_core.detection.tuning import best_of_clip
+    >>> index = pd.DataFrame({"split": "validation", "clip": ["a", "b"], "label": "Bell"})
+    >>> truth = np.array([[False, True, True, False], [True, False, False, False]])
+    >>> scores = np.array([[0.1, 0.9, 0.8, 0.2], [0.7, 0.2, 0.1, 0.1]])
+    >>> data = {"validation": Instances(index, truth, {"ig": scores})}
+    >>> best_of_clip(data, ["ig"]).mean("validation", "ig", "best_of_clip")
+    1.0
+    """
     series: dict[str, list[Series]] = {split: [] for split in data}
     for split, instances in data.items():
         for method in methods:
@@ -275,7 +328,6 @@ def _tune(
     validation = data["validation"]
     grid = grids[rule.name] if rule.name in grids else rule.parameters(validation.scores[method])
     masks = [mask_of(rule, validation, method, float(parameter), frame_length) for parameter in grid]
-    return {
-        metric: float(grid[int(np.argmax([of(mask, validation.truth).mean() for mask in masks]))])
-        for metric, of in METRICS.items()
-    }
+    return best(
+        grid, {metric: np.stack([of(mask, validation.truth) for mask in masks]) for metric, of in METRICS.items()}
+    )

@@ -9,17 +9,58 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from igsed_core.base.errors import IgsedError
+
 # Guards against 0.3 / 0.1 = 2.9999999999999996.
 _EPSILON = 1e-9
 
 
 def n_frames(duration: float, frame_length: float) -> int:
-    """Return how many frames cover a clip; the last one may be shorter."""
+    """Return how many frames cover a clip; the last one may be shorter.
+
+    Examples
+    --------
+    >>> from igsed_core.metrics.frames import n_frames
+    >>> n_frames(10.0, 0.1), n_frames(1.05, 0.1)
+    (100, 11)
+    """
     return int(np.ceil(duration / frame_length - _EPSILON))
 
 
+def seconds_of_frames(n_frames: int, frame_length: float, duration: float | None = None) -> NDArray[np.float64]:
+    """Return each frame's length in seconds; where the clip's ``duration`` is given, the last frame ends with it.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_frames,)]
+
+    Raises
+    ------
+    IgsedError
+        If the clip does not end within the last frame.
+    """
+    seconds = np.full(n_frames, float(frame_length))
+    if duration is None or not n_frames:
+        return seconds
+    left = duration - frame_length * (n_frames - 1)
+    if not _EPSILON < left <= frame_length + _EPSILON:
+        raise IgsedError(
+            f"{n_frames} frames of {frame_length:g} s do not end with a clip of {duration:g} s: "
+            f"take {int(np.ceil(duration / frame_length - _EPSILON))}"
+        )
+    if left < frame_length - _EPSILON:
+        seconds[-1] = left
+    return seconds
+
+
 def coverage(
-    onsets: ArrayLike, offsets: ArrayLike, *, n_frames: int, frame_length: float, start: float = 0.0
+    onsets: ArrayLike,
+    offsets: ArrayLike,
+    *,
+    n_frames: int,
+    frame_length: float,
+    start: float = 0.0,
+    duration: float | None = None,
 ) -> NDArray[np.float64]:
     """Share of each frame in which at least one event is active.
 
@@ -33,17 +74,25 @@ def coverage(
         Frame length in seconds.
     start
         Start of the first frame in seconds (encoders may centre it on time zero).
+    duration
+        Of the clip, in seconds, for frames that begin with it: the last frame's share is of what lies in the clip.
 
     Returns
     -------
     np.ndarray [shape=(n_frames,)]
         Values in [0, 1]; the union of overlapping events is counted once.
+
+    Examples
+    --------
+    >>> from igsed_core.metrics.frames import coverage
+    >>> coverage([0.5], [1.25], n_frames=3, frame_length=0.5).tolist()
+    [0.0, 1.0, 0.5]
     """
     edges = start + frame_length * np.arange(n_frames + 1)
     total = np.zeros(n_frames)
     for onset, offset in union(np.atleast_1d(onsets), np.atleast_1d(offsets)):
         total += np.clip(np.minimum(offset, edges[1:]) - np.maximum(onset, edges[:-1]), 0.0, None)
-    return np.clip(total / frame_length, 0.0, 1.0)
+    return np.clip(total / seconds_of_frames(n_frames, frame_length, duration), 0.0, 1.0)
 
 
 def activity(
@@ -54,6 +103,7 @@ def activity(
     frame_length: float,
     start: float = 0.0,
     min_coverage: float = 0.0,
+    duration: float | None = None,
 ) -> NDArray[np.bool_]:
     """Active frames: those of which events cover more than ``min_coverage`` (0: any part).
 
@@ -63,8 +113,16 @@ def activity(
     Returns
     -------
     np.ndarray [shape=(n_frames,), dtype=bool]
+
+    Examples
+    --------
+    >>> from igsed_core.metrics.frames import activity
+    >>> activity([0.5], [1.25], n_frames=3, frame_length=0.5).tolist()
+    [False, True, True]
+    >>> activity([0.5], [1.25], n_frames=3, frame_length=0.5, min_coverage=0.5).tolist()
+    [False, True, False]
     """
-    share = coverage(onsets, offsets, n_frames=n_frames, frame_length=frame_length, start=start)
+    share = coverage(onsets, offsets, n_frames=n_frames, frame_length=frame_length, start=start, duration=duration)
     return share > min_coverage + _EPSILON
 
 
@@ -89,6 +147,13 @@ def average(
     -------
     np.ndarray [shape=(..., n_frames)]
         Exact means, weighted by the time that each step takes of a frame.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.metrics.frames import average
+    >>> average(np.array([0.0, 4.0]), step=1.0, frame_length=0.8, n_frames=2).round(6).tolist()
+    [0.0, 3.0]
     """
     values = np.asarray(values, dtype=np.float64)
     n_steps = values.shape[-1]
@@ -115,6 +180,13 @@ def window_mean(samples: NDArray[np.floating], length: int) -> NDArray[np.floati
     Returns
     -------
     np.ndarray [shape=(..., ceil(n_samples / length))]
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.metrics.frames import window_mean
+    >>> window_mean(np.arange(5.0), 2).tolist()
+    [0.5, 2.5, 4.0]
     """
     starts = np.arange(0, samples.shape[-1], length)
     counts = np.diff(np.append(starts, samples.shape[-1]))
@@ -122,7 +194,15 @@ def window_mean(samples: NDArray[np.floating], length: int) -> NDArray[np.floati
 
 
 def union(onsets: NDArray[np.float64], offsets: NDArray[np.float64]) -> list[tuple[float, float]]:
-    """Merge overlapping intervals."""
+    """Merge overlapping intervals.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.metrics.frames import union
+    >>> [(float(a), float(b)) for a, b in union(np.array([0.0, 0.5, 3.0]), np.array([1.0, 2.0, 4.0]))]
+    [(0.0, 2.0), (3.0, 4.0)]
+    """
     merged: list[tuple[float, float]] = []
     for onset, offset in sorted(zip(onsets, offsets, strict=True)):
         if merged and onset <= merged[-1][1]:
@@ -130,3 +210,20 @@ def union(onsets: NDArray[np.float64], offsets: NDArray[np.float64]) -> list[tup
         else:
             merged.append((onset, offset))
     return merged
+
+
+def runs(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return the runs of active frames, each from its first frame to the one after its last.
+
+    Parameters
+    ----------
+    mask
+        ``[shape=(n_frames,)]``
+
+    Returns
+    -------
+    np.ndarray [shape=(n_runs, 2)]
+    """
+    padded = np.zeros(len(mask) + 2, dtype=bool)
+    padded[1:-1] = mask
+    return np.flatnonzero(padded[1:] != padded[:-1]).reshape(-1, 2)

@@ -45,6 +45,16 @@ def judge(value: float, low: float, high: float, n: float, *, margin: float) -> 
     ------
     IgsedError
         For a negative margin, or an interval whose ends are in reverse.
+
+    Examples
+    --------
+    >>> from igsed_core.metrics.judging import judge
+    >>> judge(0.05, 0.02, 0.08, 300, margin=0.01)
+    'above'
+    >>> judge(0.001, -0.005, 0.007, 300, margin=0.01)
+    'level'
+    >>> judge(0.05, -0.02, 0.12, 300, margin=0.01)
+    'not told apart'
     """
     if not margin >= 0 or math.isinf(margin):
         raise IgsedError(f"the margin of a verdict is {margin:g}: give a size of 0 or more")

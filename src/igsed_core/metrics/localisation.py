@@ -15,6 +15,15 @@ def counts(
     ----------
     mask, truth
         Detected and active frames, ``[shape=(..., n_frames)]``, broadcast against each other.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.metrics.localisation import counts
+    >>> mask = np.array([True, True, False, False])
+    >>> truth = np.array([False, True, True, False])
+    >>> [int(n) for n in counts(mask, truth)]
+    [1, 1, 1]
     """
     tp = (mask & truth).sum(axis=-1)
     return tp, mask.sum(axis=-1) - tp, truth.sum(axis=-1) - tp
@@ -28,6 +37,15 @@ def iou(mask: NDArray[np.bool_], truth: NDArray[np.bool_]) -> NDArray[np.float64
     Returns
     -------
     np.ndarray [shape=(...)]
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.metrics.localisation import iou
+    >>> mask = np.array([True, True, False, False])
+    >>> truth = np.array([False, True, True, False])
+    >>> round(float(iou(mask, truth)), 3)
+    0.333
     """
     tp, fp, fn = counts(mask, truth)
     return _ratio(tp, tp + fp + fn)
@@ -41,6 +59,15 @@ def f1(mask: NDArray[np.bool_], truth: NDArray[np.bool_]) -> NDArray[np.float64]
     Returns
     -------
     np.ndarray [shape=(...)]
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.metrics.localisation import f1
+    >>> mask = np.array([True, True, False, False])
+    >>> truth = np.array([False, True, True, False])
+    >>> float(f1(mask, truth))
+    0.5
     """
     tp, fp, fn = counts(mask, truth)
     return _ratio(2 * tp, 2 * tp + fp + fn)
@@ -61,6 +88,16 @@ def pointing_game(scores: NDArray[np.floating], truth: NDArray[np.bool_]) -> NDA
     -------
     np.ndarray [shape=(...)]
         Values in [0, 1].
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.metrics.localisation import pointing_game
+    >>> truth = np.array([False, True, True, False])
+    >>> float(pointing_game(np.array([0.1, 0.9, 0.3, 0.2]), truth))
+    1.0
+    >>> float(pointing_game(np.ones(4), truth))
+    0.5
     """
     highest = scores == scores.max(axis=-1, keepdims=True)
     return (highest & truth).sum(axis=-1) / highest.sum(axis=-1)
@@ -81,6 +118,15 @@ def precision_recall_f1(
     Returns
     -------
     tuple of np.ndarray [shape=(n_classes,)]
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.metrics.localisation import precision_recall_f1
+    >>> detected = np.array([[True], [True], [False]])
+    >>> present = np.array([[True], [False], [False]])
+    >>> [round(float(value[0]), 3) for value in precision_recall_f1(detected, present)]
+    [0.5, 1.0, 0.667]
     """
     return of_counts(*counts(detected.T, present.T))
 
@@ -90,7 +136,15 @@ def of_counts(
     fp: NDArray[np.integer] | NDArray[np.floating],
     fn: NDArray[np.integer] | NDArray[np.floating],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Precision, recall and F1 of counts of any shape; 0 where there is nothing to divide by."""
+    """Precision, recall and F1 of counts of any shape; 0 where there is nothing to divide by.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.metrics.localisation import of_counts
+    >>> [float(value) for value in of_counts(np.array(3), np.array(1), np.array(3))]
+    [0.75, 0.5, 0.6]
+    """
     return (
         _ratio(tp, tp + fp, of_nothing=0.0),
         _ratio(tp, tp + fn, of_nothing=0.0),

@@ -42,6 +42,13 @@ class Series:
     weights
         ``[shape=(n_instances,)]``: how much each instance counts, by default all alike. A ratio of sums is a mean of
         the instances' own ratios, weighted by their denominators: F1 of pooled counts, an error over all events.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.metrics.summaries import Series
+    >>> Series("ig", "otsu", "iou", np.array([0.5, 0.25])).weights is None
+    True
     """
 
     method: str
@@ -94,6 +101,17 @@ def summarise(
     pd.DataFrame
         ``split, method, rule, metric, class, average, threshold, value, n, std, ci_low, ci_high``. ``n`` and
         ``std`` (population) are of what is averaged; the 95 % interval is the percentile interval over replicates.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from igsed_core.metrics.summaries import Series, summarise
+    >>> index = pd.DataFrame({"split": "test", "clip": ["a", "a", "b"], "label": ["Bell", "Hum", "Bell"]})
+    >>> one = Series("ig", "otsu", "iou", np.array([0.2, 0.9, 0.4]))
+    >>> found = summarise(index, [one], replicates=100, seed=0)
+    >>> found[["average", "value", "n"]].round(3).to_dict("records")
+    [{'average': 'instance', 'value': 0.5, 'n': 3}, {'average': 'class', 'value': 0.6, 'n': 2}]
     """
     if not series:
         return pd.DataFrame(columns=COLUMNS)
@@ -154,6 +172,19 @@ def differences(
     ------
     IgsedError
         If a pair names a series that there is not.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from igsed_core.metrics.summaries import Series, differences
+    >>> index = pd.DataFrame({"split": "test", "clip": ["a", "a", "b"], "label": ["Bell", "Hum", "Bell"]})
+    >>> ig = Series("ig", "otsu", "iou", np.array([0.2, 0.9, 0.4]))
+    >>> cam = Series("cam", "otsu", "iou", np.array([0.1, 0.8, 0.3]))
+    >>> pair = (("ig", "otsu"), ("cam", "otsu"))
+    >>> found = differences(index, [ig, cam], [pair], replicates=100, seed=0)
+    >>> found[["average", "value", "ci_low"]].round(3).to_dict("records")
+    [{'average': 'instance', 'value': 0.1, 'ci_low': 0.1}, {'average': 'class', 'value': 0.1, 'ci_low': 0.1}]
     """
     values, own, labels, names = _values(index, series)
     means = _resample(index, values, own, labels, names, replicates=replicates, seed=seed)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -105,6 +107,21 @@ def save(head: Head, name: str, path: Path) -> None:
     metadata = {"head": name, "classes": "\n".join(head.classes)}
     with files.atomic(path) as temporary:
         temporary.write_bytes(serialise(head.state_dict(), metadata=metadata))
+
+
+def digest(path: Path) -> str:
+    """Return the SHA-256 of what a file of :func:`save` holds; its bytes vary with the order of its header.
+
+    Raises
+    ------
+    IgsedError
+        As :func:`load`.
+    """
+    head = load(path)
+    found = hashlib.sha256(json.dumps([type(head).__name__, list(head.classes)]).encode())
+    for name, tensor in sorted(head.state_dict().items()):
+        found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\0".encode() + tensor.numpy().tobytes())
+    return found.hexdigest()
 
 
 def load(path: Path) -> Head:

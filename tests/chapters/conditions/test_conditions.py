@@ -12,7 +12,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
-from igsed_core.attribution import maps
+from igsed_core.attribution.explainer import Explainer
 from igsed_core.base import files
 from igsed_core.base.errors import IgsedError
 from igsed_core.chapters.conditions import figures, plans, report, study, tables
@@ -20,7 +20,7 @@ from igsed_core.data import audio, recordings
 from igsed_core.data.soundbank import registry as soundbank
 from igsed_core.data.soundbank.base import SoundBank
 from igsed_core.data.soundscape_plan import SoundscapeSpec, draw
-from igsed_core.detection import evaluation, tuning
+from igsed_core.detection import evaluation, instance_groups, tuning
 from igsed_core.detection.thresholds import registry as thresholds
 from igsed_core.metrics import localisation, summaries
 from igsed_core.models import heads
@@ -109,9 +109,9 @@ def test_backgrounds_with_several_labels_are_sorted_by_label(bank: SoundBank) ->
 @pytest.mark.parametrize(
     ("labels", "levels"),
     [
-        (("quiet", "street"), {"quiet", "quiet (folder)", "street"}),
-        (("quiet", "quiet (folder)"), {"quiet", "quiet (folder)", "quiet (folder) (folder)"}),
-        (("steady", "run"), {"quiet", "steady", "run"}),
+        (("quiet", "street"), {"quiet", "quiet (background)", "street"}),
+        (("quiet", "quiet (background)"), {"quiet", "quiet (background)", "quiet (background) (background)"}),
+        (("steady", "run"), {"quiet", "steady (background)", "run"}),
         (("1", "01"), {"quiet", "1", "01"}),
     ],
 )
@@ -265,7 +265,7 @@ def studied(bank: SoundBank, tmp_path_factory: pytest.TempPathFactory) -> dict[s
     predictions, extracted = study.predict(
         clips, encoder, made, folder / "features", threshold=0.0, device=torch.device("cpu")
     )
-    explainer = maps.Explainer("embedded", "", folder / "head.safetensors", clips.root, "mel_path", ())
+    explainer = Explainer("embedded", "", folder / "head.safetensors", clips.root, "mel_path", ())
     found = study.explain(explainer, predictions, folder / "maps", target="logit", batch=8, workers=1)
     scores = study.score(clips, extracted, made, duration=2.0, sample_rate=RATE, energy="amplitude", seed=0)
     grid = {"duration": 2.0, "frame_length": 0.1, "min_coverage": 0.0, "reading": "absolute", "seed": 0}
@@ -356,7 +356,9 @@ def test_instances_by_how_long_the_class_sounds() -> None:
     seconds = np.array([3, 5, 6, 20, 40, 41])
     index = pd.DataFrame({"split": "test", "clip": list("abcdef"), "label": "Bell"})
     data = evaluation.Instances(index, np.arange(60) < seconds[:, None], {})
-    assert report.by_duration(data, frame_length=0.1) == [*("0-0.5 s", "0-0.5 s", "0.5-1 s", "1-2 s", "2-4 s", "> 4 s")]
+    assert instance_groups.active_time(data, frame_length=0.1, edges=report.EDGES) == [
+        *("0-0.5 s", "0.5-1 s", "0.5-1 s", "2-4 s", "4 s and more", "4 s and more")
+    ]
 
 
 # --- what the page shows

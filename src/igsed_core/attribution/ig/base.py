@@ -33,6 +33,14 @@ class Attribution:
     time_frequency
         Signed attribution of each mel bin, ``[shape=(n_classes, n_frames, n_mels)]``; sums over bins to
         ``frames``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from igsed_core.attribution.ig.base import Attribution
+    >>> found = Attribution(torch.tensor([[0.5, 1.0]]), torch.tensor([2.0]), torch.tensor([0.0]), n_points=8)
+    >>> found.completeness_error.tolist()
+    [0.25]
     """
 
     samples: Tensor

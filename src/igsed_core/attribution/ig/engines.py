@@ -39,6 +39,12 @@ def create(name: str, **options: Any) -> Engine:
     ------
     IgsedError
         For an unknown name; the message lists the valid ones.
+
+    Examples
+    --------
+    >>> from igsed_core.attribution.ig.engines import create
+    >>> create("mel_path", n_points=16).n_points
+    16
     """
     if name not in ENGINES:
         raise IgsedError(f"parameter 'engine' is {name!r}: choose one of {', '.join(ENGINES)}")

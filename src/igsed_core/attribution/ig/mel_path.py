@@ -109,6 +109,17 @@ def integrate(
     -------
     Tensor [shape=(n_clips, n_slots, frames, mels)]
         Zero where a clip has fewer classes than slots.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from igsed_core.attribution.ig.mel_path import Task, integrate
+    >>> from igsed_core.attribution.ig.quadrature import points
+    >>> total = lambda power: power.sum(dim=(1, 2))[:, None]  # one class; h is 1, and the integral of a is 1/2
+    >>> task = Task(torch.ones(1, 2, 3), [[0]])
+    >>> gains, weights = points("gausslegendre", 4, 0.0)
+    >>> integrate(total, task, gains[None], weights[None], batch=8)[0, 0].tolist()
+    [[0.5, 0.5, 0.5], [0.5, 0.5, 0.5]]
     """
     n_clips, n_frames, n_mels = task.power.shape
     integral = task.power.new_zeros(n_clips, task.n_slots, n_frames, n_mels)
@@ -124,7 +135,16 @@ def integrate(
 
 
 def scores(model: MelScore, power: Tensor, *, batch: int) -> Tensor:
-    """Scores of mel maps: ``(n, frames, mels) -> (n, n_outputs)``."""
+    """Scores of mel maps: ``(n, frames, mels) -> (n, n_outputs)``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from igsed_core.attribution.ig.mel_path import scores
+    >>> total = lambda power: power.sum(dim=(1, 2))[:, None]
+    >>> scores(total, torch.ones(3, 2, 2), batch=2).tolist()
+    [[4.0], [4.0], [4.0]]
+    """
     with torch.no_grad():
         return torch.cat([model(part) for part in power.split(batch)])
 
@@ -197,6 +217,16 @@ def to_samples(waveform: Tensor, power: Tensor, integral: Tensor) -> Tensor:
     Returns
     -------
     Tensor [shape=(n_clips, n_slots, n_samples)]
+
+    Examples
+    --------
+    >>> import torch
+    >>> from igsed_core.attribution.ig.mel_path import to_samples
+    >>> waveform = torch.tensor([[1.0, 2.0]], requires_grad=True)
+    >>> power = (waveform**2)[:, :, None]  # two frames of one sample, one bin
+    >>> integral = torch.full((1, 1, 2, 1), 0.5)
+    >>> to_samples(waveform, power, integral).tolist()
+    [[[1.0, 4.0]]]
     """
     products = [
         torch.autograd.grad(power, waveform, grad_outputs=v, retain_graph=True)[0] for v in integral.unbind(dim=1)

@@ -78,6 +78,16 @@ def points(rule: str, n: int, floor: float) -> Points:
     ------
     IgsedError
         For an unknown rule, or too few points; the message says what is valid.
+
+    Examples
+    --------
+    >>> from igsed_core.attribution.ig.quadrature import points
+    >>> gains, weights = points("riemann_middle", 4, 0.0)
+    >>> gains.tolist(), float(weights @ gains)
+    ([0.125, 0.375, 0.625, 0.875], 0.5)
+    >>> gains, weights = points("db_gauss", 8, -60.0)
+    >>> round(float(weights @ gains**2), 6)  # the integral of a squared, from 0 to 1
+    0.333315
     """
     if rule not in FIXED:
         raise IgsedError(f"parameter 'rule' is {rule!r}: choose one of {', '.join(NAMES)}")
@@ -93,5 +103,13 @@ def points(rule: str, n: int, floor: float) -> Points:
 
 
 def gain(level: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Amplitude factor of a level in dB."""
+    """Amplitude factor of a level in dB.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.attribution.ig.quadrature import gain
+    >>> gain(np.array([0.0, -20.0, -40.0])).round(3).tolist()
+    [1.0, 0.1, 0.01]
+    """
     return np.exp(NEPER * level)

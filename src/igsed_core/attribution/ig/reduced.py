@@ -129,7 +129,17 @@ class MelScore(nn.Module):
 
 
 class Pointwise(nn.Module):
-    """A 1x1 convolution as one matrix product over the channels, which lie side by side in memory."""
+    """A 1x1 convolution as one matrix product over the channels, which lie side by side in memory.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from igsed_core.attribution.ig.reduced import Pointwise
+    >>> convolution = torch.nn.Conv2d(2, 3, kernel_size=1)
+    >>> x = torch.ones(1, 2, 4, 5)
+    >>> torch.allclose(Pointwise(convolution)(x), convolution(x), atol=1e-6)
+    True
+    """
 
     def __init__(self, convolution: nn.Conv2d) -> None:
         super().__init__()
@@ -153,6 +163,18 @@ def fold_batch_norm(network: nn.Module) -> nn.Module:
     ----------
     network
         In evaluation mode.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from igsed_core.attribution.ig.reduced import fold_batch_norm
+    >>> network = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.BatchNorm2d(2)).eval()
+    >>> folded = fold_batch_norm(network)
+    >>> any(isinstance(part, torch.nn.BatchNorm2d) for part in folded.modules())
+    False
+    >>> x = torch.ones(1, 1, 4, 4)
+    >>> torch.allclose(folded(x), network(x), atol=1e-6)
+    True
     """
     network = copy.deepcopy(network).eval()
     try:

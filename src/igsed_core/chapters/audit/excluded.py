@@ -121,10 +121,6 @@ def _scored(
     )
     series = []
     for method in methods:
-        over_time = material.scores[method]
-        clip_row = {clip: i for i, clip in enumerate(over_time.clips)}
-        class_row = {label: i for i, label in enumerate(over_time.classes)}
-        values = over_time.values[[clip_row[c] for c, _ in keys], [class_row[c] for _, c in keys]]
-        scores = frames.average(values, step=over_time.step, start=over_time.start, **grid)  # type: ignore[arg-type]
+        scores = material.scores[method].at(index).to_frames(material.settings.frame_length, material.n_frames)
         series += measured(method, count, scores, truth, material.tuned[method])
     return index, series

@@ -10,15 +10,16 @@ from pathlib import Path
 import pandas as pd
 
 from igsed_core.attribution import maps
-from igsed_core.base import devices, files, paths
+from igsed_core.attribution.explainer import Explainer
+from igsed_core.base import devices, files
 from igsed_core.data import soundscapes
 from igsed_core.data.soundbank import registry as soundbank
 from igsed_core.data.soundscapes import SoundscapeSet
 from igsed_core.detection import baselines, evaluation
-from igsed_core.detection.baselines import ScoresOverTime
 from igsed_core.detection.thresholds.levels import percentile_grid
 from igsed_core.main_job.params import Baselines, DataSynthesis, IntegratedGradients, ThresholdSensitivity, Training
 from igsed_core.metrics import summaries
+from igsed_core.metrics.scores import ScoresOverTime
 from igsed_core.models import classification, features, heads, training
 from igsed_core.models.encoders import registry as encoders
 from igsed_core.models.features import FeatureFrames
@@ -155,7 +156,7 @@ def _measure(recipe: Recipe, variant: Variant, out_dir: Path) -> pd.DataFrame:
         {split: (frames_of[split], features.targets(frames_of[split], events, classes)) for split in HELD_OUT},
         threshold=recipe.training.probability_threshold,
     )
-    explainer = maps.Explainer(
+    explainer = Explainer(
         encoder=recipe.training.encoder,
         weights=recipe.training.weights,
         head=_heads_dir(recipe, variant, out_dir) / "clip_level.safetensors",
@@ -200,21 +201,10 @@ def _soundscapes(recipe: Recipe, variant: Variant, out_dir: Path) -> SoundscapeS
     if variant.varied in (MAIN, TRAINING):
         return soundscapes.load(recipe.data_dir)
     p = recipe.data
-    bank = soundbank.prepare(
-        p.soundbank,
-        seed=p.seed,
-        sample_rate=p.sample_rate,
-        cache_dir=paths.data_dir() / "soundbanks",
-        workers=p.workers,
-        n_train=p.bank_train_files,
-        n_eval=p.bank_eval_files,
-        n_background=p.bank_backgrounds,
-        background_source=p.background_source,
-    )
-    names = [field.name for field in dataclasses.fields(soundscapes.SoundscapeSpec)]
+    bank = soundbank.prepare_for(p)
     return soundscapes.generate(
         bank,
-        soundscapes.SoundscapeSpec(**{name: getattr(p, name) for name in names}),
+        soundscapes.SoundscapeSpec.of(p),
         n_train=p.n_train if variant.varied == BOTH else 0,
         n_eval=p.n_eval,
         seed=variant.seed,

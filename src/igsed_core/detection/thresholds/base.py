@@ -102,6 +102,16 @@ class Rule(Entry):
         ------
         IgsedError
             If the scores have another shape or are not finite, or if the parameter or the labels are missing.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from igsed_core.detection.thresholds import registry
+        >>> scores = np.array([[0.1, 0.9, 0.8, 0.2]])
+        >>> registry.get("share_of_maximum").apply(scores, 0.5).tolist()
+        [[False, True, True, False]]
+        >>> registry.get("otsu").apply(scores).tolist()
+        [[False, True, True, False]]
         """
         scores = np.asarray(scores, dtype=np.float64)
         if scores.ndim != 2:

@@ -49,6 +49,14 @@ def hidden_markov(scores: NDArray[np.floating], *, tied: bool = False) -> NDArra
         ``[shape=(n_instances, n_frames)]``; constant ones give an empty mask.
     tied
         The two states have one variance.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.detection.thresholds.markov import hidden_markov
+    >>> scores = np.array([[0.0, 0.1, 0.0, 1.0, 0.9, 1.0, 0.1, 0.0]])
+    >>> hidden_markov(scores).astype(int).tolist()
+    [[0, 0, 0, 1, 1, 1, 0, 0]]
     """
     active = np.asarray(fit(scores, tied=tied).active > 0.5)
     return active & (np.ptp(scores, axis=1, keepdims=True) > 0)
@@ -127,6 +135,18 @@ def forward_backward(
     -------
     tuple of np.ndarray
         State probabilities ``(n, frames, 2)``, expected transitions ``(n, 2, 2)``, log-likelihoods ``(n,)``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.detection.thresholds.markov import forward_backward
+    >>> densities = np.log([[[0.9, 0.1], [0.5, 0.5]]])
+    >>> initial, transitions = np.array([[0.5, 0.5]]), np.array([np.eye(2)])
+    >>> states, moves, _ = forward_backward(densities, initial, transitions)
+    >>> states.round(3).tolist()
+    [[[0.9, 0.1], [0.9, 0.1]]]
+    >>> moves.round(3).tolist()
+    [[[0.9, 0.0], [0.0, 0.1]]]
     """
     n_frames = densities.shape[1]
     highest = densities.max(axis=2)  # (n, frames)

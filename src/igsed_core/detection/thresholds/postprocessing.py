@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import median_filter
 
 from igsed_core.base.errors import IgsedError
+from igsed_core.metrics.frames import runs
 
 
 def median(mask: NDArray[np.bool_], seconds: float, *, frame_length: float) -> NDArray[np.bool_]:
@@ -20,6 +21,14 @@ def median(mask: NDArray[np.bool_], seconds: float, *, frame_length: float) -> N
         Length of the window, rounded to the nearest odd number of frames.
     frame_length
         Seconds.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.detection.thresholds.postprocessing import median
+    >>> mask = np.array([[True, False, True, True, False, False, True, False, False]])
+    >>> median(mask, 0.3, frame_length=0.1).astype(int).tolist()
+    [[1, 1, 1, 1, 0, 0, 0, 0, 0]]
     """
     frames = max(2 * round((_checked(seconds, frame_length) / frame_length - 1) / 2) + 1, 1)
     return median_filter(mask, size=(1, frames), mode="nearest")
@@ -41,13 +50,20 @@ def minimum_duration(
     gap
         Gaps shorter than this are filled, by default ``seconds``. Silence before the first and after the last
         event is no gap.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.detection.thresholds.postprocessing import minimum_duration
+    >>> mask = np.array([[True, True, False, True, False, False, True, False, False]])
+    >>> minimum_duration(mask, 0.2, frame_length=0.1).astype(int).tolist()
+    [[1, 1, 1, 1, 0, 0, 0, 0, 0]]
     """
     shortest = _checked(seconds, frame_length) / frame_length - 1e-9
     narrowest = _checked(seconds if gap is None else gap, frame_length) / frame_length - 1e-9
     result = np.zeros(mask.shape, dtype=bool)
     for row, kept in zip(mask, result, strict=True):
-        edges = np.flatnonzero(np.diff(row.astype(np.int8), prepend=0, append=0))
-        onsets, offsets = edges[::2], edges[1::2]
+        onsets, offsets = runs(row).T
         if not onsets.size:
             continue
         wide = onsets[1:] - offsets[:-1] >= narrowest

@@ -79,12 +79,26 @@ RULES = Registry(
 
 
 def label_free() -> tuple[str, ...]:
-    """Names of the rules that have nothing to tune."""
+    """Names of the rules that have nothing to tune.
+
+    Examples
+    --------
+    >>> from igsed_core.detection.thresholds.registry import label_free
+    >>> "otsu" in label_free(), "percentile" in label_free()
+    (True, False)
+    """
     return tuple(name for name, rule in RULES.items() if rule.label_free)
 
 
 def smoothed(seconds: float) -> Rule:
-    """Return ``smooth_log_hmm`` with another length of smoothing, named after it."""
+    """Return ``smooth_log_hmm`` with another length of smoothing, named after it.
+
+    Examples
+    --------
+    >>> from igsed_core.detection.thresholds.registry import smoothed
+    >>> smoothed(1.5).name, smoothed(1.5).smoothing
+    ('smooth_log_hmm@1.5', 1.5)
+    """
     return replace(
         RULES["smooth_log_hmm"], name=f"smooth_log_hmm@{seconds:g}", title=f"{seconds:g} s", smoothing=seconds
     )
@@ -97,6 +111,12 @@ def get(name: str) -> Rule:
     ------
     IgsedError
         For an unknown name; the message lists the valid ones.
+
+    Examples
+    --------
+    >>> from igsed_core.detection.thresholds.registry import get
+    >>> get("otsu").title
+    'Otsu'
     """
     return RULES[name]
 
