@@ -66,7 +66,8 @@ class Occlusion:
         explained = domain.of(classifier, self.of)
         n_steps = frames.n_frames(waveforms.shape[1] / classifier.sample_rate, self.step)
         inputs = explained.input(waveforms)
-        time = torch.from_numpy(explained.seconds(inputs[0])).float()
+        # In single precision a frame on a border, such as that at 4.2 s, would fall into the step before it.
+        time = torch.from_numpy(explained.seconds(inputs[0]))
         step_of = (time / self.step + 1e-6).long().clamp(max=n_steps - 1).to(inputs.device)  # of each unit
         found = []
         for clip, wanted in zip(inputs, classes, strict=True):
