@@ -26,7 +26,7 @@ from igsed_core.models.classifier import AnyClassifier, Classifier, NetworkClass
 from igsed_core.models.encoders.base import Encoder
 from igsed_core.models.frontend import FrontEnd
 
-Baseline = str | Tensor  # one of replacement.KINDS, a waveform, or an input of the domain
+Baseline = replacement.Baseline
 
 
 class Domain(Protocol):
@@ -112,7 +112,7 @@ class LogMel:
     def baseline(self, clip: Tensor, kind: Baseline, seed: int = 0) -> Tensor:
         """As :meth:`Domain.baseline`."""
         if isinstance(kind, Tensor):
-            return _given(clip, self.input(kind[None].to(clip))[0] if kind.ndim == 1 else kind)
+            return replacement.given(clip, self.input(kind[None].to(clip))[0] if kind.ndim == 1 else kind)
         return replacement.of_map(kind, self.frontend, clip, seed)
 
     def background(self, clip: Tensor, random: torch.Generator) -> Tensor:
@@ -147,8 +147,6 @@ class Waveform:
 
     def baseline(self, clip: Tensor, kind: Baseline, seed: int = 0) -> Tensor:
         """As :meth:`Domain.baseline`."""
-        if isinstance(kind, Tensor):
-            return _given(clip, kind)
         return replacement.of_waveform(kind, clip, self.sample_rate, seed)
 
     def background(self, clip: Tensor, random: torch.Generator) -> Tensor:
@@ -241,12 +239,3 @@ def lean(classifier: NetworkClassifier) -> nn.Module:
         return folded.eval().requires_grad_(False)
 
     return derived(classifier, "lean", make)
-
-
-def _given(clip: Tensor, baseline: Tensor) -> Tensor:
-    if baseline.shape != clip.shape:
-        raise IgsedError(
-            f"the baseline has the shape {tuple(baseline.shape)}, the clip's input {tuple(clip.shape)}: "
-            "give a waveform as long as the clip, or an input of the same shape"
-        )
-    return baseline.detach().to(clip)

@@ -98,7 +98,7 @@ class Pool(nn.Module):
         self.dim, self.keepdim = dim, keepdim
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n_clips, ...) -> (n_clips, ...) without the pooled axes, or with length 1; no axes given: over all others."""
+        """(n_clips, ...) -> (n_clips, ...) without the pooled axes; where none are given, over all others."""
         given = range(1, x.ndim) if self.dim is None else self.dim if isinstance(self.dim, tuple | list) else [self.dim]
         axes = sorted(axis % x.ndim for axis in given)
         stay = [axis for axis in range(x.ndim) if axis not in axes]

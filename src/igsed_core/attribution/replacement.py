@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from igsed_core.attribution.ig.reduced import MelScore
 from igsed_core.base.errors import IgsedError
 from igsed_core.models.frontend import FrontEnd
 
+if TYPE_CHECKING:
+    from igsed_core.attribution.ig.reduced import MelScore
+
+Baseline = str | Tensor  # one of KINDS, a waveform, or another input of what is explained
 KINDS = ("silence", "background", "mean", "quiet")
 QUIET = 0.1  # share of a clip's frames that count as its background
 STRETCH = 0.02  # s, of a waveform's quiet stretches
@@ -124,15 +128,15 @@ def of_map(kind: str, frontend: FrontEnd, log_mel: Tensor, seed: int = 0) -> Ten
     return (log_mel if kind == "mean" else quiet_frames(log_mel)).mean(dim=0).expand_as(log_mel)
 
 
-def of_waveform(kind: str, waveform: Tensor, sample_rate: int, seed: int = 0) -> Tensor:
-    """Return what a clip's samples are replaced with.
+def of_waveform(kind: Baseline, waveform: Tensor, sample_rate: int, seed: int = 0) -> Tensor:
+    """Return what a clip's samples are replaced with, or compared with.
 
     Parameters
     ----------
     kind
         ``silence``: zero; ``background``: noise drawn from the clip's quietest tenth; ``mean``: the mean sample, an
         offset; ``quiet``: the mean sample of the quietest tenth. The last two are next to silence where a recording has
-        no offset.
+        no offset. Or a waveform, ``[shape=(n_samples,)]``.
     waveform
         ``[shape=(n_samples,)]``
     sample_rate
@@ -147,13 +151,52 @@ def of_waveform(kind: str, waveform: Tensor, sample_rate: int, seed: int = 0) ->
     Raises
     ------
     IgsedError
-        For an unknown kind.
+        For an unknown kind, or a waveform of another length.
     """
+    if isinstance(kind, Tensor):
+        return given(waveform, kind)
     if check_kind(kind) == "silence":
         return torch.zeros_like(waveform)
     if kind == "background":
         return background_noise(waveform, sample_rate, torch.Generator().manual_seed(seed))
     return (waveform if kind == "mean" else quiet_stretches(waveform, sample_rate)).mean().expand_as(waveform)
+
+
+def given(clip: Tensor, baseline: Tensor) -> Tensor:
+    """Return a baseline that the caller gave.
+
+    Parameters
+    ----------
+    clip
+        Input of a clip, ``[shape=(n_units, ...)]``.
+    baseline
+        ``[shape=(n_units, ...)]``
+
+    Returns
+    -------
+    Tensor [shape=(n_units, ...)]
+
+    Raises
+    ------
+    IgsedError
+        If it has another shape.
+    """
+    if baseline.shape != clip.shape:
+        raise IgsedError(
+            f"the baseline has the shape {tuple(baseline.shape)}, the clip's input {tuple(clip.shape)}: "
+            "give a waveform as long as the clip, or an input of the same shape"
+        )
+    return baseline.detach().to(clip)
+
+
+def checked(baseline: Baseline) -> Baseline:
+    """Return a baseline if it is a tensor or one of :data:`KINDS`; else it is an error that lists them."""
+    return baseline if isinstance(baseline, Tensor) else check_kind(baseline)
+
+
+def is_silence(baseline: Baseline) -> bool:
+    """Whether a baseline is silence by name."""
+    return isinstance(baseline, str) and baseline == "silence"
 
 
 def check_kind(kind: str) -> str:

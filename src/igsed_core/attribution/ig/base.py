@@ -22,7 +22,7 @@ class Attribution:
     samples
         Signed attribution of each sample, ``[shape=(n_classes, n_samples)]``.
     score, baseline_score
-        The class score of the clip and of silence, ``[shape=(n_classes,)]``.
+        The class score of the clip and of the baseline, ``[shape=(n_classes,)]``.
     n_points
         Points on the path that were evaluated.
     points
@@ -63,7 +63,7 @@ class Attribution:
 
 
 class Engine(Protocol):
-    """Integrated Gradients from silence to the clip, for several classes of one clip."""
+    """Integrated Gradients from a baseline (silence by default) to the clip, for several classes of one clip."""
 
     def __call__(self, classifier: AnyClassifier, waveform: Tensor, classes: Sequence[int]) -> Attribution:
         """Attribute the scores of ``classes`` to the samples of ``waveform`` ``(n_samples,)``.
