@@ -81,6 +81,8 @@ def test_targets_say_when_where_events_do_and_nothing_of_frames_where_they_do_no
     assert clip_only.frame.shape == (4, 0, 2)
     options = {"learning_rate": 1e-2, "batch_size": 4, "epochs": 2, "patience": 2, "seed": 0}
     training.train("fw_ws", (found, clip_only), (found, clip_only), CLASSES, **options)  # type: ignore[arg-type]
+    with pytest.raises(IgsedError, match="head 'fw_ss' is trained on frames, but the data say only what a clip holds"):
+        training.train("fw_ss", (found, clip_only), (found, clip_only), CLASSES, **options)  # type: ignore[arg-type]
 
 
 def test_clips_of_any_length_and_rate_are_brought_to_one(tmp_path: Path) -> None:
