@@ -13,7 +13,7 @@ from torch import Tensor
 
 from igsed_core.metrics import scores
 from igsed_core.models import inputs
-from igsed_core.models.classifier import Classifier
+from igsed_core.models.classifier import AnyClassifier
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,13 +57,15 @@ class Importance:
 class Method(Protocol):
     """One method, with its options set: several clips of one length, some classes of each."""
 
-    def __call__(self, classifier: Classifier, waveforms: Tensor, classes: Sequence[Sequence[int]]) -> list[Importance]:
+    def __call__(
+        self, classifier: AnyClassifier, waveforms: Tensor, classes: Sequence[Sequence[int]]
+    ) -> list[Importance]:
         """Tell for every clip when its classes sound.
 
         Parameters
         ----------
         classifier
-            What is explained: encoder and clip-level head.
+            What is explained: encoder and clip-level head, or a network trained as a whole.
         waveforms
             ``[shape=(n_clips, n_samples)]``
         classes
@@ -84,7 +86,7 @@ def checked(call: Callable[..., list[Importance]]) -> Callable[..., list[Importa
     """
 
     @functools.wraps(call)
-    def of_checked(self: Any, classifier: Classifier, waveforms: Any, classes: Any) -> list[Importance]:
+    def of_checked(self: Any, classifier: AnyClassifier, waveforms: Any, classes: Any) -> list[Importance]:
         return call(self, classifier, *inputs.clips(classifier, waveforms, classes))
 
     return of_checked

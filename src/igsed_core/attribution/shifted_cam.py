@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from igsed_core.attribution import mel
+from igsed_core.attribution import domain, mel
 from igsed_core.attribution.base import Importance, checked
 from igsed_core.base.errors import IgsedError
-from igsed_core.models.classifier import Classifier
+from igsed_core.models.classifier import AnyClassifier
 
 SHIFTS = 8  # of 0.32 s: a step of 40 ms, so that an evaluation frame of 100 ms sees at least two
 
@@ -33,7 +33,9 @@ class ShiftedCam:
         self.shifts = shifts
 
     @checked
-    def __call__(self, classifier: Classifier, waveforms: Tensor, classes: Sequence[Sequence[int]]) -> list[Importance]:
+    def __call__(
+        self, classifier: AnyClassifier, waveforms: Tensor, classes: Sequence[Sequence[int]]
+    ) -> list[Importance]:
         """Tell for every clip when its classes sound (see :class:`igsed_core.attribution.base.Method`).
 
         Raises
@@ -41,6 +43,7 @@ class ShiftedCam:
         IgsedError
             If the log-mel frames of a feature frame are no multiple of the shifts.
         """
+        classifier = domain.feature_frames(classifier, "CAM at shifts")
         encoder = classifier.encoder
         frontend = encoder.frontend
         ratio = round(encoder.frame_duration * frontend.sample_rate / frontend.hop_length)

@@ -63,9 +63,20 @@ class SoundscapeSet:
         chosen = self.clips[self.clips["clip"] == clip]
         return SoundscapeSet(self.root, chosen, self.events_of(clip), self.removed)
 
-    def read(self) -> np.ndarray:
-        """Read the audio, ``[shape=(clips, samples), float32]``."""
-        return read_clips(self.root, self.clips)
+    @property
+    def labels(self) -> pd.DataFrame:
+        """Classes of each clip: ``clip``, ``label``."""
+        return self.events[["clip", "label"]].drop_duplicates(ignore_index=True)
+
+    @property
+    def sample_rate(self) -> int:
+        """Of the audio, in Hz."""
+        first = self.clips.iloc[0]
+        return audio.sample_rate(self.root / first["split"] / f"{first['clip']}.flac")
+
+    def read(self, rows: pd.DataFrame | None = None) -> np.ndarray:
+        """Read the audio of all soundscapes, or of some rows of ``clips``, ``[shape=(clips, samples), float32]``."""
+        return read_clips(self.root, self.clips if rows is None else rows)
 
     def events_of(self, clip: str) -> pd.DataFrame:
         """Return the events of one soundscape."""

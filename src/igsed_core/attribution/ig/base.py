@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from igsed_core.models.classifier import Classifier
+from igsed_core.models.classifier import AnyClassifier, NetworkClassifier
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Attribution:
     samples
         Signed attribution of each sample, ``[shape=(n_classes, n_samples)]``.
     score, baseline_score
-        The class score of the clip and of silence, ``[shape=(n_classes,)]``.
+        The class score of the clip and of the baseline, ``[shape=(n_classes,)]``.
     n_points
         Points on the path that were evaluated.
     points
@@ -66,9 +67,9 @@ class Attribution:
 
 
 class Engine(Protocol):
-    """Integrated Gradients from silence to the clip, for several classes of one clip."""
+    """Integrated Gradients from a baseline (silence by default) to the clip, for several classes of one clip."""
 
-    def __call__(self, classifier: Classifier, waveform: Tensor, classes: Sequence[int]) -> Attribution:
+    def __call__(self, classifier: AnyClassifier, waveform: Tensor, classes: Sequence[int]) -> Attribution:
         """Attribute the scores of ``classes`` to the samples of ``waveform`` ``(n_samples,)``.
 
         An engine begins with :func:`igsed_core.models.inputs.one_clip`, which converts or refuses what cannot be
@@ -77,8 +78,14 @@ class Engine(Protocol):
         ...
 
 
-def score_function(classifier: Classifier, target: str) -> Callable[[Tensor], Tensor]:
-    """Return ``(batch, samples) -> (batch, n_classes)`` scores: logits, or probabilities."""
+def score_function(classifier: AnyClassifier, target: str) -> Callable[[Tensor], Tensor]:
+    """Return ``(batch, samples) -> (batch, n_classes)`` scores: logits, or probabilities.
+
+    An encoder is frozen; of a network trained as a whole it is a copy in evaluation mode that scores.
+    """
+    scoring: nn.Module = classifier
+    if isinstance(classifier, NetworkClassifier) and classifier.training:
+        scoring = copy.deepcopy(classifier).eval().requires_grad_(False)
     if target == "probability":
-        return lambda waveform: torch.sigmoid(classifier(waveform))
-    return classifier
+        return lambda waveform: torch.sigmoid(scoring(waveform))
+    return scoring

@@ -8,13 +8,15 @@ import torch
 from captum.attr import IntegratedGradients
 from torch import Tensor
 
+from igsed_core.attribution import replacement
 from igsed_core.attribution.ig.base import Attribution, score_function
+from igsed_core.attribution.replacement import Baseline
 from igsed_core.models import inputs
-from igsed_core.models.classifier import Classifier
+from igsed_core.models.classifier import AnyClassifier
 
 
 class CaptumIntegratedGradients:
-    """Integrated Gradients by Captum, with silence (a zero waveform) as the baseline.
+    """Integrated Gradients by Captum, from a baseline (silence by default) straight to the clip.
 
     Parameters
     ----------
@@ -26,6 +28,16 @@ class CaptumIntegratedGradients:
         ``logit`` or ``probability``; the paper's words mean the probability.
     internal_batch
         Points in one forward pass; it bounds memory and changes nothing else.
+    baseline
+        One of :data:`igsed_core.attribution.replacement.KINDS`, of the clip's own waveform, or a waveform as long as
+        the clip.
+    seed
+        Of the draw, where the baseline is a background.
+
+    Raises
+    ------
+    IgsedError
+        For an unknown baseline.
     """
 
     def __init__(
@@ -35,13 +47,17 @@ class CaptumIntegratedGradients:
         n_points: int = 50,
         target: str = "logit",
         internal_batch: int = 10,
+        baseline: Baseline = "silence",
+        seed: int = 0,
     ) -> None:
         self.rule = rule
         self.n_points = n_points
         self.target = target
         self.internal_batch = internal_batch
+        self.baseline = replacement.checked(baseline)
+        self.seed = seed
 
-    def __call__(self, classifier: Classifier, waveform: Tensor, classes: Sequence[int]) -> Attribution:
+    def __call__(self, classifier: AnyClassifier, waveform: Tensor, classes: Sequence[int]) -> Attribution:
         """Attribute the scores of ``classes`` to the samples of ``waveform`` ``(n_samples,)``.
 
         Raises
@@ -53,9 +69,16 @@ class CaptumIntegratedGradients:
         score = score_function(classifier, self.target)
         method = IntegratedGradients(score)
         clip = waveform[None]  # (1, n_samples)
+        if replacement.is_silence(self.baseline):
+            begin = torch.zeros_like(waveform)
+        elif isinstance(self.baseline, Tensor):
+            begin = replacement.given(waveform, self.baseline)
+        else:
+            begin = replacement.of_waveform(self.baseline, waveform, classifier.sample_rate, self.seed)
         maps = [
             method.attribute(
                 clip,
+                None if replacement.is_silence(self.baseline) else begin[None],
                 target=int(c),
                 n_steps=self.n_points,
                 method=self.rule,
@@ -64,5 +87,5 @@ class CaptumIntegratedGradients:
             for c in classes
         ]
         with torch.no_grad():
-            ends = score(torch.stack([waveform, torch.zeros_like(waveform)]))[:, list(classes)]
+            ends = score(torch.stack([waveform, begin]))[:, list(classes)]
         return Attribution(torch.stack(maps).to(waveform.dtype), ends[0], ends[1], self.n_points)
