@@ -65,20 +65,47 @@ def test_the_layers_of_other_encoders_score_as_they_do(network: type[nn.Module],
     assert_allclose(Layers(model, gate)(model.encoder.frontend(short)), model(short), rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("rule", lrp.RULES)
-def test_lrp_conserves_relevance(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without biases, which keep a share, the relevance of the bins sums to the logit (in double precision)."""
-    monkeypatch.setattr(lrp, "EPSILON", 1e-12)
-    unbiased = copy.deepcopy(classifier()).double()
-    for name, module in unbiased.encoder.network.named_modules():
+def unbiased() -> tuple[Classifier, torch.Tensor]:
+    """The classifier without biases, which keep a share of relevance, and a clip, in double precision."""
+    model = copy.deepcopy(classifier()).double()
+    for name, module in model.encoder.network.named_modules():
         if isinstance(module, nn.BatchNorm2d) and name != "bn0":
             nn.init.zeros_(module.running_mean)  # type: ignore[arg-type]
             nn.init.zeros_(module.bias)
-    nn.init.zeros_(unbiased.head.linear.bias)
-    waveform = clips()[:1].double()
-    found = Lrp(rule)(unbiased, waveform, [EVERY])[0]
-    n_mels = unbiased.encoder.frontend.n_mels
-    assert_allclose(found.signed.sum(axis=1) * n_mels, unbiased(waveform)[0], rtol=1e-3)
+    nn.init.zeros_(model.head.linear.bias)
+    return model, clips()[:1].double()
+
+
+def arrives(rule: str) -> np.ndarray:
+    """Relevance of all bins, as a share of each class's logit."""
+    model, waveform = unbiased()
+    found = Lrp(rule)(model, waveform, [EVERY])[0]
+    return found.signed.sum(axis=1) * model.encoder.frontend.n_mels / model(waveform)[0].numpy()
+
+
+@pytest.mark.parametrize("rule", ["gamma", "composite"])
+def test_lrp_conserves_relevance(rule: str) -> None:
+    assert_allclose(arrives(rule), 1, rtol=1e-3)
+
+
+def test_lrp_by_epsilon_conserves_what_its_epsilon_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it ships it absorbs a part, as the docstring says; with hardly an epsilon nothing."""
+    shares = arrives("epsilon")
+    assert ((shares > 0.2) & (shares < 0.9)).all()
+    monkeypatch.setattr(lrp, "EPSILON", 1e-12)
+    assert_allclose(arrives("epsilon"), 1, rtol=1e-3)
+
+
+def test_a_unit_passes_on_the_share_that_epsilon_leaves() -> None:
+    """Of one layer: ``|z| / (|z| + 0.1 rms)`` of the relevance of each unit."""
+    torch.manual_seed(0)
+    layer, x, relevance = nn.Linear(6, 4, bias=False).double(), torch.randn(1, 6).double(), torch.rand(1, 4).double()
+    x.requires_grad_()
+    z = layer(x).detach()
+    with lrp.RULES["epsilon"]().context(layer):
+        received = torch.autograd.grad(layer(x), x, relevance)[0]
+    kept = z.abs() / (z.abs() + 0.1 * z.square().mean().sqrt())
+    assert received.sum().item() == pytest.approx((relevance * kept).sum().item())
 
 
 def test_channel_attention_passes_relevance_on() -> None:

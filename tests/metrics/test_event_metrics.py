@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 import reference_metrics
-from igsed_core.metrics import event_based
+from igsed_core.base.errors import IgsedError
+from igsed_core.metrics import event_based, frames
 
 
 def mask(text: str) -> np.ndarray:
@@ -103,3 +104,59 @@ def test_boundary_errors_by_hand() -> None:
     assert onset[0] == pytest.approx((0.2 + 0.2) / 2)
     assert offset[0] == pytest.approx((0.1 + 0.2) / 2)
     assert np.isnan(onset[1:]).all()
+
+
+def test_an_event_at_the_clips_end_is_found_by_its_own_perfect_detection() -> None:
+    """Frames of 0.32 s do not divide 10 s: the last one would end 0.24 s after the clip, beyond the collar."""
+    active = frames.activity([9.28], [10.0], n_frames=32, frame_length=0.32)
+    true = [spans((9.28, 10.0))]
+    found = event_based.counts(active[None], true, frame_length=0.32, duration=10.0)
+    assert (found.tp[0], found.fp[0], found.fn[0]) == (1, 0, 0)
+    assert event_based.counts(active[None], true, frame_length=0.32).tp[0] == 0
+    assert_allclose(event_based.mask_spans(active, 0.32, 10.0), true[0])
+    errors = event_based.boundary_errors(active[None], true, frame_length=0.32, duration=10.0)
+    assert_allclose(errors[:, 0], [0, 0, 1], atol=1e-9)
+
+
+@pytest.mark.parametrize("wrong", [(1.0, 1.0), (2.0, 1.0), (np.nan, 1.0), (0.0, np.inf)])
+def test_events_without_a_length_or_a_time_are_refused(wrong: tuple[float, float]) -> None:
+    """They would count as found whatever is detected: nothing of nothing is all of it."""
+    fine, message = spans((0.0, 0.5)), "has no length|is NaN or infinite"
+    for detected, true in ((fine, spans(wrong)), (spans(wrong), fine)):
+        with pytest.raises(IgsedError, match=message):
+            event_based.matches(detected, true)
+        with pytest.raises(IgsedError, match=message):
+            event_based.counts_of_events([detected], [true])
+    for function in (event_based.counts, event_based.boundary_errors):
+        with pytest.raises(IgsedError, match=message):
+            function(mask("#.")[None], [spans(wrong)], frame_length=0.5)
+    events = pd.DataFrame([("a", "Bell", *wrong)], columns=["clip", "label", "onset", "offset"])
+    with pytest.raises(IgsedError, match=message):
+        event_based.true_spans(events, events[["clip", "label"]])
+
+
+def test_events_that_must_be_apart() -> None:
+    assert len(event_based.checked(spans((0.0, 1.0), (1.0, 2.0)), apart=True)) == 2  # touching
+    for overlapping in (spans((0.0, 1.0), (0.5, 2.0)), spans((1.0, 2.0), (0.0, 0.5))):
+        assert len(event_based.checked(overlapping)) == 2
+        with pytest.raises(IgsedError, match="overlap or are out of order"):
+            event_based.checked(overlapping, apart=True)
+    with pytest.raises(IgsedError, match="pairs of onset and offset"):
+        event_based.checked(np.zeros(3))
+    assert event_based.checked(np.array([])).shape == (0, 2)
+
+
+def test_event_lists_count_as_masks_do_and_collars_are_arguments() -> None:
+    true = [spans((1.0, 4.0)), spans((0.0, 1.0))]
+    detected = [spans((1.3, 4.0)), spans()]
+    found = event_based.counts_of_events(detected, true)
+    assert (found.tp.tolist(), found.fp.tolist(), found.fn.tolist()) == ([0, 0], [1, 0], [1, 1])
+    assert event_based.counts_of_events(detected, true, collar=0.3).tp.tolist() == [1, 0]
+    late = [spans((1.0, 4.9)), spans()]
+    assert event_based.counts_of_events(late, true).tp.tolist() == [0, 0]
+    assert event_based.counts_of_events(late, true, offset_share=0.3).tp.tolist() == [1, 0]
+    masks = np.stack([mask("....######"), mask("..........")])
+    one = event_based.counts(masks, true, frame_length=0.5, collar=1.0)
+    other = event_based.counts_of_events([event_based.mask_spans(m, 0.5) for m in masks], true, collar=1.0)
+    assert_array_equal(one.tp, other.tp)
+    assert_array_equal(one.fn, other.fn)

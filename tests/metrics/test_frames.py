@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
+from igsed_core.base.errors import IgsedError
 from igsed_core.metrics import frames
 
 TICK = 0.001  # s: times below are whole numbers of ticks, so that counting ticks is exact
@@ -176,3 +177,16 @@ def test_window_mean_slices(values: list[float], length: int) -> None:
 def test_window_mean_of_many_rows() -> None:
     rows = np.arange(10.0).reshape(2, 5)
     assert_allclose(frames.window_mean(rows, 2), [[0.5, 2.5, 4.0], [5.5, 7.5, 9.0]])
+
+
+def test_the_last_frame_ends_with_the_clip() -> None:
+    """0.32 s do not divide 10 s: the 32nd frame is 0.08 s long, and an event that fills it covers all of it."""
+    options = {"n_frames": 32, "frame_length": 0.32}
+    assert_allclose(frames.seconds_of_frames(32, 0.32, 10.0), [0.32] * 31 + [0.08])
+    assert_allclose(frames.seconds_of_frames(100, 0.1, 10.0), 0.1)
+    assert_allclose(frames.coverage([9.92], [10.0], duration=10.0, **options)[30:], [0, 1])
+    assert frames.activity([9.92], [10.0], duration=10.0, min_coverage=0.5, **options)[31]
+    assert not frames.activity([9.92], [10.0], min_coverage=0.5, **options)[31]
+    for n in (31, 33):
+        with pytest.raises(IgsedError, match=f"{n} frames of 0.32 s do not end with a clip of 10 s: take 32"):
+            frames.seconds_of_frames(n, 0.32, 10.0)

@@ -149,6 +149,7 @@ def instances(
                 n_frames=n,
                 frame_length=frame_length,
                 min_coverage=min_coverage,
+                duration=duration,
             )
             for pair in pairs
         ]

@@ -110,17 +110,18 @@ class _Events:
     present: Instances
     true: list[event_based.Spans]
     frame_length: float
+    duration: float
 
     @classmethod
     def of(cls, split: Split) -> _Events:
         spans = event_based.true_spans(split.events, split.detected.index)
         rows = np.array([len(one) > 0 for one in spans])
-        return cls(split.detected.where(rows), [one for one in spans if len(one)], split.frame_length)
+        return cls(split.detected.where(rows), [one for one in spans if len(one)], split.frame_length, split.duration)
 
     def counts(self, method: str, tau: ArrayLike) -> event_based.EventCounts:
         """Event-based counts of every instance at one percentile or at several."""
         masks = levels.percentile(self.present.scores[method], tau)
-        return event_based.counts(masks, self.true, frame_length=self.frame_length)
+        return event_based.counts(masks, self.true, frame_length=self.frame_length, duration=self.duration)
 
     def best_thresholds(self, grid: NDArray[np.float64]) -> dict[str, float]:
         """By method, the percentile with the highest F1 of the counts of all instances together."""
@@ -142,7 +143,9 @@ class _Events:
             result.append(Series(method, evaluation.RULE, "event_f1", f1, best[method], weights=size))
             threshold = chosen[method]["f1"]
             masks = levels.percentile(self.present.scores[method], threshold)
-            onset, offset, found = event_based.boundary_errors(masks, self.true, frame_length=self.frame_length)
+            onset, offset, found = event_based.boundary_errors(
+                masks, self.true, frame_length=self.frame_length, duration=self.duration
+            )
             for metric, values, weights in (
                 ("onset_error", onset, found),
                 ("offset_error", offset, found),
@@ -173,7 +176,7 @@ def _psds(split: Split, *, replicates: int, seed: int) -> dict[tuple[str, str], 
         scores = split.detected.scores[method]
         if rule == SHARE:
             scores = scores / np.maximum(np.abs(scores).max(axis=-1, keepdims=True), np.finfo(float).tiny)
-        changes = psds.changes(scores, true, frame_length=split.frame_length)
+        changes = psds.changes(scores, true, frame_length=split.frame_length, duration=split.duration)
         result[method, rule] = psds.score(changes, class_of, clip_of, n_events, weights, durations)
     return result
 

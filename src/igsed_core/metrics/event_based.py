@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from igsed_core.base.errors import IgsedError
 from igsed_core.metrics import frames
 
 COLLAR = 0.2  # s, for onsets, and at least for offsets
@@ -27,6 +30,43 @@ class EventCounts:
     fn: NDArray[np.int64]
 
 
+def checked(spans: Spans, *, apart: bool = False) -> Spans:
+    """Return events as they are, or refuse what no metric of events can judge.
+
+    Parameters
+    ----------
+    spans
+        ``[shape=(n_events, 2)]``: onset and offset in seconds; an empty list of any shape is no event.
+    apart
+        Whether they must be in order and apart from each other (touching is allowed).
+
+    Raises
+    ------
+    IgsedError
+        For another shape, a time that is not finite, an event that does not end after its onset, or, where they must
+        be apart, events that overlap or are out of order.
+    """
+    spans = np.asarray(spans, dtype=float)
+    if not spans.size:
+        return spans.reshape(0, 2)
+    if spans.ndim != 2 or spans.shape[1] != 2:
+        raise IgsedError(f"events are pairs of onset and offset, got the shape {spans.shape}")
+    if not np.isfinite(spans).all():
+        raise IgsedError("the onset or offset of an event is NaN or infinite: leave such events out")
+    for onset, offset in spans[spans[:, 1] <= spans[:, 0]][:1]:
+        raise IgsedError(
+            f"the event from {onset:g} to {offset:g} s has no length: an event must end after its onset, leave it out"
+        )
+    if apart:
+        for before, after in itertools.pairwise(spans):
+            if after[0] < before[1] - _EPSILON:
+                raise IgsedError(
+                    f"the events {before[0]:g}-{before[1]:g} s and {after[0]:g}-{after[1]:g} s of one class overlap or "
+                    "are out of order: merge them by true_spans first"
+                )
+    return spans
+
+
 def true_spans(events: pd.DataFrame, pairs: pd.DataFrame) -> list[Spans]:
     """Return the events of each (clip, label) pair; those that overlap or touch are one, as in a mask.
 
@@ -36,21 +76,22 @@ def true_spans(events: pd.DataFrame, pairs: pd.DataFrame) -> list[Spans]:
         ``clip, label, onset, offset`` in seconds.
     pairs
         ``clip, label``, a row a pair.
+
+    Raises
+    ------
+    IgsedError
+        If an event of a pair does not end after its onset, or has no time.
     """
     by_pair = dict(iter(events.groupby(["clip", "label"])))
     result = []
     for pair in zip(pairs["clip"], pairs["label"], strict=True):
         rows = by_pair.get(pair)
-        spans = (
-            []
-            if rows is None
-            else frames.union(rows["onset"].to_numpy(dtype=float), rows["offset"].to_numpy(dtype=float))
-        )
+        spans = [] if rows is None else frames.union(*checked(rows[["onset", "offset"]].to_numpy(dtype=float)).T)
         result.append(np.array(spans, dtype=float).reshape(-1, 2))
     return result
 
 
-def mask_spans(mask: NDArray[np.bool_], frame_length: float) -> Spans:
+def mask_spans(mask: NDArray[np.bool_], frame_length: float, duration: float | None = None) -> Spans:
     """Return runs of detected frames as events, in seconds.
 
     Parameters
@@ -59,11 +100,15 @@ def mask_spans(mask: NDArray[np.bool_], frame_length: float) -> Spans:
         ``[shape=(n_frames,)]``
     frame_length
         Seconds.
+    duration
+        Of the clip, in seconds: where frames do not divide it, the last one ends with it. Without it every frame has
+        its full length.
     """
     padded = np.zeros(len(mask) + 2, dtype=bool)
     padded[1:-1] = mask
     edges = np.flatnonzero(padded[1:] != padded[:-1])
-    return np.asarray(edges.reshape(-1, 2) * frame_length)
+    spans = np.asarray(edges.reshape(-1, 2) * frame_length)
+    return spans if duration is None else np.minimum(spans, duration)
 
 
 def matches(detected: Spans, true: Spans, *, collar: float = COLLAR, offset_share: float = OFFSET_SHARE) -> int:
@@ -72,7 +117,25 @@ def matches(detected: Spans, true: Spans, *, collar: float = COLLAR, offset_shar
     An event is in one pair at most. Onsets agree within ``collar``, offsets within ``collar`` or ``offset_share`` of
     the true event's length, whichever is more (Mesaros, Heittola and Virtanen, "Metrics for polyphonic sound event
     detection", 2016).
+
+    Parameters
+    ----------
+    detected, true
+        ``[shape=(n_events, 2)]``, in seconds, of one class in one clip; they may overlap.
+    collar
+        Seconds.
+    offset_share
+        Of the true event's length.
+
+    Raises
+    ------
+    IgsedError
+        For an event that does not end after its onset, or has no time.
     """
+    return _matches(checked(detected), checked(true), collar, offset_share)
+
+
+def _matches(detected: Spans, true: Spans, collar: float, offset_share: float) -> int:
     if not len(detected) or not len(true):
         return 0
     apart = np.abs(detected[:, None] - true[None])  # (n_detected, n_true, 2)
@@ -84,7 +147,15 @@ def matches(detected: Spans, true: Spans, *, collar: float = COLLAR, offset_shar
     return int(fits[rows, columns].sum())
 
 
-def counts(masks: NDArray[np.bool_], true: list[Spans], *, frame_length: float) -> EventCounts:
+def counts(
+    masks: NDArray[np.bool_],
+    true: list[Spans],
+    *,
+    frame_length: float,
+    duration: float | None = None,
+    collar: float = COLLAR,
+    offset_share: float = OFFSET_SHARE,
+) -> EventCounts:
     """Count matched, superfluous and missed events of every mask.
 
     Parameters
@@ -95,21 +166,57 @@ def counts(masks: NDArray[np.bool_], true: list[Spans], *, frame_length: float) 
         From :func:`true_spans`.
     frame_length
         Seconds.
+    duration
+        Of the clips, in seconds (:func:`mask_spans`).
+    collar, offset_share
+        See :func:`matches`.
     """
     flat = masks.reshape(-1, *masks.shape[-2:])
     tp = np.zeros(flat.shape[:2], dtype=np.int64)
     n_detected = np.zeros_like(tp)
-    for i, spans in enumerate(true):
+    for i, one in enumerate(true):
+        spans = checked(one)
         for j, mask in enumerate(flat[:, i]):
-            found = mask_spans(mask, frame_length)
+            found = mask_spans(mask, frame_length, duration)
             n_detected[j, i] = len(found)
-            tp[j, i] = matches(found, spans)
+            tp[j, i] = _matches(found, spans, collar, offset_share)
     shape = masks.shape[:-1]
     n_true = np.array([len(spans) for spans in true])
     return EventCounts(tp.reshape(shape), (n_detected - tp).reshape(shape), (n_true - tp).reshape(shape))
 
 
-def boundary_errors(masks: NDArray[np.bool_], true: list[Spans], *, frame_length: float) -> NDArray[np.float64]:
+def counts_of_events(
+    detected: Sequence[Spans], true: Sequence[Spans], *, collar: float = COLLAR, offset_share: float = OFFSET_SHARE
+) -> EventCounts:
+    """Count matched, superfluous and missed events, where detections are events and not masks.
+
+    Parameters
+    ----------
+    detected, true
+        Events of each instance, in seconds, ``[shape=(n_events, 2)]`` each; they may overlap.
+    collar, offset_share
+        See :func:`matches`.
+
+    Returns
+    -------
+    EventCounts
+        Of ``[shape=(n_instances,)]``.
+
+    Raises
+    ------
+    IgsedError
+        As :func:`matches`.
+    """
+    tp = np.array(
+        [matches(d, t, collar=collar, offset_share=offset_share) for d, t in zip(detected, true, strict=True)]
+    )
+    n_detected, n_true = (np.array([len(spans) for spans in many]) for many in (detected, true))
+    return EventCounts(tp, n_detected - tp, n_true - tp)
+
+
+def boundary_errors(
+    masks: NDArray[np.bool_], true: list[Spans], *, frame_length: float, duration: float | None = None
+) -> NDArray[np.float64]:
     """Mean absolute onset and offset error of each instance's events that are found at all.
 
     A true event is found if a detected one overlaps it; the one that overlaps it longest (the earliest of equals) is
@@ -123,6 +230,8 @@ def boundary_errors(masks: NDArray[np.bool_], true: list[Spans], *, frame_length
         From :func:`true_spans`.
     frame_length
         Seconds.
+    duration
+        Of the clips, in seconds (:func:`mask_spans`).
 
     Returns
     -------
@@ -131,9 +240,9 @@ def boundary_errors(masks: NDArray[np.bool_], true: list[Spans], *, frame_length
     """
     result = np.full((3, len(true)), np.nan)
     for i, (mask, spans) in enumerate(zip(masks, true, strict=True)):
-        found = mask_spans(mask, frame_length)
+        found = mask_spans(mask, frame_length, duration)
         errors = []
-        for onset, offset in spans if len(found) else ():
+        for onset, offset in checked(spans) if len(found) else ():
             shared = np.minimum(found[:, 1], offset) - np.maximum(found[:, 0], onset)
             if shared.max() > _EPSILON:
                 errors.append(np.abs(found[shared.argmax()] - (onset, offset)))

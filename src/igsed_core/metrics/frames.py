@@ -9,6 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from igsed_core.base.errors import IgsedError
+
 # Guards against 0.3 / 0.1 = 2.9999999999999996.
 _EPSILON = 1e-9
 
@@ -18,8 +20,40 @@ def n_frames(duration: float, frame_length: float) -> int:
     return int(np.ceil(duration / frame_length - _EPSILON))
 
 
+def seconds_of_frames(n_frames: int, frame_length: float, duration: float | None = None) -> NDArray[np.float64]:
+    """Return each frame's length in seconds; where the clip's ``duration`` is given, the last frame ends with it.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_frames,)]
+
+    Raises
+    ------
+    IgsedError
+        If the clip does not end within the last frame.
+    """
+    seconds = np.full(n_frames, float(frame_length))
+    if duration is None or not n_frames:
+        return seconds
+    left = duration - frame_length * (n_frames - 1)
+    if not _EPSILON < left <= frame_length + _EPSILON:
+        raise IgsedError(
+            f"{n_frames} frames of {frame_length:g} s do not end with a clip of {duration:g} s: "
+            f"take {int(np.ceil(duration / frame_length - _EPSILON))}"
+        )
+    if left < frame_length - _EPSILON:
+        seconds[-1] = left
+    return seconds
+
+
 def coverage(
-    onsets: ArrayLike, offsets: ArrayLike, *, n_frames: int, frame_length: float, start: float = 0.0
+    onsets: ArrayLike,
+    offsets: ArrayLike,
+    *,
+    n_frames: int,
+    frame_length: float,
+    start: float = 0.0,
+    duration: float | None = None,
 ) -> NDArray[np.float64]:
     """Share of each frame in which at least one event is active.
 
@@ -33,6 +67,8 @@ def coverage(
         Frame length in seconds.
     start
         Start of the first frame in seconds (encoders may centre it on time zero).
+    duration
+        Of the clip, in seconds, for frames that begin with it: the last frame's share is of what lies in the clip.
 
     Returns
     -------
@@ -43,7 +79,7 @@ def coverage(
     total = np.zeros(n_frames)
     for onset, offset in union(np.atleast_1d(onsets), np.atleast_1d(offsets)):
         total += np.clip(np.minimum(offset, edges[1:]) - np.maximum(onset, edges[:-1]), 0.0, None)
-    return np.clip(total / frame_length, 0.0, 1.0)
+    return np.clip(total / seconds_of_frames(n_frames, frame_length, duration), 0.0, 1.0)
 
 
 def activity(
@@ -54,6 +90,7 @@ def activity(
     frame_length: float,
     start: float = 0.0,
     min_coverage: float = 0.0,
+    duration: float | None = None,
 ) -> NDArray[np.bool_]:
     """Active frames: those of which events cover more than ``min_coverage`` (0: any part).
 
@@ -64,7 +101,7 @@ def activity(
     -------
     np.ndarray [shape=(n_frames,), dtype=bool]
     """
-    share = coverage(onsets, offsets, n_frames=n_frames, frame_length=frame_length, start=start)
+    share = coverage(onsets, offsets, n_frames=n_frames, frame_length=frame_length, start=start, duration=duration)
     return share > min_coverage + _EPSILON
 
 

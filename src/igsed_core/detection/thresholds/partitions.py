@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _BINS = 256  # of Otsu's histogram, the number of grey levels of his pictures
+_FEW = 32  # distinct scores of a clip, up to which Otsu's bins would merge or part them at will
 _FEWEST = 3  # frames on either side of which a variance can be told
 
 
@@ -35,16 +36,22 @@ def two_means(scores: NDArray[np.floating]) -> NDArray[np.bool_]:
 def otsu(scores: NDArray[np.floating], bins: int = _BINS) -> NDArray[np.bool_]:
     """Otsu's threshold (IEEE Trans. SMC 9, 1979): :func:`two_means` on a histogram from lowest to highest score.
 
+    Where a clip's frames take few distinct scores, as they do on a picture of few grey levels, each of these has a bin
+    of its own, so that the threshold is the best there is; even bins may merge two of them.
+
     Parameters
     ----------
     scores
         ``[shape=(n_instances, n_frames)]``
     bins
-        Of the histogram.
+        Of the histogram of clips with more than 32 distinct scores.
     """
+    ordered = np.sort(scores, axis=1)
+    few = 1 + (ordered[:, 1:] > ordered[:, :-1]).sum(axis=1) <= _FEW
     low, high = scores.min(axis=1, keepdims=True), scores.max(axis=1, keepdims=True)
     width = np.where(high > low, high - low, 1.0)
-    return two_means(np.minimum(np.floor(bins * ((scores - low) / width)), bins - 1))
+    binned = np.minimum(np.floor(bins * ((scores - low) / width)), bins - 1)
+    return two_means(np.where(few[:, None], scores, binned))
 
 
 def minimum_error(scores: NDArray[np.floating]) -> NDArray[np.bool_]:
