@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,23 @@ def test_framewise_scores_are_probabilities_of_frames(name: str) -> None:
     weight, bias = head.linear.weight.detach().numpy(), head.linear.bias.detach().numpy()
     for i, c, t in np.ndindex(3, 2, 5):
         assert found.values[i, c, t] == pytest.approx(1 / (1 + np.exp(-(weight[c] @ values[i, t] + bias[c]))), rel=1e-5)
+
+
+def test_sure_frames_are_ranked_by_logits() -> None:
+    """Single precision rounds the probabilities of logits 20 and 30 to 1; the logits stay apart."""
+    head = heads.create("fw_ws", 2, CLASSES, seed=0)
+    with torch.no_grad():
+        head.linear.weight.copy_(torch.eye(2))
+        head.linear.bias.zero_()
+    values = np.array([[[20.0, 0.0], [30.0, 0.0], [0.0, 1.0]]], dtype=np.float32)
+    found = baselines.framewise(head, FeatureFrames(np.array(["a"]), values, 0.32, 0.0))
+    assert found.values[0, 0, 0] == found.values[0, 0, 1] == 1
+    assert found.logits is not None
+    assert found.logits.dtype == np.float64
+    assert_array_equal(found.logits[0], [[20, 30, 0], [0, 0, 1]])
+    assert (
+        baselines.framewise(head, FeatureFrames(np.array(["a"]), values, 0.32, 0.0), probability=False).logits is None
+    )
 
 
 def test_the_highest_frame_gives_the_clip_level_probability() -> None:
@@ -99,3 +117,7 @@ def test_scores_round_trip(tmp_path: Path) -> None:
     for name in ("clips", "classes", "values"):
         assert_array_equal(getattr(loaded, name), getattr(scores, name))
     assert (loaded.step, loaded.start) == (0.32, -0.16)
+    assert loaded.logits is None
+    with_logits = replace(scores, logits=values.astype(float) - 3)
+    with_logits.save(tmp_path / "y.npz")
+    assert_array_equal(ScoresOverTime.load(tmp_path / "y.npz").logits, with_logits.logits)

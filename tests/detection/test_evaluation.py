@@ -235,6 +235,31 @@ def test_scores_are_those_of_clip_and_class(inputs: dict[str, Any], reading: str
             assert_allclose(data.scores[name][i], wanted)
 
 
+def test_probabilities_are_ranked_by_their_logits(inputs: dict[str, Any]) -> None:
+    """Probabilities stay to be read as such; what ranks frames are logits, which do not saturate."""
+    logits = np.full((2, 2, 4), -30.0)
+    logits[1, 1] = [40.0, 41.0, 39.0, -5.0]  # a, Bell
+    sure = ScoresOverTime(
+        inputs["scores"]["fw_ws"].clips,
+        inputs["scores"]["fw_ws"].classes,
+        np.ones((2, 2, 4), np.float32),
+        0.32,
+        -0.16,
+        logits,
+    )
+    scores = {**inputs["scores"], "fw_ws": sure}
+    data = evaluation.instances(**{**inputs, "scores": scores}, **OPTIONS)
+    assert (data.scores["fw_ws"][0, :4] == 1).all()
+    assert data.ranked["fw_ws"][0, 2] == 41  # 0.2 to 0.3 s lies in the second step, from 0.16 to 0.48 s
+    assert data.ranked["fw_ws"][0].argmax() == 2
+    assert data.ranked["ig"] is data.scores["ig"]
+    some = data.where(np.array([True, False]))
+    assert_array_equal(some.ranked["fw_ws"], data.ranked["fw_ws"][:1])
+    # The pointing game: the highest frames are 2 and 3, of which neither is active; the probabilities all tie.
+    measured = evaluation.measure(data, np.array([50.0]))
+    assert measured.values["fw_ws"]["pointing_game"][0, 0] == 0
+
+
 def test_min_coverage_and_frame_length(inputs: dict[str, Any]) -> None:
     data = evaluation.instances(**inputs, **{**OPTIONS, "min_coverage": 0.6})
     assert_array_equal(np.flatnonzero(data.truth[0]), [0, 8, 9])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +32,9 @@ class ScoresOverTime:
         ``[shape=(n_clips, n_classes, n_steps)]``
     step, start
         Length of a step and start of the first one, in seconds.
+    logits
+        Of values that are probabilities their logits in double precision, of the same shape, for whatever ranks:
+        single precision rounds the probabilities of sure frames to 1.
     """
 
     clips: NDArray[np.str_]
@@ -38,6 +42,7 @@ class ScoresOverTime:
     values: NDArray[np.float32]
     step: float
     start: float = 0.0
+    logits: NDArray[np.float64] | None = None
 
     def save(self, path: Path) -> None:
         """Write the scores whole or not at all."""
@@ -48,6 +53,7 @@ class ScoresOverTime:
             values=self.values,
             step=np.array(self.step),
             start=np.array(self.start),
+            **({} if self.logits is None else {"logits": self.logits}),
         )
 
     @classmethod
@@ -60,20 +66,29 @@ class ScoresOverTime:
             stored["values"],
             float(stored["step"]),
             float(stored["start"]),
+            stored.get("logits"),
         )
 
 
 def framewise(head: Head, features: FeatureFrames, *, probability: bool = True) -> ScoresOverTime:
-    """Probability of every class at every feature frame, ``p_t(c)`` of the paper's eq. 2, or else its logit."""
+    """Probability of every class at every feature frame, ``p_t(c)`` of the paper's eq. 2, or else its logit.
+
+    Probabilities come with their logits in double precision.
+    """
+    values = torch.from_numpy(features.values)
+    logits = None
     with torch.inference_mode():
-        scores = head.frame_logits(torch.from_numpy(features.values))
-        scores = torch.sigmoid(scores) if probability else scores
+        scores = head.frame_logits(values)
+        if probability:
+            scores = torch.sigmoid(scores)
+            logits = copy.deepcopy(head).double().frame_logits(values.double()).numpy().transpose(0, 2, 1)
     return ScoresOverTime(
         features.clips,
         np.array(head.classes),
         scores.numpy().transpose(0, 2, 1),  # (n_clips, n_classes, n_frames)
         features.frame_duration,
         features.frame_start,
+        logits,
     )
 
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from igsed_core.attribution.maps import STEP, Maps
 from igsed_core.detection.baselines import ScoresOverTime
@@ -39,16 +40,24 @@ class Instances:
         Active frames, ``[shape=(n_instances, n_frames), dtype=bool]``.
     scores
         Method -> ``[shape=(n_instances, n_frames)]``.
+    logits
+        Of methods whose scores are probabilities their logits, of the same shape.
     """
 
     index: pd.DataFrame
     truth: NDArray[np.bool_]
     scores: dict[str, NDArray[np.float64]]
+    logits: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+
+    @property
+    def ranked(self) -> dict[str, NDArray[np.float64]]:
+        """Method -> what ranks its frames: logits where there are any, for probabilities saturate at 1, else scores."""
+        return {name: self.logits.get(name, values) for name, values in self.scores.items()}
 
     def where(self, rows: NDArray[np.bool_]) -> Instances:
         """Return some of the instances."""
-        scores = {name: values[rows] for name, values in self.scores.items()}
-        return Instances(self.index[rows].reset_index(drop=True), self.truth[rows], scores)
+        scores, logits = ({name: v[rows] for name, v in one.items()} for one in (self.scores, self.logits))
+        return Instances(self.index[rows].reset_index(drop=True), self.truth[rows], scores, logits)
 
     def first_row(self, clip: str) -> int:
         """Return the row of the first instance of a clip."""
@@ -156,23 +165,29 @@ def instances(
     )
     row_of = {pair: i for i, pair in enumerate(zip(maps.index["clip"], maps.index["label"], strict=True))}
     importance = maps.read_as(reading)[[row_of[pair] for pair in pairs]]
-    grid = {"frame_length": frame_length, "n_frames": n}
+    grid = {"frame_length": frame_length, "n_frames": n, "duration": duration}
     by_method = {IG: frames.average(importance, step=STEP, **grid)}  # type: ignore[arg-type]
+    logits: dict[str, NDArray[np.float64]] = {}
     for name, over_time in scores.items():
         clip_row = {clip: i for i, clip in enumerate(over_time.clips)}
         class_row = {label: i for i, label in enumerate(over_time.classes)}
-        values = over_time.values[[clip_row[c] for c, _ in pairs], [class_row[c] for _, c in pairs]]
-        by_method[name] = frames.average(values, step=over_time.step, start=over_time.start, **grid)  # type: ignore[arg-type]
+        of_pairs = [clip_row[c] for c, _ in pairs], [class_row[c] for _, c in pairs]
+        steps = {"step": over_time.step, "start": over_time.start, **grid}
+        if over_time.logits is None:
+            by_method[name] = frames.average(over_time.values[of_pairs], **steps)  # type: ignore[arg-type]
+        else:
+            logits[name] = frames.average_logits(over_time.logits[of_pairs], **steps)  # type: ignore[arg-type]
+            by_method[name] = expit(logits[name])
     # A perfect ranking: the ceiling of any rule that keeps a fixed share of the frames.
     noise = np.random.default_rng([seed, 0x0AC1]).random(truth.shape)
     by_method[ORACLE] = truth + 0.5 * noise
-    return Instances(index, truth, by_method)
+    return Instances(index, truth, by_method, logits)
 
 
 def measure(data: Instances, grid: NDArray[np.floating]) -> Measured:
     """Compute every metric of every method and instance at every percentile threshold."""
     values = {}
-    for method, scores in data.scores.items():
+    for method, scores in data.ranked.items():
         masks = levels.percentile(scores, grid)  # (n_thresholds, n_instances, n_frames)
         values[method] = {
             "iou": localisation.iou(masks, data.truth),

@@ -97,7 +97,7 @@ def report(
 
 def _ranking(present: Instances) -> list[Series]:
     return [
-        Series(method, NO_RULE, metric, function(present.scores[method], present.truth))
+        Series(method, NO_RULE, metric, function(present.ranked[method], present.truth))
         for method in RANKED
         for metric, function in (("auroc", ranking.auroc), ("average_precision", ranking.average_precision))
     ]
@@ -120,7 +120,7 @@ class _Events:
 
     def counts(self, method: str, tau: ArrayLike) -> event_based.EventCounts:
         """Event-based counts of every instance at one percentile or at several."""
-        masks = levels.percentile(self.present.scores[method], tau)
+        masks = levels.percentile(self.present.ranked[method], tau)
         return event_based.counts(masks, self.true, frame_length=self.frame_length, duration=self.duration)
 
     def best_thresholds(self, grid: NDArray[np.float64]) -> dict[str, float]:
@@ -142,7 +142,7 @@ class _Events:
             size = (2 * c.tp + c.fp + c.fn).astype(float)
             result.append(Series(method, evaluation.RULE, "event_f1", f1, best[method], weights=size))
             threshold = chosen[method]["f1"]
-            masks = levels.percentile(self.present.scores[method], threshold)
+            masks = levels.percentile(self.present.ranked[method], threshold)
             onset, offset, found = event_based.boundary_errors(
                 masks, self.true, frame_length=self.frame_length, duration=self.duration
             )
@@ -173,8 +173,9 @@ def _psds(split: Split, *, replicates: int, seed: int) -> dict[tuple[str, str], 
     durations = np.full(len(clips), split.duration)
     result = {}
     for rule, method in itertools.product((RAW, SHARE), RANKED):
-        scores = split.detected.scores[method]
+        scores = split.detected.ranked[method]
         if rule == SHARE:
+            scores = split.detected.scores[method]
             scores = scores / np.maximum(np.abs(scores).max(axis=-1, keepdims=True), np.finfo(float).tiny)
         changes = psds.changes(scores, true, frame_length=split.frame_length, duration=split.duration)
         result[method, rule] = psds.score(changes, class_of, clip_of, n_events, weights, durations)

@@ -1,12 +1,12 @@
 """The polyphonic sound detection score (PSDS), exact over all thresholds, with bootstrap replicates.
 
 A threshold on the scores turns them into detections, of which some are good, some false, and some events are found
-(:mod:`igsed_core.metrics.intersection`). As the threshold falls, each class runs through operating points (false positives,
-found events). The score is the area under the mean over classes of the share of events found, minus its spread over
-classes, against false positives per hour (Bilen et al., "A framework for the robust evaluation of sound event
-detection", 2020; all thresholds: Ebbers et al., "Threshold independent evaluation of sound event detection scores",
-2022). Cross-triggers cost nothing in DCASE's first scenario (:data:`SCENARIO_1`, the default) and half a false positive
-in its second (:data:`SCENARIO_2`). Systems that come as event lists go through :func:`of_points`.
+(:mod:`igsed_core.metrics.intersection`). As the threshold falls, each class runs through operating points (false
+positives, found events). The score is the area under the mean over classes of the share of events found, minus its
+spread over classes, against false positives per hour (Bilen et al., "A framework for the robust evaluation of sound
+event detection", 2020; all thresholds: Ebbers et al., "Threshold independent evaluation of sound event detection
+scores", 2022). Cross-triggers cost nothing in DCASE's first scenario (:data:`SCENARIO_1`, the default) and half a false
+positive in its second (:data:`SCENARIO_2`). Systems that come as event lists go through :func:`of_points`.
 """
 
 from __future__ import annotations

@@ -240,7 +240,7 @@ def of_run(material: Material, split: str = "test") -> tuple[pd.DataFrame, pd.Da
     series = [
         one
         for method in LEARNED
-        for one in measured(method, TUNED, data.scores[method], data.truth, material.tuned[method])
+        for one in measured(method, TUNED, data.ranked[method], data.truth, material.tuned[method])
     ]
     return material.tidy("averages", data.index, series), gaps(material, "averages", data.index, series)
 

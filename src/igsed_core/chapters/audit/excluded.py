@@ -68,7 +68,7 @@ def paper_counts() -> pd.DataFrame:
 def _counted(material: Material, count: str, split: str) -> list[tuple[pd.DataFrame, list[Series]]]:
     """Instances and series under one way of counting; several where methods have instances of their own."""
     data = material.splits[split]
-    base = {m: measured(m, count, data.scores[m], data.truth, material.tuned[m]) for m in COMPARED}
+    base = {m: measured(m, count, data.ranked[m], data.truth, material.tuned[m]) for m in COMPARED}
     if count == BASE:
         return [(data.index, [one for of_method in base.values() for one in of_method])]
     if count.endswith("_as_zero"):
@@ -124,7 +124,11 @@ def _scored(
         over_time = material.scores[method]
         clip_row = {clip: i for i, clip in enumerate(over_time.clips)}
         class_row = {label: i for i, label in enumerate(over_time.classes)}
-        values = over_time.values[[clip_row[c] for c, _ in keys], [class_row[c] for _, c in keys]]
-        scores = frames.average(values, step=over_time.step, start=over_time.start, **grid)  # type: ignore[arg-type]
+        of_pairs = [clip_row[c] for c, _ in keys], [class_row[c] for _, c in keys]
+        steps = {"step": over_time.step, "start": over_time.start, **grid}
+        if over_time.logits is None:
+            scores = frames.average(over_time.values[of_pairs], **steps)  # type: ignore[arg-type]
+        else:
+            scores = frames.average_logits(over_time.logits[of_pairs], **steps)  # type: ignore[arg-type]
         series += measured(method, count, scores, truth, material.tuned[method])
     return index, series

@@ -48,8 +48,7 @@ def first_clips(data: Instances, n_clips: int) -> Instances:
     """Keep the instances of the first clips; 0 keeps all."""
     clips = data.index["clip"].unique()[: n_clips or None]
     mine = data.index["clip"].isin(clips).to_numpy()
-    scores = {name: values[mine] for name, values in data.scores.items()}
-    return Instances(data.index[mine].reset_index(drop=True), data.truth[mine], scores)
+    return data.where(mine)
 
 
 def example_clip(data: Instances) -> str:
@@ -254,7 +253,7 @@ def evaluate(data: Mapping[str, Instances], *, frame_length: float) -> Evaluated
     }
     for split, instances in data.items():
         for name in names:
-            scores = instances.scores[name]
+            scores = instances.ranked[name]
             series[split] += [
                 Series(name, NO_RULE, "pointing_game", localisation.pointing_game(scores, instances.truth)),
                 Series(name, NO_RULE, "auroc", ranking.auroc(scores, instances.truth)),
@@ -280,7 +279,9 @@ def readings(
     tables = []
     for reading in READINGS:
         mine = {
-            split: replace(instances, scores={name: one.values[reading] for name, one in explained[split].items()})
+            split: replace(
+                instances, scores={name: one.values[reading] for name, one in explained[split].items()}, logits={}
+            )
             for split, instances in data.items()
         }
         under = tuning.evaluate(mine, (PERCENTILE,), methods=list(explained["test"]), frame_length=frame_length)
