@@ -112,9 +112,9 @@ def parse() -> argparse.Namespace:
     if options.run:
         parameters = json.loads((options.run / "parameters.json").read_text())
         options.encoder, options.weights = parameters["encoder"], parameters["weights"]
-        options.head = options.run / "training" / "heads" / "clip_level.safetensors"
-        options.predictions = options.run / "training" / "predictions.csv"
-        options.soundscapes = options.run / "data_synthesis"
+        options.head = options.run / "stages" / "training" / "heads" / "clip_level.safetensors"
+        options.predictions = options.run / "stages" / "training" / "predictions.csv"
+        options.soundscapes = options.run / "stages" / "data_synthesis"
     return options
 
 

@@ -47,13 +47,14 @@ def measure(run: Path, stage: str, overrides: list[str]) -> dict[str, object]:
         that time; the figures that the stage recorded.
     """
     with tempfile.TemporaryDirectory(prefix="igsed-stage-") as folder:
-        root = Path(folder) / run.name
-        root.mkdir()
+        runs, kept = Path(folder) / "runs", Path(folder) / "store"
         for name in stages.get(stage).upstream:
-            (root / name).symlink_to(run / name)
+            entry = (run / "stages" / name).resolve()
+            (kept / name).mkdir(parents=True)
+            (kept / name / entry.name).symlink_to(entry)
         command = [sys.executable, "-m", "igsed_core", "stage", stage, str(run / "parameters.json"), *overrides]
         started = time.perf_counter()
-        process = psutil.Popen(command, env={**os.environ, "IGSED_RUNS_DIR": folder})
+        process = psutil.Popen(command, env={**os.environ, "IGSED_RUNS_DIR": str(runs), "IGSED_STORE_DIR": str(kept)})
         peak, rss, count = 0, 0, 0
         while process.poll() is None:
             now = [used for used in map(memory, [process, *process.children(recursive=True)]) if used]
@@ -63,7 +64,7 @@ def measure(run: Path, stage: str, overrides: list[str]) -> dict[str, object]:
         if process.returncode:
             raise SystemExit(process.returncode)
         seconds = time.perf_counter() - started
-        figures = json.loads((root / stage / "record.json").read_text())["figures"]
+        figures = json.loads((runs / run.name / "stages" / stage / "record.json").read_text())["figures"]
         mib = {"pss_mib": peak / 2**20, "rss_mib": rss / 2**20}
         return {"stage": stage, "seconds": seconds, **mib, "processes": count, **figures}
 

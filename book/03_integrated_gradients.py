@@ -36,9 +36,10 @@ run = notebook.begin("integrated_gradients", globals())
 
 # %%
 from igsed_core.attribution import maps
-from igsed_core.base import devices, files
+from igsed_core.attribution.explainer import Explainer
+from igsed_core.base import devices, files, plugins
 from igsed_core.data import soundscapes
-from igsed_core.main_job import overview
+from igsed_core.main_job import job, overview
 from igsed_core.main_job.params import DataSynthesis, Training
 from igsed_core.models import classification
 from igsed_core.show import display, explanations, players
@@ -46,7 +47,7 @@ from igsed_core.show import display, explanations, players
 data = soundscapes.load(run.input("data_synthesis"))
 predictions = files.read_table(run.input("training") / "predictions.csv")
 detected = classification.detected_pairs(predictions)
-explainer = maps.Explainer(
+explainer = Explainer(
     encoder=run.params_of(Training).encoder,
     weights=run.params_of(Training).weights,
     head=run.input("training") / "heads" / "clip_level.safetensors",
@@ -55,7 +56,13 @@ explainer = maps.Explainer(
     options=tuple(run.params.options().items()),
     device=str(devices.choose(run.params.ig_device)),
 )
-attributions = maps.compute(explainer, detected, run.dir / "maps", workers=run.params.ig_workers)
+kept = job.maps_folder(
+    run,
+    explainer.identity(),
+    modules=("igsed_core.attribution.maps",),
+    uses=((plugins.ENGINES, explainer.engine), (plugins.ENCODERS, explainer.encoder)),
+)
+attributions = maps.compute(explainer, detected, kept, workers=run.params.ig_workers)
 run.table("maps", attributions.index)
 
 # %% [markdown]
@@ -70,7 +77,7 @@ explanations.attributions(
     samples,
     run.params_of(DataSynthesis).sample_rate,
     example.events,
-    attributions.of_clip(example.clips["clip"].item()),
+    attributions.read_as("absolute").of_clip(example.clips["clip"].item()),
     step=maps.STEP,
     t_max=run.params_of(DataSynthesis).duration,
     probabilities=classification.probabilities(predictions, example.clips["clip"].item()),

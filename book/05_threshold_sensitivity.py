@@ -28,10 +28,10 @@ from igsed_core.attribution import maps
 from igsed_core.base import files
 from igsed_core.data import soundscapes
 from igsed_core.detection import evaluation, further_metrics, scored
-from igsed_core.detection.baselines import ScoresOverTime
 from igsed_core.detection.thresholds import levels
 from igsed_core.main_job import figures, tables
 from igsed_core.main_job.params import DataSynthesis
+from igsed_core.metrics.scores import ScoresOverTime
 from igsed_core.models import classification
 from igsed_core.show import display, explanations, findings
 

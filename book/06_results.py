@@ -108,7 +108,7 @@ explanations.attributions(
     example.read()[0],
     run.params_of(DataSynthesis).sample_rate,
     example.events,
-    attributions.of_clip(example.clips["clip"].item()),
+    attributions.read_as("absolute").of_clip(example.clips["clip"].item()),
     step=maps.STEP,
     t_max=run.params_of(DataSynthesis).duration,
     probabilities=classification.probabilities(predictions, example.clips["clip"].item()),

@@ -19,6 +19,7 @@ from igsed_core.workflow import notebook
 run = notebook.begin("methods", globals())
 
 # %% tags=["hide-input"]
+from igsed_core.attribution import registry
 from igsed_core.chapters.methods import figures, tables
 from igsed_core.chapters.methods import study as method_study
 from igsed_core.detection import tuning
@@ -68,12 +69,13 @@ explainer = main.explainer()
 explained = method_study.compute(
     explainer,
     references,
-    method_study.chosen(run.params.methods),
-    run.dir / "maps",
-    frame_length=evaluated.frame_length,
+    {
+        name: main.method_folder(explainer, name, registry.create(name))
+        for name in method_study.chosen(run.params.methods)
+    },
     workers=chosen.ig_workers,
 )
-instances = method_study.with_methods(references, explained)
+instances = method_study.with_methods(references, explained, frame_length=evaluated.frame_length)
 
 # %% [markdown]
 # ## One clip, every method
@@ -158,7 +160,5 @@ figures.readings_of_methods(by_reading)
 # it is zero in most frames, a low percentile is zero, too, and the rule marks what is above zero.
 
 # %%
-run.finish(
-    maps=sum(len(one.seconds) for of_split in explained.values() for one in of_split.values()),
-    seconds_of_maps=float(sum(one.seconds.sum() for of_split in explained.values() for one in of_split.values())),
-)
+timed = [one.index["seconds"] for of_split in explained.values() for one in of_split.values()]
+run.finish(maps=sum(len(seconds) for seconds in timed), seconds_of_maps=float(sum(seconds.sum() for seconds in timed)))

@@ -25,9 +25,8 @@ from igsed_core.workflow import notebook
 run = notebook.begin("localiser", globals())
 
 # %% tags=["hide-input"]
-import pandas as pd
-
 from igsed_core.attribution import maps
+from igsed_core.attribution.shifted_cam import ShiftedCam
 from igsed_core.chapters.localiser import figures, tables
 from igsed_core.chapters.localiser import study as localiser_study
 from igsed_core.detection import absence_hmm, baselines, concentration, localiser_scores
@@ -81,7 +80,11 @@ resampling = {"replicates": evaluated.replicates, "seed": run.params.seed}
 # %%
 explainer = main.explainer()
 shifted = localiser_scores.shifted_cam(
-    explainer, test.index, run.dir / "clips", shifts=run.params.shifts, workers=chosen.ig_workers
+    explainer,
+    test.index,
+    main.method_folder(explainer, "shifted_cam", ShiftedCam(run.params.shifts), link="clips"),
+    shifts=run.params.shifts,
+    workers=chosen.ig_workers,
 )
 training = frames_of["train"], features.targets(frames_of["train"], data.events, data.classes)
 decoded = localiser_study.decode(
@@ -95,7 +98,7 @@ decoded = localiser_study.decode(
     frame_length=evaluated.frame_length,
 )
 log_odds = decoded.scores[localiser_study.LOCALISER]
-winners = localiser_scores.of_instances(concentration.winners(head, frames_of["test"]), test.index)
+winners = concentration.winners(head, frames_of["test"]).at(test.index)
 shown = test.first_row(classification.example_clip(predictions))
 figures.parts_on_clip(
     test.truth[shown],
@@ -151,9 +154,7 @@ averaged = maps.compute(
 by_pooling = concentration.concentration(
     {
         "ig": few.scores["ig"],
-        "ig_mean": localiser_scores.Steps(averaged.read_as(evaluated.reading), maps.STEP, 0.0).to_frames(
-            evaluated.frame_length, test.truth.shape[1]
-        ),
+        "ig_mean": averaged.read_as(evaluated.reading).to_frames(evaluated.frame_length, test.truth.shape[1]),
     },
     few.truth,
 )
@@ -249,5 +250,5 @@ findings.say(findings.localiser_answer(ladder, differences))
 run.finish(
     instances=len(test.index),
     shifts=run.params.shifts,
-    median_seconds_of_maps=float(pd.Series(shifted.seconds).median()),
+    median_seconds_of_maps=float(shifted.index["seconds"].median()),
 )

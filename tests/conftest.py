@@ -26,6 +26,10 @@ class SmokeRun:
         """Folder of the experiment."""
         return self.runs / "smoke"
 
+    def stage(self, name: str) -> Path:
+        """Folder of one stage's artefacts."""
+        return self.root / "stages" / name
+
     @property
     def html(self) -> Path:
         """Folder of the rendered book."""
@@ -47,7 +51,8 @@ class SmokeRun:
 @pytest.fixture(scope="session")
 def smoke_run(tmp_path_factory: pytest.TempPathFactory) -> SmokeRun:
     """Run `igsed book params/smoke.yaml` once for all tests that look at its outcome."""
-    folder = tmp_path_factory.mktemp("smoke")
+    kept = os.environ.get("IGSED_TEST_FOLDER")  # `make test` lets the notebooks that follow find what this run made
+    folder = Path(kept).resolve() if kept else tmp_path_factory.mktemp("smoke")
     run = SmokeRun(folder / "runs", folder / "data", "")
     done = run.igsed("book", "params/smoke.yaml", check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -11,6 +11,7 @@ import pytest
 
 from igsed_core.base import paths
 from igsed_core.base.errors import IgsedError
+from igsed_core.base.params import names_of
 from igsed_core.data.soundbank import registry as soundbank
 from igsed_core.models.encoders import registry as encoders
 from igsed_core.workflow import cli, experiments
@@ -31,8 +32,8 @@ def user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_which_parameters_are_paths() -> None:
     assert set(PATHS) == {"soundbank", "background_source", "weights", "recordings"}
-    assert PATHS["soundbank"].metadata["names"] == ("procedural", "desed")
-    assert sorted(PATHS["soundbank"].metadata["names"]) == sorted(soundbank.available())
+    assert names_of(PATHS["soundbank"]) == ("procedural", "desed")
+    assert sorted(names_of(PATHS["soundbank"])) == sorted(soundbank.available())
     for name, field in experiments.parameter_fields().items():
         described = any(word in field.metadata["doc"] for word in ("path of", "folder of"))
         assert described == (name in PATHS), name
@@ -60,7 +61,7 @@ def test_the_home_folder_everywhere(name: str, user: Path) -> None:
 @pytest.mark.parametrize("name", PATHS)
 def test_names_and_none_are_no_paths(name: str, user: Path) -> None:
     field = PATHS[name]
-    for value in {*field.metadata["names"], field.default}:
+    for value in {*names_of(field), field.default}:
         (user / "files" / "mine.yaml").write_text(f"{name}: '{value}'\n")
         assert experiments.load(user / "files" / "mine.yaml").values()[name] == value
         assert experiments.load(user / "files" / "mine.yaml", [f"{name}={value}"]).values()[name] == value

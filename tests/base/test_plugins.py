@@ -118,3 +118,12 @@ def test_unknown_groups_and_what_json_does_not_hold_are_named(monkeypatch: pytes
     monkeypatch.setitem(plugins._REGISTRIES, "igsed.odd", f"{__name__}:ODD")
     with pytest.raises(IgsedError, match=r"entry 'x' of igsed\.odd holds what JSON does not"):
         plugins.digest_of([("igsed.odd", "x")])
+
+
+def test_names_in_a_parameter() -> None:
+    assert plugins.names_in(" cam, ig,cam ", "faithfulness_methods", ("ig", "cam")) == ("cam", "ig")
+    assert plugins.names_in(" all", "methods", ("ig", "cam")) == ("ig", "cam")
+    with pytest.raises(IgsedError, match=r"parameter 'replacements' holds 'noise': choose from silence, mean"):
+        plugins.names_in("noise", "replacements", ("silence", "mean"))
+    with pytest.raises(IgsedError, match=r"parameter 'replacements' names nothing: choose from silence"):
+        plugins.names_in(" , ", "replacements", ("silence",))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,6 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from igsed_core.data import audio
 from igsed_core.detection import baselines
-from igsed_core.detection.baselines import ScoresOverTime
 from igsed_core.models import heads
 from igsed_core.models.features import FeatureFrames
 from tiny_classifier import CLASSES
@@ -26,12 +24,15 @@ def test_framewise_scores_are_probabilities_of_frames(name: str) -> None:
     values = np.random.default_rng(0).standard_normal((3, 5, 2)).astype(np.float32)
     head = heads.create(name, 2, CLASSES, seed=0)
     found = baselines.framewise(head, FeatureFrames(np.array(["a", "b", "c"]), values, 0.32, -0.16))
-    assert found.values.shape == (3, 2, 5)
+    assert found.values.shape == (6, 5)
     assert (found.step, found.start) == (0.32, -0.16)
-    assert list(found.classes) == list(CLASSES)
+    assert list(found.index["clip"]) == ["a", "a", "b", "b", "c", "c"]
+    assert list(found.index["label"]) == [*CLASSES] * 3
     weight, bias = head.linear.weight.detach().numpy(), head.linear.bias.detach().numpy()
     for i, c, t in np.ndindex(3, 2, 5):
-        assert found.values[i, c, t] == pytest.approx(1 / (1 + np.exp(-(weight[c] @ values[i, t] + bias[c]))), rel=1e-5)
+        assert found.values[2 * i + c, t] == pytest.approx(
+            1 / (1 + np.exp(-(weight[c] @ values[i, t] + bias[c]))), rel=1e-5
+        )
 
 
 def test_sure_frames_are_ranked_by_logits() -> None:
@@ -42,10 +43,10 @@ def test_sure_frames_are_ranked_by_logits() -> None:
         head.linear.bias.zero_()
     values = np.array([[[20.0, 0.0], [30.0, 0.0], [0.0, 1.0]]], dtype=np.float32)
     found = baselines.framewise(head, FeatureFrames(np.array(["a"]), values, 0.32, 0.0))
-    assert found.values[0, 0, 0] == found.values[0, 0, 1] == 1
+    assert found.values[0, 0] == found.values[0, 1] == 1
     assert found.logits is not None
     assert found.logits.dtype == np.float64
-    assert_array_equal(found.logits[0], [[20, 30, 0], [0, 0, 1]])
+    assert_array_equal(found.logits, [[20, 30, 0], [0, 0, 1]])
     assert (
         baselines.framewise(head, FeatureFrames(np.array(["a"]), values, 0.32, 0.0), probability=False).logits is None
     )
@@ -58,19 +59,19 @@ def test_the_highest_frame_gives_the_clip_level_probability() -> None:
     found = baselines.framewise(head, FeatureFrames(np.array(["a", "b", "c"]), values, 0.32, 0.0))
     with torch.no_grad():
         clip = torch.sigmoid(head.clip_logits(torch.from_numpy(values))).numpy()
-    assert_allclose(found.values.max(axis=2), clip, rtol=1e-6)
+    assert_allclose(found.values.max(axis=1).reshape(3, 2), clip, rtol=1e-6)
 
 
 def test_random_scores() -> None:
     clips = np.array([f"clip{i}" for i in range(40)])
     found = baselines.random_scores(clips, CLASSES, duration=10.0, seed=1)
-    assert found.values.shape == (40, 2, 1000)
+    assert found.values.shape == (80, 1000)
     assert found.step == 0.01
     assert found.values.min() >= 0
     assert found.values.max() < 1
     n = found.values.size
     assert found.values.mean() == pytest.approx(0.5, abs=5 / np.sqrt(12 * n))
-    flat = found.values.reshape(-1, 1000)
+    flat = found.values
     for one, other in ((flat[:, 1:], flat[:, :-1]), (flat[1:], flat[:-1])):  # neighbours in time, rows
         assert abs(np.corrcoef(one.ravel(), other.ravel())[0, 1]) < 5 / np.sqrt(n)
     assert_array_equal(baselines.random_scores(clips, CLASSES, duration=10.0, seed=1).values, found.values)
@@ -86,11 +87,11 @@ def test_energy_of_steps(tmp_path: Path, reading: str, wanted: list[float]) -> N
     audio.write(tmp_path / "test" / "b.flac", np.zeros(3 * window), RATE)
     clips = pd.DataFrame({"clip": ["a", "b"], "split": "test"})
     found = baselines.energy(tmp_path, clips, CLASSES, sample_rate=RATE, reading=reading)
-    assert found.values.shape == (2, 2, 3)
+    assert found.values.shape == (4, 3)
     assert found.step == 0.01
-    assert_allclose(found.values[0, 0], wanted, atol=1e-6)
-    assert_array_equal(found.values[0, 0], found.values[0, 1])  # the same for every class
-    assert_array_equal(found.values[1], 0)
+    assert_allclose(found.values[0], wanted, atol=1e-6)
+    assert_array_equal(found.values[0], found.values[1])  # the same for every class
+    assert_array_equal(found.values[2:], 0)
 
 
 def test_power_ranks_steps_otherwise_than_amplitude(tmp_path: Path) -> None:
@@ -101,23 +102,9 @@ def test_power_ranks_steps_otherwise_than_amplitude(tmp_path: Path) -> None:
     audio.write(tmp_path / "test" / "a.flac", np.concatenate([click, hum]), RATE)
     clips = pd.DataFrame({"clip": ["a"], "split": "test"})
     amplitude, power = (
-        baselines.energy(tmp_path, clips, CLASSES, sample_rate=RATE, reading=reading).values[0, 0]
+        baselines.energy(tmp_path, clips, CLASSES, sample_rate=RATE, reading=reading).values[0]
         for reading in ("amplitude", "power")
     )
     assert amplitude.argmax() == 1
     assert power.argmax() == 0
     assert_allclose(power, [0.95**2 / window, 0.01], rtol=1e-3)
-
-
-def test_scores_round_trip(tmp_path: Path) -> None:
-    values = np.random.default_rng(0).random((2, 2, 5)).astype(np.float32)
-    scores = ScoresOverTime(np.array(["a", "b"]), np.array(CLASSES), values, 0.32, -0.16)
-    scores.save(tmp_path / "x.npz")
-    loaded = ScoresOverTime.load(tmp_path / "x.npz")
-    for name in ("clips", "classes", "values"):
-        assert_array_equal(getattr(loaded, name), getattr(scores, name))
-    assert (loaded.step, loaded.start) == (0.32, -0.16)
-    assert loaded.logits is None
-    with_logits = replace(scores, logits=values.astype(float) - 3)
-    with_logits.save(tmp_path / "y.npz")
-    assert_array_equal(ScoresOverTime.load(tmp_path / "y.npz").logits, with_logits.logits)

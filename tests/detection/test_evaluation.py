@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from igsed_core.attribution.maps import Maps
+from igsed_core.attribution.maps import STEP
 from igsed_core.base.errors import IgsedError
 from igsed_core.detection import evaluation
-from igsed_core.detection.baselines import ScoresOverTime
 from igsed_core.detection.scored import COMPARED
 from igsed_core.detection.thresholds import levels
 from igsed_core.metrics import frames, localisation, summaries
+from igsed_core.metrics.scores import ScoresOverTime
 
 OTHERS = ("fw_ws", "fw_ss", "random", "energy")
 # Ten frames of 0.1 s. Instances in the order of the classifier's predictions: (clip, label, active frames).
@@ -195,10 +195,11 @@ def inputs() -> dict[str, Any]:
         [("test", "b", "Hum"), ("test", "a", "Bell"), ("test", "b", "Bell")], columns=["split", "clip", "label"]
     )
     signed = rng.standard_normal((3, 100)).astype(np.float32)
-    maps = Maps(index, np.abs(signed) + 0.1, signed)
+    maps = ScoresOverTime(index, signed, STEP, absolute=np.abs(signed) + 0.1)
     clips, classes = np.array(["b", "a"]), np.array(["Hum", "Bell"])  # another order than that of the instances
     scores = {
-        name: ScoresOverTime(clips, classes, rng.random((2, 2, 4)).astype(np.float32), 0.32, -0.16) for name in OTHERS
+        name: ScoresOverTime.of_product(clips, classes, rng.random((2, 2, 4)).astype(np.float32), 0.32, -0.16)
+        for name in OTHERS
     }
     return {"predictions": predictions, "events": events, "maps": maps, "scores": scores}
 
@@ -226,10 +227,10 @@ def test_instances_are_detected_and_present(inputs: dict[str, Any]) -> None:
 def test_scores_are_those_of_clip_and_class(inputs: dict[str, Any], reading: str) -> None:
     data = evaluation.instances(**inputs, **{**OPTIONS, "reading": reading})
     rows = [1, 0]  # of the maps: (a, Bell), (b, Hum)
-    fine = inputs["maps"].read_as(reading)[rows]
+    fine = inputs["maps"].read_as(reading).values[rows]
     assert_allclose(data.scores["ig"], fine.reshape(2, 10, 10).mean(axis=2), atol=1e-6)
     for name in OTHERS:
-        values = inputs["scores"][name].values
+        values = inputs["scores"][name].values.reshape(2, 2, -1)
         for i, (clip, label) in enumerate([(1, 1), (0, 0)]):
             wanted = frames.average(values[clip, label], step=0.32, start=-0.16, frame_length=0.1, n_frames=10)
             assert_allclose(data.scores[name][i], wanted)
@@ -239,14 +240,8 @@ def test_probabilities_are_ranked_by_their_logits(inputs: dict[str, Any]) -> Non
     """Probabilities stay to be read as such; what ranks frames are logits, which do not saturate."""
     logits = np.full((2, 2, 4), -30.0)
     logits[1, 1] = [40.0, 41.0, 39.0, -5.0]  # a, Bell
-    sure = ScoresOverTime(
-        inputs["scores"]["fw_ws"].clips,
-        inputs["scores"]["fw_ws"].classes,
-        np.ones((2, 2, 4), np.float32),
-        0.32,
-        -0.16,
-        logits,
-    )
+    clips, classes = np.array(["b", "a"]), np.array(["Hum", "Bell"])
+    sure = ScoresOverTime.of_product(clips, classes, np.ones((2, 2, 4), np.float32), 0.32, -0.16, logits)
     scores = {**inputs["scores"], "fw_ws": sure}
     data = evaluation.instances(**{**inputs, "scores": scores}, **OPTIONS)
     assert (data.scores["fw_ws"][0, :4] == 1).all()

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from igsed_core.base import files
-from igsed_core.workflow import experiments, stages
+from igsed_core.workflow import experiments, notebook, stages
 
 ROOT = Path(__file__).resolve().parents[2]
 CHECKOUTS = ["my proj (1)", "it's {x} $HOME"]
@@ -113,3 +113,11 @@ def test_nothing_else_builds_a_shell_line_from_names() -> None:
     sources += (ROOT / "benchmarks").glob("*.py")
     assert sources
     assert [path for path in sources if "shell=True" in path.read_text() or "os.system(" in path.read_text()] == []
+
+
+def test_papermill_takes_braces_as_they_are(tmp_path: Path) -> None:
+    """It fills in parameters at { } in the paths that it is given."""
+    stage = stages.get("baselines")
+    target = tmp_path / "a {energy} {nothing}" / "page.ipynb"
+    notebook.parameterise(stage, experiments.Baselines(energy="power"), target, execute=False)
+    assert "energy = 'power'" in target.read_text() or 'energy = \\"power\\"' in target.read_text()

@@ -22,8 +22,8 @@ from igsed_core import paper
 from igsed_core.chapters.engine import figures
 from igsed_core.chapters.engine.one_clip import Readings
 from igsed_core.detection import scored
-from igsed_core.detection.baselines import ScoresOverTime
 from igsed_core.main_job import figures as main_figures
+from igsed_core.metrics.scores import ScoresOverTime
 from igsed_core.show import diagram, explanations, sounds, style
 
 RATE = 32_000
@@ -67,7 +67,7 @@ def every_figure():
     path = pd.DataFrame({"gain": gains, "level": 20 * np.log10(np.maximum(gains, 1e-9)), "score": gains**2})
     truth = np.arange(20) < 5
     scores = {name: np.linspace(1, 0, 20) * scale for name, scale in (("ig", 1e-9), ("energy", 100.0), ("random", 0.0))}
-    over_time = ScoresOverTime(np.array(["a"]), np.array(["Cat"]), np.ones((1, 1, 31), np.float32), 0.32, -0.16)
+    over_time = ScoresOverTime.of_product(np.array(["a"]), ("Cat",), np.ones((1, 1, 31), np.float32), 0.32, -0.16)
     return {
         "block_diagram": diagram.block_diagram(),
         "contact_sheet": sounds.contact_sheet({"Cat": [tone(500), tone(500, 9.0)], "Dog": [tone(500, 0.01)]}, RATE),

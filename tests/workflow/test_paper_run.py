@@ -97,14 +97,14 @@ def test_the_whole_pipeline_runs_from_a_server_that_fails(paper: PaperRun) -> No
     done = paper.igsed()
     assert done.returncode == 0, done.stdout + done.stderr
     root = paper.folder / "runs" / "paper_test"
-    records = {name: json.loads((root / name / "record.json").read_text()) for name in stages.STAGES}
+    records = {name: json.loads((root / "stages" / name / "record.json").read_text()) for name in stages.STAGES}
     assert records["training"]["figures"]["encoder"] == "cnn14"
     assert records["training"]["params"]["window"] == "hann"
     checkpoint = paper.folder / "served" / CHECKPOINT
     assert records["training"]["figures"]["weights_sha256"] == pooch.file_hash(str(checkpoint))
     table = pd.read_csv(root / "results" / "detection.csv")
     assert set(table["method"]) == {"ig", "fw_ws", "fw_ss", "random", "energy"}
-    clips = pd.read_csv(root / "data_synthesis" / "clips.csv")
+    clips = pd.read_csv(root / "stages" / "data_synthesis" / "clips.csv")
     assert set(clips["background"].str.split("/").str[1]) <= {"freesound", "youtube"}
     kept = {path.name for path in (paper.folder / "cache").iterdir()}
     assert {CHECKPOINT, ARCHIVE, "desed", "soundbanks"} <= kept

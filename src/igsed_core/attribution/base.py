@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from igsed_core.metrics import scores
 from igsed_core.models import inputs
 from igsed_core.models.classifier import Classifier
 
@@ -40,14 +41,9 @@ class Importance:
         """Return importance under a reading of the sign: one of
         :data:`igsed_core.attribution.registry.READINGS`, ``[shape=(n_classes, n_steps)]``.
 
-        As in :meth:`igsed_core.attribution.maps.Maps.read_as`.
+        As :func:`igsed_core.metrics.scores.read`.
         """
-        readings: dict[str, NDArray[np.floating]] = {
-            "absolute": self.absolute,
-            "signed": self.signed,
-            "positive": (self.absolute + self.signed) / 2,
-        }
-        return readings[reading]
+        return scores.read(self.signed, self.absolute, reading)
 
 
 class Method(Protocol):

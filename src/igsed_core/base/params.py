@@ -34,7 +34,7 @@ def param(
 
     ``registry`` names the one whose entries are the choices (:mod:`igsed_core.base.plugins`). ``path`` is ``file`` or
     ``folder`` for a parameter that names one: it is made absolute when it is read. ``names`` are what else such a
-    parameter may be; the default ``""`` stands for none.
+    parameter may be, beside the entries of its ``registry``; the default ``""`` stands for none.
     """
     return field(
         default=default,
@@ -117,7 +117,16 @@ class StageParams:
 def choices_of(f: Field[Any]) -> tuple[str, ...]:
     """Return the values that a parameter may have, those of installed packages among them; empty if any will do."""
     group = f.metadata.get("registry")
+    if f.metadata.get("path"):
+        return ()
     return tuple(plugins.registry(group)) if group else tuple(f.metadata.get("choices", ()))
+
+
+def names_of(f: Field[Any]) -> tuple[str, ...]:
+    """Return what else than a path a parameter that names one may be, entries of its registry among them."""
+    group = f.metadata["registry"]
+    entries = plugins.registry(group).items() if group else ()
+    return (*f.metadata["names"], *(name for name, entry in entries if getattr(entry, "named", True)))
 
 
 def _check_bounds(f: Field[Any], value: Any) -> None:
@@ -147,10 +156,10 @@ _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 120
 
 def absolute(f: Field[Any], value: Any, base: Path | None = None) -> Any:
     """Make a parameter that names a file or a folder absolute; names of banks and none at all stay as they are."""
-    if not isinstance(value, str) or value in f.metadata["names"] or value == f.default == "":
+    if not isinstance(value, str) or value in names_of(f) or value == f.default == "":
         return value
     if not value.strip():
-        names = " or ".join(map(repr, f.metadata["names"]))
+        names = " or ".join(map(repr, names_of(f)))
         raise IgsedError(f"parameter {f.name!r} is empty: give {names or 'nothing at all'}, or a path")
     try:
         return str(paths.absolute(value, base))

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
-from igsed_core.base import code, files, provenance, store
+from igsed_core.base import code, files, plugins, provenance, store
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.params import StageParams
 from igsed_core.base.paths import RunPaths
@@ -82,7 +82,15 @@ class StageRun:
             raise KeyError(f"{self.params.stage} does not read from {stage}")
         return self.upstream[stage]
 
-    def shared(self, kind: str, made_from: dict[str, Any], *, modules: Iterable[str], name: str = "") -> Path:
+    def shared(
+        self,
+        kind: str,
+        made_from: dict[str, Any],
+        *,
+        modules: Iterable[str],
+        uses: plugins.Uses = (),
+        name: str = "",
+    ) -> Path:
         """Return a folder for something that other stages and experiments may need, too: made once.
 
         It lies in the store by itself; this stage's folder holds a link to it.
@@ -95,10 +103,14 @@ class StageRun:
             What decides its contents: options, identities of its inputs (:func:`igsed_core.base.store.identity`).
         modules
             Names of the modules that make it; all that they import counts.
+        uses
+            Entries of registries that make it (:mod:`igsed_core.base.plugins`).
         name
             Of the link, by default ``kind``.
         """
-        made_from = {**made_from, "code": code.digest(modules, without=code.drawing)}
+        further, entries = plugins.digest_of(uses)
+        digest = code.digest([*modules, *further], without=code.drawing)
+        made_from = {**made_from, "entries": entries, "code": digest}
         entry = store.entry(kind, made_from)
         entry.describe(made_from)
         self.taken[entry.name] = None

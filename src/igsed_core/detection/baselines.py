@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,63 +10,13 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from igsed_core.base import files
 from igsed_core.data import soundscapes
 from igsed_core.metrics import frames
+from igsed_core.metrics.scores import ScoresOverTime
 from igsed_core.models.features import FeatureFrames
 from igsed_core.models.heads import Head
 
 STEP = 0.01  # s, of random and energy scores
-
-
-@dataclass(frozen=True)
-class ScoresOverTime:
-    """A score for every clip, class and step of time.
-
-    Attributes
-    ----------
-    clips, classes
-        Names of the rows and of the second axis.
-    values
-        ``[shape=(n_clips, n_classes, n_steps)]``
-    step, start
-        Length of a step and start of the first one, in seconds.
-    logits
-        Of values that are probabilities their logits in double precision, of the same shape, for whatever ranks:
-        single precision rounds the probabilities of sure frames to 1.
-    """
-
-    clips: NDArray[np.str_]
-    classes: NDArray[np.str_]
-    values: NDArray[np.float32]
-    step: float
-    start: float = 0.0
-    logits: NDArray[np.float64] | None = None
-
-    def save(self, path: Path) -> None:
-        """Write the scores whole or not at all."""
-        files.write_arrays(
-            path,
-            clips=self.clips,
-            classes=self.classes,
-            values=self.values,
-            step=np.array(self.step),
-            start=np.array(self.start),
-            **({} if self.logits is None else {"logits": self.logits}),
-        )
-
-    @classmethod
-    def load(cls, path: Path) -> ScoresOverTime:
-        """Read scores written by :meth:`save`."""
-        stored = files.read_arrays(path)
-        return cls(
-            stored["clips"],
-            stored["classes"],
-            stored["values"],
-            float(stored["step"]),
-            float(stored["start"]),
-            stored.get("logits"),
-        )
 
 
 def framewise(head: Head, features: FeatureFrames, *, probability: bool = True) -> ScoresOverTime:
@@ -82,9 +31,9 @@ def framewise(head: Head, features: FeatureFrames, *, probability: bool = True) 
         if probability:
             scores = torch.sigmoid(scores)
             logits = copy.deepcopy(head).double().frame_logits(values.double()).numpy().transpose(0, 2, 1)
-    return ScoresOverTime(
+    return ScoresOverTime.of_product(
         features.clips,
-        np.array(head.classes),
+        head.classes,
         scores.numpy().transpose(0, 2, 1),  # (n_clips, n_classes, n_frames)
         features.frame_duration,
         features.frame_start,
@@ -97,7 +46,7 @@ def random_scores(clips: NDArray[np.str_], classes: tuple[str, ...], *, duration
     rng = np.random.default_rng([seed, 0x7A4D])
     n_steps = frames.n_frames(duration, STEP)
     values = rng.random((len(clips), len(classes), n_steps), dtype=np.float32)
-    return ScoresOverTime(clips, np.array(classes), values, STEP)
+    return ScoresOverTime.of_product(clips, classes, values, STEP)
 
 
 def energy(
@@ -124,4 +73,4 @@ def energy(
         loud = np.abs(samples) if reading == "amplitude" else samples.astype(np.float64) ** 2
         rows.append(frames.window_mean(loud, round(STEP * sample_rate)))
     values = np.repeat(np.stack(rows)[:, None].astype(np.float32), len(classes), axis=1)
-    return ScoresOverTime(clips["clip"].to_numpy(dtype=str), np.array(classes), values, STEP)
+    return ScoresOverTime.of_product(clips["clip"].to_numpy(dtype=str), classes, values, STEP)

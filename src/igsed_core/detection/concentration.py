@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from igsed_core.attribution.explainer import Explainer
 from igsed_core.attribution.ig.base import Engine
-from igsed_core.attribution.maps import Explainer
-from igsed_core.detection.baselines import ScoresOverTime
+from igsed_core.metrics.scores import ScoresOverTime
 from igsed_core.metrics.summaries import Series
 from igsed_core.models.classifier import Classifier
 from igsed_core.models.features import FeatureFrames
@@ -46,6 +47,10 @@ class MeanPooledExplainer(Explainer):
         head.requires_grad_(False)
         return Classifier(classifier.encoder, head).to(self.device).eval(), engine
 
+    def classifier_identity(self) -> dict[str, Any]:
+        """Add the pooling."""
+        return {**super().classifier_identity(), "pooling": "mean"}
+
 
 def winners(head: ClipLevelHead, features: FeatureFrames) -> ScoresOverTime:
     """What each feature frame gives to the clip's logit: the weights times the features whose maximum it holds.
@@ -58,8 +63,8 @@ def winners(head: ClipLevelHead, features: FeatureFrames) -> ScoresOverTime:
     given = torch.zeros(n_clips, len(head.classes), values.shape[1])
     for clip in range(n_clips):
         given[clip].index_add_(1, frame[clip], weight * highest[clip])
-    return ScoresOverTime(
-        features.clips, np.array(head.classes), given.numpy(), features.frame_duration, features.frame_start
+    return ScoresOverTime.of_product(
+        features.clips, head.classes, given.numpy(), features.frame_duration, features.frame_start
     )
 
 

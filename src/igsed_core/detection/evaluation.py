@@ -14,13 +14,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import expit
 
-from igsed_core.attribution.maps import STEP, Maps
-from igsed_core.detection.baselines import ScoresOverTime
 from igsed_core.detection.scored import COMPARED, IG, ORACLE
 from igsed_core.detection.thresholds import levels
 from igsed_core.metrics import frames, localisation, summaries
+from igsed_core.metrics.scores import ScoresOverTime
 from igsed_core.metrics.summaries import Series
 from igsed_core.models import classification
 
@@ -102,7 +100,7 @@ class Measured:
 def instances(
     predictions: pd.DataFrame,
     events: pd.DataFrame,
-    maps: Maps,
+    maps: ScoresOverTime,
     scores: dict[str, ScoresOverTime],
     *,
     split: str,
@@ -132,7 +130,7 @@ def instances(
     min_coverage
         See :func:`igsed_core.metrics.frames.activity`.
     reading
-        See :meth:`igsed_core.attribution.maps.Maps.read_as`.
+        See :func:`igsed_core.metrics.scores.read`.
     seed
         Breaks the oracle's ties.
     false_too
@@ -163,21 +161,13 @@ def instances(
             for pair in pairs
         ]
     )
-    row_of = {pair: i for i, pair in enumerate(zip(maps.index["clip"], maps.index["label"], strict=True))}
-    importance = maps.read_as(reading)[[row_of[pair] for pair in pairs]]
-    grid = {"frame_length": frame_length, "n_frames": n, "duration": duration}
-    by_method = {IG: frames.average(importance, step=STEP, **grid)}  # type: ignore[arg-type]
+    by_method = {IG: maps.at(index).read_as(reading).to_frames(frame_length, n, duration)}
     logits: dict[str, NDArray[np.float64]] = {}
     for name, over_time in scores.items():
-        clip_row = {clip: i for i, clip in enumerate(over_time.clips)}
-        class_row = {label: i for i, label in enumerate(over_time.classes)}
-        of_pairs = [clip_row[c] for c, _ in pairs], [class_row[c] for _, c in pairs]
-        steps = {"step": over_time.step, "start": over_time.start, **grid}
-        if over_time.logits is None:
-            by_method[name] = frames.average(over_time.values[of_pairs], **steps)  # type: ignore[arg-type]
-        else:
-            logits[name] = frames.average_logits(over_time.logits[of_pairs], **steps)  # type: ignore[arg-type]
-            by_method[name] = expit(logits[name])
+        mine = over_time.at(index)
+        by_method[name] = mine.to_frames(frame_length, n, duration)
+        if mine.logits is not None:
+            logits[name] = mine.ranked_frames(frame_length, n, duration)
     # A perfect ranking: the ceiling of any rule that keeps a fixed share of the frames.
     noise = np.random.default_rng([seed, 0x0AC1]).random(truth.shape)
     by_method[ORACLE] = truth + 0.5 * noise

@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from igsed_core.attribution import maps
-from igsed_core.base import devices, files
+from igsed_core.attribution import by_method, maps
+from igsed_core.attribution.base import Method
+from igsed_core.attribution.explainer import Explainer, telling
+from igsed_core.base import devices, files, plugins, store
 from igsed_core.base.run import StageRun
 from igsed_core.data import soundscapes
 from igsed_core.data.soundscapes import SoundscapeSet
 from igsed_core.detection import evaluation
-from igsed_core.detection.baselines import ScoresOverTime
 from igsed_core.detection.evaluation import Instances
 from igsed_core.detection.scored import BASELINES
 from igsed_core.main_job.params import DataSynthesis, IntegratedGradients, ThresholdSensitivity, Training
+from igsed_core.metrics.scores import ScoresOverTime
 from igsed_core.models import classification, features, heads
 from igsed_core.models.features import FeatureFrames
 from igsed_core.models.heads import Head
@@ -68,10 +71,12 @@ class MainJob:
         }
 
     @cached_property
-    def attributions(self) -> maps.Maps:
+    def attributions(self) -> ScoresOverTime:
         """Integrated Gradients of every detected class."""
+        explained = self.run.params_of(IntegratedGradients)
         folder = self.run.input("integrated_gradients") / "maps"
-        return maps.read(folder, classification.detected_pairs(self.predictions))
+        made_by = {"engine": explained.engine, "options": telling(explained.options())}
+        return maps.read(folder, classification.detected_pairs(self.predictions), made_by)
 
     def scores(self, names: Iterable[str] = BASELINES) -> dict[str, ScoresOverTime]:
         """Scores over time of framewise detectors and baselines, by name."""
@@ -99,7 +104,7 @@ class MainJob:
         self,
         predictions: pd.DataFrame,
         events: pd.DataFrame,
-        attributions: maps.Maps,
+        attributions: ScoresOverTime,
         scores: dict[str, ScoresOverTime],
         split: str,
     ) -> Instances:
@@ -129,7 +134,27 @@ class MainJob:
             seed=self.run.params.seed,
         )
 
-    def explainer(self, engine: str = "mel_path", options: dict[str, Any] | None = None) -> maps.Explainer:
+    def method_folder(self, explainer: Explainer, name: str, method: Method, *, link: str = "") -> Path:
+        """Return the folder in the store for the maps of one method of the registry.
+
+        Parameters
+        ----------
+        explainer
+            What is explained.
+        name, method
+            Of the registry; the method with its options set.
+        link
+            Name in the stage's folder, by default ``maps/<name>``.
+        """
+        return maps_folder(
+            self.run,
+            by_method.identity(explainer, name, method),
+            modules=(by_method.__name__,),
+            uses=((plugins.METHODS, name), (plugins.ENCODERS, explainer.encoder)),
+            name=link or f"maps/{name}",
+        )
+
+    def explainer(self, engine: str = "mel_path", options: dict[str, Any] | None = None) -> Explainer:
         """Return the explained classifier on this experiment's soundscapes, as worker processes load it.
 
         Parameters
@@ -138,7 +163,7 @@ class MainJob:
             Of the integral: a name of :data:`igsed_core.attribution.ig.engines.ENGINES`, and what it is created with.
         """
         trained = self.run.params_of(Training)
-        return maps.Explainer(
+        return Explainer(
             encoder=trained.encoder,
             weights=trained.weights,
             head=self.run.input("training") / "heads" / "clip_level.safetensors",
@@ -147,3 +172,23 @@ class MainJob:
             options=tuple((options or {}).items()),
             device=str(devices.choose(self.run.params_of(IntegratedGradients).ig_device)),
         )
+
+
+def maps_folder(
+    run: StageRun, made_from: dict[str, Any], *, modules: Iterable[str], uses: plugins.Uses, name: str = "maps"
+) -> Path:
+    """Return the folder in the store for maps of the pairs that the run's classifier detects.
+
+    Which classes of a clip are explained hangs on the predictions, so they are part of the key.
+
+    Parameters
+    ----------
+    run
+        A stage that reads from the training.
+    made_from
+        Identity of the explainer (:meth:`igsed_core.attribution.explainer.Explainer.identity`) or of a method.
+    modules, uses, name
+        As for :meth:`igsed_core.base.run.StageRun.shared`.
+    """
+    pairs = store.checksum(run.input("training") / "predictions.csv")
+    return run.shared("maps", {**made_from, "pairs": pairs}, modules=modules, uses=uses, name=name)

@@ -32,7 +32,7 @@ class DataSynthesis(StageParams):
         "procedural",
         "'procedural', 'desed' (fetched), or the path of a folder bank",
         path="folder",
-        names=("procedural", "desed"),
+        registry=plugins.BANKS,
     )
     bank_train_files: int = param(60, "procedural bank: files per class in the train pool", low=1)
     bank_eval_files: int = param(25, "procedural bank: files per class in the eval pool", low=1)

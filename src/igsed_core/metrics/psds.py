@@ -5,8 +5,8 @@ A threshold on the scores turns them into detections, of which some are good, so
 positives, found events). The score is the area under the mean over classes of the share of events found, minus its
 spread over classes, against false positives per hour (Bilen et al., "A framework for the robust evaluation of sound
 event detection", 2020; all thresholds: Ebbers et al., "Threshold independent evaluation of sound event detection
-scores", 2022). Cross-triggers cost nothing in DCASE's first scenario (:data:`SCENARIO_1`, the default) and half a false
-positive in its second (:data:`SCENARIO_2`). Systems that come as event lists go through :func:`of_points`.
+scores", 2022). Cross-triggers cost nothing in DCASE's first scenario (:data:`SCENARIO_1`, the default) and half a
+false positive in its second (:data:`SCENARIO_2`). Systems that come as event lists go through :func:`of_points`.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from igsed_core.detection.baselines import ScoresOverTime
+from igsed_core.metrics.scores import ScoresOverTime
 from igsed_core.show import style
 from igsed_core.show.sounds import draw_waveform
 from igsed_core.show.style import drawing
@@ -213,9 +213,9 @@ def scores_over_time(
         squeeze=False,
     )
     for row, (method, over_time) in zip(axes, scores.items(), strict=True):
-        of_clip = over_time.values[list(over_time.clips).index(clip)]  # (n_classes, n_steps)
+        of_clip = over_time.of_clip(clip)
         for ax, label in zip(row, labels, strict=True):
-            values = of_clip[list(over_time.classes).index(label)].astype(float)
+            values = of_clip[label].astype(float)
             edges = over_time.start + over_time.step * np.arange(len(values) + 1)
             _shade(ax, events[events["label"] == label])
             _trace(ax, values, edges, style.colour(method))

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, TypeVar
 
 from igsed_core.base import paths
 from igsed_core.base.errors import IgsedError
-from igsed_core.base.params import StageParams, absolute, param, shown
+from igsed_core.base.params import StageParams, absolute, names_of, param, shown
 from igsed_core.workflow import parameter_file
 from igsed_core.workflow.chapters import PAGES
 
@@ -152,10 +152,10 @@ def check_paths(experiment: Experiment) -> None:
     for params in experiment.stages.values():
         for f in fields(params):
             value, kind = getattr(params, f.name), f.metadata["path"]
-            if not kind or not value or value in f.metadata["names"]:
+            if not kind or not value or value in names_of(f):
                 continue
             place = Path(value)
-            known = [*map(repr, f.metadata["names"]), *(["leave it empty"] if f.default == "" else [])]
+            known = [*map(repr, names_of(f)), *(["leave it empty"] if f.default == "" else [])]
             remedy = f"give the path of a {kind} that is there, or {' or '.join(known)}"
             try:
                 there = place.is_file() if kind == "file" else place.is_dir()

@@ -160,8 +160,8 @@ def parameterise(
     with _kernel_environment({UPSTREAM_VARIABLE: json.dumps(upstream)} if upstream else {}):
         try:
             papermill.execute_notebook(
-                str(stage.source),
-                str(target),
+                # papermill fills in parameters at { } in a path.
+                *(str(path).replace("{", "{{").replace("}", "}}") for path in (stage.source, target)),
                 parameters=asdict(params),
                 prepare_only=not execute,
                 progress_bar=False,

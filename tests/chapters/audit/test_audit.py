@@ -15,6 +15,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from igsed_core import paper
 from igsed_core.attribution import maps
+from igsed_core.attribution.explainer import Explainer
 from igsed_core.chapters.audit import (
     again,
     averages,
@@ -38,11 +39,11 @@ from igsed_core.chapters.audit.verdicts import data as data_verdicts
 from igsed_core.chapters.audit.verdicts import registry as verdicts
 from igsed_core.chapters.audit.verdicts.registry import ANSWERS
 from igsed_core.data import audio, soundscapes
-from igsed_core.detection.baselines import ScoresOverTime
 from igsed_core.detection.scored import BASELINES
 from igsed_core.detection.thresholds import levels
 from igsed_core.main_job.params import DataSynthesis, ThresholdSensitivity
 from igsed_core.metrics import localisation
+from igsed_core.metrics.scores import ScoresOverTime
 from igsed_core.metrics.summaries import Series
 from igsed_core.models import heads
 from igsed_core.models.encoders import registry as encoders
@@ -97,10 +98,12 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Material:
     predictions = predictions_of()
     pairs = predictions[(predictions["method"] == "clip_level") & predictions["detected"]]
     signed = rng.standard_normal((len(pairs), 120)).astype(np.float32)
-    found = maps.Maps(pairs[["split", "clip", "label"]].reset_index(drop=True), np.abs(signed) + 1.0, signed)
+    found = ScoresOverTime(
+        pairs[["split", "clip", "label"]].reset_index(drop=True), signed, maps.STEP, absolute=np.abs(signed) + 1.0
+    )
     names = np.array([c for c, s in CLIPS.items() if s != "train"])
     scores = {
-        method: ScoresOverTime(names, np.array(CLASSES), rng.random((4, 2, 120), dtype=np.float32), 0.01)
+        method: ScoresOverTime.of_product(names, CLASSES, rng.random((4, 2, 120), dtype=np.float32), 0.01)
         for method in BASELINES
     }
     return gather(
@@ -115,17 +118,17 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Material:
 
 
 @pytest.fixture(scope="module")
-def explainer(material: Material, tmp_path_factory: pytest.TempPathFactory) -> maps.Explainer:
+def explainer(material: Material, tmp_path_factory: pytest.TempPathFactory) -> Explainer:
     torch.set_num_threads(1)
     head = tmp_path_factory.mktemp("head") / "clip_level.safetensors"
     heads.save(heads.create("clip_level", encoders.load("embedded").n_features, CLASSES, seed=1), "clip_level", head)
     options = (("rule", "gausslegendre"), ("n_points", 3), ("target", "logit"), ("batch", 3))
-    return maps.Explainer("embedded", "", head, material.data.root, "mel_path", options)
+    return Explainer("embedded", "", head, material.data.root, "mel_path", options)
 
 
 @pytest.fixture(scope="module")
 def found(
-    material: Material, explainer: maps.Explainer, tmp_path_factory: pytest.TempPathFactory
+    material: Material, explainer: Explainer, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, pd.DataFrame]:
     synthesis = DataSynthesis(duration=SECONDS)
     return examine.examine(
@@ -381,14 +384,14 @@ def test_recalls_contradict_zeros_in_the_papers_table() -> None:
 # --- explained again --------------------------------------------------------------------------------------
 
 
-def test_the_other_target(explainer: maps.Explainer) -> None:
+def test_the_other_target(explainer: Explainer) -> None:
     mine, changed, explain = target.other(explainer)
     assert (mine, changed) == ("logit", "probability")
     assert dict(explain.options) == {**dict(explainer.options), "target": "probability"}
     assert target.other(explain)[1] == "logit"
 
 
-def test_the_same_explainer_gives_the_same_maps(material: Material, explainer: maps.Explainer, tmp_path: Path) -> None:
+def test_the_same_explainer_gives_the_same_maps(material: Material, explainer: Explainer, tmp_path: Path) -> None:
     twice = again.explain(material, explainer, tmp_path, n_clips=1, workers=1)
     assert list(twice.index["clip"].unique()) == ["t0"]
     assert twice.changed.shape == twice.run.shape == twice.truth.shape == (2, N_FRAMES)
@@ -667,7 +670,7 @@ def test_the_verdict_on_the_filter_follows_the_numbers(found: dict[str, pd.DataF
 
 
 def test_a_run_with_one_instance_and_one_event_a_clip_is_audited(
-    material: Material, explainer: maps.Explainer, tmp_path: Path
+    material: Material, explainer: Explainer, tmp_path: Path
 ) -> None:
     """As the smallest runs of the tests are: nothing divides by zero, every question has its verdict."""
     predictions = material.predictions

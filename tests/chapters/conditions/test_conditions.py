@@ -12,7 +12,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
-from igsed_core.attribution import maps
+from igsed_core.attribution.explainer import Explainer
 from igsed_core.base import files
 from igsed_core.base.errors import IgsedError
 from igsed_core.chapters.conditions import figures, plans, report, study, tables
@@ -265,7 +265,7 @@ def studied(bank: SoundBank, tmp_path_factory: pytest.TempPathFactory) -> dict[s
     predictions, extracted = study.predict(
         clips, encoder, made, folder / "features", threshold=0.0, device=torch.device("cpu")
     )
-    explainer = maps.Explainer("embedded", "", folder / "head.safetensors", clips.root, "mel_path", ())
+    explainer = Explainer("embedded", "", folder / "head.safetensors", clips.root, "mel_path", ())
     found = study.explain(explainer, predictions, folder / "maps", target="logit", batch=8, workers=1)
     scores = study.score(clips, extracted, made, duration=2.0, sample_rate=RATE, energy="amplitude", seed=0)
     grid = {"duration": 2.0, "frame_length": 0.1, "min_coverage": 0.0, "reading": "absolute", "seed": 0}

@@ -12,7 +12,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
-from igsed_core.attribution import maps
+from igsed_core.attribution.explainer import Explainer
 from igsed_core.attribution.ig import quadrature
 from igsed_core.attribution.ig.decibel import MelPathIntegratedGradients
 from igsed_core.base import devices
@@ -30,7 +30,7 @@ FEW = {"gausslegendre": (2, 6), "db_midpoint": (4, 24), "db_adaptive": (16,)}
 
 
 @pytest.fixture(scope="module")
-def explainer(tmp_path_factory: pytest.TempPathFactory) -> maps.Explainer:
+def explainer(tmp_path_factory: pytest.TempPathFactory) -> Explainer:
     """Untrained head on the encoder of the package, and two clips of 0.6 s whose level rises and falls."""
     torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("study")
@@ -43,7 +43,7 @@ def explainer(tmp_path_factory: pytest.TempPathFactory) -> maps.Explainer:
     head = folder / "clip_level.safetensors"
     n_features = encoders.load("embedded").n_features
     heads.save(heads.create("clip_level", n_features, CLASSES, seed=1), "clip_level", head)
-    return maps.Explainer("embedded", "", head, folder / "soundscapes", "mel_path", ())
+    return Explainer("embedded", "", head, folder / "soundscapes", "mel_path", ())
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def _few_maps() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def study(
-    explainer: maps.Explainer, instances: Instances, tmp_path_factory: pytest.TempPathFactory, _few_maps: None
+    explainer: Explainer, instances: Instances, tmp_path_factory: pytest.TempPathFactory, _few_maps: None
 ) -> pd.DataFrame:
     out = tmp_path_factory.mktemp("clips")
     return engine_study.compare(explainer, instances, SETTINGS, out, n_clips=2, n_captum=1, workers=1)
@@ -100,7 +100,7 @@ def test_maps_are_compared_with_the_reference(study: pd.DataFrame) -> None:
     assert same[24] == pytest.approx(1, abs=0.01)
 
 
-def test_a_row_is_what_the_engine_gives(study: pd.DataFrame, explainer: maps.Explainer) -> None:
+def test_a_row_is_what_the_engine_gives(study: pd.DataFrame, explainer: Explainer) -> None:
     engine = MelPathIntegratedGradients(rule="db_midpoint", n_points=4, batch=3)
     classifier = explainer.load()[0]
     clip = pd.DataFrame({"split": ["test"], "clip": ["t1"]})
@@ -137,7 +137,7 @@ def test_captum_agrees_to_rounding(study: pd.DataFrame) -> None:
 
 
 def test_clips_that_are_done_are_not_explained_again(
-    explainer: maps.Explainer, instances: Instances, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    explainer: Explainer, instances: Instances, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine_study, "RULES", {})
     out, how = tmp_path / "clips", {"n_captum": 0, "workers": 1}
@@ -151,7 +151,7 @@ def test_clips_that_are_done_are_not_explained_again(
     pd.testing.assert_frame_equal(again, both)
 
 
-def test_the_path_leads_from_silence_to_the_clip(explainer: maps.Explainer) -> None:
+def test_the_path_leads_from_silence_to_the_clip(explainer: Explainer) -> None:
     path = one_clip.along_path(explainer, "test", "t0", "Hum", target="probability")
     classifier = explainer.load()[0]
     clip = pd.DataFrame({"split": ["test"], "clip": ["t0"]})
@@ -163,7 +163,7 @@ def test_the_path_leads_from_silence_to_the_clip(explainer: maps.Explainer) -> N
     assert_allclose(quadrature.gain(path["level"].to_numpy()[1:]), path["gain"][1:])
 
 
-def test_each_reading_of_an_attribution_adds_up_to_the_same(explainer: maps.Explainer) -> None:
+def test_each_reading_of_an_attribution_adds_up_to_the_same(explainer: Explainer) -> None:
     found = one_clip.readings(explainer, "test", "t0", "Hum", target="logit")
     assert_allclose(found.frames, found.time_frequency.sum(axis=1), atol=1e-5)
     assert found.samples.sum() == pytest.approx(found.frames.sum(), rel=1e-3)
@@ -176,9 +176,7 @@ def test_cosine() -> None:
     assert engine_study.cosine(np.zeros(2), np.ones(2)) == 0.0
 
 
-def test_nothing_has_more_points_than_the_reference(
-    explainer: maps.Explainer, instances: Instances, tmp_path: Path
-) -> None:
+def test_nothing_has_more_points_than_the_reference(explainer: Explainer, instances: Instances, tmp_path: Path) -> None:
     settings = dataclasses.replace(SETTINGS, reference_points=3)
     found = engine_study.compare(explainer, instances, settings, tmp_path, n_clips=1, n_captum=1, workers=1)
     assert (found["n_points"] <= 3).all()

@@ -17,13 +17,14 @@ from scipy import stats
 from torch import Tensor, nn
 
 from igsed_core.attribution import maps
+from igsed_core.attribution.explainer import Explainer
 from igsed_core.base import files
-from igsed_core.base.errors import IgsedError
 from igsed_core.chapters.faithfulness import clip, curves, improvement, occlusion, sanity, study
 from igsed_core.data import audio
 from igsed_core.detection.evaluation import Instances
 from igsed_core.detection.thresholds import levels
 from igsed_core.metrics import localisation
+from igsed_core.metrics.scores import ScoresOverTime
 from igsed_core.models import heads
 from igsed_core.models.classifier import Classifier
 from igsed_core.models.encoders import registry as encoders
@@ -322,14 +323,6 @@ def test_changes_are_paired_with_the_clips_as_they_are() -> None:
 # --- the study
 
 
-def test_names_in_a_parameter() -> None:
-    assert study.names_in(" cam, ig,cam ", "faithfulness_methods", ("ig", "cam")) == ("cam", "ig")
-    with pytest.raises(IgsedError, match=r"parameter 'replacements' holds 'noise': choose from silence, mean"):
-        study.names_in("noise", "replacements", ("silence", "mean"))
-    with pytest.raises(IgsedError, match=r"parameter 'replacements' names nothing: choose from silence"):
-        study.names_in(" , ", "replacements", ("silence",))
-
-
 @pytest.fixture
 def small(tmp_path: Path, classifier: Classifier) -> dict[str, Any]:
     """Three clips of 0.6 s, of which the first two are explained."""
@@ -347,9 +340,9 @@ def small(tmp_path: Path, classifier: Classifier) -> dict[str, Any]:
     columns = ["split", "method", "clip", "label", "present", "probability", "detected"]
     importance = rng.random((2, 60)).astype(np.float32)
     return {
-        "explainer": maps.Explainer("embedded", "", head, tmp_path / "soundscapes", "mel_path", ()),
+        "explainer": Explainer("embedded", "", head, tmp_path / "soundscapes", "mel_path", ()),
         "instances": Instances(index, truth, {"random": rng.random((2, 6))}),
-        "maps": maps.Maps(index, importance, importance),
+        "maps": ScoresOverTime(index, importance, maps.STEP, absolute=importance),
         "predictions": pd.DataFrame(rows, columns=columns),
         "settings": settings,
         "out_dir": tmp_path / "clips",

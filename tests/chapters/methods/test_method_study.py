@@ -13,6 +13,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from igsed_core.attribution import maps
 from igsed_core.attribution import registry as methods
+from igsed_core.attribution.explainer import Explainer
 from igsed_core.base.errors import IgsedError
 from igsed_core.chapters.methods import figures, tables
 from igsed_core.chapters.methods import study as method_study
@@ -20,6 +21,7 @@ from igsed_core.data import audio
 from igsed_core.detection import tuning
 from igsed_core.detection.evaluation import Instances
 from igsed_core.metrics import summaries
+from igsed_core.metrics.scores import ScoresOverTime
 from igsed_core.models import heads
 from igsed_core.models.encoders import registry as encoders
 from igsed_core.show import explanations, style
@@ -47,7 +49,7 @@ def data() -> dict[str, Instances]:
 
 
 @pytest.fixture(scope="module")
-def explainer(tmp_path_factory: pytest.TempPathFactory) -> maps.Explainer:
+def explainer(tmp_path_factory: pytest.TempPathFactory) -> Explainer:
     torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("study")
     rng = np.random.default_rng(0)
@@ -57,7 +59,7 @@ def explainer(tmp_path_factory: pytest.TempPathFactory) -> maps.Explainer:
             audio.write(folder / "soundscapes" / split / f"{split}{number}.flac", samples, RATE)
     head = folder / "clip_level.safetensors"
     heads.save(heads.create("clip_level", encoders.load("embedded").n_features, CLASSES, seed=1), "clip_level", head)
-    return maps.Explainer("embedded", "", head, folder / "soundscapes", "mel_path", ())
+    return Explainer("embedded", "", head, folder / "soundscapes", "mel_path", ())
 
 
 @pytest.fixture(scope="module")
@@ -66,13 +68,13 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def explained(explainer: maps.Explainer, data: dict[str, Instances], out: Path):
-    return method_study.compute(explainer, data, NAMES, out, frame_length=0.1, workers=1)
+def explained(explainer: Explainer, data: dict[str, Instances], out: Path):
+    return method_study.compute(explainer, data, {name: out / name for name in NAMES}, workers=1)
 
 
 @pytest.fixture(scope="module")
 def judged(data, explained):
-    return method_study.evaluate(method_study.with_methods(data, explained), frame_length=0.1)
+    return method_study.evaluate(method_study.with_methods(data, explained, frame_length=0.1), frame_length=0.1)
 
 
 @pytest.fixture(scope="module")
@@ -83,16 +85,16 @@ def summary(judged) -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def cost(data, explained) -> pd.DataFrame:
     index = data["test"].index.assign(seconds=[3.0, 3.0, 6.0])
-    attributions = maps.Maps(index, np.zeros((3, 1), np.float32), np.zeros((3, 1), np.float32))
+    attributions = ScoresOverTime(index, np.zeros((3, 1), np.float32), maps.STEP)
     return method_study.cost(data["test"], explained["test"], attributions, **OPTIONS)
 
 
 def test_the_parameter_names_methods() -> None:
     assert method_study.chosen("all") == tuple(methods.REGISTRY)
     assert method_study.chosen(" cam, saliency ,cam") == ("cam", "saliency")
-    with pytest.raises(IgsedError, match="parameter 'methods' is ' , ': use 'all', or some of ig_captum, "):
+    with pytest.raises(IgsedError, match="parameter 'methods' names nothing: choose from ig_captum, "):
         method_study.chosen(" , ")
-    with pytest.raises(IgsedError, match="method 'guess' is unknown: choose one of "):
+    with pytest.raises(IgsedError, match="parameter 'methods' holds 'guess': choose from "):
         method_study.chosen("cam,guess")
 
 
@@ -106,30 +108,32 @@ def test_first_clips_keeps_whole_clips(data: dict[str, Instances]) -> None:
 
 def test_a_map_is_the_methods_and_is_computed_once(explainer, data, explained, out) -> None:
     found = explained["test"]["cam"]
-    assert found.values["signed"].shape == (3, N_FRAMES)
+    values = found.to_frames(0.1, N_FRAMES)
+    assert values.shape == (3, N_FRAMES)
     waveform = explainer.waveform("test", "test1")[None]
     direct = methods.create("cam")(explainer.load()[0], waveform, [[0]])[0]
     at = (0.05 + 0.1 * np.arange(N_FRAMES) - direct.start) // direct.step  # a frame lies in one or two feature frames
     inside = np.abs((0.05 + 0.1 * np.arange(N_FRAMES)) / direct.step % 1 - 0.5) < 0.3
     wanted = direct.signed[0][np.minimum(at.astype(int), direct.signed.shape[1] - 1)]
-    assert_allclose(found.values["signed"][2][inside], wanted[inside], rtol=1e-4, atol=1e-6)
-    assert (found.seconds > 0).all() and found.seconds[0] == found.seconds[1]
+    assert_allclose(values[2][inside], wanted[inside], rtol=1e-4, atol=1e-6)
+    assert (found.index["seconds"] > 0).all() and found.index["seconds"][0] == found.index["seconds"][1]
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*.npz")}
     assert len(before) == 2 * 2 * len(NAMES)
     (out / "cam" / "test0.npz").unlink()
-    again = method_study.compute(explainer, data, NAMES, out, frame_length=0.1, workers=1)
+    again = method_study.compute(explainer, data, {name: out / name for name in NAMES}, workers=1)
     after = {path: path.stat().st_mtime_ns for path in out.rglob("*.npz")}
     assert {path.name for path in before if after[path] != before[path]} == {"test0.npz"}
-    assert_allclose(again["test"]["cam"].values["signed"], found.values["signed"], rtol=1e-5, atol=1e-7)
+    assert_allclose(again["test"]["cam"].values, found.values, rtol=1e-5, atol=1e-7)
 
 
 def test_each_method_is_read_in_its_own_way(data, explained) -> None:
-    own = method_study.with_methods(data, explained)["test"].scores
+    own = method_study.with_methods(data, explained, frame_length=0.1)["test"].scores
     assert list(own) == [*NAMES, "ig", "oracle"]
     for name in NAMES:
-        assert_array_equal(own[name], explained["test"][name].values[methods.REGISTRY[name].reading])
-    signed = method_study.with_methods(data, explained, "signed")["test"].scores
-    assert_array_equal(signed["saliency"], explained["test"]["saliency"].values["signed"])
+        found = explained["test"][name].read_as(methods.REGISTRY[name].reading)
+        assert_array_equal(own[name], found.to_frames(0.1, N_FRAMES))
+    signed = method_study.with_methods(data, explained, frame_length=0.1, reading="signed")["test"].scores
+    assert_array_equal(signed["saliency"], explained["test"]["saliency"].to_frames(0.1, N_FRAMES))
 
 
 def test_every_method_is_judged_by_rules_tuned_chosen_and_fixed_and_without(judged, summary) -> None:
@@ -144,7 +148,7 @@ def test_every_method_is_judged_by_rules_tuned_chosen_and_fixed_and_without(judg
 
 def test_thresholds_come_from_validation_alone(data, explained, judged) -> None:
     """Another test split, other figures, the same thresholds."""
-    scores = method_study.with_methods(data, explained)
+    scores = method_study.with_methods(data, explained, frame_length=0.1)
     turned = Instances(scores["test"].index, ~scores["test"].truth, scores["test"].scores)
     other = method_study.evaluate({**scores, "test": turned}, frame_length=0.1)
 
@@ -157,7 +161,7 @@ def test_thresholds_come_from_validation_alone(data, explained, judged) -> None:
 def test_seconds_are_those_of_the_maps(cost: pd.DataFrame, explained) -> None:
     value = cost[cost["average"] == "instance"].set_index("method")["value"]
     assert value["ig"] == 4.0
-    assert value["cam"] == pytest.approx(explained["test"]["cam"].seconds.mean())
+    assert value["cam"] == pytest.approx(explained["test"]["cam"].index["seconds"].mean())
 
 
 def test_figures_and_table_show_every_method(data, explained, judged, summary, cost) -> None:
@@ -165,7 +169,7 @@ def test_figures_and_table_show_every_method(data, explained, judged, summary, c
     assert set(by_class["class"]) == set(CLASSES) and summaries.ALL not in set(by_class["class"])
     readings = method_study.readings(data, explained, frame_length=0.1, **OPTIONS)
     assert set(readings["reading"]) == set(methods.READINGS)
-    example = method_study.with_methods(data, explained)["test"].first_of("test0")
+    example = method_study.with_methods(data, explained, frame_length=0.1)["test"].first_of("test0")
     drawn = [
         figures.methods_quality(summary),
         figures.quality_against_cost(summary, cost),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from igsed_core.attribution import maps
-from igsed_core.attribution.maps import Explainer
+from igsed_core.attribution.explainer import Explainer
 from igsed_core.chapters.audit.material import AT_IG, Material, instances_of, measured
 from igsed_core.detection.thresholds import levels
 from igsed_core.metrics import localisation

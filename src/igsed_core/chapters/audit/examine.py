@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from igsed_core.attribution.maps import Explainer
+from igsed_core.attribution.explainer import Explainer
 from igsed_core.chapters.audit import averages, chance, energy, excluded, fig3, overlap, placement, sign, target, window
 from igsed_core.chapters.audit.material import Material
 from igsed_core.main_job.params import DataSynthesis

@@ -121,14 +121,6 @@ def _scored(
     )
     series = []
     for method in methods:
-        over_time = material.scores[method]
-        clip_row = {clip: i for i, clip in enumerate(over_time.clips)}
-        class_row = {label: i for i, label in enumerate(over_time.classes)}
-        of_pairs = [clip_row[c] for c, _ in keys], [class_row[c] for _, c in keys]
-        steps = {"step": over_time.step, "start": over_time.start, **grid}
-        if over_time.logits is None:
-            scores = frames.average(over_time.values[of_pairs], **steps)  # type: ignore[arg-type]
-        else:
-            scores = frames.average_logits(over_time.logits[of_pairs], **steps)  # type: ignore[arg-type]
+        scores = material.scores[method].at(index).ranked_frames(material.settings.frame_length, material.n_frames)
         series += measured(method, count, scores, truth, material.tuned[method])
     return index, series

@@ -9,14 +9,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from igsed_core.attribution.maps import Maps
 from igsed_core.data.soundscapes import SoundscapeSet
 from igsed_core.detection import evaluation
-from igsed_core.detection.baselines import ScoresOverTime
 from igsed_core.detection.evaluation import Instances
 from igsed_core.detection.thresholds import levels
 from igsed_core.main_job.params import DataSynthesis, ThresholdSensitivity
 from igsed_core.metrics import frames, localisation, summaries
+from igsed_core.metrics.scores import ScoresOverTime
 from igsed_core.metrics.summaries import Series
 
 TUNED = "percentile"  # each metric at the percentile that is best on validation
@@ -55,7 +54,7 @@ class Material:
 
     data: SoundscapeSet
     predictions: pd.DataFrame
-    maps: Maps
+    maps: ScoresOverTime
     scores: dict[str, ScoresOverTime]
     splits: dict[str, Instances]
     grid: NDArray[np.floating]
@@ -94,7 +93,7 @@ class Material:
 def gather(
     data: SoundscapeSet,
     predictions: pd.DataFrame,
-    maps: Maps,
+    maps: ScoresOverTime,
     scores: dict[str, ScoresOverTime],
     *,
     synthesis: DataSynthesis,
@@ -116,7 +115,7 @@ def gather(
 def instances_of(
     data: SoundscapeSet,
     predictions: pd.DataFrame,
-    maps: Maps,
+    maps: ScoresOverTime,
     scores: dict[str, ScoresOverTime],
     split: str,
     duration: float,

@@ -7,12 +7,12 @@ attributions of both signs; an average of absolute values adds up what an averag
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from igsed_core.attribution.maps import STEP, Maps
 from igsed_core.chapters.audit.again import rank_correlation
 from igsed_core.chapters.audit.material import TUNED, Material, measured, tune
 from igsed_core.detection.evaluation import Instances
@@ -92,11 +92,9 @@ def _row_means(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _framed(material: Material, reading: Reading, data: Instances) -> NDArray[np.float64]:
     """A reading of the instances' maps on evaluation frames."""
-    maps: Maps = material.maps
-    row_of = {pair: i for i, pair in enumerate(zip(maps.index["clip"], maps.index["label"], strict=True))}
-    rows = [row_of[pair] for pair in zip(data.index["clip"], data.index["label"], strict=True)]
-    read = reading(maps.absolute[rows], maps.signed[rows])
-    return frames.average(read, step=STEP, frame_length=material.settings.frame_length, n_frames=material.n_frames)
+    mine = material.maps.at(data.index)
+    read = reading(mine.read_as("absolute").values, mine.values)
+    return replace(mine, values=read).to_frames(material.settings.frame_length, material.n_frames)
 
 
 def _others(material: Material, data: Instances) -> NDArray[np.bool_]:

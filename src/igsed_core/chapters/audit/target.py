@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from igsed_core.attribution.explainer import Explainer
 from igsed_core.attribution.ig.decibel import TARGETS
-from igsed_core.attribution.maps import Explainer
 from igsed_core.chapters.audit import again
 from igsed_core.chapters.audit.material import Material
 

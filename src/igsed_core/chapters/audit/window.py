@@ -16,7 +16,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from igsed_core.attribution import maps
+from igsed_core.attribution.explainer import Explainer
 from igsed_core.attribution.ig.base import Engine
 from igsed_core.chapters.audit import again
 from igsed_core.chapters.audit.material import Material
@@ -66,7 +66,7 @@ def behind_other_window(encoder: Encoder) -> Encoder:
 
 
 @dataclass(frozen=True)
-class OtherWindow(maps.Explainer):
+class OtherWindow(Explainer):
     """An explainer whose encoder has the other window."""
 
     def load(self) -> tuple[Classifier, Engine]:
@@ -75,15 +75,19 @@ class OtherWindow(maps.Explainer):
         classifier.encoder = behind_other_window(classifier.encoder)
         return classifier, engine
 
+    def classifier_identity(self) -> dict[str, Any]:
+        """Add the window."""
+        return {**super().classifier_identity(), "window": "other"}
 
-def other(explainer: maps.Explainer) -> OtherWindow:
+
+def other(explainer: Explainer) -> OtherWindow:
     """Return the same explainer with the other window."""
     values: dict[str, Any] = {f.name: getattr(explainer, f.name) for f in fields(explainer)}
     return OtherWindow(**values)
 
 
 def compare(
-    material: Material, explainer: maps.Explainer, out_dir: Path, *, n_clips: int, workers: int
+    material: Material, explainer: Explainer, out_dir: Path, *, n_clips: int, workers: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Explain some instances behind the other window, and measure what it does to the encoder.
 

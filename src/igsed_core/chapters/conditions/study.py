@@ -10,15 +10,15 @@ import pandas as pd
 import torch
 
 from igsed_core.attribution import maps
-from igsed_core.attribution.maps import Explainer
+from igsed_core.attribution.explainer import Explainer
 from igsed_core.chapters.conditions import plans
 from igsed_core.data import recordings, soundscapes
 from igsed_core.data.soundbank.base import SoundBank
 from igsed_core.detection import baselines, localiser_scores
 from igsed_core.detection.absence_hmm import SoundModel
-from igsed_core.detection.baselines import ScoresOverTime
 from igsed_core.detection.evaluation import Instances
 from igsed_core.detection.scored import DETECTORS, LOCALISER
+from igsed_core.metrics.scores import ScoresOverTime
 from igsed_core.models import classification, features
 from igsed_core.models.encoders.base import Encoder
 from igsed_core.models.features import FeatureFrames
@@ -144,7 +144,7 @@ def score(
 
 def explain(
     explainer: Explainer, predictions: pd.DataFrame, out_dir: Path, *, target: str, batch: int, workers: int
-) -> maps.Maps:
+) -> ScoresOverTime:
     """Integrated Gradients of every detected class of every clip; a clip whose file exists is not explained again.
 
     Parameters

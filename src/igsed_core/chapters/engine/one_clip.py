@@ -9,9 +9,10 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from igsed_core.attribution.explainer import Explainer
 from igsed_core.attribution.ig.base import score_function
 from igsed_core.attribution.ig.decibel import MelPathIntegratedGradients
-from igsed_core.attribution.maps import STEP, Explainer
+from igsed_core.attribution.maps import STEP
 from igsed_core.metrics import frames
 
 LEVELS = np.arange(-100.0, 1.0)  # dB; where the score along the path is shown

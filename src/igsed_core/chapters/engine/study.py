@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import multiprocessing
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,16 +14,18 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from igsed_core.attribution import runner
+from igsed_core.attribution.explainer import Explainer
 from igsed_core.attribution.ig.base import Attribution, Engine
 from igsed_core.attribution.ig.captum_ig import CaptumIntegratedGradients
 from igsed_core.attribution.ig.decibel import TARGETS, MelPathIntegratedGradients
 from igsed_core.attribution.ig.reduced import PRECISIONS
-from igsed_core.attribution.maps import STEP, Explainer, Maps, seconds_a_point
-from igsed_core.base import devices, files, progress
-from igsed_core.base.parallel import n_processes, parallel_map
+from igsed_core.attribution.maps import STEP, seconds_per_point
+from igsed_core.base import devices, files
+from igsed_core.base.errors import IgsedError
 from igsed_core.detection.evaluation import Instances
 from igsed_core.detection.thresholds import levels
-from igsed_core.metrics import frames, localisation
+from igsed_core.metrics import frames, localisation, scores
 from igsed_core.models.classifier import Classifier
 
 REFERENCE = "reference"
@@ -58,7 +59,7 @@ class Settings:
     percentile
         Threshold at which maps become detections.
     reading
-        See :meth:`igsed_core.attribution.maps.Maps.read_as`.
+        See :func:`igsed_core.metrics.scores.read`.
     frame_length
         Evaluation frame in seconds.
     target, batch, tolerance
@@ -95,13 +96,13 @@ def compare(
     settings
         What holds for every map.
     out_dir
-        One file a clip is kept here.
+        One file per clip is kept here.
     n_clips
         Clips, from the first on.
     n_captum
         Those of them that Captum explains, too.
     workers
-        Processes on a CPU, each with one thread (0: one a core); a GPU is used from this process.
+        See :func:`igsed_core.attribution.runner.run`.
 
     Returns
     -------
@@ -116,7 +117,7 @@ def compare(
     first = instances.index.reset_index(drop=True).drop_duplicates("clip").head(n_clips)
     jobs = [
         _Job(
-            explainer,
+            explainer.of_clip(str(row.clip)),
             settings,
             out_dir / f"{row.clip}.csv",
             *(str(row.split), str(row.clip), str(row.label)),
@@ -125,22 +126,19 @@ def compare(
         )
         for number, row in enumerate(first.itertuples())
     ]
-    todo = [job for job in jobs if not job.path.exists()]
-    _loaded.cache_clear()  # a head of the same name may have been trained again
-    workers = workers if explainer.device == "cpu" else 1
-    if len(todo) > 1:
-        tried, at_once = todo[0], min(n_processes(workers), len(todo))
-        of_captum = CAPTUM[1] * sum(job.captum for job in todo) / len(todo)
-        points = of_captum + sum(one.n_points for one in _maps(settings, explainer.device))
-        quick = dataclasses.replace(
-            explainer,
-            engine="mel_path",
-            options=(("rule", REFERENCE_RULE), ("n_points", settings.batch), ("batch", settings.batch)),
-        )
-        seconds = points * seconds_a_point(quick, tried.split, tried.clip, [tried.label], at_once=at_once)
-        progress.expect("rules and engines", len(todo), seconds, item="clip", at_once=at_once)
-    parallel_map(_study, todo, workers=workers, desc="rules and engines")
-    return pd.concat([files.read_table(job.path) for job in jobs], ignore_index=True)
+    of_captum = CAPTUM[1] * sum(job.captum for job in jobs) / max(len(jobs), 1)
+    runner.run(
+        [runner.Job(job, (job.path,)) for job in jobs],
+        functools.partial(_load, explainer.without_clips(), settings.batch),
+        _study,
+        what="rules and engines",
+        workers=workers,
+        device=explainer.device,
+        trial=functools.partial(
+            _trial, n_points=of_captum + sum(one.n_points for one in _maps(settings, explainer.device))
+        ),
+    )
+    return pd.concat([_table(job) for job in jobs], ignore_index=True)
 
 
 @dataclass(frozen=True)
@@ -155,17 +153,36 @@ class _Job:
     captum: bool
 
 
-@functools.lru_cache(maxsize=1)
-def _loaded(explainer: Explainer, batch: int) -> tuple[Classifier, dict[tuple[str, str], MelPathIntegratedGradients]]:
-    """Load the classifier once a process; its lean copies are made once, too: one engine a target and precision."""
-    if multiprocessing.parent_process() is not None:
-        torch.set_num_threads(1)
+_Loaded = tuple[Classifier, dict[tuple[str, str], MelPathIntegratedGradients]]
+
+
+def _table(job: _Job) -> pd.DataFrame:
+    """Read what a job left."""
+    table = files.read_table(job.path)
+    if not ((table["clip"] == job.clip) & (table["label"] == job.label)).all():
+        raise IgsedError(
+            f"{job.path} holds maps of something else than class {job.label!r} of clip {job.clip!r}: delete it, then "
+            "run the same command again"
+        )
+    return table
+
+
+def _load(explainer: Explainer, batch: int) -> _Loaded:
+    """Load the classifier; its lean copies are made once, too: one engine per target and precision."""
     classifier = explainer.load()[0]
     return classifier, {
         (target, precision): MelPathIntegratedGradients(target=target, precision=precision, batch=batch)
         for target in TARGETS
         for precision in PRECISIONS
     }
+
+
+def _trial(loaded: _Loaded, job: _Job, *, n_points: float) -> float:
+    batch = job.settings.batch
+    options = (("rule", REFERENCE_RULE), ("n_points", batch), ("batch", batch))
+    quick = dataclasses.replace(job.explainer, engine="mel_path", options=options)
+    waveform = job.explainer.waveform(job.split, job.clip)
+    return n_points * seconds_per_point(quick, loaded[0], waveform, [job.label])
 
 
 def _timed(engine: Engine, classifier: Classifier, waveform: torch.Tensor, output: int) -> tuple[Attribution, float]:
@@ -199,9 +216,9 @@ def _maps(settings: Settings, device: str) -> list[_Map]:
     return maps
 
 
-def _study(job: _Job) -> None:
+def _study(loaded: _Loaded, job: _Job) -> None:
     settings = job.settings
-    classifier, engines = _loaded(job.explainer, settings.batch)
+    classifier, engines = loaded
     waveform = job.explainer.waveform(job.split, job.clip)
     output = classifier.head.classes.index(job.label)
     maps = _maps(settings, job.explainer.device)
@@ -243,7 +260,7 @@ def _read(result: Attribution, rate: int, reading: str) -> NDArray[np.floating]:
     samples = result.samples.cpu().numpy()
     window = round(STEP * rate)
     absolute, signed = (frames.window_mean(values, window) for values in (np.abs(samples), samples))
-    return Maps(pd.DataFrame(), absolute, signed).read_as(reading)[0]
+    return scores.read(signed, absolute, reading)[0]
 
 
 def _row(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import multiprocessing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,12 +13,11 @@ from numpy.typing import NDArray
 
 from igsed_core.attribution import mel
 from igsed_core.attribution import registry as methods
+from igsed_core.attribution.explainer import Explainer
 from igsed_core.attribution.ig.reduced import MelScore
-from igsed_core.attribution.maps import Explainer
 from igsed_core.base import files
 from igsed_core.chapters.faithfulness import curves, improvement, occlusion, sanity
 from igsed_core.chapters.faithfulness.params import QUICK
-from igsed_core.data import soundscapes
 from igsed_core.detection.evaluation import Instances
 from igsed_core.detection.scored import BASELINES
 from igsed_core.metrics import frames
@@ -110,40 +107,33 @@ class Job:
             *(["sanity"] if explained and explained.shuffled else []),
         ]
 
-    def is_done(self) -> bool:
-        """Whether all of them are there."""
-        return all(self.path(what).exists() for what in self.wanted)
-
 
 @dataclass(frozen=True, eq=False)
-class _Models:
-    """The classifier, its lean copy, and shuffled ones, made once a process."""
+class Models:
+    """The classifier, its lean copy, and shuffled ones, made once per process."""
 
     classifier: Classifier
     lean: MelScore
     shuffled: dict[str, Classifier] = field(default_factory=dict)
 
     def level(self, name: str, waveforms: torch.Tensor, seed: int) -> Classifier:
+        """Return the classifier shuffled down to a level, made when it is first asked for."""
         if name not in self.shuffled:
             log_mel = self.classifier.encoder.frontend(waveforms)
             self.shuffled[name] = sanity.randomised(self.classifier, log_mel, sanity.CASCADE[name], seed=seed)
         return self.shuffled[name]
 
 
-@functools.lru_cache(maxsize=1)
-def loaded(explainer: Explainer) -> _Models:
-    """Load the classifier once a process."""
-    if multiprocessing.parent_process() is not None:
-        torch.set_num_threads(1)
+def load(explainer: Explainer) -> Models:
+    """Load the classifier and make its lean copy."""
     classifier = explainer.load()[0]
-    return _Models(classifier, mel.folded(classifier))
+    return Models(classifier, mel.folded(classifier))
 
 
-def study_clip(job: Job) -> None:
+def study_clip(models: Models, job: Job) -> None:
     """Do what is missing of a clip's job and leave its files."""
-    models, settings = loaded(job.explainer), job.settings
-    rows = pd.DataFrame({"split": ["test"], "clip": [job.clip]})
-    waveforms = torch.from_numpy(soundscapes.read_clips(job.explainer.soundscapes, rows)).to(job.explainer.device)
+    settings = job.settings
+    waveforms = job.explainer.waveform("test", job.clip)[None]
     frontend = models.lean.encoder.frontend
     with torch.no_grad():
         log_mel = frontend(waveforms)[0]  # (mel_frames, mels)
@@ -177,7 +167,7 @@ def study_clip(job: Job) -> None:
         files.write_table(job.path("sanity"), _shuffle(job, models, waveforms, output).assign(**named))
 
 
-def _occlude(job: Job, models: _Models, log_mel: torch.Tensor, frame: NDArray[np.int64]) -> None:
+def _occlude(job: Job, models: Models, log_mel: torch.Tensor, frame: NDArray[np.int64]) -> None:
     classes = models.classifier.head.classes
     labels = np.array([job.labels[name] for name in classes], dtype=bool)
     explained = {}
@@ -194,7 +184,7 @@ def _occlude(job: Job, models: _Models, log_mel: torch.Tensor, frame: NDArray[np
     files.write_arrays(job.path("occluded"), logits=logits, labels=labels)
 
 
-def _activation(models: _Models, log_mel: torch.Tensor, outputs: list[int], settings: Settings) -> NDArray[np.float64]:
+def _activation(models: Models, log_mel: torch.Tensor, outputs: list[int], settings: Settings) -> NDArray[np.float64]:
     """Largest logit of any of some classes in each evaluation frame, by the head on feature frames."""
     with torch.no_grad():
         features = models.lean.encoder.feature_map(log_mel[None]).mean(dim=2).transpose(1, 2)
@@ -223,7 +213,7 @@ def importance(
     )
 
 
-def _shuffle(job: Job, models: _Models, waveforms: torch.Tensor, output: int) -> pd.DataFrame:
+def _shuffle(job: Job, models: Models, waveforms: torch.Tensor, output: int) -> pd.DataFrame:
     explained, settings = job.explained, job.settings
     assert explained is not None
     rows = []

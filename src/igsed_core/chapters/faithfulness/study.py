@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from igsed_core.attribution.maps import STEP as MAP_STEP
-from igsed_core.attribution.maps import Explainer, Maps
+from igsed_core.attribution import runner
+from igsed_core.attribution.explainer import Explainer
 from igsed_core.base import files
-from igsed_core.base.parallel import parallel_map
-from igsed_core.chapters.faithfulness.clip import Detected, Explained, Job, Settings, loaded, study_clip
+from igsed_core.chapters.faithfulness.clip import Detected, Explained, Job, Settings, load, study_clip
 from igsed_core.detection.evaluation import Instances
 from igsed_core.metrics import frames
+from igsed_core.metrics.scores import ScoresOverTime
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Study:
 def compute(
     explainer: Explainer,
     instances: Instances,
-    maps: Maps,
+    maps: ScoresOverTime,
     predictions: pd.DataFrame,
     settings: Settings,
     out_dir: Path,
@@ -74,7 +75,7 @@ def compute(
     n_clips, n_sanity, n_occluded
         Clips with curves; those of them with shuffled weights; clips that are occluded by loss gradient (0: all).
     workers
-        Processes on a CPU, each with one thread (0: one a core); a GPU is used from this process.
+        See :func:`igsed_core.attribution.runner.run`.
 
     Raises
     ------
@@ -92,10 +93,16 @@ def compute(
         place = len(chosen) if row is None else chosen.index(row)
         explained = None if row is None else Explained.of(instances, row, settings, shuffled=place < n_sanity)
         labels = present.loc[clip].to_dict() if clip in occluded else {}
-        jobs.append(Job(explainer, settings, out_dir, str(clip), explained, labels, detected.get(str(clip))))
-    loaded.cache_clear()  # a head of the same name may have been trained again
-    todo = [job for job in jobs if not job.is_done()]
-    parallel_map(study_clip, todo, workers=workers if explainer.device == "cpu" else 1, desc="occlusion")
+        mine = explainer.of_clip(str(clip))
+        jobs.append(Job(mine, settings, out_dir, str(clip), explained, labels, detected.get(str(clip))))
+    runner.run(
+        [runner.Job(job, tuple(job.path(what) for what in job.wanted)) for job in jobs],
+        partial(load, explainer.without_clips()),
+        study_clip,
+        what="occlusion",
+        workers=workers,
+        device=explainer.device,
+    )
     index = instances.index.iloc[chosen].reset_index(drop=True)
     stored = [files.read_arrays(out_dir / "occluded" / f"{clip}.npz") for clip in occluded]
     versions = files.read_table(out_dir / "versions.csv")
@@ -120,12 +127,9 @@ def _one_each(instances: Instances, n_clips: int, seed: int) -> list[int]:
     return [int(rng.choice(group.to_numpy())) for _, group in groups][:n_clips]
 
 
-def _detected(maps: Maps, settings: Settings) -> dict[str, Detected]:
-    grid = {
-        "frame_length": settings.frame_length,
-        "n_frames": frames.n_frames(settings.duration, settings.frame_length),
-    }
-    values = frames.average(maps.absolute, step=MAP_STEP, **grid)  # type: ignore[arg-type]
+def _detected(maps: ScoresOverTime, settings: Settings) -> dict[str, Detected]:
+    n_frames = frames.n_frames(settings.duration, settings.frame_length)
+    values = maps.read_as("absolute").to_frames(settings.frame_length, n_frames)
     values = values / np.maximum(values.max(axis=1, keepdims=True), 1e-30)
     groups = pd.Series(np.arange(len(values))).groupby(maps.index["clip"].to_numpy())
     labels = maps.index["label"].to_numpy(dtype=str)

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from igsed_core.detection import tuning
 from igsed_core.detection.absence_hmm import SoundModel, fit_classes
 from igsed_core.detection.evaluation import Instances
-from igsed_core.detection.localiser_scores import ABSENCE_HMM, Steps, frame_logits, localise
+from igsed_core.detection.localiser_scores import ABSENCE_HMM, frame_logits, localise
 from igsed_core.detection.scored import DETECTORS
 from igsed_core.metrics import localisation, summaries
+from igsed_core.metrics.scores import ScoresOverTime
 from igsed_core.metrics.summaries import Series
 from igsed_core.models.features import FeatureFrames, Targets
 from igsed_core.models.heads import Head
@@ -54,8 +55,8 @@ class Decoded:
     """
 
     models: dict[str, SoundModel]
-    cam: Steps
-    steps: dict[tuple[str, str], Steps]
+    cam: ScoresOverTime
+    steps: dict[tuple[str, str], ScoresOverTime]
     scores: dict[tuple[str, str], Scores]
 
 
@@ -64,7 +65,7 @@ def decode(
     training: tuple[FeatureFrames, Targets],
     features: FeatureFrames,
     test: Instances,
-    shifted: Steps,
+    shifted: ScoresOverTime,
     *,
     shifts: int,
     components: int,

@@ -2,35 +2,30 @@
 
 from __future__ import annotations
 
-import functools
-import multiprocessing
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pandas as pd
-import torch
-from numpy.typing import NDArray
 
-from igsed_core.attribution.base import Importance, Method
-from igsed_core.attribution.maps import Explainer, Maps
+from igsed_core.attribution import by_method
+from igsed_core.attribution.by_method import Wanted
+from igsed_core.attribution.explainer import Explainer
 from igsed_core.attribution.registry import READINGS, REGISTRY, create
-from igsed_core.base import files, plugins, progress
-from igsed_core.base.parallel import n_processes, parallel_map
+from igsed_core.base import plugins
 from igsed_core.detection import tuning
 from igsed_core.detection.evaluation import Instances
 from igsed_core.detection.scored import ORACLE
 from igsed_core.detection.thresholds import registry as thresholds
 from igsed_core.detection.tuning import Evaluated
-from igsed_core.metrics import frames, localisation, ranking, summaries
+from igsed_core.metrics import localisation, ranking, summaries
+from igsed_core.metrics.scores import ScoresOverTime
 from igsed_core.metrics.summaries import Series
-from igsed_core.models.classifier import Classifier
 
 PERCENTILE, SHARE = "percentile", "share_of_maximum"
 NO_RULE = "none"  # of metrics that need no mask
-WARM_UP = 1.0  # s of noise that each method explains first, so that what happens once is not part of any time
 
 
 def chosen(names: str) -> tuple[str, ...]:
@@ -56,32 +51,10 @@ def example_clip(data: Instances) -> str:
     return str(data.index.groupby("clip", sort=False).size().idxmax())
 
 
-@dataclass(frozen=True, eq=False)
-class Explained:
-    """One method's importance for the instances of one split.
-
-    Attributes
-    ----------
-    values
-        Reading of the sign -> ``[shape=(n_instances, n_frames)]``, in evaluation frames.
-    seconds
-        Of each instance: those of its clip, shared equally by the clip's classes, ``[shape=(n_instances,)]``.
-    """
-
-    values: dict[str, NDArray[np.float64]]
-    seconds: NDArray[np.float64]
-
-
 def compute(
-    explainer: Explainer,
-    data: Mapping[str, Instances],
-    names: Sequence[str],
-    out_dir: Path,
-    *,
-    frame_length: float,
-    workers: int,
-) -> dict[str, dict[str, Explained]]:
-    """Explain every instance by every method; a file a clip and method is kept, and what exists is not made again.
+    explainer: Explainer, data: Mapping[str, Instances], folders: Mapping[str, Path], *, workers: int
+) -> dict[str, dict[str, ScoresOverTime]]:
+    """Explain every instance by every method; what exists is not made again.
 
     Parameters
     ----------
@@ -89,118 +62,34 @@ def compute(
         Encoder, head and device; its engine is not used.
     data
         Split -> instances.
-    names
-        Methods of the registry.
-    out_dir
-        Files go to ``<method>/<clip>.npz`` in it.
-    frame_length
-        Evaluation frame in seconds.
+    folders
+        Method of the registry -> folder of its maps alone, a file per clip.
     workers
-        Processes on a CPU, each with one thread (0: one a core); a GPU is used from this process.
+        See :func:`igsed_core.attribution.runner.run`.
 
     Returns
     -------
     dict
-        Split -> method -> importance and time.
+        Split -> method -> importance and time of the split's instances, as from
+        :func:`igsed_core.attribution.by_method.compute`.
     """
-    jobs = [
-        _Job(explainer, tuple(names), out_dir, str(split), str(clip), tuple(group["label"]))
-        for split, instances in data.items()
-        for clip, group in instances.index.groupby("clip", sort=False)
-    ]
-    todo = [job for job in jobs if job.missing()]
-    workers = workers if explainer.device == "cpu" else 1
-    _loaded.cache_clear()  # a head of the same name may have been trained again
-    if len(todo) > 1:
-        at_once = min(n_processes(workers), len(todo))
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1 if at_once > 1 else threads)
-        started = time.perf_counter()
-        _loaded(explainer, tuple(names))
-        loading = time.perf_counter() - started
-        started = time.perf_counter()
-        _explain(todo[0])
-        seconds = time.perf_counter() - started + loading * at_once / len(todo)
-        torch.set_num_threads(threads)
-        progress.expect("methods", len(todo) - 1, seconds, item="clip", at_once=at_once)
-    parallel_map(_explain, todo[1:] if len(todo) > 1 else todo, workers=workers, desc="methods")
-    return {
-        split: {name: _read(out_dir / name, instances, frame_length) for name in names}
-        for split, instances in data.items()
-    }
+    index = pd.concat([instances.index for instances in data.values()], ignore_index=True)
+    wanted = [Wanted(name, partial(create, name), folder) for name, folder in folders.items()]
+    found = by_method.compute(explainer, index, wanted, what="methods", workers=workers)
+    return {split: {name: of.at(instances.index) for name, of in found.items()} for split, instances in data.items()}
 
 
-@dataclass(frozen=True)
-class _Job:
-    explainer: Explainer
-    names: tuple[str, ...]
-    out_dir: Path
-    split: str
-    clip: str
-    labels: tuple[str, ...]
-
-    def missing(self) -> list[str]:
-        """Methods whose file is not there yet."""
-        return [name for name in self.names if not self.path(name).exists()]
-
-    def path(self, name: str) -> Path:
-        return self.out_dir / name / f"{self.clip}.npz"
-
-
-@functools.lru_cache(maxsize=1)
-def _loaded(explainer: Explainer, names: tuple[str, ...]) -> tuple[Classifier, dict[str, Method]]:
-    """Load the classifier and try each method, once a process."""
-    if multiprocessing.parent_process() is not None:
-        torch.set_num_threads(1)
-    classifier = explainer.load()[0]
-    made = {name: create(name) for name in names}
-    samples = round(WARM_UP * classifier.encoder.frontend.sample_rate)
-    noise = 0.1 * torch.randn(1, samples, generator=torch.Generator().manual_seed(0)).to(explainer.device)
-    for method in made.values():
-        method(classifier, noise, [[0]])
-    return classifier, made
-
-
-def _explain(job: _Job) -> None:
-    classifier, made = _loaded(job.explainer, job.names)
-    waveform = job.explainer.waveform(job.split, job.clip)[None]
-    outputs = [classifier.head.classes.index(label) for label in job.labels]
-    for name in job.missing():
-        started = time.perf_counter()
-        (found,) = made[name](classifier, waveform, [outputs])
-        seconds = (time.perf_counter() - started) / len(outputs)
-        files.write_arrays(
-            job.path(name),
-            signed=found.signed,
-            absolute=found.absolute,
-            step=np.array(found.step),
-            start=np.array(found.start),
-            seconds=np.array(seconds),
-        )
-
-
-def _read(folder: Path, data: Instances, frame_length: float) -> Explained:
-    values: dict[str, list[NDArray[np.float64]]] = {reading: [] for reading in READINGS}
-    seconds: list[float] = []
-    for clip, group in data.index.groupby("clip", sort=False):
-        stored = files.read_arrays(folder / f"{clip}.npz")
-        importance = Importance(stored["signed"], stored["absolute"], float(stored["step"]), float(stored["start"]))
-        for reading in READINGS:
-            values[reading].append(
-                frames.average(
-                    importance.read_as(reading),
-                    step=importance.step,
-                    start=importance.start,
-                    frame_length=frame_length,
-                    n_frames=data.truth.shape[1],
-                )
-            )
-        seconds += [float(stored["seconds"])] * len(group)
-    return Explained({reading: np.concatenate(of) for reading, of in values.items()}, np.array(seconds))
+def identity(explainer: Explainer, name: str) -> dict[str, Any]:
+    """Return everything that the maps of one method depend on (:func:`igsed_core.attribution.by_method.identity`)."""
+    return by_method.identity(explainer, name, create(name))
 
 
 def with_methods(
-    data: Mapping[str, Instances], explained: Mapping[str, Mapping[str, Explained]], reading: str = ""
+    data: Mapping[str, Instances],
+    explained: Mapping[str, Mapping[str, ScoresOverTime]],
+    *,
+    frame_length: float,
+    reading: str = "",
 ) -> dict[str, Instances]:
     """Put the methods' scores before those of the references.
 
@@ -210,6 +99,8 @@ def with_methods(
         Split -> instances with the references' scores.
     explained
         From :func:`compute`.
+    frame_length
+        Evaluation frame in seconds.
     reading
         How the sign is read; by default each method's own way.
     """
@@ -217,7 +108,12 @@ def with_methods(
         split: replace(
             instances,
             scores={
-                **{name: one.values[reading or REGISTRY[name].reading] for name, one in explained[split].items()},
+                **{
+                    name: one.read_as(reading or REGISTRY[name].reading).to_frames(
+                        frame_length, instances.truth.shape[1]
+                    )
+                    for name, one in explained[split].items()
+                },
                 **instances.scores,
             },
         )
@@ -263,7 +159,7 @@ def evaluate(data: Mapping[str, Instances], *, frame_length: float) -> Evaluated
 
 def readings(
     data: Mapping[str, Instances],
-    explained: Mapping[str, Mapping[str, Explained]],
+    explained: Mapping[str, Mapping[str, ScoresOverTime]],
     *,
     frame_length: float,
     replicates: int,
@@ -278,12 +174,8 @@ def readings(
     """
     tables = []
     for reading in READINGS:
-        mine = {
-            split: replace(
-                instances, scores={name: one.values[reading] for name, one in explained[split].items()}, logits={}
-            )
-            for split, instances in data.items()
-        }
+        bare = {split: replace(instances, scores={}, logits={}) for split, instances in data.items()}
+        mine = with_methods(bare, explained, frame_length=frame_length, reading=reading)
         under = tuning.evaluate(mine, (PERCENTILE,), methods=list(explained["test"]), frame_length=frame_length)
         test = mine["test"]
         series = list(under.series["test"])
@@ -310,9 +202,14 @@ def per_class(judged: Evaluated, classes: Sequence[str], *, replicates: int, see
 
 
 def cost(
-    data: Instances, explained: Mapping[str, Explained], attributions: Maps, *, replicates: int, seed: int
+    data: Instances,
+    explained: Mapping[str, ScoresOverTime],
+    attributions: ScoresOverTime,
+    *,
+    replicates: int,
+    seed: int,
 ) -> pd.DataFrame:
-    """Seconds a map of each method and of the run's Integrated Gradients, summarised over instances.
+    """Seconds per map of each method and of the run's Integrated Gradients, summarised over instances.
 
     Parameters
     ----------
@@ -330,8 +227,8 @@ def cost(
     pd.DataFrame
         As :func:`igsed_core.metrics.summaries.summarise`, metric ``seconds``.
     """
-    of_pair = attributions.index.set_index(["clip", "label"])["seconds"]
-    pairs = list(zip(data.index["clip"], data.index["label"], strict=True))
-    seconds = {"ig": of_pair.loc[pairs].to_numpy(dtype=float), **{name: one.seconds for name, one in explained.items()}}
-    series = [Series(name, NO_RULE, "seconds", values) for name, values in seconds.items()]
+    timed = {"ig": attributions.at(data.index), **explained}
+    series = [
+        Series(name, NO_RULE, "seconds", one.index["seconds"].to_numpy(dtype=float)) for name, one in timed.items()
+    ]
     return summaries.summarise(data.index, series, replicates=replicates, seed=seed)

@@ -10,15 +10,16 @@ from pathlib import Path
 import pandas as pd
 
 from igsed_core.attribution import maps
+from igsed_core.attribution.explainer import Explainer
 from igsed_core.base import devices, files, paths
 from igsed_core.data import soundscapes
 from igsed_core.data.soundbank import registry as soundbank
 from igsed_core.data.soundscapes import SoundscapeSet
 from igsed_core.detection import baselines, evaluation
-from igsed_core.detection.baselines import ScoresOverTime
 from igsed_core.detection.thresholds.levels import percentile_grid
 from igsed_core.main_job.params import Baselines, DataSynthesis, IntegratedGradients, ThresholdSensitivity, Training
 from igsed_core.metrics import summaries
+from igsed_core.metrics.scores import ScoresOverTime
 from igsed_core.models import classification, features, heads, training
 from igsed_core.models.encoders import registry as encoders
 from igsed_core.models.features import FeatureFrames
@@ -155,7 +156,7 @@ def _measure(recipe: Recipe, variant: Variant, out_dir: Path) -> pd.DataFrame:
         {split: (frames_of[split], features.targets(frames_of[split], events, classes)) for split in HELD_OUT},
         threshold=recipe.training.probability_threshold,
     )
-    explainer = maps.Explainer(
+    explainer = Explainer(
         encoder=recipe.training.encoder,
         weights=recipe.training.weights,
         head=_heads_dir(recipe, variant, out_dir) / "clip_level.safetensors",
