@@ -14,7 +14,7 @@ from igsed_core.detection import evaluation
 from igsed_core.detection.evaluation import Instances
 from igsed_core.detection.scored import RANKED
 from igsed_core.detection.thresholds import levels
-from igsed_core.metrics import bootstrap, event_based, localisation, psds, ranking, summaries
+from igsed_core.metrics import bootstrap, event_based, intervals, localisation, psds, ranking, summaries
 from igsed_core.metrics.summaries import Series
 
 NO_RULE = "none"  # in the column `rule`: the metric needs none
@@ -90,8 +90,8 @@ def report(
         apart.append(summaries.differences(index, series, paired, replicates=replicates, seed=seed))
         of_psds = _psds(split, replicates=replicates, seed=seed)
         n_classes = index["label"].nunique()
-        rows.append(_psds_rows(name, of_psds, n_classes))
-        apart.append(_psds_differences(name, of_psds, pairs, n_classes))
+        rows.append(_psds_rows(name, of_psds, n_classes, len(split.clips)))
+        apart.append(_psds_differences(name, of_psds, pairs, n_classes, len(split.clips)))
     return pd.concat(rows, ignore_index=True), pd.concat(apart, ignore_index=True)
 
 
@@ -182,11 +182,13 @@ def _psds(split: Split, *, replicates: int, seed: int) -> dict[tuple[str, str], 
     return result
 
 
-def _psds_rows(split: str, of_psds: dict[tuple[str, str], NDArray[np.float64]], n_classes: int) -> pd.DataFrame:
+def _psds_rows(
+    split: str, of_psds: dict[tuple[str, str], NDArray[np.float64]], n_classes: int, n_clips: int
+) -> pd.DataFrame:
     rows = []
     for (method, rule), values in of_psds.items():
         key = (split, method, rule, "psds", summaries.ALL, summaries.CLASS, np.nan)
-        rows.append((*key, values[0], n_classes, np.nan, *bootstrap.interval(values[1:])))
+        rows.append((*key, values[0], n_classes, np.nan, *intervals.interval(values, n_clips)))
     return pd.DataFrame(rows, columns=summaries.COLUMNS)
 
 
@@ -195,10 +197,11 @@ def _psds_differences(
     of_psds: dict[tuple[str, str], NDArray[np.float64]],
     pairs: Sequence[tuple[str, str]],
     n_classes: int,
+    n_clips: int,
 ) -> pd.DataFrame:
     rows = []
     for rule, (a, b) in itertools.product((RAW, SHARE), pairs):
         apart = of_psds[a, rule] - of_psds[b, rule]
         key = (split, a, rule, b, rule, "psds", summaries.ALL, summaries.CLASS)
-        rows.append((*key, apart[0], n_classes, *bootstrap.interval(apart[1:])))
-    return pd.DataFrame(rows, columns=summaries.DIFFERENCE_COLUMNS)
+        rows.append((*key, *summaries.difference(apart, n_classes, n_clips)))
+    return summaries.with_survivors(pd.DataFrame(rows, columns=summaries.DIFFERENCE_COLUMNS))

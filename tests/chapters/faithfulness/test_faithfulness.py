@@ -314,7 +314,7 @@ def test_changes_are_paired_with_the_clips_as_they_are() -> None:
     assert list(table.columns) == improvement.RESULT_COLUMNS
     change = table[table["metric"] == "f1_change"].set_index("threshold")
     assert change["value"].to_dict() == {0.0: 0.0, 0.1: -1.0, 0.3: 0.0}
-    assert change.loc[0.3, ["ci_low", "ci_high"]].tolist() == [0.0, 0.0]
+    assert change.loc[0.3, ["ci_low", "ci_high"]].isna().all()  # no clip changes: resampling them decides nothing
     loss = table[table["metric"] == "loss"].set_index("threshold")["value"]
     assert loss[0.0] == pytest.approx(np.log1p(np.exp(-3)), rel=1e-5)
     assert loss[0.1] == pytest.approx(np.log1p(np.exp(3)), rel=1e-5)

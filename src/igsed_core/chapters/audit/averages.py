@@ -18,7 +18,7 @@ from scipy.optimize import Bounds, LinearConstraint, linprog, milp
 from igsed_core import paper
 from igsed_core.chapters.audit.material import TUNED, Material, measured
 from igsed_core.detection.scored import LEARNED
-from igsed_core.metrics import bootstrap
+from igsed_core.metrics import bootstrap, intervals
 from igsed_core.metrics.summaries import CLASS, INSTANCE, Series
 
 # Both tables give two decimals, so that a weighted mean of one may be this far from the other.
@@ -254,7 +254,7 @@ def gaps(material: Material, question: str, index: pd.DataFrame, series: list[Se
     values = np.stack([one.values for one in series], axis=1)
     of_classes = [bootstrap.weighted_means(values[labels == c], drawn[:, labels == c]) for c in np.unique(labels)]
     gap = np.nanmean(of_classes, axis=0) - bootstrap.weighted_means(values, drawn)  # (1 + replicates, n_series)
-    low, high = bootstrap.intervals(gap[1:])
+    low, high = intervals.intervals(gap, len(clips))
     return pd.DataFrame(
         {
             "question": question,
