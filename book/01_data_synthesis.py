@@ -42,24 +42,13 @@ run = notebook.begin("data_synthesis", globals())
 # `soundbank` to the path of a folder to use recordings.
 
 # %%
-from igsed_core.base import paths
 from igsed_core.data import pauses
-from igsed_core.data.soundbank.registry import prepare
+from igsed_core.data.soundbank.registry import prepare_for
 from igsed_core.data.soundscapes import SoundscapeSpec, generate, read_clips
 from igsed_core.main_job import overview
 from igsed_core.show import display, players, sounds
 
-bank = prepare(
-    run.params.soundbank,
-    seed=run.params.seed,
-    sample_rate=run.params.sample_rate,
-    cache_dir=paths.data_dir() / "soundbanks",
-    workers=run.params.workers,
-    n_train=run.params.bank_train_files,
-    n_eval=run.params.bank_eval_files,
-    n_background=run.params.bank_backgrounds,
-    background_source=run.params.background_source,
-).fitting(run.params.duration)
+bank = prepare_for(run.params).fitting(run.params.duration)
 display.show(overview.bank_table(bank.files, bank.skipped), caption="Files and lengths of the sound bank")
 if len(bank.skipped):
     display.show(overview.skipped_table(bank.skipped), caption="Files that are not used", paging=20, words=True)
@@ -97,16 +86,7 @@ display.show(
 # %%
 soundscapes = generate(
     bank,
-    SoundscapeSpec(
-        duration=run.params.duration,
-        sample_rate=run.params.sample_rate,
-        ref_db=run.params.ref_db,
-        events_min=run.params.events_min,
-        events_max=run.params.events_max,
-        snr_min=run.params.snr_min,
-        snr_max=run.params.snr_max,
-        max_polyphony=run.params.max_polyphony,
-    ),
+    SoundscapeSpec.of(run.params),
     n_train=run.params.n_train,
     n_eval=run.params.n_eval,
     seed=run.params.seed,

@@ -29,7 +29,6 @@ from igsed_core.show import explanations
 data = soundscapes.load(run.input("data_synthesis"))
 predictions = files.read_table(run.input("training") / "predictions.csv")
 held_out = data.clips[data.clips["split"] != "train"]
-grid = run.figures_of("training")
 
 # %% [markdown]
 # ## Framewise detectors
@@ -38,12 +37,7 @@ grid = run.figures_of("training")
 
 # %%
 extracted = features.concatenate(
-    features.read(
-        run.input("training") / "features" / split,
-        held_out[held_out["split"] == split],
-        frame_duration=grid["frame_duration"],
-        frame_start=grid["frame_start"],
-    )
+    features.read(run.input("training") / "features" / split, held_out[held_out["split"] == split])
     for split in ("validation", "test")
 )
 over_time = {

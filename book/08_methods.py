@@ -31,7 +31,7 @@ main = MainJob(run)
 data, attributions = main.data, main.attributions
 chosen, evaluated = run.params_of(IntegratedGradients), run.params_of(ThresholdSensitivity)
 references = {
-    split: method_study.first_clips(main.instances(split), n_clips)
+    split: main.instances(split).first_clips(n_clips)
     for split, n_clips in (
         ("validation", run.params.methods_validation_clips),
         ("test", run.params.methods_test_clips),

@@ -26,7 +26,7 @@ from igsed_core.attribution import registry as methods
 from igsed_core.attribution import replacement
 from igsed_core.base import files, plugins
 from igsed_core.chapters.faithfulness import clip, curves, figures, improvement, sanity, study, tables
-from igsed_core.detection import scored
+from igsed_core.detection import evaluation, scored
 from igsed_core.main_job.job import MainJob
 from igsed_core.main_job.params import DataSynthesis, IntegratedGradients, ThresholdSensitivity, Training
 from igsed_core.show import display, findings, prose
@@ -47,13 +47,12 @@ instances = main.instances("test")
 
 # %%
 detection = files.read_table(run.input("threshold_sensitivity") / "detection.csv")
-operating = detection.query("split == 'test' and method == 'ig' and average == 'instance' and metric == 'iou'")
 settings = clip.Settings(
     methods=plugins.names_in(
         run.params.faithfulness_methods, "faithfulness_methods", [*scored.COMPARED, *methods.REGISTRY]
     ),
     replacements=plugins.names_in(run.params.replacements, "replacements", replacement.KINDS),
-    percentile=float(operating["threshold"].iloc[0]),
+    percentile=evaluation.operating_percentile(detection),
     threshold=trained.probability_threshold,
     frame_length=evaluated.frame_length,
     duration=run.params_of(DataSynthesis).duration,

@@ -144,7 +144,7 @@ display.show(tables.concentration_table(concentrated), caption="Share of an even
 # and down within a sound.
 
 # %%
-few = test.where(test.index["clip"].isin(test.index["clip"].unique()[: run.params.pooling_clips]).to_numpy())
+few = test.first_clips(run.params.pooling_clips)
 averaged = maps.compute(
     concentration.MeanPooledExplainer(**vars(main.explainer(chosen.engine, chosen.options()))),
     few.index,

@@ -23,10 +23,10 @@ run = notebook.begin("conditions", globals())
 # %% tags=["hide-input"]
 import dataclasses
 
-from igsed_core.base import devices, paths
+from igsed_core.base import devices
 from igsed_core.chapters.conditions import figures, plans, report, study, tables
 from igsed_core.chapters.localiser.params import Localiser
-from igsed_core.data.soundbank.registry import prepare
+from igsed_core.data.soundbank.registry import prepare_for
 from igsed_core.data.soundscapes import SoundscapeSpec
 from igsed_core.detection import absence_hmm, baselines
 from igsed_core.main_job.job import MainJob
@@ -38,17 +38,7 @@ from igsed_core.show import display
 main = MainJob(run)
 synthesised, trained = run.params_of(DataSynthesis), run.params_of(Training)
 explained, evaluated = run.params_of(IntegratedGradients), run.params_of(ThresholdSensitivity)
-bank = prepare(
-    synthesised.soundbank,
-    seed=synthesised.seed,
-    sample_rate=synthesised.sample_rate,
-    cache_dir=paths.data_dir() / "soundbanks",
-    workers=synthesised.workers,
-    n_train=synthesised.bank_train_files,
-    n_eval=synthesised.bank_eval_files,
-    n_background=synthesised.bank_backgrounds,
-    background_source=synthesised.background_source,
-)
+bank = prepare_for(synthesised)
 
 # %% [markdown]
 # ## The clips
@@ -63,16 +53,7 @@ bank = prepare(
 # **Recordings** are the reader's own (parameter `recordings`): {doc}`own_sounds` says what the folder holds.
 
 # %%
-spec = SoundscapeSpec(
-    duration=synthesised.duration,
-    sample_rate=synthesised.sample_rate,
-    ref_db=synthesised.ref_db,
-    events_min=synthesised.events_min,
-    events_max=synthesised.events_max,
-    snr_min=synthesised.snr_min,
-    snr_max=synthesised.snr_max,
-    max_polyphony=synthesised.max_polyphony,
-)
+spec = SoundscapeSpec.of(synthesised)
 conditions = plans.all_conditions(
     bank,
     spec,

@@ -21,6 +21,7 @@ from igsed_core.attribution.ig import quadrature
 from igsed_core.base import files
 from igsed_core.chapters.engine import figures, one_clip, tables
 from igsed_core.chapters.engine import study as engine_study
+from igsed_core.detection import evaluation
 from igsed_core.main_job.job import MainJob
 from igsed_core.main_job.params import IntegratedGradients, ThresholdSensitivity
 from igsed_core.show import display, findings
@@ -112,10 +113,9 @@ figures.readings(one_clip.readings(explainer, "test", example["clip"], example["
 
 # %%
 detection = files.read_table(run.input("threshold_sensitivity") / "detection.csv")
-operating = detection.query("split == 'test' and method == 'ig' and average == 'instance' and metric == 'iou'")
 settings = engine_study.Settings(
     reference_points=run.params.reference_points,
-    percentile=float(operating["threshold"].iloc[0]),
+    percentile=evaluation.operating_percentile(detection),
     reading=evaluated.reading,
     frame_length=evaluated.frame_length,
     target=chosen.target,

@@ -131,13 +131,13 @@ def test_parity_on_recordings(name: str) -> None:
     encoder = encoders.load(name, weights=str(CHECKPOINT) if name == "mn04_as" else "")
     model = Classifier(encoder, heads.create("clip_level", encoder.n_features, CLASSES, seed=1)).eval()
     options = {"rule": "gausslegendre", "n_points": 5}
-    engines = [engines.create(engine, **options) for engine in ("captum", "mel_path")]
+    made = [engines.create(engine, **options) for engine in ("captum", "mel_path")]
     singles, doubles = [], []
     for recording in RECORDINGS[:40:10]:
         samples, rate = soundfile.read(recording, dtype="float32", always_2d=True)
         x = torch.from_numpy(np.resize(samples[:, 0], rate).copy())
-        singles.append([engine(model.float(), x, [0]).samples.double() for engine in engines])
-        doubles.append([engine(model.double(), x.double(), [0]).samples for engine in engines])
+        singles.append([engine(model.float(), x, [0]).samples.double() for engine in made])
+        doubles.append([engine(model.double(), x.double(), [0]).samples for engine in made])
     assert max(relative(mine, captum) for captum, mine in doubles) < 1e-6
     errors = [[relative(s, d) for s, d in zip(*pair, strict=True)] for pair in zip(singles, doubles, strict=True)]
     theirs, mine = np.max(errors, axis=0)

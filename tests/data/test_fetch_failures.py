@@ -170,7 +170,7 @@ CASES = (
     Case(
         "a folder that cannot be written",
         Road.the_folder_cannot_be_made,
-        ("cannot be kept in", "set IGSED_DATA_DIR to a folder that can be written"),
+        ("cannot be written", "make its folder writable"),
         heal=lambda r: r.cache.unlink(),
     ),
     # the cache

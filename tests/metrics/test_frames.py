@@ -258,3 +258,14 @@ def test_the_last_frame_averages_what_lies_in_the_clip() -> None:
     assert_allclose(cut[:30], whole[:30])
     assert cut[30] == pytest.approx(0.01 / 0.2)
     assert whole[30] == pytest.approx(0.01 / 0.32)
+
+
+@given(st.lists(st.booleans(), max_size=20))
+def test_runs_cover_the_active_frames(active: list[bool]) -> None:
+    mask = np.array(active, dtype=bool)
+    found = frames.runs(mask)
+    again = np.zeros(len(mask), dtype=bool)
+    for on, off in found:
+        again[on:off] = True
+    assert_array_equal(again, mask)
+    assert (found[:, 0] < found[:, 1]).all() and (found[1:, 0] > found[:-1, 1]).all()

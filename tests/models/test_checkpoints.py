@@ -18,10 +18,10 @@ import cnn14_checkpoint
 from igsed_core.base.errors import IgsedError
 from igsed_core.models.encoders import checkpoints, cnn14
 from igsed_core.models.encoders import registry as encoders
+from igsed_core.models.encoders.base import Encoder
 from igsed_core.models.encoders.embedded import network
 from igsed_core.models.encoders.embedded.network import CompactCnn
 from igsed_core.models.encoders.mobilenet import MobileNet
-from igsed_core.models.encoders.registry import Encoder
 
 NAMES = encoders.available()
 FEATURE = {"cnn14": "conv_block3.bn1.weight", "embedded": "block2.1.weight", "mn04_as": "features.3.block.0.1.weight"}

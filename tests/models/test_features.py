@@ -48,7 +48,8 @@ def test_parts_join_in_order_and_are_read_back(tmp_path: Path, monkeypatch: pyte
     parts = features.extract(TinyEncoder(), tmp_path, clips, tmp_path / "parts", device=CPU)
     assert sorted(p.name for p in (tmp_path / "parts").iterdir()) == [f"part-0000{i}.npz" for i in (0, 2, 4)]
     assert_allclose(parts.values, whole.values, rtol=1e-6)
-    again = features.read(tmp_path / "parts", clips, frame_duration=0.1, frame_start=0.0)
+    again = features.read(tmp_path / "parts", clips)
+    assert (again.frame_duration, again.frame_start) == (0.1, 0.0)
     assert_array_equal(again.values, parts.values)
     assert_array_equal(again.clips, parts.clips)
 
@@ -119,3 +120,15 @@ def test_sample_rate_of_the_encoder() -> None:
         IgsedError, match=r"'sample_rate' is 16000 Hz, but encoder 'tiny' needs 1000 Hz: set sample_rate=1000"
     ):
         features.check_sample_rate(TinyEncoder(), 16000)
+
+
+def test_parts_of_other_clips_are_an_error(tmp_path: Path) -> None:
+    """As many clips as there are in the file, but others."""
+    clips = write_clips(tmp_path, 4)
+    features.extract(TinyEncoder(), tmp_path, clips.iloc[:2], tmp_path / "out", device=CPU)
+    for again in (
+        lambda: features.read(tmp_path / "out", clips.iloc[2:]),
+        lambda: features.extract(TinyEncoder(), tmp_path, clips.iloc[2:], tmp_path / "out", device=CPU),
+    ):
+        with pytest.raises(IgsedError, match=r"part-00000\.npz holds feature frames of other clips: delete it"):
+            again()

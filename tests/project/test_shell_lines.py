@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import stat
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from igsed_core.base import files
+from igsed_core.main_job.params import Baselines
 from igsed_core.workflow import experiments, notebook, stages
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -81,7 +83,6 @@ def test_the_stages_are_called_with_whole_paths(
     stand_in.write_text(STAND_IN)
     stand_in.chmod(stand_in.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("IGSED_RUNS_DIR", str(root.parent))
-    monkeypatch.setattr(stages, "PACKAGE", checkout / "src" / "igsed_core")
     markers = [os.path.relpath(path, root) for path in stages.markers(experiment).values()]
     (root / "markers").write_text("\n".join(markers) + "\n")
     done = snakemake(checkout, root, interpreter=str(stand_in))
@@ -104,7 +105,8 @@ def test_make_hands_on_a_parameter_file_with_blanks(checkout: Path) -> None:
         "ARGS='weights=My Drive/w.pt'",
     ]
     done = subprocess.run(words, cwd=checkout, capture_output=True, text=True, check=True)
-    assert shlex.split(done.stdout.splitlines()[-1])[1:] == ["book", "my params (1)/x.yaml", "weights=My Drive/w.pt"]
+    assert shlex.split(done.stdout.splitlines()[-1])[1:] == ["book", "$PARAMS", "weights=My Drive/w.pt"]
+    assert re.search(r"^export .*PARAMS|^PARAMS.*\n(.*\n)*export PARAMS", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
 
 def test_nothing_else_builds_a_shell_line_from_names() -> None:
@@ -119,5 +121,5 @@ def test_papermill_takes_braces_as_they_are(tmp_path: Path) -> None:
     """It fills in parameters at { } in the paths that it is given."""
     stage = stages.get("baselines")
     target = tmp_path / "a {energy} {nothing}" / "page.ipynb"
-    notebook.parameterise(stage, experiments.Baselines(energy="power"), target, execute=False)
+    notebook.parameterise(stage, Baselines(energy="power"), target, execute=False)
     assert "energy = 'power'" in target.read_text() or 'energy = \\"power\\"' in target.read_text()

@@ -245,11 +245,11 @@ def test_names_are_shown_character_by_character(label):
     index = pd.DataFrame({"label": [label, "Dog"], "completeness_error": [0.1, 1.0]})
     truth = np.arange(20) < 5
     drawn = [
-        figures.soundscape(tone(500), RATE, named),
-        figures.contact_sheet({label: [tone(500)], "Dog": [tone(500)]}, RATE),
-        figures.attributions(tone(500), RATE, named, {label: np.ones(1000)}, step=0.01, t_max=2.0),
-        figures.completeness(index),
-        figures.methods_on_clip(truth, {"ig": np.ones(20)}, frame_length=0.1, label=label),
+        sounds.soundscape(tone(500), RATE, named),
+        sounds.contact_sheet({label: [tone(500)], "Dog": [tone(500)]}, RATE),
+        explanations.attributions(tone(500), RATE, named, {label: np.ones(1000)}, step=0.01, t_max=2.0),
+        explanations.completeness(index),
+        explanations.methods_on_clip(truth, {"ig": np.ones(20)}, frame_length=0.1, label=label),
     ]
     for figure in drawn:
         figure.canvas.draw()

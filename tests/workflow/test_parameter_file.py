@@ -62,7 +62,7 @@ REFUSED = {
     "weights: ~": r"'weights' is None, but must be text",
     "seed: 1180591620717411303424": r"'seed' is 1180591620717411303424, but must be .*at most 4294967295",  # 2**70
     "n_train: 2147483648": r"'n_train' is 2147483648, but must be at most 2147483647",
-    "seeds: 1180591620717411303424": r"'seeds' is .*: write whole numbers up to 4294967295",
+    "seeds: 1180591620717411303424": r"'seeds' is .*: each must be at most 4294967295",
 }
 IN_FILES_ALONE = {
     "seed: !!int 1:30": "a value has the tag",

@@ -156,8 +156,12 @@ def name(words: str) -> str:
 
 
 def file_stem(words: str, longest: int = _LONGEST) -> str:
-    """Return a name that may be part of a file's: as it is if it is short, else its beginning and a hash."""
-    words = name(words).replace("/", "_")
+    """Return a name that may be part of a file's: as it is if it is short, else its beginning and a hash.
+
+    What is nothing but blanks is an underscore, and a dot at the beginning would hide the file.
+    """
+    words = name(words).replace("/", "_") or "_"
+    words = f"_{words}" if words.startswith(".") else words
     if len(words.encode()) <= longest:
         return words
     digest = hashlib.sha256(words.encode()).hexdigest()[:12]

@@ -39,7 +39,7 @@ class File:
     @property
     def suffix(self) -> str:
         """End of its name from the last dot on, in small letters."""
-        return Path(self.parts[-1]).suffix.lower()
+        return self.path.suffix.lower()
 
 
 @dataclass(frozen=True)

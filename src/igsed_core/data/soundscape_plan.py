@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +39,11 @@ class SoundscapeSpec:
     snr_min: float = 15.0
     snr_max: float = 25.0
     max_polyphony: int = 2
+
+    @classmethod
+    def of(cls, params: object) -> SoundscapeSpec:
+        """Return the distribution that parameters of the same names describe."""
+        return cls(**{one.name: getattr(params, one.name) for one in dataclasses.fields(cls)})
 
     def __post_init__(self) -> None:
         if not 1 <= self.events_min <= self.events_max:

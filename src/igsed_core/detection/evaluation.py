@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -56,6 +56,10 @@ class Instances:
         """Return some of the instances."""
         scores, logits = ({name: v[rows] for name, v in one.items()} for one in (self.scores, self.logits))
         return Instances(self.index[rows].reset_index(drop=True), self.truth[rows], scores, logits)
+
+    def first_clips(self, n_clips: int) -> Instances:
+        """Return the instances of the first clips; 0 keeps all."""
+        return self.where(self.index["clip"].isin(self.index["clip"].unique()[: n_clips or None]).to_numpy())
 
     def first_row(self, clip: str) -> int:
         """Return the row of the first instance of a clip."""
@@ -190,11 +194,34 @@ def measure(data: Instances, grid: NDArray[np.floating]) -> Measured:
 def optimal_thresholds(validation: Measured) -> dict[str, dict[str, float]]:
     """Return, by method and metric, the threshold with the best instance average (the lowest of equals)."""
     return {
-        method: {
-            metric: float(validation.thresholds[by_metric[metric].mean(axis=-1).argmax()]) for metric in THRESHOLDED
-        }
+        method: best(validation.thresholds, {metric: by_metric[metric] for metric in THRESHOLDED})
         for method, by_metric in validation.values.items()
     }
+
+
+def best(grid: NDArray[np.floating], values: Mapping[str, NDArray[np.floating]]) -> dict[str, float]:
+    """Return, by metric, the parameter with the best mean over instances (the lowest of equals).
+
+    Parameters
+    ----------
+    grid
+        Parameters that were tried, ascending, ``[shape=(n_parameters,)]``.
+    values
+        Metric -> ``[shape=(n_parameters, n_instances)]``.
+    """
+    return {metric: float(grid[int(of.mean(axis=-1).argmax())]) for metric, of in values.items()}
+
+
+def operating_percentile(detection: pd.DataFrame) -> float:
+    """Return the percentile at which the paper's table has the IoU of Integrated Gradients.
+
+    Parameters
+    ----------
+    detection
+        :attr:`Report.detection`, which holds the test split.
+    """
+    mine = detection.query("split == 'test' and method == @IG and average == 'instance' and metric == 'iou'")
+    return float(mine["threshold"].iloc[0])
 
 
 def along_thresholds(measured: Measured) -> list[Series]:

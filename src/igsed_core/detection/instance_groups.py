@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -20,14 +21,33 @@ OF_CLIP = {"polyphony": "polyphony", "events": "n_events"}  # grouping -> column
 def by_active_time(
     data: Mapping[str, Instances], *, frame_length: float, edges: Sequence[float] = EDGES
 ) -> dict[str, list[str]]:
-    """Return, by split, the group of each instance's active time: ``0-1 s``, ..., ``4 s and more``."""
-    lower = (0.0, *edges)
-    names = [f"{low:g}-{high:g} s" for low, high in zip(lower, edges, strict=False)] + [f"{edges[-1]:g} s and more"]
-    groups = {}
-    for split, instances in data.items():
-        seconds = frame_length * instances.truth.sum(axis=1)
-        groups[split] = [names[i] for i in np.searchsorted(edges, seconds + 1e-9, side="right")]
-    return groups
+    """Return, by split, the group of each instance's active time (:func:`active_time`)."""
+    return {split: active_time(of, frame_length=frame_length, edges=edges) for split, of in data.items()}
+
+
+def active_time(instances: Instances, *, frame_length: float, edges: Sequence[float] = EDGES) -> list[str]:
+    """Return the group of each instance's active time: ``0-1 s``, ``1-2 s``, ..., ``4 s and more``.
+
+    Groups are half open, as all intervals here: exactly 1 s is in ``1-2 s``.
+
+    Parameters
+    ----------
+    instances
+        (Clip, class) pairs.
+    frame_length
+        Evaluation frame in seconds.
+    edges
+        Seconds, ascending.
+    """
+    names = names_of(edges)
+    seconds = frame_length * instances.truth.sum(axis=1)
+    return [names[i] for i in np.searchsorted(edges, seconds + 1e-9, side="right")]
+
+
+def names_of(edges: Sequence[float]) -> list[str]:
+    """Return the names of the groups between edges, in their order."""
+    pairs = itertools.pairwise((0.0, *edges))
+    return [*(f"{low:g}-{high:g} s" for low, high in pairs), f"{edges[-1]:g} s and more"]
 
 
 def of_clips(data: Mapping[str, Instances], clips: pd.DataFrame, by: str) -> dict[str, list[str]]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from igsed_core.base.errors import IgsedError
 from igsed_core.detection import scored
-from igsed_core.detection.evaluation import Instances
+from igsed_core.detection.evaluation import Instances, best
 from igsed_core.detection.scored import LEARNED, ORACLE
 from igsed_core.detection.thresholds import postprocessing
 from igsed_core.detection.thresholds import registry as thresholds
@@ -276,7 +276,6 @@ def _tune(
     validation = data["validation"]
     grid = grids[rule.name] if rule.name in grids else rule.parameters(validation.scores[method])
     masks = [mask_of(rule, validation, method, float(parameter), frame_length) for parameter in grid]
-    return {
-        metric: float(grid[int(np.argmax([of(mask, validation.truth).mean() for mask in masks]))])
-        for metric, of in METRICS.items()
-    }
+    return best(
+        grid, {metric: np.stack([of(mask, validation.truth) for mask in masks]) for metric, of in METRICS.items()}
+    )

@@ -59,14 +59,8 @@ class MainJob:
     @cached_property
     def features(self) -> dict[str, FeatureFrames]:
         """Feature frames that the heads were trained on and applied to, by split."""
-        steps = self.run.figures_of("training")
         return {
-            str(split): features.read(
-                self.run.input("training") / "features" / str(split),
-                rows,
-                frame_duration=steps["frame_duration"],
-                frame_start=steps["frame_start"],
-            )
+            str(split): features.read(self.run.input("training") / "features" / str(split), rows)
             for split, rows in self.data.clips.groupby("split")
         }
 

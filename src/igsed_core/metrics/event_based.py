@@ -104,10 +104,7 @@ def mask_spans(mask: NDArray[np.bool_], frame_length: float, duration: float | N
         Of the clip, in seconds: where frames do not divide it, the last one ends with it. Without it every frame has
         its full length.
     """
-    padded = np.zeros(len(mask) + 2, dtype=bool)
-    padded[1:-1] = mask
-    edges = np.flatnonzero(padded[1:] != padded[:-1])
-    spans = np.asarray(edges.reshape(-1, 2) * frame_length)
+    spans = np.asarray(frames.runs(mask) * frame_length)
     return spans if duration is None else np.minimum(spans, duration)
 
 

@@ -230,3 +230,20 @@ def union(onsets: NDArray[np.float64], offsets: NDArray[np.float64]) -> list[tup
         else:
             merged.append((onset, offset))
     return merged
+
+
+def runs(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return the runs of active frames, each from its first frame to the one after its last.
+
+    Parameters
+    ----------
+    mask
+        ``[shape=(n_frames,)]``
+
+    Returns
+    -------
+    np.ndarray [shape=(n_runs, 2)]
+    """
+    padded = np.zeros(len(mask) + 2, dtype=bool)
+    padded[1:-1] = mask
+    return np.flatnonzero(padded[1:] != padded[:-1]).reshape(-1, 2)

@@ -54,3 +54,23 @@ def average_precision(scores: NDArray[np.floating], truth: NDArray[np.bool_]) ->
     n_active = truth.sum(axis=-1)
     total = (falling * found / taken).sum(axis=-1)
     return np.where(n_active > 0, total / np.maximum(n_active, 1), np.nan)
+
+
+def rank_correlation(one: NDArray[np.floating], other: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Spearman's rank correlation along the last axis; 0 where one of the two is constant.
+
+    Equal values share their mean rank. As :func:`scipy.stats.spearmanr`, for many pairs of rows at once.
+
+    Parameters
+    ----------
+    one, other
+        ``[shape=(..., n)]``
+
+    Returns
+    -------
+    np.ndarray [shape=(...)]
+    """
+    ranks = [rankdata(values, axis=-1) for values in (one, other)]
+    a, b = (r - r.mean(axis=-1, keepdims=True) for r in ranks)
+    length = np.sqrt((a**2).sum(axis=-1) * (b**2).sum(axis=-1))
+    return np.asarray((a * b).sum(axis=-1) / np.where(length > 0, length, 1.0))

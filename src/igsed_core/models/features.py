@@ -109,31 +109,48 @@ def extract(
     """
     encoder = encoder.to(device)
     starts = range(0, len(clips), CLIPS_A_PART)
-    parts = {out_dir / f"part-{s:05d}.npz": clips.iloc[s : s + CLIPS_A_PART] for s in starts}
-    missing = sum(len(part) for path, part in parts.items() if not path.exists())
+    wanted = {out_dir / f"part-{s:05d}.npz": clips.iloc[s : s + CLIPS_A_PART] for s in starts}
+    missing = sum(len(part) for path, part in wanted.items() if not path.exists())
     what = f"features of {clips['split'].iloc[0]}"
     if missing:
         seconds = progress.seconds_of(lambda: _forward(encoder, root, clips.iloc[:1], device, 1, lambda _: None))
         progress.expect(what, missing, seconds, item="clip")
-    values = []
+    parts = []
     with progress.bar(desc=what, total=len(clips), unit=" clips") as steps:
-        for path, part in parts.items():
+        for path, part in wanted.items():
 
             def compute(part: pd.DataFrame = part) -> dict[str, NDArray[np.float32]]:
-                return {"values": _forward(encoder, root, part, device, batch_size, steps.update)}
+                values = _forward(encoder, root, part, device, batch_size, steps.update)
+                grid = np.array([encoder.frame_duration, encoder.frame_start])
+                return {"values": values, "clips": part["clip"].to_numpy(dtype=str), "grid": grid}
 
             if path.exists():
                 steps.update(len(part))
-            values.append(files.cached_arrays(path, compute)["values"])
-    return FeatureFrames(
-        clips["clip"].to_numpy(dtype=str), np.concatenate(values), encoder.frame_duration, encoder.frame_start
-    )
+            parts.append(_part(path, files.cached_arrays(path, compute), part))
+    return concatenate(parts)
 
 
-def read(out_dir: Path, clips: pd.DataFrame, *, frame_duration: float, frame_start: float) -> FeatureFrames:
-    """Read the parts that :func:`extract` left."""
-    parts = [files.read_arrays(out_dir / f"part-{s:05d}.npz")["values"] for s in range(0, len(clips), CLIPS_A_PART)]
-    return FeatureFrames(clips["clip"].to_numpy(dtype=str), np.concatenate(parts), frame_duration, frame_start)
+def read(out_dir: Path, clips: pd.DataFrame) -> FeatureFrames:
+    """Read the parts that :func:`extract` left.
+
+    Raises
+    ------
+    IgsedError
+        If a part holds other clips.
+    """
+    found = []
+    for start in range(0, len(clips), CLIPS_A_PART):
+        path = out_dir / f"part-{start:05d}.npz"
+        found.append(_part(path, files.read_arrays(path), clips.iloc[start : start + CLIPS_A_PART]))
+    return concatenate(found)
+
+
+def _part(path: Path, stored: dict[str, NDArray[Any]], clips: pd.DataFrame) -> FeatureFrames:
+    """Return what a file of feature frames holds, which must be that of some clips."""
+    if "clips" not in stored or list(stored["clips"]) != [str(clip) for clip in clips["clip"]]:
+        raise IgsedError(f"{path} holds feature frames of other clips: delete it, then run the same command again")
+    duration, start = stored["grid"]
+    return FeatureFrames(stored["clips"], stored["values"], float(duration), float(start))
 
 
 def concatenate(parts: Iterable[FeatureFrames]) -> FeatureFrames:

@@ -32,7 +32,6 @@ from igsed_core.chapters.audit import (
     target,
     window,
 )
-from igsed_core.chapters.audit.again import rank_correlation
 from igsed_core.chapters.audit.material import Material, gather
 from igsed_core.chapters.audit.verdicts import common, evaluation
 from igsed_core.chapters.audit.verdicts import data as data_verdicts
@@ -43,6 +42,7 @@ from igsed_core.detection.scored import BASELINES
 from igsed_core.detection.thresholds import levels
 from igsed_core.main_job.params import DataSynthesis, ThresholdSensitivity
 from igsed_core.metrics import localisation
+from igsed_core.metrics.ranking import rank_correlation
 from igsed_core.metrics.scores import ScoresOverTime
 from igsed_core.metrics.summaries import Series
 from igsed_core.models import heads

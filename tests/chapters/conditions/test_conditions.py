@@ -20,7 +20,7 @@ from igsed_core.data import audio, recordings
 from igsed_core.data.soundbank import registry as soundbank
 from igsed_core.data.soundbank.base import SoundBank
 from igsed_core.data.soundscape_plan import SoundscapeSpec, draw
-from igsed_core.detection import evaluation, tuning
+from igsed_core.detection import evaluation, instance_groups, tuning
 from igsed_core.detection.thresholds import registry as thresholds
 from igsed_core.metrics import localisation, summaries
 from igsed_core.models import heads
@@ -109,9 +109,9 @@ def test_backgrounds_with_several_labels_are_sorted_by_label(bank: SoundBank) ->
 @pytest.mark.parametrize(
     ("labels", "levels"),
     [
-        (("quiet", "street"), {"quiet", "quiet (folder)", "street"}),
-        (("quiet", "quiet (folder)"), {"quiet", "quiet (folder)", "quiet (folder) (folder)"}),
-        (("steady", "run"), {"quiet", "steady", "run"}),
+        (("quiet", "street"), {"quiet", "quiet (background)", "street"}),
+        (("quiet", "quiet (background)"), {"quiet", "quiet (background)", "quiet (background) (background)"}),
+        (("steady", "run"), {"quiet", "steady (background)", "run"}),
         (("1", "01"), {"quiet", "1", "01"}),
     ],
 )
@@ -356,7 +356,9 @@ def test_instances_by_how_long_the_class_sounds() -> None:
     seconds = np.array([3, 5, 6, 20, 40, 41])
     index = pd.DataFrame({"split": "test", "clip": list("abcdef"), "label": "Bell"})
     data = evaluation.Instances(index, np.arange(60) < seconds[:, None], {})
-    assert report.by_duration(data, frame_length=0.1) == [*("0-0.5 s", "0-0.5 s", "0.5-1 s", "1-2 s", "2-4 s", "> 4 s")]
+    assert instance_groups.active_time(data, frame_length=0.1, edges=report.EDGES) == [
+        *("0-0.5 s", "0.5-1 s", "0.5-1 s", "2-4 s", "4 s and more", "4 s and more")
+    ]
 
 
 # --- what the page shows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -99,10 +100,10 @@ def test_the_parameter_names_methods() -> None:
 
 
 def test_first_clips_keeps_whole_clips(data: dict[str, Instances]) -> None:
-    first = method_study.first_clips(data["test"], 1)
+    first = data["test"].first_clips(1)
     assert list(first.index["clip"]) == ["test0", "test0"]
     assert first.truth.shape == (2, N_FRAMES) and first.scores["ig"].shape == (2, N_FRAMES)
-    assert len(method_study.first_clips(data["test"], 0).index) == 3
+    assert len(data["test"].first_clips(0).index) == 3
     assert method_study.example_clip(data["test"]) == "test0"
 
 
@@ -195,3 +196,31 @@ def test_figures_and_table_show_every_method(data, explained, judged, summary, c
 def test_every_method_has_a_name_and_a_colour(name: str) -> None:
     assert style.name(name) == methods.REGISTRY[name].title
     assert style.colour(name) == style.FAMILIES[style.family(name)]
+
+
+def test_a_methods_maps_depend_on_no_other_method(explainer, data, tmp_path, monkeypatch) -> None:
+    """A method that is added has a key of its own, and its maps alone are made."""
+    alone = method_study.compute(explainer, data, {"cam": tmp_path / "cam"}, workers=1)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.npz")}
+    names = {name: tmp_path / name for name in ("saliency", "cam")}
+    both = method_study.compute(explainer, data, names, workers=1)
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert_array_equal(both["test"]["cam"].values, alone["test"]["cam"].values)
+    assert sorted(path.name for path in (tmp_path / "saliency").iterdir()) == sorted(path.name for path in before)
+
+
+def test_the_identity_of_a_methods_maps(explainer, data, tmp_path) -> None:
+    cam, shapley = (method_study.identity(explainer, name) for name in ("cam", "kernel_shap"))
+    assert json.loads(json.dumps([cam, shapley])) == [cam, shapley]
+    assert cam["method"] == "cam" and shapley["options"]["n_masks"] > 0
+    assert cam["head_sha256"] == explainer.identity()["head_sha256"] and "engine" not in cam
+    slow = Explainer(**{**vars(explainer), "engine": "captum", "options": (("n_points", 50),)})
+    assert method_study.identity(slow, "cam") == cam  # the run's own engine is not asked
+    captum = method_study.identity(explainer, "ig_captum")["options"]["engine"]
+    assert captum["n_points"] == 50 and "internal_batch" not in captum
+
+
+def test_maps_of_another_method_are_an_error(explainer, data, tmp_path) -> None:
+    method_study.compute(explainer, data, {"cam": tmp_path}, workers=1)
+    with pytest.raises(IgsedError, match="holds scores of something else, method 'cam' and not 'saliency': delete it"):
+        method_study.compute(explainer, data, {"saliency": tmp_path}, workers=1)

@@ -9,13 +9,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from igsed_core.attribution import maps
 from igsed_core.attribution.explainer import Explainer
 from igsed_core.chapters.audit.material import AT_IG, Material, instances_of, measured
 from igsed_core.detection.thresholds import levels
-from igsed_core.metrics import localisation
+from igsed_core.metrics import localisation, ranking
 from igsed_core.metrics.summaries import Series
 from igsed_core.models import classification
 
@@ -47,15 +46,14 @@ def explain(
 ) -> Twice:
     """Explain the instances of the first clips of a split; clips whose file exists are not explained again."""
     data = material.splits[split]
-    clips = list(dict.fromkeys(data.index["clip"]))[:n_clips]
-    mine = data.index["clip"].isin(clips).to_numpy()
-    few = material.predictions[material.predictions["clip"].isin(clips)]
+    mine = data.first_clips(n_clips)
+    few = material.predictions[material.predictions["clip"].isin(mine.index["clip"])]
     pairs = classification.evaluated_pairs(few, split)
     found = maps.compute(explainer, pairs, out_dir, workers=workers)
     changed = instances_of(
         material.data, few, found, {}, split, material.duration, material.settings, material.seed
     ).scores["ig"]
-    return Twice(data.index[mine].reset_index(drop=True), data.truth[mine], data.scores["ig"][mine], changed)
+    return Twice(mine.index, mine.truth, mine.scores["ig"], changed)
 
 
 def compare(
@@ -85,7 +83,7 @@ def compare(
         series += measured(name, AT_IG, scores, twice.truth, tau)
     masks = [levels.percentile(scores, tau["iou"]) for scores in (twice.run, twice.changed)]
     agreement: Sequence[Series] = (
-        Series(names[1], AGREEMENT, "rank_correlation", rank_correlation(twice.run, twice.changed)),
+        Series(names[1], AGREEMENT, "rank_correlation", ranking.rank_correlation(twice.run, twice.changed)),
         Series(names[1], AGREEMENT, "mask_iou", localisation.iou(*masks)),
     )
     pair = ((names[1], AT_IG), (names[0], AT_IG))
@@ -93,11 +91,3 @@ def compare(
         material.tidy(question, twice.index, [*series, *agreement]),
         material.apart(question, twice.index, series, [pair]),
     )
-
-
-def rank_correlation(one: NDArray[np.floating], other: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Spearman's rank correlation along the last axis; 0 where one of the two is constant."""
-    ranks = [rankdata(values, axis=-1) for values in (one, other)]
-    a, b = (r - r.mean(axis=-1, keepdims=True) for r in ranks)
-    length = np.sqrt((a**2).sum(axis=-1) * (b**2).sum(axis=-1))
-    return np.asarray((a * b).sum(axis=-1) / np.where(length > 0, length, 1.0))

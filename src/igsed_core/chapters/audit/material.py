@@ -140,10 +140,7 @@ def instances_of(
 def tune(scores: NDArray[np.floating], truth: NDArray[np.bool_], grid: NDArray[np.floating]) -> dict[str, float]:
     """Metric -> percentile with the best mean over instances (the lowest of equals)."""
     masks = levels.percentile(scores, grid)  # (n_thresholds, n_instances, n_frames)
-    return {
-        name: float(grid[metric(masks, truth).mean(axis=-1).argmax()])
-        for name, metric in (("iou", localisation.iou), ("f1", localisation.f1))
-    }
+    return evaluation.best(grid, {"iou": localisation.iou(masks, truth), "f1": localisation.f1(masks, truth)})
 
 
 def measured(

@@ -13,10 +13,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from igsed_core.chapters.audit.again import rank_correlation
 from igsed_core.chapters.audit.material import TUNED, Material, measured, tune
 from igsed_core.detection.evaluation import Instances
-from igsed_core.metrics import frames
+from igsed_core.metrics import bootstrap, frames, ranking
 from igsed_core.metrics.summaries import Series
 
 PAPER = "absolute"
@@ -68,8 +67,8 @@ def reasons(material: Material, split: str = "test") -> pd.DataFrame:
     kept = net / np.maximum(absolute, np.finfo(float).tiny)
     inside, outside = (np.where(where, kept, np.nan) for where in (data.truth, ~data.truth))
     series = [
-        Series(f"ig:{PAPER}", "reason", "kept_inside", _row_means(inside)),
-        Series(f"ig:{PAPER}", "reason", "kept_outside", _row_means(outside)),
+        Series(f"ig:{PAPER}", "reason", "kept_inside", bootstrap.mean_of_present(inside, axis=-1)),
+        Series(f"ig:{PAPER}", "reason", "kept_outside", bootstrap.mean_of_present(outside, axis=-1)),
     ]
     rows = np.arange(len(data.truth))
     for name in (PAPER, "net", "signed"):
@@ -77,17 +76,10 @@ def reasons(material: Material, split: str = "test") -> pd.DataFrame:
         top = scores.argmax(axis=-1)
         hit = data.truth[rows, top]
         falls = {"hit": hit, "on_other": ~hit & other[rows, top], "on_background": ~hit & ~other[rows, top]}
-        follows = rank_correlation(scores, data.scores["energy"])
+        follows = ranking.rank_correlation(scores, data.scores["energy"])
         series.append(Series(f"ig:{name}", "reason", "rank_correlation", follows))
         series += [Series(f"ig:{name}", "reason", what, where.astype(float)) for what, where in falls.items()]
     return material.tidy("sign", data.index, series)
-
-
-def _row_means(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean of each row without its NaN; NaN where there is nothing else."""
-    there = ~np.isnan(values)
-    with np.errstate(invalid="ignore"):
-        return np.asarray(np.nansum(values, axis=-1) / there.sum(axis=-1))
 
 
 def _framed(material: Material, reading: Reading, data: Instances) -> NDArray[np.float64]:

@@ -116,10 +116,7 @@ def _by_background(bank: SoundBank, spec: SoundscapeSpec, common: list[ClipPlan]
             replace(plan, background=str(path), background_time=float(start))
             for plan, path, start in zip(common, drawn["path"], starts, strict=True)
         ]
-        level = kind
-        while level == QUIET or (level != kind and level in types):  # a folder may be called what a level is
-            level += " (folder)"
-        yield _named(BACKGROUND, level, plans, spec)
+        yield _named(BACKGROUND, kind, plans, spec)
 
 
 def background_types(bank: SoundBank) -> dict[str, pd.DataFrame]:

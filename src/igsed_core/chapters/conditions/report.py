@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import warnings
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from igsed_core.chapters.conditions.study import CLASSIFIER, LOCALISER, Clips
-from igsed_core.detection import localiser_scores, tuning
+from igsed_core.detection import instance_groups, localiser_scores, tuning
 from igsed_core.detection.evaluation import Instances
 from igsed_core.detection.scored import ORACLE
 from igsed_core.detection.thresholds import registry as thresholds
@@ -25,13 +24,6 @@ RUN, DURATION = "run", "duration"
 PERCENTILE, NO_RULE = "percentile", "none"
 EDGES = (0.5, 1.0, 2.0, 4.0)  # s; between classes of how long a class sounds in a clip
 COLUMNS = ["condition", "level", *summaries.COLUMNS]
-
-
-def by_duration(instances: Instances, *, frame_length: float) -> list[str]:
-    """Name, for each instance, the class of how long its events sound in the clip."""
-    seconds = instances.truth.sum(axis=1) * frame_length
-    names = [f"{low:g}-{high:g} s" for low, high in itertools.pairwise((0.0, *EDGES))] + [f"> {EDGES[-1]:g} s"]
-    return [names[int(i)] for i in np.searchsorted(EDGES, seconds - 1e-9)]
 
 
 def evaluate(data: Mapping[str, Instances], *, frame_length: float) -> Evaluated:
@@ -122,9 +114,9 @@ def summarise(
     test = main_predictions[main_predictions["split"] == "test"]
     add_classifier(test, RUN, "test")
     add("test", np.ones(len(data["test"].index), dtype=bool), RUN, "test")
-    lengths = np.array(by_duration(data["test"], frame_length=frame_length))
-    for length in sorted(set(lengths), key=lambda name: (name.startswith(">"), name)):
-        add("test", lengths == length, DURATION, str(length))
+    lengths = np.array(instance_groups.active_time(data["test"], frame_length=frame_length, edges=EDGES))
+    for length in instance_groups.names_of(EDGES):
+        add("test", lengths == length, DURATION, length)
     where = level_of.loc[data["conditions"].index["clip"]]
     for condition, level in level_of.drop_duplicates().itertuples(index=False):
         named = level_of.index[(level_of["condition"] == condition) & (level_of["level"] == level)]

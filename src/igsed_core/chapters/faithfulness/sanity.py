@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from igsed_core.detection.thresholds import levels
-from igsed_core.metrics import localisation
+from igsed_core.metrics import localisation, ranking
 from igsed_core.metrics.summaries import Series, summarise
 from igsed_core.models.classifier import Classifier
 
@@ -81,14 +81,6 @@ def randomised(classifier: Classifier, log_mel: Tensor, share: float, *, seed: i
     return changed
 
 
-def rank_correlation(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
-    """Spearman's rank correlation; equal values share their mean rank, and a constant map correlates with none."""
-    a, b = (pd.Series(values).rank().to_numpy() for values in (one, other))
-    if np.ptp(a) == 0 or np.ptp(b) == 0:
-        return 0.0
-    return float(np.corrcoef(a, b)[0, 1])
-
-
 def measure(
     scores: NDArray[np.floating], original: NDArray[np.floating], truth: NDArray[np.bool_], *, percentile: float
 ) -> dict[str, float]:
@@ -106,7 +98,7 @@ def measure(
     """
     mask = levels.percentile(scores, percentile)
     return {
-        "rank_correlation": rank_correlation(scores, original),
+        "rank_correlation": float(ranking.rank_correlation(scores, original)),
         "iou": float(localisation.iou(mask, truth)),
         "pointing_game": float(localisation.pointing_game(scores, truth)),
     }

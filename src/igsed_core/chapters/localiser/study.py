@@ -15,7 +15,7 @@ from igsed_core.detection.absence_hmm import SoundModel, fit_classes
 from igsed_core.detection.evaluation import Instances
 from igsed_core.detection.localiser_scores import ABSENCE_HMM, frame_logits, localise
 from igsed_core.detection.scored import DETECTORS
-from igsed_core.metrics import localisation, summaries
+from igsed_core.metrics import frames, localisation, summaries
 from igsed_core.metrics.scores import ScoresOverTime
 from igsed_core.metrics.summaries import Series
 from igsed_core.models.features import FeatureFrames, Targets
@@ -215,5 +215,5 @@ def absence(
 
 def _mean_stretch(masks: NDArray[np.bool_]) -> float:
     """Mean number of frames of the stretches of active ones, over all rows; NaN if there is none."""
-    begins = np.diff(masks.astype(int), axis=1, prepend=0) == 1
-    return float(masks.sum() / begins.sum()) if begins.any() else float("nan")
+    n_runs = sum(len(frames.runs(mask)) for mask in masks)
+    return float(masks.sum() / n_runs) if n_runs else float("nan")

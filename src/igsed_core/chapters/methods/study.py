@@ -39,13 +39,6 @@ def chosen(names: str) -> tuple[str, ...]:
     return plugins.names_in(names, "methods", REGISTRY)
 
 
-def first_clips(data: Instances, n_clips: int) -> Instances:
-    """Keep the instances of the first clips; 0 keeps all."""
-    clips = data.index["clip"].unique()[: n_clips or None]
-    mine = data.index["clip"].isin(clips).to_numpy()
-    return data.where(mine)
-
-
 def example_clip(data: Instances) -> str:
     """Return the first clip among those with the most instances."""
     return str(data.index.groupby("clip", sort=False).size().idxmax())

@@ -35,9 +35,12 @@ class SeedStudy(StageParams):
         super().__post_init__()
         numbers = [text.strip() for text in self.seeds.split(",")]
         self.require(
-            all(re.fullmatch(r"[0-9]{1,10}", text) and int(text) <= LARGEST_SEED for text in numbers),
-            f"parameter 'seeds' is {shown(self.seeds)}: write whole numbers up to {LARGEST_SEED}, by commas, "
-            "for instance '2027, 2028'",
+            all(re.fullmatch(r"[0-9]+", text) for text in numbers),
+            f"parameter 'seeds' is {shown(self.seeds)}: write whole numbers, by commas, for instance '2027, 2028'",
+        )
+        self.require(
+            all(len(text) <= 20 and int(text) <= LARGEST_SEED for text in numbers),
+            f"parameter 'seeds' is {shown(self.seeds)}: each must be at most {LARGEST_SEED}",
         )
         self.require(
             len({self.seed, *self.further_seeds}) == 1 + len(numbers),

@@ -11,7 +11,7 @@ import pandas as pd
 
 from igsed_core.attribution import maps
 from igsed_core.attribution.explainer import Explainer
-from igsed_core.base import devices, files, paths
+from igsed_core.base import devices, files
 from igsed_core.data import soundscapes
 from igsed_core.data.soundbank import registry as soundbank
 from igsed_core.data.soundscapes import SoundscapeSet
@@ -201,21 +201,10 @@ def _soundscapes(recipe: Recipe, variant: Variant, out_dir: Path) -> SoundscapeS
     if variant.varied in (MAIN, TRAINING):
         return soundscapes.load(recipe.data_dir)
     p = recipe.data
-    bank = soundbank.prepare(
-        p.soundbank,
-        seed=p.seed,
-        sample_rate=p.sample_rate,
-        cache_dir=paths.data_dir() / "soundbanks",
-        workers=p.workers,
-        n_train=p.bank_train_files,
-        n_eval=p.bank_eval_files,
-        n_background=p.bank_backgrounds,
-        background_source=p.background_source,
-    )
-    names = [field.name for field in dataclasses.fields(soundscapes.SoundscapeSpec)]
+    bank = soundbank.prepare_for(p)
     return soundscapes.generate(
         bank,
-        soundscapes.SoundscapeSpec(**{name: getattr(p, name) for name in names}),
+        soundscapes.SoundscapeSpec.of(p),
         n_train=p.n_train if variant.varied == BOTH else 0,
         n_eval=p.n_eval,
         seed=variant.seed,

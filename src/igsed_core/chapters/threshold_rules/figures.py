@@ -13,6 +13,7 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from igsed_core.detection.scored import RANKED
+from igsed_core.metrics import frames
 from igsed_core.show import style
 from igsed_core.show.style import drawing
 
@@ -192,5 +193,4 @@ def rules_by_group(
 
 def _stretches(mask: NDArray[np.bool_], edges: NDArray[np.floating]) -> list[tuple[float, float]]:
     """Return (onset, length) of the marked stretches of time."""
-    turns = np.flatnonzero(np.diff(mask.astype(np.int8), prepend=0, append=0))
-    return [(float(edges[on]), float(edges[off] - edges[on])) for on, off in zip(turns[::2], turns[1::2], strict=True)]
+    return [(float(edges[on]), float(edges[off] - edges[on])) for on, off in frames.runs(mask)]

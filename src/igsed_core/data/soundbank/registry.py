@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from igsed_core.base import plugins, text
 from igsed_core.base.errors import IgsedError
+from igsed_core.base.paths import data_dir
 from igsed_core.base.registry import Entry, Registry
 from igsed_core.data import listing
 
@@ -115,6 +116,33 @@ def prepare(
             f"sound bank {text.shown(name_or_path)} cannot be prepared in {cache_dir} ({text.shown(where)}: "
             f"{text.reason(error)}): make that folder writable, or set IGSED_DATA_DIR to one that is"
         ) from error
+
+
+def prepare_for(params: Any) -> SoundBank:
+    """Return the bank that parameters describe, from the project's cache if it was prepared before.
+
+    Parameters
+    ----------
+    params
+        Those of the data synthesis: ``soundbank, seed, sample_rate, workers, bank_train_files, bank_eval_files,
+        bank_backgrounds, background_source``.
+
+    Raises
+    ------
+    IgsedError
+        As :func:`prepare`.
+    """
+    return prepare(
+        params.soundbank,
+        seed=params.seed,
+        sample_rate=params.sample_rate,
+        cache_dir=data_dir() / "soundbanks",
+        workers=params.workers,
+        n_train=params.bank_train_files,
+        n_eval=params.bank_eval_files,
+        n_background=params.bank_backgrounds,
+        background_source=params.background_source,
+    )
 
 
 def _find(name_or_path: str, seed: int, sample_rate: int, sizes: dict[str, int | str]) -> tuple[Bank, Wanted]:

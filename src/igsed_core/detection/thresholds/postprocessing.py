@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import median_filter
 
 from igsed_core.base.errors import IgsedError
+from igsed_core.metrics.frames import runs
 
 
 def median(mask: NDArray[np.bool_], seconds: float, *, frame_length: float) -> NDArray[np.bool_]:
@@ -46,8 +47,7 @@ def minimum_duration(
     narrowest = _checked(seconds if gap is None else gap, frame_length) / frame_length - 1e-9
     result = np.zeros(mask.shape, dtype=bool)
     for row, kept in zip(mask, result, strict=True):
-        edges = np.flatnonzero(np.diff(row.astype(np.int8), prepend=0, append=0))
-        onsets, offsets = edges[::2], edges[1::2]
+        onsets, offsets = runs(row).T
         if not onsets.size:
             continue
         wide = onsets[1:] - offsets[:-1] >= narrowest
