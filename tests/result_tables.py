@@ -51,7 +51,25 @@ def differences(half_width: float = 0.04) -> pd.DataFrame:
             for metric in SHIFT:
                 value = VALUE[one] - VALUE[other]
                 ends = (value - half_width, value + half_width)
-                rows.append(("test", one, "percentile", other, "percentile", metric, "all", average, value, 30, *ends))
+                p = 0.01 if abs(value) > half_width else 0.5
+                rows.append(
+                    (
+                        "test",
+                        one,
+                        "percentile",
+                        other,
+                        "percentile",
+                        metric,
+                        "all",
+                        average,
+                        value,
+                        30,
+                        20,
+                        *ends,
+                        p,
+                        p < 0.05,
+                    )
+                )
     return pd.DataFrame(rows, columns=DIFFERENCE_COLUMNS)
 
 

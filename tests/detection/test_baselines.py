@@ -35,6 +35,23 @@ def test_framewise_scores_are_probabilities_of_frames(name: str) -> None:
         )
 
 
+def test_sure_frames_are_ranked_by_logits() -> None:
+    """Single precision rounds the probabilities of logits 20 and 30 to 1; the logits stay apart."""
+    head = heads.create("fw_ws", 2, CLASSES, seed=0)
+    with torch.no_grad():
+        head.linear.weight.copy_(torch.eye(2))
+        head.linear.bias.zero_()
+    values = np.array([[[20.0, 0.0], [30.0, 0.0], [0.0, 1.0]]], dtype=np.float32)
+    found = baselines.framewise(head, FeatureFrames(np.array(["a"]), values, 0.32, 0.0))
+    assert found.values[0, 0] == found.values[0, 1] == 1
+    assert found.logits is not None
+    assert found.logits.dtype == np.float64
+    assert_array_equal(found.logits, [[20, 30, 0], [0, 0, 1]])
+    assert (
+        baselines.framewise(head, FeatureFrames(np.array(["a"]), values, 0.32, 0.0), probability=False).logits is None
+    )
+
+
 def test_the_highest_frame_gives_the_clip_level_probability() -> None:
     """Equation 2 of the paper: the clip-level score of a framewise head is the highest of its frames."""
     values = np.random.default_rng(0).standard_normal((3, 5, 2)).astype(np.float32)

@@ -97,7 +97,10 @@ def test_every_two_methods_are_compared_once() -> None:
     table = hand_report().differences
     pairs = list(itertools.combinations(COMPARED, 2))
     assert list(dict.fromkeys(zip(table["method"], table["other_method"], strict=True))) == pairs
-    assert (table[["value", "ci_low", "ci_high"]] == 0).all().all()  # all methods have the same scores here
+    # All methods have the same scores here, so that no replicate differs: nothing is decided.
+    assert (table["value"] == 0).all()
+    assert table[["ci_low", "ci_high", "p"]].isna().all(axis=None)
+    assert not table["survives"].any()
 
 
 def test_columns_and_rows_of_the_tables() -> None:
@@ -234,6 +237,25 @@ def test_scores_are_those_of_clip_and_class(inputs: dict[str, Any], reading: str
         for i, (clip, label) in enumerate([(1, 1), (0, 0)]):
             wanted = frames.average(values[clip, label], step=0.32, start=-0.16, frame_length=0.1, n_frames=10)
             assert_allclose(data.scores[name][i], wanted)
+
+
+def test_probabilities_are_ranked_by_their_logits(inputs: dict[str, Any]) -> None:
+    """Probabilities stay to be read as such; what ranks frames are logits, which do not saturate."""
+    logits = np.full((2, 2, 4), -30.0)
+    logits[1, 1] = [40.0, 41.0, 39.0, -5.0]  # a, Bell
+    clips, classes = np.array(["b", "a"]), np.array(["Hum", "Bell"])
+    sure = ScoresOverTime.of_product(clips, classes, np.ones((2, 2, 4), np.float32), 0.32, -0.16, logits)
+    scores = {**inputs["scores"], "fw_ws": sure}
+    data = evaluation.instances(**{**inputs, "scores": scores}, **OPTIONS)
+    assert (data.scores["fw_ws"][0, :4] == 1).all()
+    assert data.ranked["fw_ws"][0, 2] == 41  # 0.2 to 0.3 s lies in the second step, from 0.16 to 0.48 s
+    assert data.ranked["fw_ws"][0].argmax() == 2
+    assert data.ranked["ig"] is data.scores["ig"]
+    some = data.where(np.array([True, False]))
+    assert_array_equal(some.ranked["fw_ws"], data.ranked["fw_ws"][:1])
+    # The pointing game: the highest frames are 2 and 3, of which neither is active; the probabilities all tie.
+    measured = evaluation.measure(data, np.array([50.0]))
+    assert measured.values["fw_ws"]["pointing_game"][0, 0] == 0
 
 
 def test_min_coverage_and_frame_length(inputs: dict[str, Any]) -> None:

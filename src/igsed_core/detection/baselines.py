@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -19,16 +20,24 @@ STEP = 0.01  # s, of random and energy scores
 
 
 def framewise(head: Head, features: FeatureFrames, *, probability: bool = True) -> ScoresOverTime:
-    """Probability of every class at every feature frame, ``p_t(c)`` of the paper's eq. 2, or else its logit."""
+    """Probability of every class at every feature frame, ``p_t(c)`` of the paper's eq. 2, or else its logit.
+
+    Probabilities come with their logits in double precision.
+    """
+    values = torch.from_numpy(features.values)
+    logits = None
     with torch.inference_mode():
-        scores = head.frame_logits(torch.from_numpy(features.values))
-        scores = torch.sigmoid(scores) if probability else scores
+        scores = head.frame_logits(values)
+        if probability:
+            scores = torch.sigmoid(scores)
+            logits = copy.deepcopy(head).double().frame_logits(values.double()).numpy().transpose(0, 2, 1)
     return ScoresOverTime.of_product(
         features.clips,
         head.classes,
         scores.numpy().transpose(0, 2, 1),  # (n_clips, n_classes, n_frames)
         features.frame_duration,
         features.frame_start,
+        logits,
     )
 
 

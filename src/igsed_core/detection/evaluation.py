@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -38,6 +38,8 @@ class Instances:
         Active frames, ``[shape=(n_instances, n_frames), dtype=bool]``.
     scores
         Method -> ``[shape=(n_instances, n_frames)]``.
+    logits
+        Of methods whose scores are probabilities their logits, of the same shape.
 
     Examples
     --------
@@ -57,6 +59,12 @@ class Instances:
     index: pd.DataFrame
     truth: NDArray[np.bool_]
     scores: dict[str, NDArray[np.float64]]
+    logits: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+
+    @property
+    def ranked(self) -> dict[str, NDArray[np.float64]]:
+        """Method -> what ranks its frames: logits where there are any, for probabilities saturate at 1, else scores."""
+        return {name: self.logits.get(name, values) for name, values in self.scores.items()}
 
     def where(self, rows: NDArray[np.bool_]) -> Instances:
         """Return some of the instances.
@@ -66,8 +74,8 @@ class Instances:
         rows
             Which to keep, ``[shape=(n_instances,), dtype=bool]``.
         """
-        scores = {name: values[rows] for name, values in self.scores.items()}
-        return Instances(self.index[rows].reset_index(drop=True), self.truth[rows], scores)
+        scores, logits = ({name: v[rows] for name, v in one.items()} for one in (self.scores, self.logits))
+        return Instances(self.index[rows].reset_index(drop=True), self.truth[rows], scores, logits)
 
     def first_clips(self, n_clips: int) -> Instances:
         """Return the instances of the first clips; 0 keeps all."""
@@ -177,13 +185,17 @@ def instances(
             for pair in pairs
         ]
     )
-    by_method = {IG: maps.at(index).read_as(reading).to_frames(frame_length, n)}
+    by_method = {IG: maps.at(index).read_as(reading).to_frames(frame_length, n, duration)}
+    logits: dict[str, NDArray[np.float64]] = {}
     for name, over_time in scores.items():
-        by_method[name] = over_time.at(index).to_frames(frame_length, n)
+        mine = over_time.at(index)
+        by_method[name] = mine.to_frames(frame_length, n, duration)
+        if mine.logits is not None:
+            logits[name] = mine.ranked_frames(frame_length, n, duration)
     # A perfect ranking: the ceiling of any rule that keeps a fixed share of the frames.
     noise = np.random.default_rng([seed, 0x0AC1]).random(truth.shape)
     by_method[ORACLE] = truth + 0.5 * noise
-    return Instances(index, truth, by_method)
+    return Instances(index, truth, by_method, logits)
 
 
 def measure(data: Instances, grid: NDArray[np.floating]) -> Measured:
@@ -212,7 +224,7 @@ def measure(data: Instances, grid: NDArray[np.floating]) -> Measured:
     [[1.0, 1.0]]
     """
     values = {}
-    for method, scores in data.scores.items():
+    for method, scores in data.ranked.items():
         masks = levels.percentile(scores, grid)  # (n_thresholds, n_instances, n_frames)
         values[method] = {
             "iou": localisation.iou(masks, data.truth),

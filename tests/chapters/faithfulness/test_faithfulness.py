@@ -314,7 +314,7 @@ def test_changes_are_paired_with_the_clips_as_they_are() -> None:
     assert list(table.columns) == improvement.RESULT_COLUMNS
     change = table[table["metric"] == "f1_change"].set_index("threshold")
     assert change["value"].to_dict() == {0.0: 0.0, 0.1: -1.0, 0.3: 0.0}
-    assert change.loc[0.3, ["ci_low", "ci_high"]].tolist() == [0.0, 0.0]
+    assert change.loc[0.3, ["ci_low", "ci_high"]].isna().all()  # no clip changes: resampling them decides nothing
     loss = table[table["metric"] == "loss"].set_index("threshold")["value"]
     assert loss[0.0] == pytest.approx(np.log1p(np.exp(-3)), rel=1e-5)
     assert loss[0.1] == pytest.approx(np.log1p(np.exp(3)), rel=1e-5)
@@ -360,7 +360,8 @@ def test_the_study_measures_every_clip_once_and_resumes(small: dict[str, Any], m
     assert_array_equal(found.labels, [[False, True]] * 3)
     known = found.sanity.set_index(["method", "level"])["rank_correlation"]
     assert known["random", "all"] == pytest.approx(1.0)  # it never knew the classifier
-    assert known["cam", "original"] == pytest.approx(1.0)
+    assert known["ixg", "original"] == pytest.approx(1.0)
+    assert known["cam", "original"] == 0  # 0.6 s are one feature frame: constant, and rounding no longer hides it
     assert known["ixg", "all"] < 0.999
     monkeypatch.setattr(study, "study_clip", None)  # nothing is left to do
     again = study.compute(**small)

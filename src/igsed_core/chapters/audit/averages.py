@@ -18,7 +18,7 @@ from scipy.optimize import Bounds, LinearConstraint, linprog, milp
 from igsed_core import paper
 from igsed_core.chapters.audit.material import TUNED, Material, measured
 from igsed_core.detection.scored import LEARNED
-from igsed_core.metrics import bootstrap
+from igsed_core.metrics import bootstrap, summaries
 from igsed_core.metrics.summaries import CLASS, INSTANCE, Series
 
 # Both tables give two decimals, so that a weighted mean of one may be this far from the other.
@@ -240,7 +240,7 @@ def of_run(material: Material, split: str = "test") -> tuple[pd.DataFrame, pd.Da
     series = [
         one
         for method in LEARNED
-        for one in measured(method, TUNED, data.scores[method], data.truth, material.tuned[method])
+        for one in measured(method, TUNED, data.ranked[method], data.truth, material.tuned[method])
     ]
     return material.tidy("averages", data.index, series), gaps(material, "averages", data.index, series)
 
@@ -254,21 +254,14 @@ def gaps(material: Material, question: str, index: pd.DataFrame, series: list[Se
     values = np.stack([one.values for one in series], axis=1)
     of_classes = [bootstrap.weighted_means(values[labels == c], drawn[:, labels == c]) for c in np.unique(labels)]
     gap = np.nanmean(of_classes, axis=0) - bootstrap.weighted_means(values, drawn)  # (1 + replicates, n_series)
-    low, high = bootstrap.intervals(gap[1:])
-    return pd.DataFrame(
-        {
-            "question": question,
-            "split": str(index["split"].iloc[0]),
-            "method": [one.method for one in series],
-            "rule": CLASS,
-            "other_method": [one.method for one in series],
-            "other_rule": INSTANCE,
-            "metric": [one.metric for one in series],
-            "class": "all",
-            "average": "gap",
-            "value": gap[0],
-            "n": len(index),
-            "ci_low": low,
-            "ci_high": high,
-        }
-    )
+    split = str(index["split"].iloc[0])
+    rows = [
+        (
+            *(split, one.method, CLASS, one.method, INSTANCE, one.metric, summaries.ALL, "gap"),
+            *summaries.difference(gap[:, i], len(index), len(clips)),
+        )
+        for i, one in enumerate(series)
+    ]
+    table = summaries.with_survivors(pd.DataFrame(rows, columns=summaries.DIFFERENCE_COLUMNS))
+    table.insert(0, "question", question)
+    return table

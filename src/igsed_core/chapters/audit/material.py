@@ -107,7 +107,7 @@ def gather(
     }
     grid = levels.percentile_grid(settings.percentile_min, settings.percentile_max, settings.percentile_step)
     validation = splits["validation"]
-    tuned = {method: tune(values, validation.truth, grid) for method, values in validation.scores.items()}
+    tuned = {method: tune(values, validation.truth, grid) for method, values in validation.ranked.items()}
     rate, duration = synthesis.sample_rate, synthesis.duration
     return Material(data, predictions, maps, scores, splits, grid, tuned, rate, duration, settings, seed)
 

@@ -130,7 +130,7 @@ def series(
     made = tuning.evaluate(data, TUNED, methods=methods, **options).series["test"]  # type: ignore[arg-type]
     made += tuning.evaluate(data, OF_THE_CLIP, methods=("cam",), **options).series["test"]  # type: ignore[arg-type]
     for method, rule in dict.fromkeys((one.method, one.rule) for one in made):
-        pointing = localisation.pointing_game(test.scores[method], test.truth)
+        pointing = localisation.pointing_game(test.ranked[method], test.truth)
         made.append(Series(method, rule, "pointing_game", pointing))
     for (method, rule), scores in log_odds.items():
         made += [

@@ -142,7 +142,7 @@ def evaluate(data: Mapping[str, Instances], *, frame_length: float) -> Evaluated
     }
     for split, instances in data.items():
         for name in names:
-            scores = instances.scores[name]
+            scores = instances.ranked[name]
             series[split] += [
                 Series(name, NO_RULE, "pointing_game", localisation.pointing_game(scores, instances.truth)),
                 Series(name, NO_RULE, "auroc", ranking.auroc(scores, instances.truth)),
@@ -167,7 +167,7 @@ def readings(
     """
     tables = []
     for reading in READINGS:
-        bare = {split: replace(instances, scores={}) for split, instances in data.items()}
+        bare = {split: replace(instances, scores={}, logits={}) for split, instances in data.items()}
         mine = with_methods(bare, explained, frame_length=frame_length, reading=reading)
         under = tuning.evaluate(mine, (PERCENTILE,), methods=list(explained["test"]), frame_length=frame_length)
         test = mine["test"]
