@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from igsed_core.base import code, plugins
+from igsed_core.base import cells, imports, plugins
 from igsed_core.base.errors import IgsedError
 from igsed_core.workflow import experiments, stages
 from igsed_core.workflow.stages import Keys
@@ -141,12 +141,12 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     own = Path(stages.__file__).resolve().parents[1]
     copy = tmp_path / "igsed_core"
     shutil.copytree(own, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    home = code._home
+    home = imports._home
 
     def moved(top: str, search_path: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
         return (str(copy / "__init__.py"), (str(copy),)) if top == "igsed_core" else home(top, search_path)
 
-    monkeypatch.setattr(code, "_home", moved)
+    monkeypatch.setattr(imports, "_home", moved)
     return copy
 
 
@@ -155,12 +155,12 @@ def reaching(module: str) -> set[str]:
     grimp = pytest.importorskip("grimp", reason="grimp, the second opinion on imports, is not installed")
     graph = grimp.build_graph("igsed_core", exclude_type_checking_imports=True, cache_dir=None)
     for other in list(graph.modules):
-        if code.drawing(other):
+        if imports.drawing(other):
             graph.remove_module(other)
     found = set()
     for stage in stages.STAGES.values():
         params = experiments.from_values({}).stages[stage.name]
-        roots = code._imported(code.notebook_cells(stage.source)) | set(plugins.digest_of(params.uses())[0])
+        roots = cells._imported(cells.notebook_cells(stage.source)) | set(plugins.digest_of(params.uses())[0])
         own = {root for root in roots if root in graph.modules}
         if module in own or any(module in graph.find_upstream_modules(root) for root in own):
             found |= {stage.name, *downstream(stage.name)}

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
-from igsed_core.base import code, files, plugins, provenance, store
+from igsed_core.base import code, files, imports, plugins, provenance, store
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.params import StageParams
 from igsed_core.base.paths import RunPaths
@@ -109,7 +109,7 @@ class StageRun:
             Of the link, by default ``kind``.
         """
         further, entries = plugins.digest_of(uses)
-        digest = code.digest([*modules, *further], without=code.drawing)
+        digest = code.digest([*modules, *further], without=imports.drawing)
         made_from = {**made_from, "entries": entries, "code": digest}
         entry = store.entry(kind, made_from)
         entry.describe(made_from)
