@@ -186,7 +186,21 @@ TEXT_COLUMNS = frozenset(
     {
         *("clip", "label", "class", "split", "method", "rule", "other_method", "other_rule", "average", "metric"),
         *("experiment", "source_file", "varied", "name", "condition", "background", "path", "filename", "reason"),
-        *("role", "pool", "by", "group", "kind", "head", "unit", "engine", "target", "reading", "question"),
+        *(
+            "role",
+            "pool",
+            "by",
+            "group",
+            "kind",
+            "head",
+            "unit",
+            "engine",
+            "target",
+            "reading",
+            "sign",
+            "quadrature",
+            "question",
+        ),
         *("replacement", "counting", "filter", "lengths", "onsets", "encoder"),
     }
 )
