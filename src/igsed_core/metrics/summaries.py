@@ -199,11 +199,11 @@ def differences(
     >>> from igsed_core.metrics.summaries import Series, differences
     >>> index = pd.DataFrame({"split": "test", "clip": ["a", "a", "b"], "label": ["Bell", "Hum", "Bell"]})
     >>> ig = Series("ig", "otsu", "iou", np.array([0.2, 0.9, 0.4]))
-    >>> cam = Series("cam", "otsu", "iou", np.array([0.1, 0.8, 0.3]))
+    >>> cam = Series("cam", "otsu", "iou", np.array([0.1, 0.6, 0.4]))
     >>> pair = (("ig", "otsu"), ("cam", "otsu"))
     >>> found = differences(index, [ig, cam], [pair], replicates=100, seed=0)
-    >>> found[["average", "value", "ci_low"]].round(3).to_dict("records")
-    [{'average': 'instance', 'value': 0.1, 'ci_low': 0.1}, {'average': 'class', 'value': 0.1, 'ci_low': 0.1}]
+    >>> found[["average", "value", "n", "n_clips", "survives"]].round(3).to_dict("records")[0]
+    {'average': 'instance', 'value': 0.133, 'n': 3, 'n_clips': 2, 'survives': False}
     """
     values, own, labels, names = _values(index, series)
     drawn, clip_of = _draws(index, sources, replicates=replicates, seed=seed)
@@ -239,7 +239,7 @@ def difference(
     Parameters
     ----------
     apart
-        The difference in the sample (first) and in each replicate.
+        The difference in the sample (first) and in each replicate, ``[shape=(1 + replicates,)]``.
     n, n_clips
         For the columns of this name.
     n_units
