@@ -25,6 +25,7 @@ DIFFERENCE_COLUMNS = [
     *("split", "method", "rule", "other_method", "other_rule", "metric", "class", "average"),
     *("value", "n", "n_clips", "ci_low", "ci_high", "p", "survives"),
 ]
+CLIPS, TWO_WAY = "clips", "clips and source files"  # in a column `resampled`
 # Shares of instances: their intervals are Wilson's. So are those of any metric that is 0 or 1 for every instance.
 PROPORTIONS = frozenset({"pointing_game"})
 # Metrics that no mean can take beyond 1.
@@ -256,6 +257,36 @@ def with_survivors(table: pd.DataFrame) -> pd.DataFrame:
     for _, rows in table.groupby(["split", "metric", "average"], sort=False).groups.items():
         survives[rows] = judging.holm(table.loc[rows, "p"].to_numpy(dtype=float)) < 1 - intervals.LEVEL
     return table.assign(survives=survives)
+
+
+def in_both_ways(
+    index: pd.DataFrame,
+    series: Sequence[Series],
+    pairs: Sequence[tuple[tuple[str, str], tuple[str, str]]],
+    events: pd.DataFrame,
+    *,
+    replicates: int,
+    seed: int,
+) -> pd.DataFrame:
+    """Paired differences twice: with intervals over clips, and over clips and source files.
+
+    Parameters
+    ----------
+    index, series, pairs, replicates, seed
+        As in :func:`differences`.
+    events
+        ``clip, label, source_file``.
+
+    Returns
+    -------
+    pd.DataFrame
+        ``resampled`` (:data:`CLIPS` or :data:`TWO_WAY`) and :data:`DIFFERENCE_COLUMNS`.
+    """
+    tables = [
+        differences(index, series, pairs, replicates=replicates, seed=seed, sources=sources).assign(resampled=resampled)
+        for resampled, sources in ((CLIPS, None), (TWO_WAY, sources_of(events, index)))
+    ]
+    return pd.concat(tables, ignore_index=True)[["resampled", *DIFFERENCE_COLUMNS]]
 
 
 def sources_of(events: pd.DataFrame, index: pd.DataFrame) -> list[tuple[str, ...]]:
