@@ -10,7 +10,7 @@ experiment = "embedded"  # name of the experiment; its artefacts lie in runs/<ex
 seed = 2026  # seed of every random choice
 frame_length = 0.1  # evaluation frame [s]
 min_coverage = 0.0  # a frame is active if events cover more than this share of it (0: any of it)
-reading = "absolute"  # which part of a signed attribution counts (absolute, positive, signed)
+sign = "absolute"  # which part of a signed attribution counts (absolute, positive, signed)
 percentile_min = 1.0  # lowest percentile threshold
 percentile_max = 99.0  # highest percentile threshold
 percentile_step = 1.0  # step between percentile thresholds
@@ -53,7 +53,7 @@ frames_of = {
     "duration": run.params_of(DataSynthesis).duration,
     "frame_length": run.params.frame_length,
     "min_coverage": run.params.min_coverage,
-    "reading": run.params.reading,
+    "sign": run.params.sign,
     "seed": run.params.seed,
 }
 instances = {split: evaluation.instances(*sources, split=split, **frames_of) for split in ("validation", "test")}

@@ -154,7 +154,7 @@ averaged = maps.compute(
 by_pooling = concentration.concentration(
     {
         "ig": few.scores["ig"],
-        "ig_mean": averaged.read_as(evaluated.reading).to_frames(evaluated.frame_length, test.truth.shape[1]),
+        "ig_mean": averaged.read_as(evaluated.sign).to_frames(evaluated.frame_length, test.truth.shape[1]),
     },
     few.truth,
 )

@@ -118,11 +118,11 @@ class Tables:
         """IoU of maps by points."""
         size = {"none": 0, "equal": 1}.get(self.kind, int(self.rng.integers(2, 5)))
         rows = [
-            {"clip": str(i), "engine": "mel_path", "rule": rule, "n_points": n, "iou": self.cell()["value"]}
+            {"clip": str(i), "engine": "mel_path", "quadrature": rule, "n_steps": n, "iou": self.cell()["value"]}
             for i in range(size)
             for rule, n in (("reference", 200), ("db_midpoint", 4), ("db_midpoint", 8), ("db_midpoint", 16))
         ]
-        return pd.DataFrame(rows, columns=["clip", "engine", "rule", "n_points", "iou"])
+        return pd.DataFrame(rows, columns=["clip", "engine", "quadrature", "n_steps", "iou"])
 
     def methods(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Quality and seconds of several methods."""

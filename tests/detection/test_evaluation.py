@@ -212,7 +212,7 @@ OPTIONS: dict[str, Any] = {
     "duration": 1.0,
     "frame_length": 0.1,
     "min_coverage": 0.0,
-    "reading": "absolute",
+    "sign": "absolute",
     "seed": 0,
 }
 
@@ -226,11 +226,11 @@ def test_instances_are_detected_and_present(inputs: dict[str, Any]) -> None:
     assert all(scores.shape == (2, 10) for scores in data.scores.values())
 
 
-@pytest.mark.parametrize("reading", ["absolute", "positive", "signed"])
-def test_scores_are_those_of_clip_and_class(inputs: dict[str, Any], reading: str) -> None:
-    data = evaluation.instances(**inputs, **{**OPTIONS, "reading": reading})
+@pytest.mark.parametrize("sign", ["absolute", "positive", "signed"])
+def test_scores_are_those_of_clip_and_class(inputs: dict[str, Any], sign: str) -> None:
+    data = evaluation.instances(**inputs, **{**OPTIONS, "sign": sign})
     rows = [1, 0]  # of the maps: (a, Bell), (b, Hum)
-    fine = inputs["maps"].read_as(reading).values[rows]
+    fine = inputs["maps"].read_as(sign).values[rows]
     assert_allclose(data.scores["ig"], fine.reshape(2, 10, 10).mean(axis=2), atol=1e-6)
     for name in OTHERS:
         values = inputs["scores"][name].values.reshape(2, 2, -1)

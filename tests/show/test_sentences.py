@@ -178,7 +178,7 @@ def test_enough_points_are_near_the_reference_from_there_on(made: Tables) -> Non
     if found:
         low, high, aim = map(value, found.groups()[1:])
         assert aim - MARGIN - 0.001 <= low <= high <= aim + MARGIN + 0.001, text
-        means = study[study["rule"] == "db_midpoint"].groupby("n_points")["iou"].mean()
+        means = study[study["quadrature"] == "db_midpoint"].groupby("n_steps")["iou"].mean()
         after = means[means.index >= int(found[1])].dropna()
         assert ((after - aim).abs() <= MARGIN + 0.001).all(), text
     else:

@@ -109,7 +109,7 @@ def test_completeness_is_summarised_by_class_and_over_all():
         {
             "label": ["Cat", "Cat", "Dog"],
             "completeness_error": [0.1, 0.3, 0.5],
-            "n_points": 8,
+            "n_steps": 8,
             "seconds": [1.0, 3.0, 5.0],
         }
     )
@@ -217,9 +217,9 @@ def test_rules_table_has_a_row_for_each_rule_and_number_of_points():
 
 def test_variants_table_compares_the_rule_that_both_have():
     study = result_tables.engine_study()
-    adaptive = study[study["rule"] == "db_adaptive"]
+    adaptive = study[study["quadrature"] == "db_adaptive"]
     probability = adaptive.assign(target="probability", iou=0.25)
-    coarse = study[study["rule"] == "db_midpoint"].assign(precision="bfloat16", cosine=0.9)
+    coarse = study[study["quadrature"] == "db_midpoint"].assign(precision="bfloat16", cosine=0.9)
     study = pd.concat([study, probability, coarse], ignore_index=True)
     targets = tables.variants_table(study, "target")
     assert list(targets["Target"]) == ["logit", "probability"]

@@ -30,7 +30,7 @@ CHECKPOINT = assets.REGISTRY["cnn14"].file_name
 ARCHIVE = assets.REGISTRY["desed"].file_name
 SMALL = {
     **{"experiment": "paper_test", "n_train": 8, "n_eval": 4, "duration": 1.4, "events_max": 1, "epochs": 2},
-    **{"probability_threshold": 0.0, "n_points": 1, "internal_batch": 1, "ig_workers": 1, "workers": 1},
+    **{"probability_threshold": 0.0, "n_steps": 1, "internal_batch_size": 1, "ig_workers": 1, "workers": 1},
     **{"percentile_step": 30.0, "replicates": 10, "engine_clips": 1, "captum_clips": 1, "reference_points": 4},
     **{"faithfulness_methods": "cam", "replacements": "silence", "faithfulness_clips": 1},
     **{"sanity_clips": 1, "occlusion_clips": 1, "conditions_clips": 1, "conditions_snr_step": 30.0},

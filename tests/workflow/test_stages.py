@@ -41,8 +41,8 @@ OTHER = {
     "probability_threshold": 0.4,
     "device": "cpu",
     "engine": "captum",
-    "rule": "riemann_left",
-    "n_points": 20,
+    "quadrature": "riemann_left",
+    "n_steps": 20,
     "tolerance": 0.1,
     "precision": "bfloat16",
     "engine_clips": 2,
@@ -67,13 +67,13 @@ OTHER = {
     "conditions_snr_step": 10.0,
     "pooling_clips": 2,
     "target": "probability",
-    "internal_batch": 1,
+    "internal_batch_size": 1,
     "ig_workers": 1,
     "ig_device": "cpu",
     "energy": "power",
     "frame_length": 0.2,
     "min_coverage": 0.5,
-    "reading": "positive",
+    "sign": "positive",
     "percentile_min": 5.0,
     "percentile_max": 95.0,
     "percentile_step": 2.0,
@@ -106,13 +106,13 @@ def keys(**values: Any) -> dict[str, Keys]:
     ("values", "stale"),
     [
         ({"percentile_max": 95.0}, {"threshold_sensitivity", *LAST}),
-        ({"n_points": 20}, {"integrated_gradients", "threshold_sensitivity", *LAST}),
+        ({"n_steps": 20}, {"integrated_gradients", "threshold_sensitivity", *LAST}),
         ({"engine_clips": 3}, {"engine"}),
         ({"energy": "power"}, {"baselines", "threshold_sensitivity", *LAST}),
         ({"epochs": 3}, AFTER_TRAINING),
         ({"snr_min": 5.0}, ALL),
         ({"seed": 1}, ALL),
-        ({"workers": 2, "ig_workers": 1, "internal_batch": 3, "device": "cpu", "ig_device": "cpu"}, set()),
+        ({"workers": 2, "ig_workers": 1, "internal_batch_size": 3, "device": "cpu", "ig_device": "cpu"}, set()),
         ({"experiment": "other"}, set()),
         ({"snr_min": 15}, set()),  # the default, written as a whole number
     ],
@@ -131,7 +131,7 @@ def test_each_parameter_makes_its_stage_and_those_after_it_stale(name: str) -> N
     stage = next(s for s in stages.STAGES.values() if name in experiments.parameter_fields(s.params))
     field = experiments.parameter_fields()[name]
     wanted = set() if field.metadata["execution"] else {stage.name, *downstream(stage.name)}
-    base = {"rule": "gausslegendre"} if name == "engine" else {}  # Captum does not have the default rule
+    base = {"quadrature": "gausslegendre"} if name == "engine" else {}  # Captum does not have the default rule
     assert changed(keys(**base), keys(**base, **{name: OTHER[name]})) == wanted
 
 

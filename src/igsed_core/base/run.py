@@ -226,7 +226,6 @@ def link(place: Path, target: Path) -> None:
     if place.exists() and not place.is_symlink():
         raise IgsedError(f"{place} is in the way: igsed puts a link there; move it elsewhere")
     place.parent.mkdir(parents=True, exist_ok=True)
-    temporary = place.with_name(f".{place.name}.{os.getpid()}")
-    temporary.unlink(missing_ok=True)
+    temporary = place.with_name(files.temporary_name(place))
     temporary.symlink_to(os.path.relpath(target.resolve(), place.parent.resolve()))
     os.replace(temporary, place)

@@ -12,11 +12,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from igsed_core.data import audio, mixing
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.files import read_table, write_table, write_text
 from igsed_core.base.parallel import parallel_map
-from igsed_core.data.soundbank.base import SoundBank
 from igsed_core.data import audio, mixing
 from igsed_core.data.soundbank.base import SoundBank, warn_of_skipped
 from igsed_core.data.soundscape_plan import ClipPlan, SoundscapeSpec, draw

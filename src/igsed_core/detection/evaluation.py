@@ -131,7 +131,7 @@ def instances(
     duration: float,
     frame_length: float,
     min_coverage: float,
-    reading: str,
+    sign: str,
     seed: int,
     false_too: bool = False,
 ) -> Instances:
@@ -153,7 +153,7 @@ def instances(
         Seconds.
     min_coverage
         See :func:`igsed_core.metrics.frames.activity`.
-    reading
+    sign
         See :func:`igsed_core.metrics.scores.read`.
     seed
         Breaks the oracle's ties.
@@ -185,7 +185,7 @@ def instances(
             for pair in pairs
         ]
     )
-    by_method = {IG: maps.at(index).read_as(reading).to_frames(frame_length, n, duration)}
+    by_method = {IG: maps.at(index).read_as(sign).to_frames(frame_length, n, duration)}
     logits: dict[str, NDArray[np.float64]] = {}
     for name, over_time in scores.items():
         mine = over_time.at(index)

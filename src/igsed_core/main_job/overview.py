@@ -105,7 +105,7 @@ def completeness_table(index: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     index
-        ``label, completeness_error, n_points, seconds``, a row a map.
+        ``label, completeness_error, n_steps, seconds``, a row a map.
     """
     groups = [(class_name(str(label)), group) for label, group in index.groupby("label")]
     rows = []
@@ -117,7 +117,7 @@ def completeness_table(index: pd.DataFrame) -> pd.DataFrame:
                 "maps": len(group),
                 "median error": number(middle, 3),
                 "90th percentile": number(high, 3),
-                "points": f"{round(group['n_points'].mean(), 1):g}",
+                "points": f"{round(group['n_steps'].mean(), 1):g}",
                 "seconds per map": number(group["seconds"].mean()),
             }
         )

@@ -122,21 +122,21 @@ def _conditions(who: str, rows: list[dict[str, Any]], margin: float) -> str:
     return f"{none}; where the interval reaches beyond {number(margin)} that is not ruled out ({few})."
 
 
-def enough_points(study: pd.DataFrame, rule: str, *, margin: float = MARGIN) -> str:
+def enough_points(study: pd.DataFrame, quadrature: str, *, margin: float = MARGIN) -> str:
     """Say from how many points on the IoU of a rule's maps stays near that of the reference.
 
     Parameters
     ----------
     study
         From :func:`igsed_core.chapters.engine.study.compare`.
-    rule
-        Quadrature rule.
+    quadrature
+        The rule.
     margin
         How far mean IoU may be from the reference's.
     """
     mine = study[(study["engine"] == "mel_path") & study["iou"].notna()]
-    reference = mine[mine["rule"] == "reference"]["iou"]
-    means = mine[mine["rule"] == rule].groupby("n_points")["iou"].mean().sort_index()
+    reference = mine[mine["quadrature"] == "reference"]["iou"]
+    means = mine[mine["quadrature"] == quadrature].groupby("n_steps")["iou"].mean().sort_index()
     few = sample(len(reference), "maps")
     if reference.empty or means.empty or len(reference) < 2:
         return f"This run does not decide how many points are enough ({few})."

@@ -122,7 +122,7 @@ def explainer(material: Material, tmp_path_factory: pytest.TempPathFactory) -> E
     torch.set_num_threads(1)
     head = tmp_path_factory.mktemp("head") / "clip_level.safetensors"
     heads.save(heads.create("clip_level", encoders.load("embedded").n_features, CLASSES, seed=1), "clip_level", head)
-    options = (("rule", "gausslegendre"), ("n_points", 3), ("target", "logit"), ("batch", 3))
+    options = (("quadrature", "gausslegendre"), ("n_steps", 3), ("target", "logit"), ("batch", 3))
     return Explainer("embedded", "", head, material.data.root, "mel_path", options)
 
 

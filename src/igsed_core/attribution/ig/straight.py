@@ -90,7 +90,7 @@ def integrate(
     classes
         Outputs to explain, a list per clip.
     points
-        Shares of the way and their weights, ``[shape=(n_points,)]`` both.
+        Shares of the way and their weights, ``[shape=(n_steps,)]`` both.
     batch
         Mel maps in one forward pass; it bounds memory and changes nothing else.
     """

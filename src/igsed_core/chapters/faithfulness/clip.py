@@ -226,7 +226,7 @@ def importance(
     """
     found = methods.create(name)(classifier, waveforms, [[output]])[0]
     return frames.average(
-        found.read_as(methods.REGISTRY[name].reading)[0],
+        found.read_as(methods.REGISTRY[name].sign)[0],
         step=found.step,
         start=found.start,
         frame_length=settings.frame_length,
