@@ -8,9 +8,9 @@ kinds of `igsed_core.data.soundbank.procedural`, drawn from the region `pretrain
 mixed at random times and levels over weak noise. Mixing adds mel power, which is additive in expectation and far
 cheaper than adding waveforms; the validation clips are true mixtures of waveforms, from sounds never trained on.
 
-`embedded` is trained through the maximum over time and a linear layer, the form of the clip heads to come, and on the ten
-classes' own kinds among others: both favour class activation maps. `embedded_mean` is trained without either: through the
-mean over time and a hidden layer, as EfficientAT's networks were, on the kinds that are none of the ten classes.
+`embedded` is trained through the maximum over time and a linear layer, the form of the clip heads to come, and on the
+ten classes' own kinds among others: both favour class activation maps. `embedded_mean` is trained without either:
+through the mean over time and a hidden layer, as EfficientAT's networks were, on the kinds that are none of the ten.
 """
 
 from __future__ import annotations

@@ -360,15 +360,16 @@ def report(
     summarise = functools.partial(summaries.summarise, replicates=replicates, seed=seed, spread_of=("iou",))
     at_ig = {method: chosen[IG] for method in chosen}
     pairs = [((one, RULE), (other, RULE)) for one, other in itertools.combinations(COMPARED, 2)]
-    own, common, apart, two_way = [], [], [], []
-    drawn = {"replicates": replicates, "seed": seed}
+    own, common = [], []
+    apart: list[pd.DataFrame] = []
+    two_way: list[pd.DataFrame] = []
     for m in measured.values():
         series = at_thresholds(m, chosen)
         own.append(summarise(m.index, series, classes=classes))
         common.append(summarise(m.index, at_thresholds(m, at_ig)))
-        apart.append(summaries.differences(m.index, series, pairs, **drawn))
-        files = summaries.sources_of(events, m.index)
-        two_way.append(summaries.differences(m.index, series, pairs, **drawn, sources=files))
+        both = summaries.in_both_ways(m.index, series, pairs, events, replicates=replicates, seed=seed)
+        for tables, resampled in ((apart, summaries.CLIPS), (two_way, summaries.TWO_WAY)):
+            tables.append(both.loc[both["resampled"] == resampled, summaries.DIFFERENCE_COLUMNS])
     table = pd.concat(own, ignore_index=True)
     whole = table["class"] == summaries.ALL
     return Report(

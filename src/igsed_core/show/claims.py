@@ -84,7 +84,7 @@ def effect_size(margin: float = MARGIN) -> str:
 
 
 def surviving(row: Row | None) -> str:
-    """Say whether a difference survives Holm's correction for its table's family; nothing of one that is not decided."""
+    """Say whether a difference survives Holm's correction for its table's family; nothing if undecided."""
     if row is None or _missing(row.get("p")):
         return ""
     return "survives Holm's correction" if row["survives"] else "does not survive Holm's correction"

@@ -20,10 +20,10 @@ def glue_results(found: dict[str, pd.DataFrame], *, split: str = "test", margin:
     """Make the main results available to the pages' text.
 
     Keys: ``<method>_<metric>`` (``value [low, high]``), ``paper_<method>_<metric>``, ``class_<method>_<metric>``
-    (mean over classes), ``ig_<metric>_to_<method>`` (one of :data:`igsed_core.show.claims.RELATIONS`, by the interval over
-    clips and source files), ``ig_<metric>_less_<method>`` (the paired difference with that interval),
-    ``ig_<metric>_clips_<method>`` (the same with the interval over clips, and whether it survives the correction for the
-    family), ``family`` (how many differences of IoU survive), ``n_instances``, ``n_present``,
+    (mean over classes), ``ig_<metric>_to_<method>`` (one of :data:`igsed_core.show.claims.RELATIONS`, by the interval
+    over clips and source files), ``ig_<metric>_less_<method>`` (the paired difference with that interval),
+    ``ig_<metric>_clips_<method>`` (the same with the interval over clips, and whether it survives the correction for
+    the family), ``family`` (how many differences of IoU survive), ``n_instances``, ``n_present``,
     ``n_classes``, ``from_instances``, ``detected``, ``margin``, ``ig_<metric>_threshold``.
 
     Parameters

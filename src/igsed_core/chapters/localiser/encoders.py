@@ -182,8 +182,8 @@ def report(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Every method of :data:`SHOWN` under each encoder, and the paired differences of :data:`PAIRS`.
 
-    Which instances there are hangs on what a classifier detects. So all is measured twice: on the encoder's own instances,
-    and on those that both classifiers detect.
+    Which instances there are hangs on what a classifier detects. So all is measured twice: on the encoder's own
+    instances, and on those that both classifiers detect.
 
     Parameters
     ----------

@@ -89,6 +89,7 @@ def encoders_table(table: pd.DataFrame, *, split: str = "test", average: str = "
     ours = by_key(table, ("encoder", "instances", "method", "rule", "metric"), **where)
     metrics = (*_METRICS, "auroc")
     keys = dict.fromkeys(key[:4] for key in ours if key[4] == "iou")
+    order: list[tuple[str, ...]] = list(LADDER)
     return pd.DataFrame(
         [
             {
@@ -98,7 +99,7 @@ def encoders_table(table: pd.DataFrame, *, split: str = "test", average: str = "
                 "n": number(ours[encoder, instances, method, rule, "iou"].get("n"), 0),
                 **{METRICS[q]: with_interval(ours.get((encoder, instances, method, rule, q))) for q in metrics},
             }
-            for encoder, instances, method, rule in sorted(keys, key=lambda key: (list(LADDER).index(key[2:]), key[1]))
+            for encoder, instances, method, rule in sorted(keys, key=lambda key: (order.index(key[2:]), key[1]))
         ]
     )
 
