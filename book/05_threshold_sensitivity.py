@@ -93,7 +93,7 @@ findings.say(findings.untuned(chosen, float(grid.min())))
 
 # %%
 with run.timed("bootstrap_seconds"):
-    report = evaluation.report(measured, chosen, data.classes, **bootstrapped)
+    report = evaluation.report(measured, chosen, data.classes, data.events, **bootstrapped)
 detection = run.table("detection", report.detection)
 at_ig = run.table("detection_at_ig_threshold", report.at_ig)
 run.table("per_class", report.per_class)
@@ -126,7 +126,8 @@ whole_splits = {
 with run.timed("bootstrap_seconds"):
     further, apart = further_metrics.report(whole_splits, chosen, grid, **bootstrapped)
 further = run.table("further", further)
-differences = run.table("differences", pd.concat([report.differences, apart]))
+run.table("differences", pd.concat([report.differences, apart]))
+run.table("differences_two_way", report.two_way)
 display.show(tables.further_table(further), caption="Threshold-free and event-based metrics on the test split")
 
 # %%

@@ -244,6 +244,7 @@ class ThresholdSensitivity(StageParams):
         "detection": "each method at its own thresholds (Table II)",
         "per_class": "the same, per class (Table III)",
         "differences": "paired differences between methods at their own thresholds",
+        "differences_two_way": "the same differences, with intervals over clips and source files",
         "further": "AUROC, average precision, event-based F1, onset and offset error, PSDS",
         "curves": "IoU and F1 at every threshold (Fig. 3)",
         "detection_at_ig_threshold": "every method at the thresholds chosen for Integrated Gradients",
