@@ -19,58 +19,32 @@ from numpy.typing import NDArray
 from igsed_core.base.errors import IgsedError
 from igsed_core.metrics import frames
 
-LEAST_GATES = 5  # found ones of a class and a length, for a median of their own
+LEAST_GATES = 5  # found ones, for a median
 LEAST_LENGTH = 0.04  # s, that an event keeps
+ALL_LENGTHS = 0.0  # in the column `length`: over all lengths, which is what corrects
 COLUMNS = ["class", "length", "n", "missed", "found", "early", "late"]
 Spans = NDArray[np.float64]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Edges:
     """How far the decision on one class reaches beyond what sounds.
 
     Attributes
     ----------
-    lengths
-        Of the gates, in seconds, ascending, ``[shape=(n_lengths,)]``.
+    early, late
+        Seconds by which it begins before a gate and ends after it: medians over the gates found. Negative where it
+        begins late or ends early; 0 where fewer than :data:`LEAST_GATES` were found.
     n
-        Gates of each length, ``[shape=(n_lengths,)]``.
+        Gates.
     missed
-        Share of them in which nothing was found; NaN where there is none, ``[shape=(n_lengths,)]``.
-    found, early, late
-        Medians over those found, in seconds: length of what was found, by how much it begins before the gate, by how
-        much it ends after it; NaN where fewer than :data:`LEAST_GATES` were found, ``[shape=(n_lengths,)]`` each.
+        Share of them in which nothing was found: an estimate of what the detector overlooks, without a label.
     """
 
-    lengths: NDArray[np.float64]
-    n: NDArray[np.int64]
-    missed: NDArray[np.float64]
-    found: NDArray[np.float64]
-    early: NDArray[np.float64]
-    late: NDArray[np.float64]
-
-    def beyond(self, lengths: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """By how much found events of some lengths begin too early and end too late.
-
-        Between the lengths found of gates the medians are interpolated, beyond them held; without any they are zero.
-
-        Parameters
-        ----------
-        lengths
-            Seconds, ``[shape=(n_events,)]``.
-
-        Returns
-        -------
-        tuple of np.ndarray
-            Seconds, ``(n_events,)`` each.
-        """
-        known = np.isfinite(self.found)
-        if not known.any():
-            return np.zeros(len(lengths)), np.zeros(len(lengths))
-        order = np.argsort(self.found[known], kind="stable")
-        at = self.found[known][order]
-        early, late = (np.interp(lengths, at, of[known][order]) for of in (self.early, self.late))
-        return early, late
+    early: float
+    late: float
+    n: int
+    missed: float
 
     def corrected(self, spans: Spans, *, begin: float = 0.0, end: float = np.inf) -> Spans:
         """Take off found events what the decision adds to them.
@@ -93,16 +67,14 @@ class Edges:
         --------
         >>> import numpy as np
         >>> from igsed_core.detection.edges import Edges
-        >>> one = np.array([0.5])
-        >>> edges = Edges(one, np.array([9]), 0 * one, one + 0.3, early=one - 0.4, late=one - 0.3)
+        >>> edges = Edges(early=0.1, late=0.2, n=9, missed=0.0)
         >>> edges.corrected(np.array([[1.0, 2.0], [0.0, 0.7]])).round(3).tolist()
         [[1.1, 1.8], [0.0, 0.5]]
         """
         spans = np.asarray(spans, dtype=np.float64).reshape(-1, 2)
-        early, late = self.beyond(spans[:, 1] - spans[:, 0])
         made = spans.copy()
-        made[:, 0] = np.where(spans[:, 0] > begin + 1e-9, spans[:, 0] + early, spans[:, 0])
-        made[:, 1] = np.where(spans[:, 1] < end - 1e-9, spans[:, 1] - late, spans[:, 1])
+        made[:, 0] += np.where(spans[:, 0] > begin + 1e-9, self.early, 0.0)
+        made[:, 1] -= np.where(spans[:, 1] < end - 1e-9, self.late, 0.0)
         short = made[:, 1] - made[:, 0] < LEAST_LENGTH
         middle = made[short].mean(axis=1, keepdims=True)
         made[short] = middle + np.array([-0.5, 0.5]) * LEAST_LENGTH
@@ -181,76 +153,68 @@ def observe(
     return gates.assign(found_onset=found[:, 0], found_offset=found[:, 1])
 
 
-def fit(observed: pd.DataFrame) -> dict[str, Edges]:
-    """Class -> edges: medians by class, side and length.
+def table(observed: pd.DataFrame) -> pd.DataFrame:
+    """Say by class how far the decision reaches beyond the gates, over all lengths and for each.
 
     Parameters
     ----------
     observed
         From :func:`observe`.
 
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> from igsed_core.detection.edges import fit
-    >>> gates = pd.DataFrame({"label": "Bell", "length": 0.5, "onset": [1.0] * 6, "offset": 1.5})
-    >>> found = gates.assign(found_onset=[0.9] * 5 + [float("nan")], found_offset=[1.7] * 5 + [float("nan")])
-    >>> edges = fit(found)["Bell"]
-    >>> edges.early.round(3).tolist(), edges.late.round(3).tolist(), edges.missed.round(3).tolist()
-    ([0.1], [0.2], [0.167])
+    Returns
+    -------
+    pd.DataFrame
+        :data:`COLUMNS`, in seconds: ``length`` of the gates, :data:`ALL_LENGTHS` over all of them; ``n`` gates, the share
+        ``missed``; of those found the median length ``found``, and the medians ``early`` and ``late``, none where fewer
+        than :data:`LEAST_GATES` were found.
     """
-    lengths = np.sort(observed["length"].unique()).astype(float)
-    made = {}
-    for label, of in observed.groupby("label"):
-        rows = [of[of["length"] == length] for length in lengths]
-        none = [one["found_onset"].isna() for one in rows]
-        parts = [one[~absent] for one, absent in zip(rows, none, strict=True)]
-        made[str(label)] = Edges(
-            lengths,
-            np.array([len(one) for one in rows]),
-            np.array([absent.mean() if len(absent) else np.nan for absent in none], dtype=float),
-            np.array([_median(one["found_offset"] - one["found_onset"]) for one in parts]),
-            np.array([_median(one["onset"] - one["found_onset"]) for one in parts]),
-            np.array([_median(one["found_offset"] - one["offset"]) for one in parts]),
-        )
-    return made
-
-
-def _median(values: pd.Series) -> float:
-    return float(values.median()) if len(values) >= LEAST_GATES else float("nan")
-
-
-def table(edges: Mapping[str, Edges]) -> pd.DataFrame:
-    """Return the edges of all classes in one tidy table, :data:`COLUMNS`, which :func:`of_table` reads back."""
-    rows = [
-        pd.DataFrame(
-            {
-                "class": label,
-                "length": one.lengths,
-                "n": one.n,
-                **{name: getattr(one, name) for name in ("missed", "found", "early", "late")},
-            }
-        )
-        for label, one in edges.items()
-    ]
-    return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=COLUMNS)
+    rows = []
+    for label, of in observed.groupby("label", sort=False):
+        for length in (ALL_LENGTHS, *sorted(of["length"].unique())):
+            mine = of if length == ALL_LENGTHS else of[of["length"] == length]
+            found = mine[mine["found_onset"].notna()]
+            medians = (
+                (found["found_offset"] - found["found_onset"], found["onset"] - found["found_onset"])
+                + (found["found_offset"] - found["offset"],)
+                if len(found) >= LEAST_GATES
+                else ()
+            )
+            values = [float(one.median()) for one in medians] or [float("nan")] * 3
+            rows.append((str(label), float(length), len(mine), 1 - len(found) / len(mine), *values))
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def of_table(found: pd.DataFrame) -> dict[str, Edges]:
-    """Read what :func:`table` wrote.
+    """Class -> edges, from what :func:`table` made.
 
     Raises
     ------
     IgsedError
         If a column is missing.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from igsed_core.detection.edges import of_table, table
+    >>> gates = pd.DataFrame({"label": "Bell", "length": 0.5, "onset": [1.0] * 6, "offset": 1.5})
+    >>> found = gates.assign(found_onset=[0.9] * 5 + [float("nan")], found_offset=[1.7] * 5 + [float("nan")])
+    >>> edges = of_table(table(found))["Bell"]
+    >>> round(edges.early, 3), round(edges.late, 3), edges.n, round(edges.missed, 3)
+    (0.1, 0.2, 6, 0.167)
     """
     missing = [name for name in COLUMNS if name not in found]
     if missing:
         raise IgsedError(f"a table of edges lacks the columns {', '.join(missing)}: write it with `edges.table` again")
+    whole = found[found["length"] == ALL_LENGTHS].fillna({"early": 0.0, "late": 0.0})
     return {
-        str(label): Edges(*(of[name].to_numpy() for name in ("length", "n", "missed", "found", "early", "late")))
-        for label, of in found.groupby("class", sort=False)
+        str(row["class"]): Edges(float(row["early"]), float(row["late"]), int(row["n"]), float(row["missed"]))
+        for row in whole.to_dict("records")
     }
+
+
+def fit(observed: pd.DataFrame) -> dict[str, Edges]:
+    """Class -> edges, from what :func:`observe` saw."""
+    return of_table(table(observed))
 
 
 def events(
