@@ -205,7 +205,8 @@ class Tables:
             bounds[f"{reading}_high"] = np.nan if unknown else np.maximum(bounds[reading], rng.random(len(theirs)))
         table_2 = rng.random(6)
         off = rng.choice([0.0, 0.005, 0.1]) * rng.random(6)
-        possible = rng.random(len(averages.COUNTINGS)) < 0.5
+        possible = rng.choice(["yes", "no", "undecided"], len(averages.COUNTINGS))
+        fits = possible == "yes"
         return {
             "audit_bounds": bounds,
             "audit_paper_averages": pd.DataFrame(
@@ -215,8 +216,9 @@ class Tables:
                 {
                     "counting": list(averages.COUNTINGS),
                     "possible": possible,
-                    "evaluated": np.where(possible, 100.0, np.nan),
-                    "present": np.where(possible, 150.0, np.nan),
+                    "smallest": fits & (rng.random(len(fits)) < 0.5),
+                    "evaluated": np.where(fits, 100.0, np.nan),
+                    "present": np.where(fits, 150.0, np.nan),
                 }
             ),
             "audit_mix": pd.DataFrame({"class": ["Cat", "Speech"], "evaluated": [np.nan if unknown else 10.0, 90.0]}),

@@ -12,10 +12,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.optimize import OptimizeResult
 
 from igsed_core import paper
 from igsed_core.attribution import maps
 from igsed_core.attribution.explainer import Explainer
+from igsed_core.base.errors import IgsedError
 from igsed_core.chapters.audit import (
     again,
     averages,
@@ -164,12 +166,34 @@ def test_whole_numbers_are_the_fewest_that_fit() -> None:
     """One class of IoU 0 seen 40 of 60 times, one of IoU 1: half and half needs 40 of it, a third 20."""
     options = [[(40, 60, 0)], [(20, 60, 20), (40, 80, 0), (80, 90, 0)]]
     by_class = np.array([[0.0], [1.0]])
-    assert_array_equal(averages.smallest_counts(options, by_class, np.array([0.5])), [[40, 60, 0], [40, 80, 0]])
-    assert_array_equal(averages.smallest_counts(options, by_class, np.array([1 / 3])), [[40, 60, 0], [20, 60, 20]])
-    assert averages.smallest_counts(options, by_class, np.array([0.9])) is None
+    half = averages.smallest_counts(options, by_class, np.array([0.5]))
+    assert_array_equal(half.counts, [[40, 60, 0], [40, 80, 0]])
+    assert half.possible == averages.POSSIBLE and half.smallest
+    third = averages.smallest_counts(options, by_class, np.array([1 / 3]))
+    assert_array_equal(third.counts, [[40, 60, 0], [20, 60, 20]])
+    none = averages.smallest_counts(options, by_class, np.array([0.9]))
+    assert none.possible == averages.IMPOSSIBLE and none.counts is None
     # False detections that count 0: 20 / (60 + 20)
     with_false = averages.smallest_counts(options, by_class, np.array([0.25]), counting="false_as_zero")
-    assert_array_equal(with_false, [[40, 60, 0], [20, 60, 20]])
+    assert_array_equal(with_false.counts, [[40, 60, 0], [20, 60, 20]])
+
+
+def test_a_solver_that_was_stopped_has_decided_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same program, which has no solution, without the time to find that out."""
+    options = [[(40, 60, 0)], [(20, 60, 20), (40, 80, 0), (80, 90, 0)]]
+    by_class, overall = np.array([[0.0], [1.0]]), np.array([0.9])
+    stopped = OptimizeResult(x=None, status=1, message="Time limit reached.")
+    monkeypatch.setattr(averages, "milp", lambda *_, **options: stopped if options["options"]["time_limit"] < 1 else 0)
+    found = averages.smallest_counts(options, by_class, overall, seconds=0.5)
+    assert (found.possible, found.smallest, found.counts) == (averages.UNDECIDED, False, None)
+    failed = OptimizeResult(x=None, status=4, message="Other.")
+    monkeypatch.setattr(averages, "milp", lambda *_, **__: failed)
+    with pytest.raises(IgsedError, match=r"counting 'evaluated' cannot be solved \(Other\.\)"):
+        averages.smallest_counts(options, by_class, overall)
+    first = OptimizeResult(x=np.array([1.0, 0.0, 1.0, 0.0]), status=1, message="Time limit reached.")
+    monkeypatch.setattr(averages, "milp", lambda *_, **__: first)
+    found = averages.smallest_counts(options, by_class, overall)
+    assert found.possible == averages.POSSIBLE and not found.smallest  # it fits, whatever else may
 
 
 def test_the_papers_tables_are_explained_by_a_mean_over_instances() -> None:
@@ -184,10 +208,10 @@ def test_the_papers_tables_are_explained_by_a_mean_over_instances() -> None:
     assert ((mix["evaluated"] / mix["present"] - recall).abs() < 0.0051).all()
     countings = averages.paper_countings().set_index("counting")["possible"]
     assert countings.to_dict() == {
-        "evaluated": True,
-        "missed_as_zero": False,
-        "false_as_zero": True,
-        "both_as_zero": False,
+        "evaluated": "yes",
+        "missed_as_zero": "no",
+        "false_as_zero": "yes",
+        "both_as_zero": "no",
     }
 
 
@@ -529,8 +553,11 @@ def test_the_verdict_on_averages_follows_the_numbers(found: dict[str, pd.DataFra
     table = found["audit_paper_averages"]
     agreed = {**found, "audit_paper_averages": table.assign(class_mean=table["table_2"])}
     assert "compatible with Table II" in evaluation.averages(agreed).verdict
-    none = changed(found, "audit_countings", {"counting": "evaluated"}, possible=False)
+    none = changed(found, "audit_countings", {"counting": "evaluated"}, possible="no")
     assert evaluation.averages(none).answer == "Neither classes nor instances."
+    stopped = changed(found, "audit_countings", {"counting": "evaluated"}, possible="undecided")
+    assert evaluation.averages(stopped).answer == "Not classes; instances undecided."
+    assert "is undecided: the solver's time was up" in evaluation.averages(stopped).verdict
     unknown = {**found, "audit_paper_averages": table.assign(class_mean=np.nan)}
     assert evaluation.averages(unknown).decided == common.NO
 
