@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from igsed_core.chapters.audit.verdicts import common
+from igsed_core.chapters.audit.verdicts import choices, common
 from igsed_core.chapters.audit.verdicts.registry import ANSWERS
 from igsed_core.metrics.judging import ABOVE, BELOW, LEVEL, NOT_DECIDED, NOT_TOLD_APART, VERDICTS
 from igsed_core.show import claims, findings, prose
@@ -243,6 +243,24 @@ def test_an_effect_rests_on_a_printed_figure(question: str, made: Tables) -> Non
         assert set(judged) == {NOT_DECIDED}
     if made.kind in ("nan", "equal", "none"):
         assert answer.answer.startswith("Not decided")
+
+
+@quick
+@given(made=MADE)
+def test_a_choice_moves_something_only_where_a_printed_figure_says_so(made: Tables) -> None:
+    found = made.audit()
+    answer = ANSWERS["factorial"](found)
+    for moved in re.findall(r"This moves what is measured: (.*?); an effect is", answer.verdict):
+        for middle, low, high in triples(moved):
+            assert (low > 0 or high < 0) and abs(middle) >= MARGIN - ROUNDED, answer.verdict
+    rows = choices.changes(found)
+    for key, words in choices.CHANGES.items():
+        alone = rows.get((*key, "paper"), {})
+        moves = any(claims.verdict_on(row) in (ABOVE, BELOW) for row in alone.values())
+        assert (words in answer.answer) == moves
+    if made.kind in ("nan", "equal", "none"):
+        assert answer.answer == "Not decided."
+        assert answer.decided == common.NO
 
 
 @quick

@@ -35,7 +35,7 @@ SMALL = {
     **{"faithfulness_methods": "cam", "replacements": "silence", "faithfulness_clips": 1},
     **{"sanity_clips": 1, "occlusion_clips": 1, "conditions_clips": 1, "conditions_snr_step": 30.0},
     **{"seeds": "1", "seeds_points": 1},
-    **{"audit_clips": 1, "audit_draws": 100},
+    **{"audit_clips": 1, "factorial_clips": 1, "audit_draws": 100},
     **{"methods": "cam", "methods_validation_clips": 1, "methods_test_clips": 1},
     **{"shifts": 1, "components": 1, "pooling_clips": 1},
 }
