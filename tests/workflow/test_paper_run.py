@@ -34,7 +34,7 @@ SMALL = {
     **{"probability_threshold": 0.0, "n_steps": 1, "internal_batch_size": 1, "ig_workers": 1, "workers": 1},
     **{"percentile_step": 30.0, "replicates": 10},
     **{"seeds": "1", "seeds_points": 1},
-    **{"audit_clips": 1, "audit_draws": 100},
+    **{"audit_clips": 1, "factorial_clips": 1, "audit_draws": 100},
     **{"methods": "cam", "methods_validation_clips": 1, "methods_test_clips": 1},
     **{"shifts": 1, "components": 1, "pooling_clips": 1},
 }

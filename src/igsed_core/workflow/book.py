@@ -9,7 +9,7 @@ import re
 import shutil
 from pathlib import Path
 
-from igsed_core.base import children, code, files, provenance
+from igsed_core.base import children, code, files
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.paths import RunPaths, project_root
 from igsed_core.workflow import api_pages, book_pages, stages
