@@ -8,6 +8,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -50,12 +51,25 @@ def atomic(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+_TEMPORARY = re.compile(r"\.[0-9a-f]{12}\.[0-9]+\.tmp.*")
+
+
 def _temporary_name(path: Path) -> str:
     """Name a temporary file beside ``path``, short even where that has a name as long as the file system allows."""
     digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:12]
     # The suffix stays last: writers choose the format by it.
     suffix = path.suffix if len(os.fsencode(path.suffix)) <= 16 else ""
     return f".{digest}.{os.getpid()}.tmp{suffix}"
+
+
+def sweep(folder: Path) -> None:
+    """Remove the temporary files that a process which was killed has left in a folder.
+
+    Only for who holds the folder's lock: nobody else is writing there.
+    """
+    for path in folder.glob(".*.tmp*"):
+        if _TEMPORARY.fullmatch(path.name):
+            path.unlink(missing_ok=True)
 
 
 def _concerns(name: object, path: Path) -> bool:

@@ -81,6 +81,20 @@ class Folder:
         """See :func:`fingerprint`."""
         return fingerprint(_place(wanted), wanted.sample_rate)
 
+    def check(self, wanted: base.Wanted, duration: float) -> tuple[str, ...]:
+        """Look at the bank before it is prepared, and return its classes.
+
+        Raises
+        ------
+        IgsedError
+            If no sound of a class can be used in a pool.
+        """
+        root = _place(wanted)
+        files, _ = survey.survey(root)
+        classes = {file.label for file in files if file.role == "foreground"}
+        base.check_usable(root, files, classes, duration)
+        return tuple(sorted(classes))
+
     def prepare(self, wanted: base.Wanted, *, cache_dir: Path, workers: int) -> base.SoundBank:
         """See :func:`prepare`."""
         return prepare(_place(wanted), sample_rate=wanted.sample_rate, cache_dir=cache_dir, workers=workers)
