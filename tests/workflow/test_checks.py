@@ -53,7 +53,7 @@ def refused(capsys: pytest.CaptureFixture[str], tmp_path: Path, *overrides: str)
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        ("sample_rate=44100", "'sample_rate' is 44100 Hz, but encoder 'embedded' needs 32000 Hz: set sample_rate=32000"),
+        ("sample_rate=44100", "'sample_rate' is 44100 Hz, but encoder 'embedded' needs 32000 Hz: set sample"),
         ("sample_rate=16000 encoder=mn04_as", "'sample_rate' is 16000 Hz, but encoder 'mn04_as' needs 32000 Hz"),
         ("sample_rate=16000 encoder=cnn14", "'sample_rate' is 16000 Hz, but encoder 'cnn14' needs 32000 Hz"),
         ("encoder=CNN14", "parameter 'encoder' is 'CNN14': choose one of"),

@@ -33,7 +33,7 @@ LONGEST = 10.0  # s; DESED's soundscapes are no longer
 LAYOUT = "audio/train/soundbank/foreground/<Class>[_nOn][_nOff]/*.wav and the same in audio/eval"
 _SUFFIXES = re.compile(r"(_nOn|_nOff)+$")  # the file lacks the onset or the offset of its sound
 _EVAL_SHARE = 0.25  # of the recordings, where the bank has neither an eval part nor a list
-_VERSION = 2  # raised when the reading changes
+_VERSION = 3  # raised when the reading changes
 
 
 def find_root(path: Path) -> Path | None:

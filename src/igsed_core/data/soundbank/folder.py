@@ -19,7 +19,7 @@ from igsed_core.data.soundbank import base, survey
 # nor the 24-bit file clips, and far above Scaper's floor of -70 LUFS, below which its SNR would be wrong.
 PEAK = 10 ** (-1 / 20)
 SHORTEST = 0.02  # s; Scaper fades each event in and out over 10 ms
-_VERSION = 2  # raised when the preparation changes
+_VERSION = 3  # raised when the preparation changes
 
 
 @dataclass(frozen=True)
