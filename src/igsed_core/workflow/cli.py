@@ -17,7 +17,7 @@ from igsed_core.base.parallel import n_processes
 from igsed_core.base.params import StageParams, choices_of
 from igsed_core.base.paths import store_dir
 from igsed_core.data import assets, fetching
-from igsed_core.workflow import experiments, stages
+from igsed_core.workflow import checks, experiments, stages
 from igsed_core.workflow.experiments import RunParams
 
 
@@ -138,6 +138,7 @@ def _stage(options: argparse.Namespace) -> None:
     from igsed_core.workflow import notebook
 
     experiment = experiments.load(options.params, options.overrides)
+    checks.check_paths(experiment)
     print(f"igsed: {options.stage} ...", file=sys.stderr)
     notebook.execute(options.stage, experiment)
 
