@@ -158,7 +158,7 @@ def under_encoders(
     sentences = []
     for (encoder,), recall in recalls.items():
         rows = {(first, other): apart.get((encoder, *first, *other)) for first, other in encoders.PAIRS}
-        n = max((row["n"] for row in rows.values() if row), default=0)
+        n = min((row["n"] for row in rows.values() if row), default=0)
         said = [
             f"{_in_words(first)} is {RELATIONS[verdict_on(row, margin=margin)]} {_in_words(other)} ({figure(row)})"
             for (first, other), row in rows.items()
