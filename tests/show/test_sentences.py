@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from igsed_core.chapters.audit.verdicts import common
+from igsed_core.chapters.audit.verdicts import choices, common
 from igsed_core.chapters.audit.verdicts.registry import ANSWERS
 from igsed_core.chapters.localiser import encoders, tables
 from igsed_core.metrics.judging import ABOVE, BELOW, LEVEL, NOT_DECIDED, NOT_TOLD_APART, VERDICTS
@@ -299,6 +299,24 @@ def test_an_effect_rests_on_a_printed_figure(question: str, made: Tables) -> Non
 
 @quick
 @given(made=MADE)
+def test_a_choice_moves_something_only_where_a_printed_figure_says_so(made: Tables) -> None:
+    found = made.audit()
+    answer = ANSWERS["factorial"](found)
+    for moved in re.findall(r"This moves what is measured: (.*?); an effect is", answer.verdict):
+        for middle, low, high in triples(moved):
+            assert (low > 0 or high < 0) and abs(middle) >= MARGIN - ROUNDED, answer.verdict
+    rows = choices.changes(found)
+    for key, words in choices.CHANGES.items():
+        alone = rows.get((*key, "paper"), {})
+        moves = any(claims.verdict_on(row) in (ABOVE, BELOW) for row in alone.values())
+        assert (words in answer.answer) == moves
+    if made.kind in ("nan", "equal", "none"):
+        assert answer.answer == "Not decided."
+        assert answer.decided == common.NO
+
+
+@quick
+@given(made=MADE)
 def test_a_better_pointer_is_named_with_its_gain(made: Tables) -> None:
     answer = ANSWERS["sign"](made.audit())
     if answer.decided == common.YES:
@@ -340,10 +358,12 @@ def test_ways_to_count_are_excluded_only_if_no_numbers_give_them(made: Tables) -
     found = made.audit()
     possible = found["audit_countings"].set_index("counting")["possible"]
     answer = ANSWERS["excluded"](found)
-    left_out = possible["evaluated"] or possible["false_as_zero"]
-    as_zero = possible["missed_as_zero"] or possible["both_as_zero"]
-    assert ("issed classes: undecided" in answer.answer) == bool(left_out and as_zero)
-    assert ("issed classes are left out" in answer.answer) == bool(left_out and not as_zero)
+    left_out = {possible["evaluated"], possible["false_as_zero"]}
+    as_zero = {possible["missed_as_zero"], possible["both_as_zero"]}
+    assert ("issed classes are left out" in answer.answer) == ("yes" in left_out and as_zero == {"no"})
+    assert ("issed classes count 0" in answer.answer) == ("yes" in as_zero and left_out == {"no"})
+    unknown = any("yes" not in way and "undecided" in way for way in (left_out, as_zero))
+    assert ("issed classes: undecided" in answer.answer) == (unknown or ("yes" in left_out and "yes" in as_zero))
     if answer.decided == common.YES:
         assert "undecided" not in answer.answer
 

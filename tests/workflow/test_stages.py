@@ -55,6 +55,7 @@ OTHER = {
     "sanity_clips": 2,
     "occlusion_clips": 2,
     "audit_clips": 2,
+    "factorial_clips": 2,
     "audit_draws": 200,
     "methods": "cam",
     "methods_validation_clips": 2,

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from igsed_core import __version__
-from igsed_core.base import paths, store
+from igsed_core.base import children, paths, store
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.parallel import n_processes
 from igsed_core.base.params import StageParams, choices_of
@@ -50,14 +50,16 @@ def _reader_has_gone() -> bool:
 def _main(arguments: Sequence[str] | None) -> int:
     options = _parse(arguments)
     try:
+        children.follow()
         paths.pin_folders()
-        options.command(options)
+        with children.stoppable():
+            options.command(options)
     except IgsedError as error:
         print(f"igsed: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         print("igsed: stopped; what was finished is kept, the same command goes on from there", file=sys.stderr)
-        return 130
+        return 128 + (error.number if isinstance(error, children.Stopped) else signal.SIGINT)
     return 0
 
 

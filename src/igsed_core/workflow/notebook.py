@@ -8,16 +8,17 @@ import json
 import os
 import re
 import shutil
-import subprocess
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
+from concurrent.futures import Future
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
-from igsed_core.base import files, provenance, store
+from igsed_core.base import children, files, store
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.params import StageParams
 from igsed_core.base.paths import RunPaths, check_folders, project_root
@@ -150,15 +151,17 @@ def parameterise(
     target.parent.mkdir(parents=True, exist_ok=True)
     with _kernel_environment({UPSTREAM_VARIABLE: json.dumps(upstream)} if upstream else {}):
         try:
-            papermill.execute_notebook(
-                # papermill fills in parameters at { } in a path.
-                *(str(path).replace("{", "{{").replace("}", "}}") for path in (stage.source, target)),
-                parameters=asdict(params),
-                prepare_only=not execute,
-                progress_bar=False,
-                log_output=False,
-                cwd=str(project_root()),
-                kernel_name="python3",
+            _beside(
+                lambda: papermill.execute_notebook(
+                    # papermill fills in parameters at { } in a path.
+                    *(str(path).replace("{", "{{").replace("}", "}}") for path in (stage.source, target)),
+                    parameters=asdict(params),
+                    prepare_only=not execute,
+                    progress_bar=False,
+                    log_output=False,
+                    cwd=str(project_root()),
+                    kernel_name=children.KERNEL,
+                )
             )
         except PapermillExecutionError as error:
             cause = (
@@ -176,14 +179,38 @@ _KERNEL_ENVIRONMENT = {TERMINAL_VARIABLE: "1", "OMP_WAIT_POLICY": "PASSIVE"}
 
 @contextlib.contextmanager
 def _kernel_environment(further: dict[str, str]) -> Iterator[None]:
+    """Let this process have the environment of a kernel, which ends with the block."""
     before = dict(os.environ)
     own = {**_KERNEL_ENVIRONMENT, **{k: before[k] for k in _KERNEL_ENVIRONMENT if k in before}}
-    os.environ.update({**own, **further})
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
+    with children.lifeline() as alive:
+        inner = children.environment({**own, **further, **alive})
+        try:
+            os.environ.clear()
+            os.environ.update(inner)
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+
+
+def _beside(work: Callable[[], object]) -> None:
+    """Do something in a thread of its own.
+
+    In the main one nbclient takes signals for itself: it ends the kernel, waits for it, and fails with a traceback of
+    its own. Here a signal reaches who knows what to say.
+    """
+    done: Future[None] = Future()
+
+    def call() -> None:
+        try:
+            work()
+        except BaseException as error:
+            done.set_exception(error)
+        else:
+            done.set_result(None)
+
+    threading.Thread(target=call, daemon=True).start()
+    done.result()
 
 
 def execute(stage_name: str, experiment: Experiment) -> Path:
@@ -271,18 +298,19 @@ def run(params: Path, overrides: list[str], *, cores: int, dry_run: bool = False
         values = paths.root / "parameters.json"
         files.write_json(values, experiment.values())
         missing = [name for name, mine in every.items() if not adopt(experiment, name, mine)]
-        if missing and subprocess.run(_snakemake(paths.root, cores), check=False).returncode:
+        if missing and children.run(_snakemake(paths.root, cores)):
             raise IgsedError(f"experiment {experiment.name!r} did not finish: the reason stands above")
     return experiment
 
 
 def _snakemake(folder: Path, cores: int) -> list[str]:
     return [
-        *(provenance.python(), "-m", "snakemake", "--snakefile", str(project_root() / "Snakefile")),
+        *children.python("from snakemake.cli import main; main()", "--snakefile", str(project_root() / "Snakefile")),
         *("--directory", str(folder), "--cores", str(cores), "--rerun-triggers", "mtime"),
         *("--scheduler", "greedy", "--resources", "heavy=1"),  # so small a graph needs no solver
         *("--quiet", "rules", "host", "progress"),
         "--nolock",  # a lock of our own waits instead of failing
+        "--ignore-incomplete",  # a marker is written whole or not at all
     ]
 
 

@@ -9,7 +9,9 @@ import pandas as pd
 
 from igsed_core import paper
 from igsed_core.chapters.audit.energy import READINGS
+from igsed_core.chapters.audit.factorial import AVERAGED
 from igsed_core.chapters.audit.overlap import FILTERS, ONSETS
+from igsed_core.chapters.audit.verdicts.choices import CHANGES, changes
 from igsed_core.chapters.audit.verdicts.common import what_if
 from igsed_core.chapters.audit.verdicts.data import LENGTHS
 from igsed_core.show.cells import NONE, OURS, PAPER, Cells, by_key, frame, number, with_interval
@@ -148,6 +150,33 @@ def what_if_table(found: Found, question: str) -> pd.DataFrame:
     table["IoU of the two masks"] = [NONE, with_interval(own["mask_iou"]), NONE]
     table["rank correlation"] = [NONE, with_interval(own["rank_correlation"]), NONE]
     return table
+
+
+def factorial_table(found: Found) -> pd.DataFrame:
+    """What each choice moves: put alone in the place of the paper's, and averaged over the others."""
+    by_change = changes(found)
+    rows: dict[str, Cells] = {}
+    for (choice, level, others), row in by_change.items():
+        cells = rows.setdefault(CHANGES[choice, level], {})
+        over = "averaged over the others" if others == AVERAGED else "alone"
+        for metric in _METRICS:
+            cells[over, METRICS[metric]] = with_interval(row[metric])
+        cells["alone", "n"] = number(row["iou"].get("n"), 0)
+    return frame(rows, "Change")
+
+
+def cells_table(found: Found) -> pd.DataFrame:
+    """Every cell of the factorial, means over instances."""
+    keys = ("target", "sign", "baseline", "engine")
+    ours = by_key(found["audit_factorial"], (*keys, "metric"), average="instance")
+    engines = {"paper": "Captum's 50 points", "run": "this run's"}
+    rows = []
+    for target, sign, baseline, engine in dict.fromkeys(key[:4] for key in ours):
+        mine = {m: ours[target, sign, baseline, engine, m] for m in (*_METRICS, "auroc")}
+        named = {"Target": target, "sign": sign, "baseline": baseline, "quadrature": engines[engine]}
+        figures = {METRICS[m]: with_interval(row) for m, row in mine.items()}
+        rows.append({**named, "n": number(mine["iou"].get("n"), 0), **figures})
+    return pd.DataFrame(rows)
 
 
 def overlap_table(found: Found) -> pd.DataFrame:
