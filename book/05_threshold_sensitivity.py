@@ -29,7 +29,7 @@ from igsed_core.base import files
 from igsed_core.data import soundscapes
 from igsed_core.detection import evaluation, further_metrics, scored
 from igsed_core.detection.thresholds import levels
-from igsed_core.main_job import figures, tables
+from igsed_core.main_job import figures, overview, tables
 from igsed_core.main_job.params import DataSynthesis
 from igsed_core.metrics.scores import ScoresOverTime
 from igsed_core.models import classification
@@ -129,6 +129,9 @@ further = run.table("further", further)
 run.table("differences", pd.concat([report.differences, apart]))
 run.table("differences_two_way", report.two_way)
 display.show(tables.further_table(further), caption="Threshold-free and event-based metrics on the test split")
+
+# %%
+findings.say(overview.psds_material(len(whole_splits["test"].clips), whole_splits["test"].duration))
 
 # %%
 run.finish(instances={split: len(data_of.index) for split, data_of in instances.items()})

@@ -29,7 +29,7 @@ run = notebook.begin("localiser", globals())
 # %% tags=["hide-input"]
 from igsed_core.attribution import maps
 from igsed_core.attribution.shifted_cam import ShiftedCam
-from igsed_core.chapters.localiser import answers, encoders, figures, tables
+from igsed_core.chapters.localiser import encoders, figures, tables
 from igsed_core.chapters.localiser import study as localiser_study
 from igsed_core.detection import absence_hmm, baselines, concentration, localiser_scores
 from igsed_core.main_job.job import MainJob
@@ -275,7 +275,7 @@ display.show(
 )
 
 # %%
-answer = answers.under_encoders(by_encoder, encoder_differences)
+answer = tables.under_encoders(by_encoder, encoder_differences)
 prose.glue_sentences(localiser_under_encoders=answer)
 findings.say(answer)
 

@@ -57,7 +57,7 @@ for name, table in {**found, "audit_verdicts": answers}.items():
 #
 # Sentences and figures are made from this run's tables by fixed rules; the sections below show what they rest on.
 # Square brackets hold 95 % intervals from a bootstrap over clips. An *effect* is an interval off zero and a size of at least
-# 0.03 (`tables.MARGIN`). *Decided* is said where the alternatives are excluded; what merely agrees with the evidence is
+# 0.03 (`claims.MARGIN`). *Decided* is said where the alternatives are excluded; what merely agrees with the evidence is
 # *compatible*.
 
 # %%

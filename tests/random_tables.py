@@ -12,7 +12,9 @@ from igsed_core import paper
 from igsed_core.chapters.audit import averages, energy, factorial, fig3, overlap, sign
 from igsed_core.chapters.audit.verdicts import choices
 from igsed_core.chapters.audit.verdicts.data import PLACES
+from igsed_core.chapters.localiser import encoders
 from igsed_core.data import onsets as onsets_of_data
+from igsed_core.metrics import summaries
 from igsed_core.metrics.summaries import COLUMNS
 
 # What may be wrong with a table: nothing; no value; all replicates equal (one clip); no instance; or each by turns.
@@ -75,17 +77,24 @@ class Tables:
             dict(zip(names, key, strict=True)) | self.cell() | {"average": average, "split": "test", "class": "all"}
             for key in keys
         ]
-        return pd.DataFrame(rows).assign(**columns)
+        found = pd.DataFrame(rows)
+        decided = found["ci_high"] > found["ci_low"]
+        p = np.where(decided, self.rng.random(len(found)) ** 4, np.nan)
+        found = found.assign(p=p, n_clips=found["n"], survives=False)
+        return summaries.with_survivors(found).assign(**columns)
 
     def main_job(self) -> dict[str, pd.DataFrame]:
         """Tables of the main results."""
         metrics = ("iou", "f1", "pointing_game")
-        pairs = itertools.combinations(METHODS, 2)
+        compared = [
+            (a, "percentile", b, "percentile", q) for a, b in itertools.combinations(METHODS, 2) for q in metrics
+        ]
         present = self.rng.integers(0, 20, 4)
         evaluated = np.array([self.rng.integers(0, n + 1) for n in present])
         return {
             "detection": self.tidy(*((m, "percentile", q) for m in METHODS for q in metrics)),
-            "differences": self.apart(*((a, "percentile", b, "percentile", q) for a, b in pairs for q in metrics)),
+            "differences": self.apart(*compared),
+            "differences_two_way": self.apart(*compared),
             "instances": pd.DataFrame(
                 {"split": "test", "class": list("ABCD"), "present": present, "evaluated": evaluated}
             ),
@@ -97,11 +106,28 @@ class Tables:
         rules = self.tidy(*(("ig", r, "iou") for r in names))
         return rules, self.apart(*(("ig", r, "ig", "percentile", "iou") for r in names[1:]))
 
-    def ladder(self) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Steps of the localiser, and their differences."""
+    def ladder(self) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+        """Steps of the localiser, and their differences, resampled in two ways."""
         own, tuned = ("shifted_cam", "absence_hmm"), [(m, "share_of_maximum") for m in ("fw_ws", "fw_ss")]
         ladder = self.tidy(*((*key, q) for key in (own, *tuned) for q in ("iou", "pointing_game")))
-        return ladder, self.apart(*((*own, *other, "iou") for other in tuned))
+        apart = [(*own, *other, "iou") for other in tuned]
+        return ladder, self.apart(*apart), self.apart(*apart)
+
+    def encoders(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """The localiser under one or two encoders, none of whose differences may be there."""
+        names = ("embedded", "other")[: int(self.rng.integers(1, 3))]
+        keys = [(*key, q) for key in encoders.SHOWN for q in ("iou", "auroc")]
+        pairs = [(*first, *other, "iou") for first, other in encoders.PAIRS]
+        tables = [
+            self.tidy((*encoders.CLIP_LEVEL, encoders.RECALL), *keys, encoder=name, instances="own") for name in names
+        ]
+        apart = [self.apart(*pairs, encoder=name, instances="own", resampled=summaries.TWO_WAY) for name in names]
+        return pd.concat(tables, ignore_index=True), pd.concat(apart, ignore_index=True)
+
+    def family(self) -> pd.DataFrame:
+        """Differences that were corrected together."""
+        rules = [f"r{i}" for i in range(int(self.rng.choice([1, 2, 22, 64])))]
+        return self.apart(*(("ig", rule, "ig", "percentile", "iou") for rule in rules))
 
     def sanity(self) -> pd.DataFrame:
         """Maps of shuffled classifiers."""

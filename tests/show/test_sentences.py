@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from igsed_core.chapters.audit.verdicts import choices, common
 from igsed_core.chapters.audit.verdicts.registry import ANSWERS
+from igsed_core.chapters.localiser import encoders, tables
 from igsed_core.metrics.judging import ABOVE, BELOW, LEVEL, NOT_DECIDED, NOT_TOLD_APART, VERDICTS
 from igsed_core.show import claims, findings, prose
 from igsed_core.show.claims import FEW, MARGIN, RELATIONS
@@ -34,6 +35,8 @@ FINDINGS: dict[str, Callable[[Tables], str]] = {
     "cost_and_quality": lambda made: findings.cost_and_quality(*made.methods(), "percentile"),
     "detected": lambda made: findings.detected(made.main_job()["instances"]),
     "localised": lambda made: findings.localised(*made.ladder(), ("fw_ss", "share_of_maximum")),
+    "under_encoders": lambda made: tables.under_encoders(*made.encoders()),
+    "family": lambda made: claims.family(made.family()),
     "localiser_answer": lambda made: findings.localiser_answer(*made.ladder()),
 }
 
@@ -102,12 +105,14 @@ def test_relations_of_the_main_result_agree_with_their_differences(made: Tables)
     found = made.main_job()
     texts = prose.sentences(found)
     assert set(map(type, texts.values())) == {str}
-    rows = found["differences"].set_index(["method", "other_method", "metric"])
+    rows = found["differences_two_way"].set_index(["method", "other_method", "metric"])
+    clips = found["differences"].set_index(["method", "other_method", "metric"])
     verdict_of = {words: said for said, words in RELATIONS.items()}
     for metric in ("iou", "f1", "pointing_game"):
         for other in ("fw_ws", "fw_ss", "random", "energy"):
             said = verdict_of[texts[f"ig_{metric}_to_{other}"]]
             check_verdict(said, texts[f"ig_{metric}_less_{other}"], int(rows.loc[("ig", other, metric), "n"]))
+            check_survival(texts[f"ig_{metric}_clips_{other}"], clips.loc[("ig", other, metric)])
     for text in texts.values():
         check_number(text)
 
@@ -121,7 +126,54 @@ def test_the_localiser_is_compared_by_the_difference_beside_the_words(made: Tabl
         text = texts[f"localiser_to_{method}_tuned"]
         words, n = re.match(f"({RELATION}) FW-", text), re.search(r"from (\d+) instance", text)
         assert words and n, text
-        check_verdict(verdict_of[words[1]], text.partition("difference ")[2], int(n[1]))
+        check_verdict(verdict_of[words[1]], text.partition("difference ")[2].partition(", over clips")[0], int(n[1]))
+
+
+@quick
+@given(made=MADE)
+def test_the_localiser_is_compared_under_each_encoder_by_the_difference_beside_the_words(made: Tables) -> None:
+    table, apart = made.encoders()
+    text = tables.under_encoders(table, apart)
+    names = dict.fromkeys(table["encoder"])
+    verdict_of = {words: said for said, words in RELATIONS.items()}
+    parts = re.split("(?=Under the encoder )", text.partition(" In this run nothing")[0])[1:]
+    assert len(parts) == len(names)
+    for part in parts:
+        said = re.findall(rf" is ({RELATION}) [^(]*(?:\(IG\) )?\(([^()]*)\),", part)
+        assert len(said) == len(encoders.PAIRS), part
+        for words, figure in said:
+            if triples(figure):
+                middle, low, high = triples(figure)[0]
+                if words == "above":
+                    assert low > 0 and middle >= MARGIN - ROUNDED, part
+                if words == "below":
+                    assert high < 0 and middle <= -MARGIN + ROUNDED, part
+                if words == "level with":
+                    assert max(-low, high) <= MARGIN + ROUNDED, part
+            else:
+                assert verdict_of[words] == NOT_DECIDED, part
+
+
+@quick
+@given(made=MADE)
+def test_survivors_are_those_of_the_table(made: Tables) -> None:
+    table = made.family()
+    text, decided = claims.family(table), table["p"].notna().sum()
+    count = re.match(r"Of (\d+) differences that were corrected together .* (none|\d+) surviv", text)
+    assert bool(count) == bool(decided), text
+    if count:
+        assert (int(count[1]), {"none": "0"}.get(count[2], count[2])) == (decided, str(table["survives"].sum())), text
+    for _, row in table.iterrows():
+        check_survival(claims.surviving(row), row)
+        assert (claims.SURVIVES in claims.marked(row)) == bool(row["survives"])
+
+
+def check_survival(text: str, row: pd.Series) -> None:
+    """A difference is said to survive only if it does, and nothing is said of one without a test."""
+    if pd.isna(row["p"]):
+        assert "survive" not in text
+    else:
+        assert ("does not survive" in text) != bool(row["survives"]) and "surviv" in text
 
 
 @quick
