@@ -42,8 +42,8 @@ class _Logits(nn.Module):
         if not isinstance(answer, Tensor) or answer.ndim != 2 or len(answer) != len(waveform):
             shape = tuple(answer.shape) if isinstance(answer, Tensor) else type(answer).__name__
             raise IgsedError(
-                f"the module answers {len(waveform)} waveforms with {shape}, expected logits (batch, n_classes): wrap it "
-                "in a module that gives them"
+                f"the module answers {len(waveform)} waveforms with {shape}, expected logits (batch, n_classes): wrap "
+                "it in a module that gives them"
             )
         return answer
 
@@ -97,7 +97,7 @@ class Explanation:
         Parameters
         ----------
         rule, parameter
-            A threshold rule (:data:`igsed_core.detection.thresholds.registry.RULES`) and its parameter, where it has one.
+            A threshold rule (:data:`igsed_core.detection.thresholds.registry.RULES`) and its parameter, if it has one.
         frame_length, min_duration
             Of frames, and of events and gaps, in seconds.
 
