@@ -99,5 +99,7 @@ def test_soundscapes_are_drawn_filtered_and_mixed_as_the_parameters_say(bank: So
 def test_an_unknown_reading_is_told_the_known_ones() -> None:
     with pytest.raises(IgsedError, match="'onsets' is 'late': choose one of fitting, moved, normal, cut"):
         SoundscapeSpec(onsets="late")
-    with pytest.raises(IgsedError, match="'overlap_filter' is 'none': choose one of at_once, chain, any_of_more, any_two"):
+    with pytest.raises(
+        IgsedError, match="'overlap_filter' is 'none': choose one of at_once, chain, any_of_more, any_two"
+    ):
         DataSynthesis(overlap_filter="none")
