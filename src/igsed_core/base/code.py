@@ -225,6 +225,11 @@ def stage_digest(notebook: Path, drawing: Callable[[str], bool], *, roots: Itera
     return of(computing(cells, drawing), drawing), of(json.dumps(page), never)
 
 
+def same_cells(one: Path, other: Path) -> bool:
+    """Whether two notebooks, each in either form, have the same cells."""
+    return _cells(one) == _cells(other)
+
+
 # Modules and what they import
 
 
