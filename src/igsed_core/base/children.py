@@ -137,7 +137,7 @@ def _write_kernel(path: Path) -> None:
         *("--IPKernelApp.ignore_cwd=True", "--HistoryManager.enabled=False", "--IPKernelApp.log_level=50"),
     ]
     wanted = {"argv": command, "display_name": "igsed", "language": "python"}
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(IgsedError):
         if files.read_json(path) == wanted:
             return
     files.write_json(path, wanted)

@@ -11,6 +11,7 @@ from pathlib import Path
 from igsed_core.base.errors import IgsedError
 
 RUNS_VARIABLE, DATA_VARIABLE, STORE_VARIABLE = "IGSED_RUNS_DIR", "IGSED_DATA_DIR", "IGSED_STORE_DIR"
+PROJECT_VARIABLE = "IGSED_PROJECT"
 
 
 def absolute(text: str | Path, base: Path | None = None) -> Path:
@@ -54,10 +55,15 @@ def project_root() -> Path:
     Raises
     ------
     IgsedError
-        If there is none.
+        If there is none, or the variable names another folder.
     """
-    if os.environ.get("IGSED_PROJECT"):
-        return Path(os.environ["IGSED_PROJECT"]).resolve()
+    if named := _named_folder(PROJECT_VARIABLE):
+        if not ((named / "book").is_dir() and (named / "Snakefile").is_file()):
+            raise IgsedError(
+                f"environment variable {PROJECT_VARIABLE} names {named}, which is no clone of the project: unset it, "
+                "or name the folder that holds book/ and the Snakefile"
+            )
+        return named
     for start in (Path(__file__).resolve(), Path.cwd() / "x"):
         for folder in start.parents:
             if (folder / "book").is_dir() and (folder / "Snakefile").is_file():
@@ -109,7 +115,7 @@ def pin_folders() -> None:
     IgsedError
         If a variable names no possible path.
     """
-    for variable in (RUNS_VARIABLE, DATA_VARIABLE, STORE_VARIABLE):
+    for variable in (RUNS_VARIABLE, DATA_VARIABLE, STORE_VARIABLE, PROJECT_VARIABLE):
         _named_folder(variable)
 
 

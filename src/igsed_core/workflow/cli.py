@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 
 from igsed_core import __version__
-from igsed_core.base import children, paths, store
+from igsed_core.base import children, files, paths, store
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.parallel import n_processes
 from igsed_core.base.params import StageParams, choices_of
@@ -61,6 +61,13 @@ def _main(arguments: Sequence[str] | None) -> int:
             options.command(options)
     except IgsedError as error:
         print(f"igsed: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        if (known := files.explained(error.errno, str(error))) is None:
+            raise
+        print(f"igsed: {known}", file=sys.stderr)
         return 1
     except KeyboardInterrupt as error:
         print("igsed: stopped; what was finished is kept, the same command goes on from there", file=sys.stderr)

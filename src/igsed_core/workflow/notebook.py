@@ -30,7 +30,7 @@ from igsed_core.workflow.experiments import Experiment
 
 # Exact keys of the stages before a notebook, for the kernel of a run: another run may change the experiment meanwhile.
 UPSTREAM_VARIABLE = "IGSED_UPSTREAM"
-_DONE = "page.json"
+_DONE = stages.PAGE_DONE
 
 
 def begin(stage_name: str, namespace: Mapping[str, Any]) -> StageRun:
@@ -61,6 +61,8 @@ def begin(stage_name: str, namespace: Mapping[str, Any]) -> StageRun:
     run = StageRun(params, made.data, upstream)
     run.held.enter_context(made.data.lock())
     files.sweep(made.data.folder)
+    for lost in made.data.losses():  # a file of another size than it had is made again, like one that is missing
+        lost.unlink(missing_ok=True)
     made.data.describe(made_from)
     return run
 
@@ -165,12 +167,16 @@ def parameterise(
                 )
             )
         except PapermillExecutionError as error:
-            cause = (
-                error.evalue
-                if error.ename == "IgsedError"
-                else f"{error.ename}: {error.evalue}\n" + "\n".join(error.traceback)
-            )
-            raise IgsedError(f"notebook {stage.notebook} failed: {cause}\n(see {target})") from None
+            raise IgsedError(f"notebook {stage.notebook} failed: {_cause(error)}\n(see {target})") from None
+
+
+def _cause(error: Any) -> str:
+    """What failed in a cell: in a sentence if it was explained or is the system's, else with the traceback."""
+    if error.ename == "IgsedError":
+        return str(error.evalue)
+    number = re.match(r"\[Errno (\d+)\]", str(error.evalue))
+    known = files.explained(int(number[1]), str(error.evalue)) if number else None
+    return known or f"{error.ename}: {error.evalue}\n" + "\n".join(error.traceback)
 
 
 # What a kernel inherits: progress bars go to this terminal and not into the page, and idle threads sleep
@@ -237,6 +243,7 @@ def execute(stage_name: str, experiment: Experiment) -> Path:
         mine.page.describe({"stage": stage_name, "data": mine.data.name})
         with files.atomic(mine.page.folder / target.name) as temporary:
             shutil.copyfile(target, temporary)
+        mine.page.seal()
         files.write_json(mine.page.folder / _DONE, {"stage": stage_name})
     adopt(experiment, stage_name, mine)
     return target
@@ -259,7 +266,7 @@ def adopt(experiment: Experiment, stage_name: str, mine: stages.Keys) -> bool:
     name = f"{stages.get(stage_name).notebook}.ipynb"
     page = _named((mine.page.folder / name).read_text(encoding="utf-8"), experiment.name)
     target = paths.notebooks / name
-    if not (target.is_file() and target.read_text(encoding="utf-8") == page):
+    if not files.holds(target, page):
         files.write_text(target, page)
     if not marker.exists():
         files.write_json(marker, {"stage": stage_name, "data": mine.data.name, "page": mine.page.name})
@@ -338,9 +345,15 @@ def _say_what_would_run(experiment: Experiment, every: dict[str, stages.Keys]) -
 @contextlib.contextmanager
 def _alone(paths: RunPaths) -> Iterator[None]:
     """Let one run at a time work on an experiment; a second one waits, and says so."""
-    paths.root.mkdir(parents=True, exist_ok=True)
     guard = FileLock(paths.root / ".lock")
-    store.acquire(guard, f"another run works on experiment {paths.experiment!r}")
+    try:
+        paths.root.mkdir(parents=True, exist_ok=True)
+        store.acquire(guard, f"another run works on experiment {paths.experiment!r}")
+    except OSError as error:
+        raise IgsedError(
+            f"{paths.root / '.lock'} cannot be locked ({error.strerror or error}): move what is in the way, or let "
+            "IGSED_RUNS_DIR name another folder"
+        ) from error
     try:
         yield
     finally:
