@@ -107,7 +107,7 @@ def measure(
     percentile
         Of the clip, at which the map becomes a mask.
     energy
-        Over evaluation frames, too: what both maps may follow.
+        Of the evaluation frames, which both maps may follow, ``[shape=(n_frames,)]``.
 
     Returns
     -------
