@@ -8,7 +8,7 @@
 # %% tags=["parameters"]
 experiment = "embedded"  # name of the experiment; its artefacts lie in runs/<experiment>
 seed = 2026  # seed of every random choice
-audit_clips = 12  # test soundscapes explained again behind the other window
+audit_clips = 12  # test soundscapes explained again: other window, other pooled embedding
 factorial_clips = 0  # test soundscapes explained under every target, sign, baseline and quadrature; 0: all
 audit_draws = 100000  # soundscapes planned for each reading of the polyphony filter
 
@@ -18,7 +18,7 @@ from igsed_core.workflow import notebook
 run = notebook.begin("audit", globals())
 
 # %% tags=["hide-input"]
-from igsed_core.chapters.audit import examine, figures, material, tables
+from igsed_core.chapters.audit import embedding, examine, figures, material, tables
 from igsed_core.chapters.audit.verdicts import registry as verdicts
 from igsed_core.main_job.job import MainJob
 from igsed_core.main_job.params import DataSynthesis, IntegratedGradients, ThresholdSensitivity
@@ -42,6 +42,7 @@ found = examine.examine(
     material,
     explainer,
     synthesis,
+    embedding.OfRun(main),
     run.dir,
     n_clips=run.params.audit_clips,
     n_factorial=run.params.factorial_clips,
@@ -232,6 +233,20 @@ display.show(tables.what_if_table(found, "window"), caption="The same instances 
 
 # %%
 verdicts.verdict(found, "window")
+
+# %% [markdown]
+# ## Is a layer of CNN14 dropped?
+#
+# "Features are averaged across frequency and aggregated over time with global max pooling to obtain a 2048-dimensional
+# embedding"; "the original 527-class output layer is replaced with a 10-class linear layer" (section II-B). Between the two
+# PANNs has one layer more, `fc1` with 2048 units and a ReLU, and pools by maximum *plus* mean before it; what comes after it
+# PANNs calls the embedding. By the first sentence the new layer follows the pooling, by the second `fc1` stays, since only
+# the output layer is replaced: `pooled_embedding`, dropped or kept. With `fc1` a logit is no longer a sum over features, so
+# that what {doc}`10_localiser` says of features and frames holds for the dropped reading alone. Where the run's encoder has
+# the layer, a head is trained under the other reading on the same features, and explained.
+
+# %%
+verdicts.verdict(found, "embedding")
 
 # %% [markdown]
 # ## How many soundscapes does a filter remove?

@@ -41,6 +41,7 @@ OTHER = {
     "batch_size": 8,
     "epochs": 3,
     "patience": 3,
+    "pooled_embedding": "kept",
     "probability_threshold": 0.4,
     "device": "cpu",
     "engine": "captum",

@@ -112,6 +112,11 @@ class Training(StageParams):
         "analysis window of the encoder's front end: 'auto' takes that of the checkpoint, another must agree with it",
         choices=("auto", "hann", "hamming"),
     )
+    pooled_embedding: str = param(
+        "dropped",
+        "CNN14's layer fc1 with its ReLU, between pooling and output layer: the new output layer follows it, or not",
+        choices=("dropped", "kept"),
+    )
     learning_rate: float = param(1e-3, "Adam's learning rate", low=0.0)
     batch_size: int = param(16, "soundscapes in a training batch", low=1)
     epochs: int = param(100, "most epochs", low=1)
