@@ -8,6 +8,7 @@
 # %% tags=["parameters"]
 experiment = "embedded"  # name of the experiment; its artefacts lie in runs/<experiment>
 seed = 2026  # seed of every random choice
+figure_2_seconds = 0.0  # what Figure 2 shows of its clip, from the beginning (the paper: 4); 0: all of it [s]
 
 # %%
 from igsed_core.workflow import notebook
@@ -124,7 +125,7 @@ explanations.attributions(
     example.events,
     attributions.read_as("absolute").of_clip(example.clips["clip"].item()),
     step=maps.STEP,
-    t_max=run.params_of(DataSynthesis).duration,
+    t_max=run.params.shown_seconds(run.params_of(DataSynthesis).duration),
     probabilities=classification.probabilities(predictions, example.clips["clip"].item()),
 )
 

@@ -13,6 +13,7 @@ from igsed_core.chapters.audit import averages, energy, factorial, fig3, overlap
 from igsed_core.chapters.audit.verdicts import choices
 from igsed_core.chapters.audit.verdicts.data import PLACES
 from igsed_core.chapters.localiser import encoders
+from igsed_core.data import onsets as onsets_of_data
 from igsed_core.metrics import summaries
 from igsed_core.metrics.summaries import COLUMNS
 
@@ -20,6 +21,7 @@ from igsed_core.metrics.summaries import COLUMNS
 KINDS = ("plain", "nan", "equal", "none", "mixed")
 SIZES = (0, 1, 2, 5, 29, 30, 179)
 METHODS = ("ig", "fw_ws", "fw_ss", "random", "energy")
+_CORRELATIONS = ("rank_correlation", "partial_correlation")
 _REASONS = ("kept_inside", "kept_outside", "rank_correlation", "on_other", "on_background")
 _COUNTS = ("detected_and_present", "missed_as_zero", "false_as_zero", "both_as_zero")
 _FIGURES = ("iou", "f1", "pointing_game")
@@ -129,8 +131,9 @@ class Tables:
 
     def sanity(self) -> pd.DataFrame:
         """Maps of shuffled classifiers."""
-        levels, metrics = ("original", "head", "all"), ("rank_correlation", "iou", "pointing_game")
-        return self.tidy(*(("ig", level, q) for level in levels for q in metrics))
+        levels, metrics = ("original", "head", "all"), (*_CORRELATIONS, "iou", "pointing_game")
+        rows = self.tidy(*(("ig", level, q) for level in levels for q in metrics))
+        return rows.assign(shuffles=int(self.rng.choice([1, 5])))
 
     def hidden(self) -> pd.DataFrame:
         """Changes of F1 and loss by hiding."""
@@ -277,9 +280,10 @@ class Tables:
         near = rng.choice([0.01, 0.1]) * rng.random(len(names))
         readings = pd.DataFrame({"reading": names, "rule": "percentile", **scores, "distance": near})
         onsets = rng.choice(list(PLACES), len(names))
-        every = list(itertools.product((overlap.BANK, overlap.PAPER), overlap.ONSETS, overlap.FILTERS))
+        every = list(itertools.product((overlap.BANK, overlap.PAPER), onsets_of_data.ONSETS, onsets_of_data.FILTERS))
         p = rng.choice([0.0, 0.04, 0.05, 0.5, np.nan] if unknown else [0.0, 0.04, 0.05, 0.5], len(every))
         filters = pd.DataFrame(every, columns=["lengths", "onsets", "filter"]).assign(p_value=p)
+        filters["own"] = np.arange(len(every)) == rng.integers(len(every) // 2)  # with the lengths of the bank
         pools = [filters.assign(pool=pool, removed=rng.random(len(every)), paper=0.2) for pool in ("train", "eval")]
         return {
             "audit_energy": readings.sort_values("distance", ignore_index=True),

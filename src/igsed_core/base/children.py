@@ -134,7 +134,7 @@ def _write_kernel(path: Path) -> None:
     command = [
         *(sys.executable, "-P", "-s", "-c", _KERNEL_MAIN, "-f", "{connection_file}"),
         # The working folder is the project's, and a module in it must not take the place of another.
-        *("--IPKernelApp.ignore_cwd=True", "--HistoryManager.enabled=False", "--IPKernelApp.log_level=40"),
+        *("--IPKernelApp.ignore_cwd=True", "--HistoryManager.enabled=False", "--IPKernelApp.log_level=50"),
     ]
     wanted = {"argv": command, "display_name": "igsed", "language": "python"}
     with contextlib.suppress(OSError, ValueError):

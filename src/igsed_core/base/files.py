@@ -8,6 +8,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -51,6 +52,9 @@ def atomic(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+_TEMPORARY = re.compile(r"\.[0-9a-f]{12}\.[0-9a-f]{12}\.tmp.*")
+
+
 def temporary_name(path: Path) -> str:
     """Name a temporary file beside ``path`` that nobody else takes, another machine on the same file system included.
 
@@ -60,6 +64,16 @@ def temporary_name(path: Path) -> str:
     # The suffix stays last: writers choose the format by it.
     suffix = path.suffix if len(os.fsencode(path.suffix)) <= 16 else ""
     return f".{digest}.{uuid.uuid4().hex[:12]}.tmp{suffix}"
+
+
+def sweep(folder: Path) -> None:
+    """Remove the temporary files that a process which was killed has left in a folder.
+
+    Only for who holds the folder's lock: nobody else is writing there.
+    """
+    for path in folder.glob(".*.tmp*"):
+        if _TEMPORARY.fullmatch(path.name):
+            path.unlink(missing_ok=True)
 
 
 def _concerns(name: object, path: Path) -> bool:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from igsed_core.base import plugins
 from igsed_core.base.params import StageParams, param
+from igsed_core.data.onsets import FILTERS, ONSETS
 from igsed_core.data.soundbank import registry as soundbank
 from igsed_core.detection import scored
 
@@ -51,6 +52,10 @@ class DataSynthesis(StageParams):
     snr_min: float = param(15.0, "lowest event-to-background ratio", unit="dB", low=-60.0, high=60.0)
     snr_max: float = param(25.0, "highest event-to-background ratio", unit="dB", low=-60.0, high=60.0)
     max_polyphony: int = param(2, "soundscapes with more simultaneous events are removed", low=1)
+    overlap_filter: str = param("at_once", "what counts as simultaneous there", choices=tuple(FILTERS))
+    onsets: str = param(
+        "fitting", "where events begin ('cut' is DESED's, 'normal' Scaper's example)", choices=tuple(ONSETS)
+    )
     n_train: int = param(1000, "soundscapes generated for training, before the removal", low=2)
     n_eval: int = param(250, "soundscapes generated for validation and test, before the removal", low=4)
     workers: int = param(0, "processes; 0 means one per core", low=0, execution=True)
@@ -301,6 +306,14 @@ class Results(StageParams):
     notebook: ClassVar[str] = "06_results"
     upstream: ClassVar[tuple[str, ...]] = MAIN_JOB
     light: ClassVar[bool] = True
+
+    figure_2_seconds: float = param(
+        0.0, "what Figure 2 shows of its clip, from the beginning (the paper: 4); 0: all of it", unit="s", low=0.0
+    )
+
+    def shown_seconds(self, duration: float) -> float:
+        """Return what Figure 2 shows of a clip as long as ``duration``, in s."""
+        return min(self.figure_2_seconds or duration, duration)
 
     def uses(self) -> tuple[tuple[str, str], ...]:
         """See :meth:`igsed_core.base.params.StageParams.uses`."""

@@ -71,6 +71,8 @@ def shuffled(checked: pd.DataFrame, detection: pd.DataFrame, *, method: str = "i
     rows = by_key(checked, ("metric",), method=method, rule=SHUFFLED, average="instance")
     random = by_key(detection, ("metric",), split="test", method="random", average="instance").get(("pointing_game",))
     hits, alike = rows.get(("pointing_game",)), rows.get(("rank_correlation",))
+    beyond = rows.get(("partial_correlation",))
+    shuffles = int(hits.get("shuffles") or 1) if hits else 1
     if hits is None or alike is None or random is None:
         return f"In this run {name(method)} was not tested with shuffled weights."
     said = against(hits, float(random["value"]), margin=margin)
@@ -79,7 +81,8 @@ def shuffled(checked: pd.DataFrame, detection: pd.DataFrame, *, method: str = "i
         f"{figure(hits)} "
         f"of the instances, {RELATIONS[said]} chance ({number(random['value'])}, random scores on the whole test "
         f"split); "
-        f"the rank correlation with the map of the trained classifier is {figure(alike)} ({sample(hits['n'])})."
+        f"the rank correlation with the map of the trained classifier is {figure(alike)}, {figure(beyond)} with energy "
+        f"partialled out ({sample(hits['n'])}, {shuffles} {'shuffle' if shuffles == 1 else 'shuffles'})."
     )
 
 

@@ -25,7 +25,7 @@ from igsed_core.base.paths import RunPaths, check_folders, project_root
 from igsed_core.base.progress import TERMINAL_VARIABLE
 from igsed_core.base.run import Finished, StageRun, publish
 from igsed_core.base.store import Entry
-from igsed_core.workflow import experiments, stages
+from igsed_core.workflow import checks, experiments, stages
 from igsed_core.workflow.experiments import Experiment
 
 # Exact keys of the stages before a notebook, for the kernel of a run: another run may change the experiment meanwhile.
@@ -60,6 +60,7 @@ def begin(stage_name: str, namespace: Mapping[str, Any]) -> StageRun:
     made, made_from = stages.keys_of(stage, params, {name: one.entry.key for name, one in upstream.items()})
     run = StageRun(params, made.data, upstream)
     run.held.enter_context(made.data.lock())
+    files.sweep(made.data.folder)
     made.data.describe(made_from)
     return run
 
@@ -275,6 +276,21 @@ def _named(page: str, experiment: str) -> str:
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
+def check(experiment: Experiment) -> dict[str, stages.Keys]:
+    """Check everything that can be checked before anything runs, and return the keys of the stages.
+
+    Raises
+    ------
+    IgsedError
+        For what a stage would refuse later; the message names it and the remedy.
+    """
+    checks.check_paths(experiment)
+    check_folders(experiment.name)
+    every = stages.keys(experiment)
+    checks.check(experiment, [name for name, mine in every.items() if not Finished.read(mine.data)])
+    return every
+
+
 def run(params: Path, overrides: list[str], *, cores: int, dry_run: bool = False) -> Experiment:
     """Run the stages that are missing or out of date, through Snakemake.
 
@@ -287,9 +303,7 @@ def run(params: Path, overrides: list[str], *, cores: int, dry_run: bool = False
         For bad parameters, or if a stage fails.
     """
     experiment = experiments.load(params, overrides)
-    experiments.check_paths(experiment)
-    check_folders(experiment.name)
-    every = stages.keys(experiment)
+    every = check(experiment)
     if dry_run:
         _say_what_would_run(experiment, every)
         return experiment

@@ -10,10 +10,10 @@ import pandas as pd
 from igsed_core import paper
 from igsed_core.chapters.audit.energy import READINGS
 from igsed_core.chapters.audit.factorial import AVERAGED
-from igsed_core.chapters.audit.overlap import FILTERS, ONSETS
 from igsed_core.chapters.audit.verdicts.choices import CHANGES, changes
 from igsed_core.chapters.audit.verdicts.common import what_if
-from igsed_core.chapters.audit.verdicts.data import LENGTHS
+from igsed_core.chapters.audit.verdicts.data import LENGTHS, removes
+from igsed_core.data.onsets import ONSETS
 from igsed_core.show.cells import NONE, OURS, PAPER, Cells, by_key, frame, number, with_interval
 from igsed_core.show.style import METRICS, class_name, counted, name
 
@@ -189,9 +189,10 @@ def overlap_table(found: Found) -> pd.DataFrame:
         shares = {pool: by_pool[(*key, pool)] for pool in ("train", "eval")}
         rows.append(
             {
-                "Removed if": FILTERS[str(row["filter"])],
+                "Removed if": removes(str(row["filter"])),
                 "onsets": ONSETS[str(row["onsets"])][0],
                 "lengths": LENGTHS[str(row["lengths"])],
+                "this run's": "yes" if row["own"] else "",
                 **{f"{pool} (%)": number(100 * one["removed"], 1) for pool, one in shares.items()},
                 **{f"paper, {pool} (%)": number(100 * one["paper"], 1) for pool, one in shares.items()},
                 "p": number(row["p_value"], 3),
