@@ -49,7 +49,8 @@ found = examine.examine(
     draws=run.params.audit_draws,
     workers=chosen.ig_workers,
 )
-answers = verdicts.verdicts(found)
+margin = run.params_of(ThresholdSensitivity).margin
+answers = verdicts.verdicts(found, margin=margin)
 for name, table in {**found, "audit_verdicts": answers}.items():
     run.table(name, table)
 
@@ -58,7 +59,7 @@ for name, table in {**found, "audit_verdicts": answers}.items():
 #
 # Sentences and figures are made from this run's tables by fixed rules; the sections below show what they rest on.
 # Square brackets hold 95 % intervals from a bootstrap over clips. An *effect* is an interval off zero and a size of at least
-# 0.03 (`claims.MARGIN`). *Decided* is said where the alternatives are excluded; what merely agrees with the evidence is
+# the parameter `margin`. *Decided* is said where the alternatives are excluded; what merely agrees with the evidence is
 # *compatible*.
 
 # %%
@@ -84,7 +85,7 @@ display.show(tables.averages_table(found), caption="Both averages, of the paper'
 display.show(tables.mix_table(found), caption="Shares of the classes among the paper's instances")
 
 # %%
-verdicts.verdict(found, "averages")
+verdicts.verdict(found, "averages", margin=margin)
 
 # %% [markdown]
 # ## What is the threshold of Fig. 3?
@@ -115,7 +116,7 @@ figures.threshold_readings(found)
 # frames tie; one between the two lines decides nothing.
 
 # %%
-verdicts.verdict(found, "fig3")
+verdicts.verdict(found, "fig3", margin=margin)
 
 # %% [markdown]
 # ## Which threshold does Table II use?
@@ -127,7 +128,7 @@ verdicts.verdict(found, "fig3")
 display.show(tables.thresholds_of_table_2(found), caption="IoU at three choices of percentile, beside the paper's")
 
 # %%
-verdicts.verdict(found, "chance")
+verdicts.verdict(found, "chance", margin=margin)
 
 # %% [markdown]
 # ## Where do missed and falsely detected classes go?
@@ -141,7 +142,7 @@ verdicts.verdict(found, "chance")
 figures.countings(found)
 
 # %%
-verdicts.verdict(found, "excluded")
+verdicts.verdict(found, "excluded", margin=margin)
 
 # %% [markdown]
 # ## Which energy is below chance?
@@ -169,7 +170,7 @@ display.show(
 )
 
 # %%
-verdicts.verdict(found, "energy")
+verdicts.verdict(found, "energy", margin=margin)
 
 # %% [markdown]
 # ## Absolute value, positive part, or sign?
@@ -182,7 +183,7 @@ verdicts.verdict(found, "energy")
 figures.sign_readings(found)
 
 # %%
-verdicts.verdict(found, "sign")
+verdicts.verdict(found, "sign", margin=margin)
 
 # %% [markdown]
 # ## Logit or probability?
@@ -198,7 +199,7 @@ verdicts.verdict(found, "sign")
 display.show(tables.what_if_table(found, "target"), caption="The same instances under both targets")
 
 # %%
-verdicts.verdict(found, "target")
+verdicts.verdict(found, "target", margin=margin)
 
 # %% [markdown]
 # ## Target, sign, baseline, quadrature: what does each choice move?
@@ -220,7 +221,7 @@ display.show(tables.factorial_table(found), caption="What each choice moves, fro
 display.show(tables.cells_table(found), caption="All cells: means over the test instances", paging=9)
 
 # %%
-verdicts.verdict(found, "factorial")
+verdicts.verdict(found, "factorial", margin=margin)
 
 # %% [markdown]
 # ## Hann or Hamming?
@@ -232,7 +233,7 @@ verdicts.verdict(found, "factorial")
 display.show(tables.what_if_table(found, "window"), caption="The same instances behind both windows")
 
 # %%
-verdicts.verdict(found, "window")
+verdicts.verdict(found, "window", margin=margin)
 
 # %% [markdown]
 # ## Is a layer of CNN14 dropped?
@@ -259,7 +260,7 @@ verdicts.verdict(found, "embedding")
 display.show(tables.overlap_table(found), caption="Soundscapes removed", paging=10)
 
 # %%
-verdicts.verdict(found, "overlap")
+verdicts.verdict(found, "overlap", margin=margin)
 
 # %%
 run.finish(decided={answer: int(count) for answer, count in answers["decided"].value_counts().items()})

@@ -61,6 +61,8 @@ OTHER = {
     "occlusion_clips": 2,
     "audit_clips": 2,
     "factorial_clips": 2,
+    "margin": 0.05,
+    "other_encoder": "",
     "audit_draws": 200,
     "methods": "cam",
     "methods_validation_clips": 2,

@@ -276,6 +276,12 @@ class ThresholdSensitivity(StageParams):
     percentile_max: float = param(99.0, "highest percentile threshold", low=0.0, high=100.0)
     percentile_step: float = param(1.0, "step between percentile thresholds", low=0.01)
     replicates: int = param(1000, "bootstrap replicates over clips for the 95 % intervals", low=10)
+    margin: float = param(
+        0.03,
+        "smallest difference of IoU, F1 or pointing game that a sentence names; 'level with' is said within it only",
+        low=0.0,
+        high=1.0,
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
