@@ -208,7 +208,7 @@ def above_otsu(scores: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def corrections(observed: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return the edges of all detectors in one tidy table: ``method`` and :data:`igsed_core.detection.edges.COLUMNS`."""
+    """Return the edges of all detectors, ``method`` and :data:`igsed_core.detection.edges.COLUMNS`."""
     tables = [edges.table(of).assign(method=name) for name, of in observed.items()]
     columns = ["method", *edges.COLUMNS]
     return pd.concat(tables, ignore_index=True)[columns] if tables else pd.DataFrame(columns=columns)

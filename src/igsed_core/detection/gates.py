@@ -1,8 +1,8 @@
 """Events with known edges, made of training clips: the inside of a class, gated into a clip without the class.
 
 Clip-level labels alone are needed: which clips hold a class, and which do not. Where it sounds in a clip that holds it
-is what the detector itself is sure of (log-odds above :data:`CONFIDENT`); how far its decision on the gate reaches beyond
-the gate is then measured (:func:`igsed_core.detection.edges.observe`).
+is what the detector itself is sure of (log-odds above :data:`CONFIDENT`); how far its decision on the gate reaches
+beyond the gate is then measured (:func:`igsed_core.detection.edges.observe`).
 """
 
 from __future__ import annotations

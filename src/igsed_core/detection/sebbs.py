@@ -1,8 +1,9 @@
 """Sound event bounding boxes by change detection (cSEBBs): an event is placed first, then judged as a whole.
 
 After Ebbers, Germain, Wichern and Le Roux, "Sound Event Bounding Boxes", Interspeech 2024. Written from the paper: the
-authors' package `sebbs` needs a compiler, and brings a second package that is imported as `sed_scores_eval`, in the place of the one
-that this project tests against. Onsets and offsets are tuned for all classes together, since few validation instances are there.
+authors' package `sebbs` needs a compiler, and brings a second package that is imported as `sed_scores_eval`, in the
+place of the one that this project tests against. Options are chosen for all classes together, since there are few
+validation instances.
 """
 
 from __future__ import annotations
@@ -52,10 +53,11 @@ def boxes(
     scores
         Probabilities, ``[shape=(n_steps,)]``.
     step, start, filter_length
-        Seconds: of a step, begin of the first, of the step filter, whose output is the mean after a point minus that before.
+        Seconds: of a step, begin of the first, of the step filter, whose output is the mean after a point minus that
+        before.
     absolute, relative
-        A gap is closed where the highest scores of both neighbours exceed its lowest by less than the first, and are less
-        than the second times it.
+        A gap is closed where the highest scores of both neighbours exceed its lowest by less than the first, and are
+        less than the second times it.
 
     Examples
     --------

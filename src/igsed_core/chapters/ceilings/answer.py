@@ -78,12 +78,13 @@ def pooling(table: pd.DataFrame, *, split: str = "test") -> str:
     narrower = [name for name, row in others.items() if row["ci_high"] < maximum["ci_low"]]
     listed = ", ".join(f"{method_name(name)} {figure(row)}" for name, row in others.items())
     said = (
-        f"{len(wider)} of {len(others)} other poolings spread IG over more of an event's frames than the maximum of features, "
+        f"{len(wider)} of {len(others)} other poolings spread IG over more of an event's frames than the maximum of "
+        f"features, "
         f"{len(narrower)} over fewer (by intervals that do not overlap)"
     )
     return (
-        f"{said}. Half of what IG gives an event lies in {figure(maximum)} of its frames with the maximum of features; with "
-        f"others: {listed} ({sample(maximum['n'])})."
+        f"{said}. Half of what IG gives an event lies in {figure(maximum)} of its frames with the maximum of features; "
+        f"with others: {listed} ({sample(maximum['n'])})."
     )
 
 

@@ -40,7 +40,8 @@ def train(
     Parameters
     ----------
     name
-        Of :data:`igsed_core.models.detectors.STRONG`, on frames, or of :data:`igsed_core.models.pooling.POOLINGS`, on clips.
+        Of :data:`igsed_core.models.detectors.STRONG`, on frames, or of
+        :data:`igsed_core.models.pooling.POOLINGS`, on clips.
     data, validation
         Feature frames at shifts, and their targets.
     classes
@@ -53,7 +54,8 @@ def train(
     Returns
     -------
     tuple
-        The detector, and a row of :data:`COLUMNS`; it has converged if its best epoch lies before the last that was allowed.
+        The detector, and a row of :data:`COLUMNS`; it has converged if its best epoch is not the last that was
+        allowed.
     """
     began = time.perf_counter()
     strong = name in STRONG

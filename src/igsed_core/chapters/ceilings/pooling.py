@@ -144,8 +144,9 @@ def measure(
     Returns
     -------
     list of Series
-        Methods ``ig``, ``cam``, ``localiser``, the rule is the pooling: IoU, AUROC, pointing game, share of the frames that
-        holds half. IG is marked above Otsu's level of its clip, CAM at probability one half, the localiser at even odds.
+        Methods ``ig``, ``cam``, ``localiser``, the rule is the pooling: IoU, AUROC, pointing game, share of the
+        frames that holds half. IG is marked above Otsu's level of its clip, CAM at probability one half, the localiser
+        at even odds.
     """
     models = fit_classes(head, *training, components=components)
     at_shifts = localiser_scores.frame_logits(head, shifted, split.index)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -139,7 +140,7 @@ def by_duration(split: Split, events: pd.DataFrame, made: Sequence[Series]) -> p
     for one in made:
         if one.metric != "iou" or one.rule not in (FOUND, CALIBRATED):
             continue
-        for low, high in zip(DURATIONS[:-1], DURATIONS[1:], strict=True):
+        for low, high in itertools.pairwise(DURATIONS):
             mine = (seconds > low) & (seconds <= high)
             value = float(one.values[mine].mean()) if mine.any() else float("nan")
             rows.append((one.method, one.rule, low, high, int(mine.sum()), value))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from igsed_core.chapters.ceilings.names import RULES, supervision, method_name
+from igsed_core.chapters.ceilings.names import RULES, method_name, supervision
 from igsed_core.metrics.summaries import ALL
 from igsed_core.show.cells import by_key, number, with_interval
 from igsed_core.show.style import METRICS, class_name
