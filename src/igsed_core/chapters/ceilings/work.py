@@ -98,9 +98,10 @@ class Work:
         kept = self.run.shared(
             "shifted_features", made_from, modules=(shifted_features.__name__, *features.modules(encoder))
         )
+        explainer, workers = self.main.explainer(), self.run.params_of(IntegratedGradients).ig_workers
         return {
             str(split): shifted_features.extract(
-                self.classifier, self.main.data.root, rows, kept / str(split), shifts=self.params.shifts
+                *(explainer, self.main.data.root, rows, kept / str(split)), shifts=self.params.shifts, workers=workers
             )
             for split, rows in clips.groupby("split")
         }
