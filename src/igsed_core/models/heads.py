@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -148,23 +148,35 @@ def save(head: Head, name: str, path: Path) -> None:
         temporary.write_bytes(serialise(head.state_dict(), metadata=metadata))
 
 
-def digest(path: Path) -> str:
+def digest(path: Path, kinds: Mapping[str, type[Head]] = HEADS) -> str:
     """Return the SHA-256 of what a file of :func:`save` holds; its bytes vary with the order of its header.
+
+    Parameters
+    ----------
+    path, kinds
+        As for :func:`load`.
 
     Raises
     ------
     IgsedError
         As :func:`load`.
     """
-    head = load(path)
+    head = load(path, kinds)
     found = hashlib.sha256(json.dumps([type(head).__name__, list(head.classes)]).encode())
     for name, tensor in sorted(head.state_dict().items()):
         found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\0".encode() + tensor.numpy().tobytes())
     return found.hexdigest()
 
 
-def load(path: Path) -> Head:
+def load(path: Path, kinds: Mapping[str, type[Head]] = HEADS) -> Head:
     """Read a head written by :func:`save`, ready for inference.
+
+    Parameters
+    ----------
+    path
+        The file.
+    kinds
+        Name -> class of the heads that it may be.
 
     Raises
     ------
@@ -180,7 +192,7 @@ def load(path: Path) -> Head:
         kept = [state.get(f"embedding.{name}") for name in ("weight", "bias")]
         embedding = None if kept[0] is None or kept[1] is None else Embedding(kept[0], kept[1])
         n_features = state["linear.weight"].shape[1] if embedding is None else embedding.weight.shape[1]
-        head = HEADS[metadata["head"]](n_features, metadata["classes"].split("\n"), embedding)
+        head = kinds[metadata["head"]](n_features, metadata["classes"].split("\n"), embedding)
         head.load_state_dict(state)
     except (SafetensorError, OSError, KeyError, IndexError, RuntimeError) as error:
         raise IgsedError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from igsed_core.base.params import StageParams
 from igsed_core.chapters.audit.params import Audit
+from igsed_core.chapters.ceilings.params import Ceilings
 from igsed_core.chapters.conditions.params import Conditions
 from igsed_core.chapters.engine.params import EngineStudy
 from igsed_core.chapters.faithfulness.params import Faithfulness
@@ -35,4 +36,5 @@ PAGES: tuple[type[StageParams], ...] = (
     EngineStudy,
     SeedStudy,
     Audit,
+    Ceilings,
 )
