@@ -29,7 +29,7 @@ def test_a_shallow_gap_is_closed_and_a_deep_one_is_not() -> None:
 
 
 def test_an_event_at_either_end_of_the_clip_has_a_box() -> None:
-    found = boxes(plateaus(0.9, 0.1, 0.9), step=0.04, filter_length=0.32)
+    found = boxes(plateaus(0.9, 0.1, 0.9), step=0.04, filter_length=0.32, absolute=0.2)
     assert_allclose(found.spans, [[0.0, 1.0], [2.0, 3.0]])
 
 

@@ -74,6 +74,13 @@ OTHER = {
     "conditions_snr_max": 20.0,
     "conditions_snr_step": 10.0,
     "pooling_clips": 2,
+    "gates": 2,
+    "attribution_gates": 1,
+    "detectors": "linear",
+    "detector_seeds": 2,
+    "detector_epochs": 3,
+    "poolings": "attention",
+    "pooled_clips": 2,
     "target": "probability",
     "internal_batch_size": 1,
     "ig_workers": 1,
@@ -265,7 +272,7 @@ def test_a_folder_bank_outside_is_part_of_the_key(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("change", [{"shifts": 4}, {"components": 3}])
 def test_other_conditions_take_the_localiser_of_its_own_page(change: dict[str, int]) -> None:
-    assert changed(keys(), keys(**change)) == {"localiser", "conditions"}
+    assert changed(keys(), keys(**change)) == {"localiser", "conditions", "ceilings"}
 
 
 def test_recordings_outside_are_part_of_the_key_of_their_stage(tmp_path: Path) -> None:

@@ -76,10 +76,11 @@ def boxes(
     rises = [_best(change, run) for run in frames.runs(change > 1e-9)]
     falls = [_best(-change, run) for run in frames.runs(change < -1e-9)]
     spans: list[list[int]] = []
-    for rise in rises:
-        later = [fall for fall in falls if fall > rise]
-        if later and (not spans or rise >= spans[-1][1]):
-            spans.append([rise, later[0]])
+    for fall in falls:
+        # Of several rises before a fall the steepest begins the event.
+        between = [rise for rise in rises if (spans[-1][1] if spans else 0) <= rise < fall]
+        if between:
+            spans.append([max(between, key=lambda rise: float(change[rise])), fall])
     return _merged(spans, values, step, start, absolute, relative)
 
 
