@@ -10,6 +10,7 @@ from igsed_core.chapters.engine.params import EngineStudy
 from igsed_core.chapters.faithfulness.params import Faithfulness
 from igsed_core.chapters.localiser.params import Localiser
 from igsed_core.chapters.methods.params import Methods
+from igsed_core.chapters.recordings.params import Recordings
 from igsed_core.chapters.seeds.params import SeedStudy
 from igsed_core.chapters.threshold_rules.params import ThresholdRules
 from igsed_core.main_job.params import (
@@ -37,4 +38,5 @@ PAGES: tuple[type[StageParams], ...] = (
     SeedStudy,
     Audit,
     Ceilings,
+    Recordings,
 )

@@ -141,7 +141,7 @@ class Work:
             return np.asarray(soundscapes.read_clips(root, clips.iloc[[clip]])[0])
 
         durations = np.full(len(clips), self.run.params_of(DataSynthesis).duration)
-        options = {"present": targets.clip > 0.5, "durations": durations, "seed": self.params.seed}
+        options: dict[str, Any] = {"present": targets.clip > 0.5, "durations": durations, "seed": self.params.seed}
         drawn = calibration.draw(self.decoders[study.LOCALISER], frames, **options, per_length=self.params.gates)
         with self.run.timed("seconds_of_gates"):
             found = calibration.observe(self.classifier, self.decoders, drawn, read, shifts=self.params.shifts)
