@@ -96,6 +96,8 @@ OTHER = {
     "seeds": "5, 6",
     "seeds_training_data": True,
     "seeds_points": 3,
+    "recordings_train_clips": 30,
+    "recordings_clips": 3,
 }
 
 
