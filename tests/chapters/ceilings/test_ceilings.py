@@ -11,7 +11,7 @@ import torch
 from numpy.testing import assert_allclose
 
 from igsed_core.base.errors import IgsedError
-from igsed_core.chapters.ceilings import answer, decisions, detectors, figures, study, tables
+from igsed_core.chapters.ceilings import decisions, detectors, figures, overview, study, tables
 from igsed_core.chapters.ceilings.choices import POOLED, STRONG, WEAK, names_of
 from igsed_core.chapters.ceilings.decisions import Split
 from igsed_core.chapters.ceilings.params import Ceilings
@@ -198,7 +198,7 @@ def tidy() -> tuple[pd.DataFrame, pd.DataFrame, Split]:
 
 def test_the_answer_names_gain_and_ceilings() -> None:
     ceilings, differences, _ = tidy()
-    said = answer.ceilings(ceilings, differences)
+    said = overview.ceilings(ceilings, differences)
     assert "a gain of 0.06" in said and "above the linear detector" in said
     assert "level with the best detector with strong labels" in said and "TCN" in said
 
