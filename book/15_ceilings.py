@@ -29,7 +29,7 @@ from igsed_core.workflow import notebook
 run = notebook.begin("ceilings", globals())
 
 # %% tags=["hide-input"]
-from igsed_core.chapters.ceilings import answer, figures, tables
+from igsed_core.chapters.ceilings import figures, overview, tables
 from igsed_core.chapters.ceilings.work import Work
 from igsed_core.show import display, findings
 
@@ -73,7 +73,7 @@ run.table("ceilings_differences", differences)
 figures.ceilings(ceilings)
 
 # %%
-findings.say(answer.ceilings(ceilings, differences))
+findings.say(overview.ceilings(ceilings, differences))
 
 # %%
 display.show(tables.ceilings_table(ceilings), caption="Detectors at the localiser's resolution (test)")
@@ -100,7 +100,7 @@ display.show(tables.durations_table(durations), caption="IoU by the length of th
 
 # %%
 pooled = run.table("pooling", work.poolings())
-findings.say(answer.pooling(pooled))
+findings.say(overview.pooling(pooled))
 
 # %%
 display.show(tables.pooling_table(pooled), caption="What is read from heads that pool in other ways (test)")

@@ -57,7 +57,7 @@ def differences_table(differences: pd.DataFrame, *, split: str = "test", average
                 "n": number(row["n"], 0),
                 METRICS["iou"]: with_interval(row, 3),
             }
-            for row in rows.to_dict("records")
+            for row in ({str(key): of for key, of in one.items()} for one in rows.to_dict("records"))
         ]
     )
 

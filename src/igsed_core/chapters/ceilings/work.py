@@ -141,14 +141,16 @@ class Work:
             return np.asarray(soundscapes.read_clips(root, clips.iloc[[clip]])[0])
 
         durations = np.full(len(clips), self.run.params_of(DataSynthesis).duration)
-        options: dict[str, Any] = {"present": targets.clip > 0.5, "durations": durations, "seed": self.params.seed}
-        drawn = calibration.draw(self.decoders[study.LOCALISER], frames, **options, per_length=self.params.gates)
+
+        def draw(per_length: int) -> pd.DataFrame:
+            decoder, present = self.decoders[study.LOCALISER], targets.clip > 0.5
+            return calibration.draw(decoder, frames, present, durations, seed=self.params.seed, per_length=per_length)
+
+        drawn = draw(self.params.gates)
         with self.run.timed("seconds_of_gates"):
             found = calibration.observe(self.classifier, self.decoders, drawn, read, shifts=self.params.shifts)
         if self.params.attribution_gates:
-            few = calibration.draw(
-                self.decoders[study.LOCALISER], frames, **options, per_length=self.params.attribution_gates
-            )
+            few = draw(self.params.attribution_gates)
             chosen = self.run.params_of(IntegratedGradients)
             method = IgMethod(chosen.engine, **chosen.options())
             length = self.run.params_of(ThresholdSensitivity).frame_length
@@ -259,4 +261,4 @@ class Work:
                 shifts=self.params.shifts,
                 components=self.params.components,
             )
-        return summaries.summarise(few.index, on_few, **self.resampling)
+        return summaries.summarise(few.index, on_few, **self.resampling)  # type: ignore[arg-type]
