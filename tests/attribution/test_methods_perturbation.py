@@ -81,6 +81,18 @@ def test_long_windows_are_averaged_over_the_steps_they_cover() -> None:
     assert_allclose(found.signed[0, 0], fall[1], rtol=1e-3, atol=1e-5)
 
 
+def test_frames_on_a_border_belong_to_the_step_that_begins_there() -> None:
+    """The frame at 4.2 s counts from step 42 on, not to step 41 as in single precision."""
+    model = mel.folded(classifier())
+    log_mel = mel.log_mel(model, clips(1, 4.8))
+    hidden = log_mel.clone()
+    hidden[0, 420:430] = replacement("silence", model, log_mel[0])[420:430]
+    with torch.no_grad():
+        fall = (mel.score(model, log_mel) - mel.score(model, hidden))[0]
+    found = Occlusion(replace="silence")(classifier(), clips(1, 4.8), [[0, 1, 2]])[0]
+    assert_allclose(found.signed[:, 42], fall, rtol=1e-3, atol=1e-6)
+
+
 def test_a_window_that_is_no_multiple_of_the_step_is_an_error() -> None:
     with pytest.raises(IgsedError, match=r"'window' is 0\.25 s, but must be a multiple of 'step' \(0\.1 s\)"):
         Occlusion(window=0.25)

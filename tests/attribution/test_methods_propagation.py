@@ -146,7 +146,7 @@ def test_what_cannot_be_propagated_is_refused() -> None:
         Layers(untrained(nn.Unflatten(1, (1, -1))), RelevanceGate)
     with pytest.raises(IgsedError, match="LRP has no rule 'delta': choose one of epsilon, gamma, composite"):
         Lrp("delta")
-    other = copy.copy(classifier())
+    other = copy.deepcopy(classifier())  # a shallow copy would put its head into the shared one
     other.head = heads.Head(4, CLASSES)
     with pytest.raises(IgsedError, match="head Head is none that rules of propagation know"):
         Layers(other, RelevanceGate)

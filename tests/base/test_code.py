@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from igsed_core.base import code
+from igsed_core.base import cells, code, imports
 from igsed_core.base.errors import IgsedError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -91,7 +91,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, text in MODULES.items():
         write(folder / f"{name.replace('.', '/')}.py", text)
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(code, "PACKAGE", "tiny")
+    monkeypatch.setattr(imports, "PACKAGE", "tiny")
     return folder
 
 
@@ -101,35 +101,35 @@ def names(*words: str) -> set[str]:
 
 def test_every_form_of_import_is_followed(tiny: Path) -> None:
     direct = names("forms", "plain", "aliased", "attribute", "runtime", "fallback", "lazy", "method")
-    assert code.reached(["tiny.forms"]) == direct | names("sub", "sub.chained")
-    assert code.reached(["tiny.sub.deep.relative"]) == names(
+    assert imports.reached(["tiny.forms"]) == direct | names("sub", "sub.chained")
+    assert imports.reached(["tiny.sub.deep.relative"]) == names(
         "sub", "sub.deep", "sub.deep.relative", "sub.sibling", "plain"
     )
 
 
 def test_nothing_traced_is_imported(tiny: Path) -> None:
     write(tiny / "plain.py", "raise RuntimeError('imported')")
-    assert "tiny.plain" in code.reached(["tiny.forms"])
+    assert "tiny.plain" in imports.reached(["tiny.forms"])
     code.digest(["tiny.forms"])
     assert not [name for name in sys.modules if name == "tiny" or name.startswith("tiny.")]
 
 
 def test_star_reaches_what_it_may_bring(tiny: Path) -> None:
     write(tiny / "starred.py", "from .star import *")
-    assert code.reached(["tiny.starred"]) == names("starred", "star", "star.one")
+    assert imports.reached(["tiny.starred"]) == names("starred", "star", "star.one")
 
 
 def test_a_cycle_ends(tiny: Path) -> None:
-    assert code.reached(["tiny.loop_a"]) == names("loop_a", "loop_b")
+    assert imports.reached(["tiny.loop_a"]) == names("loop_a", "loop_b")
 
 
 def test_modules_left_out_are_not_followed(tiny: Path) -> None:
-    assert code.reached(["tiny.sub.deep.relative"], without=lambda name: name == "tiny.sub.sibling") == names(
+    assert imports.reached(["tiny.sub.deep.relative"], without=lambda name: name == "tiny.sub.sibling") == names(
         "sub", "sub.deep", "sub.deep.relative", "plain"
     )
     write(tiny / "sub/sibling.py", "from tiny import unused")
-    assert "tiny.unused" in code.reached(["tiny.sub.deep.relative"])
-    assert "tiny.unused" not in code.reached(["tiny.sub.deep.relative"], without=lambda name: "sibling" in name)
+    assert "tiny.unused" in imports.reached(["tiny.sub.deep.relative"])
+    assert "tiny.unused" not in imports.reached(["tiny.sub.deep.relative"], without=lambda name: "sibling" in name)
 
 
 def test_a_plug_in_is_followed_with_its_package_and_with_ours(tiny: Path) -> None:
@@ -137,10 +137,10 @@ def test_a_plug_in_is_followed_with_its_package_and_with_ours(tiny: Path) -> Non
     write(tiny.parent / "extra/method.py", "from tiny.sub import sibling\nfrom extra import helper")
     write(tiny.parent / "extra/helper.py", "VALUE = 1")
     write(tiny.parent / "single.py", "import tiny.plain")
-    assert code.reached(["extra.method"]) == names("sub", "sub.sibling") | {"extra", "extra.method", "extra.helper"}
-    assert code.reached(["single"]) == names("plain") | {"single"}
+    assert imports.reached(["extra.method"]) == names("sub", "sub.sibling") | {"extra", "extra.method", "extra.helper"}
+    assert imports.reached(["single"]) == names("plain") | {"single"}
     write(tiny / "user.py", "import extra.method")
-    assert code.reached(["tiny.user"]) == names("user")  # without it as a root it is somebody's package
+    assert imports.reached(["tiny.user"]) == names("user")  # without it as a root it is somebody's package
     write(tiny.parent / "stray.csv", "1")
     before = code.digest(["single"])
     write(tiny.parent / "stray.csv", "2")
@@ -149,16 +149,16 @@ def test_a_plug_in_is_followed_with_its_package_and_with_ours(tiny: Path) -> Non
 
 def test_an_unknown_root_and_a_broken_module_are_named(tiny: Path) -> None:
     with pytest.raises(IgsedError, match=r"tiny\.gone"):
-        code.reached(["tiny.gone"])
+        imports.reached(["tiny.gone"])
     write(tiny / "broken.py", "a = (")
     with pytest.raises(IgsedError, match=r"broken\.py, line 1"):
-        code.reached(["tiny.broken"])
+        imports.reached(["tiny.broken"])
 
 
 def test_imports_of_a_piece_of_source(tiny: Path) -> None:
     source = "import os.path\nfrom tiny import plain, f\nimport tiny.lazy as z\nfrom tiny.sub.sibling import VALUE"
-    assert code.imports_of(source) == {"os.path", "tiny", "tiny.plain", "tiny.lazy", "tiny.sub.sibling"}
-    assert code.imports_of("from . import here") == set()
+    assert cells.imports_of(source) == {"os.path", "tiny", "tiny.plain", "tiny.lazy", "tiny.sub.sibling"}
+    assert cells.imports_of("from . import here") == set()
 
 
 def test_packages_are_named_with_their_versions(tiny: Path) -> None:
@@ -320,17 +320,17 @@ def drawing(module: str) -> bool:
     return module.endswith("figures")
 
 
-def ipynb(path: Path, cells: list[tuple[str, str, list[str]]]) -> Path:
+def ipynb(path: Path, pieces: list[tuple[str, str, list[str]]]) -> Path:
     made = [
         {"cell_type": kind, "metadata": {"tags": tags} if tags else {}, "source": text.splitlines(keepends=True)}
-        for kind, text, tags in cells
+        for kind, text, tags in pieces
     ]
     return write(path, json.dumps({"cells": made, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
 
 
-def percent(path: Path, cells: list[tuple[str, str, list[str]]]) -> Path:
+def percent(path: Path, pieces: list[tuple[str, str, list[str]]]) -> Path:
     text = ""
-    for kind, source, tags in cells:
+    for kind, source, tags in pieces:
         head = "# %% [markdown]" if kind == "markdown" else "# %%" + (f" tags={json.dumps(tags)}" if tags else "")
         body = source if kind == "code" else "\n".join(f"# {line}".rstrip() for line in source.splitlines())
         text += f"{head}\n{body}\n\n"
@@ -338,33 +338,33 @@ def percent(path: Path, cells: list[tuple[str, str, list[str]]]) -> Path:
 
 
 def replaced(old: str, new: str) -> list[tuple[str, str, list[str]]]:
-    cells = [(kind, text.replace(old, new), tags) for kind, text, tags in CELLS]
-    assert cells != CELLS
-    return cells
+    pieces = [(kind, text.replace(old, new), tags) for kind, text, tags in CELLS]
+    assert pieces != CELLS
+    return pieces
 
 
 @pytest.fixture(params=[ipynb, percent])
 def digests(request: pytest.FixtureRequest, tiny: Path) -> Iterator:
-    """Write cells as a notebook of either form and return its two digests."""
+    """Write pieces as a notebook of either form and return its two digests."""
     path = tiny.parent / ("page.ipynb" if request.param is ipynb else "page.py")
-    yield lambda cells: code.stage_digest(request.param(path, cells), drawing)
+    yield lambda pieces: cells.stage_digest(request.param(path, pieces), drawing)
 
 
 def test_code_cells_are_those_without_parameters(tiny: Path) -> None:
     expected = [text for kind, text, tags in CELLS if kind == "code" and tags != ["parameters"]]
-    assert code.notebook_cells(ipynb(tiny.parent / "page.ipynb", CELLS)) == expected
-    assert code.notebook_cells(percent(tiny.parent / "page.py", CELLS)) == expected
+    assert cells.notebook_cells(ipynb(tiny.parent / "page.ipynb", CELLS)) == expected
+    assert cells.notebook_cells(percent(tiny.parent / "page.py", CELLS)) == expected
 
 
 def test_both_forms_have_the_same_digests(tiny: Path) -> None:
-    assert code.stage_digest(ipynb(tiny.parent / "page.ipynb", CELLS), drawing) == code.stage_digest(
+    assert cells.stage_digest(ipynb(tiny.parent / "page.ipynb", CELLS), drawing) == cells.stage_digest(
         percent(tiny.parent / "page.py", CELLS), drawing
     )
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "book").glob("*.ipynb")), ids=lambda path: path.stem)
 def test_the_books_pairs_have_the_same_digests(path: Path) -> None:
-    assert code.stage_digest(path, drawing) == code.stage_digest(path.with_suffix(".py"), drawing)
+    assert cells.stage_digest(path, drawing) == cells.stage_digest(path.with_suffix(".py"), drawing)
 
 
 @pytest.mark.parametrize(
@@ -412,30 +412,34 @@ def test_a_package_counts_where_it_is_imported(digests, monkeypatch: pytest.Monk
 
 
 def test_a_module_used_as_an_attribute_in_a_later_cell_counts(digests, tiny: Path) -> None:
-    cells = [*CELLS, ("code", "import tiny.sub", []), ("code", "c = tiny.sub.chained.VALUE", [])]
-    before = digests(cells), digests(CELLS)
+    pieces = [*CELLS, ("code", "import tiny.sub", []), ("code", "c = tiny.sub.chained.VALUE", [])]
+    before = digests(pieces), digests(CELLS)
     write(tiny / "sub/chained.py", "VALUE = 2")
-    assert digests(cells)[0] != before[0][0]
+    assert digests(pieces)[0] != before[0][0]
     assert digests(CELLS) == before[1]
 
 
 def test_a_plug_in_reached_by_name_counts_as_a_further_root(tiny: Path) -> None:
     page = ipynb(tiny.parent / "page.ipynb", CELLS)
     write(tiny.parent / "single.py", "VALUE = 1")
-    before = code.stage_digest(page, drawing), code.stage_digest(page, drawing, roots=["single"])
+    before = cells.stage_digest(page, drawing), cells.stage_digest(page, drawing, roots=["single"])
     write(tiny.parent / "single.py", "VALUE = 22")
-    assert code.stage_digest(page, drawing) == before[0]
-    assert code.stage_digest(page, drawing, roots=["single"])[0] != before[1][0]
+    assert cells.stage_digest(page, drawing) == before[0]
+    assert cells.stage_digest(page, drawing, roots=["single"])[0] != before[1][0]
 
 
 def test_a_function_named_like_a_module_that_draws_computes(tiny: Path) -> None:
     head = "from tiny import study\n"
-    assert code.computing([head + "study.figures(1)"], drawing) != code.computing([head + "study.figures(2)"], drawing)
+    assert cells.computing([head + "study.figures(1)"], drawing) != cells.computing(
+        [head + "study.figures(2)"], drawing
+    )
 
 
 def test_a_variable_named_like_a_module_that_draws_computes(tiny: Path) -> None:
     head = "from tiny import figures, study\nfigures = study.run(1)\n"
-    assert code.computing([head + "figures.curve(1)"], drawing) != code.computing([head + "figures.curve(2)"], drawing)
+    assert cells.computing([head + "figures.curve(1)"], drawing) != cells.computing(
+        [head + "figures.curve(2)"], drawing
+    )
 
 
 def test_dotted_and_chained_calls_draw_too(tiny: Path) -> None:
@@ -444,7 +448,7 @@ def test_dotted_and_chained_calls_draw_too(tiny: Path) -> None:
         ("import tiny.figures as f", "f.curve({})[0].show()"),
         ("from tiny.figures import curve as c", "c({})"),
     ):
-        assert code.computing([head, call.format(1), "'text'", "3"], drawing) == code.computing(
+        assert cells.computing([head, call.format(1), "'text'", "3"], drawing) == cells.computing(
             [head, call.format(2)], drawing
         )
 
@@ -452,8 +456,8 @@ def test_dotted_and_chained_calls_draw_too(tiny: Path) -> None:
 def test_what_a_call_or_an_index_returns_is_no_module(tiny: Path) -> None:
     write(tiny / "sub/figures.py", "VALUE = 1")
     for text in ("sub[0].figures.curve({})", "sub(0).figures.curve({})"):
-        cells = [["from tiny import sub", text.format(value)] for value in (1, 2)]
-        assert code.computing(cells[0], drawing) != code.computing(cells[1], drawing)
+        pieces = [["from tiny import sub", text.format(value)] for value in (1, 2)]
+        assert cells.computing(pieces[0], drawing) != cells.computing(pieces[1], drawing)
 
 
 def test_tags_change_the_page_only(digests) -> None:
@@ -462,17 +466,17 @@ def test_tags_change_the_page_only(digests) -> None:
 
 
 def test_magics_are_code_and_broken_cells_are_named() -> None:
-    assert code.computing(["%matplotlib inline\nx = 1"], drawing) != code.computing(["x = 1"], drawing)
+    assert cells.computing(["%matplotlib inline\nx = 1"], drawing) != cells.computing(["x = 1"], drawing)
     with pytest.raises(IgsedError, match="x = = 1"):
-        code.computing(["x = = 1"], drawing)
+        cells.computing(["x = = 1"], drawing)
 
 
 def test_a_missing_notebook_and_another_file_are_named(tmp_path: Path) -> None:
     with pytest.raises(IgsedError, match=r"gone\.ipynb"):
-        code.notebook_cells(tmp_path / "gone.ipynb")
+        cells.notebook_cells(tmp_path / "gone.ipynb")
     for text in ("[]", "no json"):
         with pytest.raises(IgsedError, match=r"other\.ipynb"):
-            code.notebook_cells(write(tmp_path / "other.ipynb", text))
+            cells.notebook_cells(write(tmp_path / "other.ipynb", text))
 
 
 # This package
@@ -487,12 +491,12 @@ def own_modules() -> list[str]:
 
 def test_this_package_is_read_fast_enough() -> None:
     modules = own_modules()
-    for remembered in (code._read_source, code._home):
+    for remembered in (imports._read_source, imports._home):
         remembered.cache_clear()
     seconds = []
     for _ in range(2):
         began = time.process_time()  # not the clock on the wall: other tests run beside this one
-        assert code.reached(modules) >= set(modules)
+        assert imports.reached(modules) >= set(modules)
         seconds.append(time.process_time() - began)
     assert seconds[0] < 1.5
     assert seconds[1] < 0.1
@@ -502,7 +506,7 @@ def test_grimp_finds_the_same_modules() -> None:
     grimp = pytest.importorskip("grimp", reason="grimp, the second opinion, is not installed")
     graph = grimp.build_graph("igsed_core", exclude_type_checking_imports=True, cache_dir=None)
     for module in own_modules():
-        ours = code.reached([module])
+        ours = imports.reached([module])
         theirs = {module} | graph.find_upstream_modules(module)
         parents = {name.rsplit(".", n)[0] for name in ours for n in range(name.count(".") + 1)}
         assert theirs <= ours

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from igsed_core.base import code, plugins
+from igsed_core.base import imports, plugins
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.params import StageParams
 from igsed_core.base.registry import Entry, Registry
@@ -22,13 +22,13 @@ def test_a_registry_reaches_no_entry_and_every_entry_is_there(group: str) -> Non
     found = plugins.registry(group)
     assert found.group == group
     modules = {module for entry in found.values() for module in entry.modules}
-    assert not modules & code.reached([plugins._REGISTRIES[group].partition(":")[0]])
+    assert not modules & imports.reached([plugins._REGISTRIES[group].partition(":")[0]])
     for name in found:
         assert found.load(name) is not None
 
 
 def test_the_study_of_methods_reaches_no_method_by_way_of_the_registry() -> None:
-    reached = code.reached(["igsed_core.chapters.methods.study"])
+    reached = imports.reached(["igsed_core.chapters.methods.study"])
     of_methods = {module for entry in plugins.registry(plugins.METHODS).values() for module in entry.modules}
     of_rules = {module for entry in plugins.registry(plugins.RULES).values() for module in entry.modules}
     assert not of_methods & reached
@@ -50,7 +50,7 @@ def test_a_rule_takes_function_grid_and_transform_along() -> None:
 
 def test_titles_are_in_the_key_of_a_page_alone() -> None:
     for_data, for_page = (plugins.digest_of([(plugins.METHODS, "cam")], looks=looks)[1] for looks in (False, True))
-    assert "title" not in for_data[0][2] and "family" not in for_data[0][2] and for_data[0][2]["reading"] == "signed"
+    assert "title" not in for_data[0][2] and "family" not in for_data[0][2] and for_data[0][2]["sign"] == "signed"
     assert for_page[0][2]["title"] == "CAM"
 
 
@@ -63,7 +63,7 @@ def test_order_and_repetition_change_nothing() -> None:
 def test_every_stage_names_entries_that_are_there(cls: type[StageParams]) -> None:
     modules, entries = plugins.digest_of(cls().uses())
     json.dumps(entries)
-    assert code.reached(modules) >= set(modules)
+    assert imports.reached(modules) >= set(modules)
 
 
 @pytest.mark.parametrize(

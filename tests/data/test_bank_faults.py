@@ -15,8 +15,6 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from igsed_core.main_job import overview
-from igsed_core.show import sounds
 from igsed_core.base import text
 from igsed_core.base.errors import IgsedError
 from igsed_core.chapters.conditions import plans
@@ -24,7 +22,8 @@ from igsed_core.data import audio, mixing, soundscapes
 from igsed_core.data.soundbank import base, folder
 from igsed_core.data.soundbank import registry as soundbank
 from igsed_core.data.soundscape_plan import SoundscapeSpec, draw
-from igsed_core.show import style
+from igsed_core.main_job import overview
+from igsed_core.show import sounds, style
 from tiny_bank import CLASSES, RATE, noise, put, tone, write_bank
 
 BELL = "foreground/train/Bell"

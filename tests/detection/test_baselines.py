@@ -35,6 +35,23 @@ def test_framewise_scores_are_probabilities_of_frames(name: str) -> None:
         )
 
 
+def test_sure_frames_are_ranked_by_logits() -> None:
+    """Single precision rounds the probabilities of logits 20 and 30 to 1; the logits stay apart."""
+    head = heads.create("fw_ws", 2, CLASSES, seed=0)
+    with torch.no_grad():
+        head.linear.weight.copy_(torch.eye(2))
+        head.linear.bias.zero_()
+    values = np.array([[[20.0, 0.0], [30.0, 0.0], [0.0, 1.0]]], dtype=np.float32)
+    found = baselines.framewise(head, FeatureFrames(np.array(["a"]), values, 0.32, 0.0))
+    assert found.values[0, 0] == found.values[0, 1] == 1
+    assert found.logits is not None
+    assert found.logits.dtype == np.float64
+    assert_array_equal(found.logits, [[20, 30, 0], [0, 0, 1]])
+    assert (
+        baselines.framewise(head, FeatureFrames(np.array(["a"]), values, 0.32, 0.0), probability=False).logits is None
+    )
+
+
 def test_the_highest_frame_gives_the_clip_level_probability() -> None:
     """Equation 2 of the paper: the clip-level score of a framewise head is the highest of its frames."""
     values = np.random.default_rng(0).standard_normal((3, 5, 2)).astype(np.float32)
@@ -61,15 +78,15 @@ def test_random_scores() -> None:
     assert (baselines.random_scores(clips, CLASSES, duration=10.0, seed=2).values != found.values).any()
 
 
-@pytest.mark.parametrize(("reading", "wanted"), [("amplitude", [0.25, 0.0, 0.5]), ("power", [0.0625, 0.0, 0.25])])
-def test_energy_of_steps(tmp_path: Path, reading: str, wanted: list[float]) -> None:
+@pytest.mark.parametrize(("quantity", "wanted"), [("amplitude", [0.25, 0.0, 0.5]), ("power", [0.0625, 0.0, 0.25])])
+def test_energy_of_steps(tmp_path: Path, quantity: str, wanted: list[float]) -> None:
     """Squares of three levels, ten milliseconds each: mean absolute value and mean square are the levels'."""
     window = RATE // 100
     sign = np.where(np.arange(window) % 2, 1.0, -1.0)
     audio.write(tmp_path / "test" / "a.flac", np.concatenate([0.25 * sign, 0 * sign, 0.5 * sign]), RATE)
     audio.write(tmp_path / "test" / "b.flac", np.zeros(3 * window), RATE)
     clips = pd.DataFrame({"clip": ["a", "b"], "split": "test"})
-    found = baselines.energy(tmp_path, clips, CLASSES, sample_rate=RATE, reading=reading)
+    found = baselines.energy(tmp_path, clips, CLASSES, sample_rate=RATE, quantity=quantity)
     assert found.values.shape == (4, 3)
     assert found.step == 0.01
     assert_allclose(found.values[0], wanted, atol=1e-6)
@@ -85,8 +102,8 @@ def test_power_ranks_steps_otherwise_than_amplitude(tmp_path: Path) -> None:
     audio.write(tmp_path / "test" / "a.flac", np.concatenate([click, hum]), RATE)
     clips = pd.DataFrame({"clip": ["a"], "split": "test"})
     amplitude, power = (
-        baselines.energy(tmp_path, clips, CLASSES, sample_rate=RATE, reading=reading).values[0]
-        for reading in ("amplitude", "power")
+        baselines.energy(tmp_path, clips, CLASSES, sample_rate=RATE, quantity=quantity).values[0]
+        for quantity in ("amplitude", "power")
     )
     assert amplitude.argmax() == 1
     assert power.argmax() == 0

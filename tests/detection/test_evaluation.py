@@ -54,10 +54,19 @@ def chosen(threshold: float) -> dict[str, dict[str, float]]:
     return {m: {"iou": threshold, "f1": threshold} for m in (*COMPARED, "oracle")}
 
 
+def events_of(measured: dict[str, evaluation.Measured]) -> pd.DataFrame:
+    """Each class has two source files, which clips share."""
+    rows = pd.concat([m.index for m in measured.values()])
+    files = [f"{label}{len(clip) + ord(clip[-1]) % 2}" for clip, label in zip(rows["clip"], rows["label"], strict=True)]
+    return rows.assign(source_file=files)
+
+
 def hand_report() -> evaluation.Report:
     """The frames with score 1 are above the 50th percentile, which is 0."""
     measured = {"test": evaluation.measure(by_hand([[0, 1], [4, 5], [8], [3, 4]]), np.array([50.0]))}
-    return evaluation.report(measured, chosen(50.0), ("Bell", "Hum", "Whistle"), replicates=50, seed=0)
+    return evaluation.report(
+        measured, chosen(50.0), ("Bell", "Hum", "Whistle"), events_of(measured), replicates=50, seed=0
+    )
 
 
 def test_a_table_by_hand() -> None:
@@ -97,7 +106,20 @@ def test_every_two_methods_are_compared_once() -> None:
     table = hand_report().differences
     pairs = list(itertools.combinations(COMPARED, 2))
     assert list(dict.fromkeys(zip(table["method"], table["other_method"], strict=True))) == pairs
-    assert (table[["value", "ci_low", "ci_high"]] == 0).all().all()  # all methods have the same scores here
+    # All methods have the same scores here, so that no replicate differs: nothing is decided.
+    assert (table["value"] == 0).all()
+    assert table[["ci_low", "ci_high", "p"]].isna().all(axis=None)
+    assert not table["survives"].any()
+
+
+def test_differences_are_the_same_and_their_intervals_wider_when_sources_are_drawn_too() -> None:
+    measured = {"test": evaluation.measure(random_instances(3, n_clips=40), np.arange(1.0, 100))}
+    best = evaluation.optimal_thresholds(measured["test"])
+    found = evaluation.report(measured, best, (), events_of(measured), replicates=200, seed=0)
+    assert_allclose(found.two_way["value"], found.differences["value"])
+    assert list(found.two_way.columns) == list(found.differences.columns) == summaries.DIFFERENCE_COLUMNS
+    alone, both = (table["ci_high"] - table["ci_low"] for table in (found.differences, found.two_way))
+    assert (both / alone).median() > 1.1
 
 
 def test_columns_and_rows_of_the_tables() -> None:
@@ -105,7 +127,7 @@ def test_columns_and_rows_of_the_tables() -> None:
         s: evaluation.measure(random_instances(i, s), np.arange(1.0, 100)) for i, s in enumerate(("validation", "test"))
     }
     best = evaluation.optimal_thresholds(measured["validation"])
-    report = evaluation.report(measured, best, ("Bell", "Hum", "Whistle"), replicates=20, seed=0)
+    report = evaluation.report(measured, best, ("Bell", "Hum", "Whistle"), events_of(measured), replicates=20, seed=0)
     curves = evaluation.curves(measured, replicates=20, seed=0)
     own, at_ig = report.detection, report.at_ig
     for table in (own, at_ig, report.per_class, curves):
@@ -138,7 +160,7 @@ def test_thresholds_come_from_validation_alone() -> None:
     best = evaluation.optimal_thresholds(validation)
     for seed in (1, 2):
         measured = {"validation": validation, "test": evaluation.measure(random_instances(seed), grid)}
-        table = evaluation.report(measured, best, ("Bell",), replicates=10, seed=0).detection
+        table = evaluation.report(measured, best, ("Bell",), events_of(measured), replicates=10, seed=0).detection
         found = table[(table["metric"] == "iou") & (table["average"] == "instance")]
         for split in ("validation", "test"):
             rows = found[found["split"] == split]
@@ -209,7 +231,7 @@ OPTIONS: dict[str, Any] = {
     "duration": 1.0,
     "frame_length": 0.1,
     "min_coverage": 0.0,
-    "reading": "absolute",
+    "sign": "absolute",
     "seed": 0,
 }
 
@@ -223,17 +245,36 @@ def test_instances_are_detected_and_present(inputs: dict[str, Any]) -> None:
     assert all(scores.shape == (2, 10) for scores in data.scores.values())
 
 
-@pytest.mark.parametrize("reading", ["absolute", "positive", "signed"])
-def test_scores_are_those_of_clip_and_class(inputs: dict[str, Any], reading: str) -> None:
-    data = evaluation.instances(**inputs, **{**OPTIONS, "reading": reading})
+@pytest.mark.parametrize("sign", ["absolute", "positive", "signed"])
+def test_scores_are_those_of_clip_and_class(inputs: dict[str, Any], sign: str) -> None:
+    data = evaluation.instances(**inputs, **{**OPTIONS, "sign": sign})
     rows = [1, 0]  # of the maps: (a, Bell), (b, Hum)
-    fine = inputs["maps"].read_as(reading).values[rows]
+    fine = inputs["maps"].read_as(sign).values[rows]
     assert_allclose(data.scores["ig"], fine.reshape(2, 10, 10).mean(axis=2), atol=1e-6)
     for name in OTHERS:
         values = inputs["scores"][name].values.reshape(2, 2, -1)
         for i, (clip, label) in enumerate([(1, 1), (0, 0)]):
             wanted = frames.average(values[clip, label], step=0.32, start=-0.16, frame_length=0.1, n_frames=10)
             assert_allclose(data.scores[name][i], wanted)
+
+
+def test_probabilities_are_ranked_by_their_logits(inputs: dict[str, Any]) -> None:
+    """Probabilities stay to be read as such; what ranks frames are logits, which do not saturate."""
+    logits = np.full((2, 2, 4), -30.0)
+    logits[1, 1] = [40.0, 41.0, 39.0, -5.0]  # a, Bell
+    clips, classes = np.array(["b", "a"]), np.array(["Hum", "Bell"])
+    sure = ScoresOverTime.of_product(clips, classes, np.ones((2, 2, 4), np.float32), 0.32, -0.16, logits)
+    scores = {**inputs["scores"], "fw_ws": sure}
+    data = evaluation.instances(**{**inputs, "scores": scores}, **OPTIONS)
+    assert (data.scores["fw_ws"][0, :4] == 1).all()
+    assert data.ranked["fw_ws"][0, 2] == 41  # 0.2 to 0.3 s lies in the second step, from 0.16 to 0.48 s
+    assert data.ranked["fw_ws"][0].argmax() == 2
+    assert data.ranked["ig"] is data.scores["ig"]
+    some = data.where(np.array([True, False]))
+    assert_array_equal(some.ranked["fw_ws"], data.ranked["fw_ws"][:1])
+    # The pointing game: the highest frames are 2 and 3, of which neither is active; the probabilities all tie.
+    measured = evaluation.measure(data, np.array([50.0]))
+    assert measured.values["fw_ws"]["pointing_game"][0, 0] == 0
 
 
 def test_min_coverage_and_frame_length(inputs: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from igsed_core.base.errors import IgsedError
 from igsed_core.metrics import bootstrap
 
 
@@ -61,37 +62,45 @@ def test_the_sample_itself_comes_first() -> None:
     assert_array_equal(weights[1:], bootstrap.clip_weights(4, replicates=3, seed=0))
 
 
-def test_a_replicate_without_a_value_is_nan_and_left_out_of_the_interval() -> None:
+def test_a_replicate_without_a_value_is_nan() -> None:
     drawn = np.array([[2.0, 0.0], [0.0, 2.0], [1.0, 1.0]])
     values = np.array([[0.5, np.nan, 0.1], [np.nan, np.nan, 0.3]])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         means = bootstrap.weighted_means(values, drawn)
-        intervals = bootstrap.intervals(means)
-        nothing = bootstrap.interval(means[:, 1])
         overall = bootstrap.mean_of_present(means, axis=1)
     assert_allclose(means, [[0.5, np.nan, 0.1], [np.nan, np.nan, 0.3], [0.5, np.nan, 0.2]])
-    assert_allclose(intervals[:, 0], [0.5, 0.5])
-    assert np.isnan(intervals[:, 1]).all()
-    assert np.isnan(nothing).all()
-    assert_allclose(intervals[:, 2], bootstrap.interval(means[:, 2]))
     assert_allclose(overall, [0.3, 0.3, 0.35])
 
 
-def test_interval_holds_its_share_of_the_replicates() -> None:
-    replicates = np.random.default_rng(0).permutation(1001) / 1000
-    assert bootstrap.interval(replicates) == pytest.approx((0.025, 0.975))
-    assert bootstrap.interval(replicates, level=0.5) == pytest.approx((0.25, 0.75))
+def test_two_ways_draw_clips_and_sources_apart() -> None:
+    """Instances of one clip and one source come and go together; of two sources the mean counts."""
+    clip_of = np.array([0, 0, 1, 2, 2])
+    sources = [("x",), ("x",), ("y",), ("x", "y"), ("z",)]
+    weights = bootstrap.two_way_weights(clip_of, sources, replicates=4000, seed=5)
+    clips = bootstrap.clip_weights(3, replicates=4000, seed=5)
+    assert weights.shape == (4000, 5)
+    assert_array_equal(weights[:, 0], weights[:, 1])
+    assert (weights[clips[:, 1] == 0, 2] == 0).all()
+    drawn = {
+        name: weights[:, i] / np.where(clips[:, c] > 0, clips[:, c], np.nan)
+        for name, i, c in (("x", 0, 0), ("z", 4, 2))
+    }
+    assert_allclose(weights.mean(axis=0), 1, atol=0.1)
+    assert set(np.unique(drawn["x"][~np.isnan(drawn["x"])])) <= {0, 1, 2, 3}
+    both = clips[:, [0, 1, 2]].min(axis=1) > 0
+    of = [weights[both, i] / clips[both, clip_of[i]] for i in (0, 2, 3)]
+    assert_allclose(of[2], (of[0] + of[1]) / 2)
+    with pytest.raises(IgsedError, match="at least one source file for each instance"):
+        bootstrap.two_way_weights(clip_of, [*sources[:4], ()], replicates=2, seed=0)
 
 
-def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
-    """150 experiments of 60 clips that share a clip effect; 95 % intervals hold the mean in most of them."""
+def test_shared_sources_make_the_truth_less_sure() -> None:
+    """Forty clips draw on five files, whose quality the values follow: resampling clips alone misses most of it."""
     rng = np.random.default_rng(0)
-    clip_of = np.repeat(np.arange(60), 2)
-    covered = 0
-    for experiment in range(150):
-        values = 0.5 + np.repeat(rng.normal(0, 0.2, 60), 2) + rng.normal(0, 0.1, 120)
-        weights = bootstrap.clip_weights(60, replicates=300, seed=experiment)
-        low, high = bootstrap.interval(bootstrap.weighted_means(values[:, None], weights[:, clip_of])[:, 0])
-        covered += low <= 0.5 <= high
-    assert 0.88 <= covered / 150 <= 0.99
+    files = rng.integers(0, 5, 40)
+    values = (rng.standard_normal(5)[files] + 0.2 * rng.standard_normal(40))[:, None]
+    names = [(str(name),) for name in files]
+    one_way = bootstrap.weighted_means(values, bootstrap.clip_weights(40, replicates=500, seed=0))
+    two_way = bootstrap.weighted_means(values, bootstrap.two_way_weights(np.arange(40), names, replicates=500, seed=0))
+    assert np.nanstd(two_way) > 2 * one_way.std()

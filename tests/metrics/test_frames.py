@@ -192,6 +192,74 @@ def test_the_last_frame_ends_with_the_clip() -> None:
             frames.seconds_of_frames(n, 0.32, 10.0)
 
 
+@given(
+    st.lists(st.floats(-100, 100), min_size=1, max_size=40),
+    st.sampled_from([(0.32, 0.0), (0.32, -0.16), (0.04, 0.0), (0.07, 0.013)]),
+    st.sampled_from([(0.1, 100), (0.2, 50), (0.32, 32), (0.07, 143)]),
+)
+def test_frames_within_one_step_get_its_very_value(
+    values: list[float], steps: tuple[float, float], grid: tuple[float, int]
+) -> None:
+    """Ties are exact, not up to rounding: what a threshold does with a tie is a rule, not an accident."""
+    (step, start), (length, n) = steps, grid
+    found = frames.average(np.array(values), step=step, frame_length=length, n_frames=n, start=start)
+    logits = frames.average_logits(np.array(values), step=step, frame_length=length, n_frames=n, start=start)
+    for k in range(n):
+        first, last = (
+            min(max(int(np.floor((t - start) / step + 1e-6 * side)), 0), len(values) - 1)
+            for t, side in ((k * length, 1), ((k + 1) * length, -1))
+        )
+        if len(set(values[first : last + 1])) == 1:
+            assert found[k] == values[first]
+            assert logits[k] == values[first]
+
+
+def test_framewise_scores_tie_as_often_as_steps_hold_frames() -> None:
+    """31 steps of 0.32 s, 100 frames of 0.1 s: 24 frames hold an edge, so that 45 of 100 scores repeat another."""
+    scores = np.random.default_rng(0).random((50, 31))
+    found = frames.average(scores, step=0.32, frame_length=0.1, n_frames=100)
+    assert {100 - len(np.unique(row)) for row in found} == {45}
+
+
+def test_a_constant_score_stays_constant() -> None:
+    for value in (0.1, 1 / 3, 1e-9, 0.7):
+        found = frames.average(np.full(31, value), step=0.32, frame_length=0.1, n_frames=100, start=-0.16)
+        assert set(found) == {value}
+
+
+def test_frames_that_cut_their_steps_alike_tie() -> None:
+    """Two values by turns: every frame with a fifth of one and four fifths of the other scores the same."""
+    found = frames.average(np.tile([0.3, 0.9], 40), step=0.08, frame_length=0.1, n_frames=64)
+    assert len(np.unique(found)) == 4
+
+
+@given(st.lists(st.floats(-20, 20), min_size=1, max_size=12), starts, st.sampled_from([10, 32, 100, 320]))
+def test_averaged_logits_are_those_of_averaged_probabilities(values: list[float], start: int, step: int) -> None:
+    options = {"step": step * TICK, "frame_length": 0.07, "n_frames": 9, "start": start * TICK}
+    probabilities = frames.average(1 / (1 + np.exp(-np.array(values))), **options)
+    found = frames.average_logits(np.array(values), **options)
+    assert_allclose(1 / (1 + np.exp(-found)), probabilities, rtol=1e-9)
+
+
+def test_logits_do_not_saturate() -> None:
+    """The probabilities of all three are 1 in double precision; in single precision from a logit of 17 on."""
+    logits = np.array([40.0, 41.0, 700.0, -800.0])
+    found = frames.average_logits(logits, step=0.32, frame_length=0.1, n_frames=12)
+    assert found[0] < found[4] < found[8]
+    assert found[11] == -800
+    assert np.isfinite(found).all()
+    assert logits[1] < found[6] < logits[2]  # two fifths of one, three of the other
+
+
+def test_the_last_frame_averages_what_lies_in_the_clip() -> None:
+    values = np.array([1.0] * 31 + [0.0, 5.0])  # steps of 0.31 s; the clip ends within the last but one
+    cut = frames.average(values, step=0.31, frame_length=0.32, n_frames=31, duration=9.8)
+    whole = frames.average(values, step=0.31, frame_length=0.32, n_frames=31)
+    assert_allclose(cut[:30], whole[:30])
+    assert cut[30] == pytest.approx(0.01 / 0.2)
+    assert whole[30] == pytest.approx(0.01 / 0.32)
+
+
 @given(st.lists(st.booleans(), max_size=20))
 def test_runs_cover_the_active_frames(active: list[bool]) -> None:
     mask = np.array(active, dtype=bool)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from igsed_core.base.errors import IgsedError
-from igsed_core.metrics.judging import VERDICTS, judge
+from igsed_core.metrics.judging import VERDICTS, holm, judge
 
 SIZES = st.floats(-2, 2, allow_nan=False)
 ANY = st.floats(allow_nan=True, allow_infinity=True)
@@ -100,3 +101,24 @@ def test_a_margin_is_a_size(margin: float) -> None:
 def test_an_interval_in_reverse_is_refused() -> None:
     with pytest.raises(IgsedError, match="reverse"):
         judge(0.1, 0.2, 0.0, 10, margin=0.03)
+
+
+def test_holm_by_hand() -> None:
+    """The smallest of four is quadrupled, the next tripled, never below the one before."""
+    found = holm(np.array([0.01, 0.04, 0.03, 0.005]))
+    assert found.tolist() == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    with_gap = holm(np.array([0.01, np.nan, 0.04]))
+    assert with_gap[[0, 2]].tolist() == pytest.approx([0.02, 0.04])
+    assert math.isnan(with_gap[1])
+    assert holm(np.array([])).shape == (0,)
+    with pytest.raises(IgsedError, match="p-values"):
+        holm(np.array([1.2]))
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
+def test_holm_never_helps_and_keeps_the_order(p: list[float]) -> None:
+    values, found = np.array(p), holm(np.array(p))
+    assert (found >= values).all()
+    assert (found <= np.minimum(values * len(p), 1) + 1e-15).all()  # never harsher than Bonferroni
+    order = np.argsort(values, kind="stable")
+    assert (np.diff(found[order]) >= 0).all()

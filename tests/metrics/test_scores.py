@@ -108,3 +108,23 @@ def test_a_file_of_something_else_is_an_error(tmp_path: Path) -> None:
     for read in (scores.check, ScoresOverTime.load):
         with pytest.raises(IgsedError, match=r"x\.npz does not say what it holds: delete it"):
             read(path, {})
+
+
+def test_probabilities_keep_their_logits(tmp_path: Path) -> None:
+    """By name, through a file and in evaluation frames: what ranks is not what is read."""
+    logits = np.random.default_rng(1).normal(0, 20, (2, 2, 5))
+    made = ScoresOverTime.of_product(
+        np.array(["a", "b"]), ("Bell", "Hum"), (1 / (1 + np.exp(-logits))).astype(np.float32), 0.32, -0.16, logits
+    )
+    made.save(tmp_path / "x.npz")
+    loaded = ScoresOverTime.load(tmp_path / "x.npz")
+    assert loaded.logits is not None
+    assert_array_equal(loaded.logits, logits.reshape(4, 5))
+    some = loaded.at(pd.DataFrame({"clip": ["b"], "label": ["Bell"]}))
+    assert_array_equal(some.logits, logits[1, :1])
+    ranked, read = some.ranked_frames(0.1, 10, 0.95), some.to_frames(0.1, 10, 0.95)
+    assert_allclose(read, 1 / (1 + np.exp(-ranked)))
+    assert_allclose(
+        read[0], frames.average(some.values, step=0.32, start=-0.16, frame_length=0.1, n_frames=10)[0], atol=1e-6
+    )
+    assert_array_equal(SCORES.ranked_frames(0.1, 10), SCORES.to_frames(0.1, 10))

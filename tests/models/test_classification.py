@@ -9,7 +9,7 @@ import torch
 from numpy.testing import assert_allclose
 
 from igsed_core.base.errors import IgsedError
-from igsed_core.metrics import bootstrap, summaries
+from igsed_core.metrics import intervals, summaries
 from igsed_core.models import classification, heads
 from igsed_core.models.features import FeatureFrames, Targets
 from tiny_classifier import CLASSES, tiny_head
@@ -93,16 +93,26 @@ def test_report_by_hand() -> None:
     assert len(found) == len(table) == 4 * 3
 
 
-def test_intervals_of_the_report_are_those_of_drawn_clips() -> None:
-    """Bell: a and b are hits, c is a false alarm. A draw without a and b does not hold the class."""
+def test_intervals_of_the_report() -> None:
+    """Bell: a and b are hits, c is a false alarm, so 2 of 3 is right; both that sound are found, which is not sure."""
     table = classification.report(HAND, threshold=0.5, seed=3, replicates=300)
-    table = table[table["class"] == "Bell"].set_index("metric")
-    weights = bootstrap.clip_weights(3, replicates=300, seed=3)
-    precisions = [(a + b) / (a + b + c) for a, b, c in weights if a + b]
-    assert len(precisions) < 300
-    ends = table.loc["precision", ["ci_low", "ci_high"]]
-    assert tuple(ends) == pytest.approx(tuple(np.percentile(precisions, [2.5, 97.5])))
-    assert tuple(table.loc["recall", ["ci_low", "ci_high"]]) == (1, 1)
+    bell = table[table["class"] == "Bell"].set_index("metric")
+    ends = ["ci_low", "ci_high"]
+    assert tuple(bell.loc["precision", ends]) == pytest.approx(tuple(intervals.wilson(2 / 3, 3)))
+    assert tuple(bell.loc["recall", ends]) == pytest.approx((intervals.wilson(1.0, 2)[0], 1))
+    assert tuple(bell.loc["f1", ends]) == pytest.approx(tuple(intervals.f1_of_counts(2, 1)))
+    # one hit, no false alarm: of one trial nothing is said; a class that never sounds has no recall
+    assert table[(table["class"] == "Hum") & (table["metric"] == "precision")][ends].isna().all(axis=None)
+    assert table[(table["class"] == "Whistle") & (table["metric"] == "recall")][ends].isna().all(axis=None)
+
+
+def test_a_perfect_classifier_is_not_surely_perfect() -> None:
+    perfect = HAND.assign(detected=HAND["present"])
+    table = classification.report(perfect, threshold=0.5, seed=0, replicates=100)
+    over_classes = table[(table["class"] == "all")]
+    assert over_classes["value"].eq(1).all()
+    assert over_classes["ci_high"].eq(1).all()
+    assert over_classes["ci_low"].between(0.3, 0.7).all()  # of three clips
 
 
 def test_methods_and_splits_are_reported_apart() -> None:

@@ -34,7 +34,7 @@ def test_no_chapter_imports_another(imports: list[tuple[list[str], list[str]]]) 
 
 
 def test_what_computes_does_not_import_what_draws(imports: list[tuple[list[str], list[str]]]) -> None:
-    from igsed_core.base.code import drawing
+    from igsed_core.base.imports import drawing
 
     def draws(parts: list[str]) -> bool:
         return drawing(".".join(["igsed_core", *parts]))

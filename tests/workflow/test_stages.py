@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from igsed_core.base import code, plugins
+from igsed_core.base import cells, imports, plugins
 from igsed_core.base.errors import IgsedError
 from igsed_core.workflow import experiments, stages
 from igsed_core.workflow.stages import Keys
@@ -29,6 +29,9 @@ OTHER = {
     "snr_min": 5.0,
     "snr_max": 30.0,
     "max_polyphony": 3,
+    "overlap_filter": "chain",
+    "figure_2_seconds": 4.0,
+    "onsets": "normal",
     "n_train": 10,
     "n_eval": 10,
     "workers": 1,
@@ -41,8 +44,8 @@ OTHER = {
     "probability_threshold": 0.4,
     "device": "cpu",
     "engine": "captum",
-    "rule": "riemann_left",
-    "n_points": 20,
+    "quadrature": "riemann_left",
+    "n_steps": 20,
     "tolerance": 0.1,
     "precision": "bfloat16",
     "engine_clips": 2,
@@ -53,8 +56,10 @@ OTHER = {
     "faithfulness_target": "logit",
     "faithfulness_clips": 2,
     "sanity_clips": 2,
+    "sanity_shuffles": 2,
     "occlusion_clips": 2,
     "audit_clips": 2,
+    "factorial_clips": 2,
     "audit_draws": 200,
     "methods": "cam",
     "methods_validation_clips": 2,
@@ -67,13 +72,13 @@ OTHER = {
     "conditions_snr_step": 10.0,
     "pooling_clips": 2,
     "target": "probability",
-    "internal_batch": 1,
+    "internal_batch_size": 1,
     "ig_workers": 1,
     "ig_device": "cpu",
     "energy": "power",
     "frame_length": 0.2,
     "min_coverage": 0.5,
-    "reading": "positive",
+    "sign": "positive",
     "percentile_min": 5.0,
     "percentile_max": 95.0,
     "percentile_step": 2.0,
@@ -106,13 +111,13 @@ def keys(**values: Any) -> dict[str, Keys]:
     ("values", "stale"),
     [
         ({"percentile_max": 95.0}, {"threshold_sensitivity", *LAST}),
-        ({"n_points": 20}, {"integrated_gradients", "threshold_sensitivity", *LAST}),
+        ({"n_steps": 20}, {"integrated_gradients", "threshold_sensitivity", *LAST}),
         ({"engine_clips": 3}, {"engine"}),
         ({"energy": "power"}, {"baselines", "threshold_sensitivity", *LAST}),
         ({"epochs": 3}, AFTER_TRAINING),
         ({"snr_min": 5.0}, ALL),
         ({"seed": 1}, ALL),
-        ({"workers": 2, "ig_workers": 1, "internal_batch": 3, "device": "cpu", "ig_device": "cpu"}, set()),
+        ({"workers": 2, "ig_workers": 1, "internal_batch_size": 3, "device": "cpu", "ig_device": "cpu"}, set()),
         ({"experiment": "other"}, set()),
         ({"snr_min": 15}, set()),  # the default, written as a whole number
     ],
@@ -131,7 +136,7 @@ def test_each_parameter_makes_its_stage_and_those_after_it_stale(name: str) -> N
     stage = next(s for s in stages.STAGES.values() if name in experiments.parameter_fields(s.params))
     field = experiments.parameter_fields()[name]
     wanted = set() if field.metadata["execution"] else {stage.name, *downstream(stage.name)}
-    base = {"rule": "gausslegendre"} if name == "engine" else {}  # Captum does not have the default rule
+    base = {"quadrature": "gausslegendre"} if name == "engine" else {}  # Captum does not have the default rule
     assert changed(keys(**base), keys(**base, **{name: OTHER[name]})) == wanted
 
 
@@ -141,12 +146,12 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     own = Path(stages.__file__).resolve().parents[1]
     copy = tmp_path / "igsed_core"
     shutil.copytree(own, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    home = code._home
+    home = imports._home
 
     def moved(top: str, search_path: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
         return (str(copy / "__init__.py"), (str(copy),)) if top == "igsed_core" else home(top, search_path)
 
-    monkeypatch.setattr(code, "_home", moved)
+    monkeypatch.setattr(imports, "_home", moved)
     return copy
 
 
@@ -155,12 +160,12 @@ def reaching(module: str) -> set[str]:
     grimp = pytest.importorskip("grimp", reason="grimp, the second opinion on imports, is not installed")
     graph = grimp.build_graph("igsed_core", exclude_type_checking_imports=True, cache_dir=None)
     for other in list(graph.modules):
-        if code.drawing(other):
+        if imports.drawing(other):
             graph.remove_module(other)
     found = set()
     for stage in stages.STAGES.values():
         params = experiments.from_values({}).stages[stage.name]
-        roots = code._imported(code.notebook_cells(stage.source)) | set(plugins.digest_of(params.uses())[0])
+        roots = cells._imported(cells.notebook_cells(stage.source)) | set(plugins.digest_of(params.uses())[0])
         own = {root for root in roots if root in graph.modules}
         if module in own or any(module in graph.find_upstream_modules(root) for root in own):
             found |= {stage.name, *downstream(stage.name)}

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from igsed_core.metrics import scores
 from igsed_core.models import inputs
-from igsed_core.models.classifier import Classifier
+from igsed_core.models.classifier import AnyClassifier
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,25 +45,27 @@ class Importance:
     step: float
     start: float = 0.0
 
-    def read_as(self, reading: str) -> NDArray[np.floating]:
-        """Return importance under a reading of the sign: one of
-        :data:`igsed_core.attribution.registry.READINGS`, ``[shape=(n_classes, n_steps)]``.
+    def read_as(self, sign: str) -> NDArray[np.floating]:
+        """Return importance with its sign read one way: one of
+        :data:`igsed_core.metrics.scores.SIGNS`, ``[shape=(n_classes, n_steps)]``.
 
         As :func:`igsed_core.metrics.scores.read`.
         """
-        return scores.read(self.signed, self.absolute, reading)
+        return scores.read(self.signed, self.absolute, sign)
 
 
 class Method(Protocol):
     """One method, with its options set: several clips of one length, some classes of each."""
 
-    def __call__(self, classifier: Classifier, waveforms: Tensor, classes: Sequence[Sequence[int]]) -> list[Importance]:
+    def __call__(
+        self, classifier: AnyClassifier, waveforms: Tensor, classes: Sequence[Sequence[int]]
+    ) -> list[Importance]:
         """Tell for every clip when its classes sound.
 
         Parameters
         ----------
         classifier
-            What is explained: encoder and clip-level head.
+            What is explained: encoder and clip-level head, or a network trained as a whole.
         waveforms
             ``[shape=(n_clips, n_samples)]``
         classes
@@ -84,7 +86,7 @@ def checked(call: Callable[..., list[Importance]]) -> Callable[..., list[Importa
     """
 
     @functools.wraps(call)
-    def of_checked(self: Any, classifier: Classifier, waveforms: Any, classes: Any) -> list[Importance]:
+    def of_checked(self: Any, classifier: AnyClassifier, waveforms: Any, classes: Any) -> list[Importance]:
         return call(self, classifier, *inputs.clips(classifier, waveforms, classes))
 
     return of_checked
@@ -102,11 +104,11 @@ class Entry:
         Its name for a reader.
     family
         One of :data:`FAMILIES`.
-    reading
+    sign
         How the sign is read when the method is compared with others: what its source does.
     """
 
     factory: Callable[[], Method]
     title: str
     family: str
-    reading: str = "absolute"
+    sign: str = "absolute"

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from igsed_core.attribution import mel
+from igsed_core.attribution import domain, mel
 from igsed_core.attribution.base import Importance, checked
-from igsed_core.models.classifier import Classifier
+from igsed_core.models.classifier import AnyClassifier
 
 
 class ClassActivationMap:
@@ -21,8 +21,11 @@ class ClassActivationMap:
     """
 
     @checked
-    def __call__(self, classifier: Classifier, waveforms: Tensor, classes: Sequence[Sequence[int]]) -> list[Importance]:
+    def __call__(
+        self, classifier: AnyClassifier, waveforms: Tensor, classes: Sequence[Sequence[int]]
+    ) -> list[Importance]:
         """Tell for every clip when its classes sound (see :class:`igsed_core.attribution.base.Method`)."""
+        classifier = domain.feature_frames(classifier, "CAM")
         model = mel.folded(classifier)
         with torch.no_grad():
             features = mel.feature_map(model, mel.log_mel(model, waveforms)).mean(dim=2)  # (n_clips, channels, time)

@@ -1,4 +1,4 @@
-"""DeepLift (Shrikumar et al. 2017) by Captum, with the rescale rule and the clip's own background as the reference."""
+"""DeepLift (Shrikumar et al. 2017) by Captum: the rescale rule, with the clip's own background as the reference."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from captum.attr import DeepLift as CaptumDeepLift
 from captum.attr._core import deep_lift as captum_rules
 from torch import Tensor, nn
 
-from igsed_core.attribution import mel
+from igsed_core.attribution import domain
 from igsed_core.attribution.base import Importance, checked
 from igsed_core.attribution.layers import Layers
-from igsed_core.attribution.replacement import quiet_frames
-from igsed_core.models.classifier import Classifier
+from igsed_core.attribution.passes import derived
+from igsed_core.models.classifier import AnyClassifier
 
 
 class _Shared(torch.autograd.Function):
@@ -31,8 +31,9 @@ class _Shared(torch.autograd.Function):
 
     @staticmethod
     def backward(context: Any, *multiplier: Tensor) -> Any:
-        x, factor = (sum(side.chunk(2)).repeat(2, 1, 1, 1) / 2 for side in context.saved_tensors)  # type: ignore[union-attr]
-        return multiplier[0] * factor, (multiplier[0] * x).sum(dim=(2, 3), keepdim=True)
+        saved = context.saved_tensors
+        x, factor = (sum(side.chunk(2)).repeat(2, *[1] * (side.ndim - 1)) / 2 for side in saved)  # type: ignore[union-attr]
+        return multiplier[0] * factor, (multiplier[0] * x).sum_to_size(saved[1].shape)
 
 
 class DifferenceGate(nn.Module):
@@ -48,19 +49,32 @@ class DifferenceGate(nn.Module):
     """
 
     def forward(self, x: Tensor, factor: Tensor) -> Tensor:
-        """(n, channels, freq, time) by (n, channels, 1, 1)."""
+        """(n, channels, ...) by (n, channels, 1, ...) or the same shape."""
         return _Shared.apply(x, factor)
 
 
 class DeepLift:
-    """Contributions of the log-mel map's bins to the change of the logit from the reference.
+    """Contributions of the elements of what the network hears to the change of the logit from the reference.
 
     The reference is the mean of the clip's quiet frames, for its whole length. Captum's rescale rule does for
     hard-swish what it does for any activation. It knows no products, which channel attention needs: their rule is here.
+
+    Parameters
+    ----------
+    baseline
+        The reference, as :meth:`igsed_core.attribution.domain.Domain.baseline` takes it.
+    seed
+        Of the draw, where the reference is a background.
     """
 
+    def __init__(self, *, baseline: domain.Baseline = "quiet", seed: int = 0) -> None:
+        self.baseline = baseline
+        self.seed = seed
+
     @checked
-    def __call__(self, classifier: Classifier, waveforms: Tensor, classes: Sequence[Sequence[int]]) -> list[Importance]:
+    def __call__(
+        self, classifier: AnyClassifier, waveforms: Tensor, classes: Sequence[Sequence[int]]
+    ) -> list[Importance]:
         """Tell for every clip when its classes sound (see :class:`igsed_core.attribution.base.Method`).
 
         Raises
@@ -68,15 +82,16 @@ class DeepLift:
         IgsedError
             For a network or head that rules of propagation cannot work on.
         """
-        captum_rules.SUPPORTED_NON_LINEAR.setdefault(nn.Hardswish, captum_rules.nonlinear)
-        model = mel.folded(classifier)
-        method = CaptumDeepLift(mel.derived(classifier, "deep_lift", lambda: Layers(classifier, DifferenceGate)))
+        for activation in (nn.Hardswish, nn.GELU, nn.SiLU, nn.Hardsigmoid, nn.ReLU6, nn.SELU, nn.CELU):
+            captum_rules.SUPPORTED_NON_LINEAR.setdefault(activation, captum_rules.nonlinear)
+        explained = domain.of(classifier)
+        method = CaptumDeepLift(derived(classifier, "deep_lift", lambda: Layers(classifier, DifferenceGate)))
         found = []
-        for log_mel, wanted in zip(mel.log_mel(model, waveforms), classes, strict=True):
-            reference = quiet_frames(log_mel).mean(dim=0).expand_as(log_mel)[None]
-            clip = log_mel[None].requires_grad_()
+        for heard, wanted in zip(explained.input(waveforms), classes, strict=True):
+            reference = explained.baseline(heard, self.baseline, self.seed)[None]
+            clip = heard[None].requires_grad_()
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", "Setting forward, backward hooks", UserWarning)  # it removes them
                 contributions = [method.attribute(clip, baselines=reference, target=int(c))[0].detach() for c in wanted]
-            found.append(mel.of_map(torch.stack(contributions), model.encoder.frontend))
+            found.append(explained.to_steps(torch.stack(contributions)))
         return found

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from igsed_core.attribution import mel
+from igsed_core.attribution import domain, mel, passes
 from igsed_core.attribution.base import Importance, checked
-from igsed_core.models.classifier import Classifier
+from igsed_core.models.classifier import AnyClassifier
 
 
 class GradCam:
@@ -25,12 +25,15 @@ class GradCam:
         self.layer = layer
 
     @checked
-    def __call__(self, classifier: Classifier, waveforms: Tensor, classes: Sequence[Sequence[int]]) -> list[Importance]:
+    def __call__(
+        self, classifier: AnyClassifier, waveforms: Tensor, classes: Sequence[Sequence[int]]
+    ) -> list[Importance]:
         """Tell for every clip when its classes sound (see :class:`igsed_core.attribution.base.Method`)."""
+        classifier = domain.feature_frames(classifier, "Layer-CAM" if self.layer else "Grad-CAM")
         model, encoder = mel.folded(classifier), classifier.encoder
         features = mel.feature_map(model, mel.log_mel(model, waveforms)).detach().requires_grad_()
         found = []
-        gradients = mel.gradients(mel.score_features(model, features), features, classes)
+        gradients = passes.gradients(mel.score_features(model, features), features, classes)
         for activation, gradient in zip(features.detach(), gradients, strict=True):
             # both (n_classes, channels, freq, time), or activation without the classes
             weight = gradient.relu() if self.layer else gradient.mean(dim=(2, 3), keepdim=True)

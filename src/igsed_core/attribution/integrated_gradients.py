@@ -10,7 +10,7 @@ from torch import Tensor
 from igsed_core.attribution import mel
 from igsed_core.attribution.base import Importance, checked
 from igsed_core.attribution.ig import engines
-from igsed_core.models.classifier import Classifier
+from igsed_core.models.classifier import AnyClassifier
 
 
 class IntegratedGradients:
@@ -28,8 +28,9 @@ class IntegratedGradients:
         self.engine = engines.create(engine, **options)
 
     @checked
-    def __call__(self, classifier: Classifier, waveforms: Tensor, classes: Sequence[Sequence[int]]) -> list[Importance]:
+    def __call__(
+        self, classifier: AnyClassifier, waveforms: Tensor, classes: Sequence[Sequence[int]]
+    ) -> list[Importance]:
         """Tell for every clip when its classes sound (see :class:`igsed_core.attribution.base.Method`)."""
-        rate = classifier.encoder.frontend.sample_rate
         found = [self.engine(classifier, clip, wanted) for clip, wanted in zip(waveforms, classes, strict=True)]
-        return [mel.of_samples(one.samples, rate) for one in found]
+        return [mel.of_samples(one.samples, classifier.sample_rate) for one in found]

@@ -8,12 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from igsed_core.attribution import mel
+from igsed_core.attribution import domain
 from igsed_core.attribution._zennit import composites, core, rules, types
 from igsed_core.attribution.base import Importance, checked
 from igsed_core.attribution.layers import Layers
+from igsed_core.attribution.passes import derived, gradients
 from igsed_core.base.errors import IgsedError
-from igsed_core.models.classifier import Classifier
+from igsed_core.models.classifier import AnyClassifier
 
 EPSILON = 0.1  # of the root mean square of what it is added to
 
@@ -35,7 +36,7 @@ class RelevanceGate(nn.Module):
     """Channel attention that passes relevance on as it is."""
 
     def forward(self, x: Tensor, factor: Tensor) -> Tensor:
-        """(n, channels, freq, time) by (n, channels, 1, 1)."""
+        """(n, channels, ...) by (n, channels, 1, ...) or the same shape."""
         return _Passed.apply(x, factor)
 
 
@@ -58,6 +59,8 @@ RULES: dict[str, Callable[[], Any]] = {
 
 class Lrp:
     """Relevance of each mel bin at the input of the first convolution, that is of the normalised log-mel map.
+
+    Of a network that hears the waveform, it is the relevance of each sample at the input of its first layer.
 
     Relevance begins with the logit. The maximum over time gives it to the frame that won, sums share it in proportion,
     activations and channel attention pass it on. Biases keep their share of relevance.
@@ -86,7 +89,9 @@ class Lrp:
         self.rule = rule
 
     @checked
-    def __call__(self, classifier: Classifier, waveforms: Tensor, classes: Sequence[Sequence[int]]) -> list[Importance]:
+    def __call__(
+        self, classifier: AnyClassifier, waveforms: Tensor, classes: Sequence[Sequence[int]]
+    ) -> list[Importance]:
         """Tell for every clip when its classes sound (see :class:`igsed_core.attribution.base.Method`).
 
         Raises
@@ -94,24 +99,37 @@ class Lrp:
         IgsedError
             For a network or head that rules of propagation cannot work on.
         """
-        model = mel.folded(classifier)
-        layers = mel.derived(classifier, "lrp", lambda: Layers(classifier, RelevanceGate))
-        log_mel = mel.log_mel(model, waveforms)
+        explained = domain.of(classifier)
+        layers = derived(classifier, "lrp", lambda: Layers(classifier, RelevanceGate))
+        heard = explained.input(waveforms)  # (n_clips, frames, mels) or (n_clips, n_samples)
         inputs: list[Tensor] = []
 
         def begin_here(_: nn.Module, arguments: tuple[Tensor, ...]) -> Tensor:
             inputs.append(arguments[0].detach().requires_grad_())
             return inputs[0]
 
-        handle = layers.first.register_forward_pre_hook(begin_here)  # before the hooks of zennit
+        handle = layers.begin.register_forward_pre_hook(begin_here)  # before the hooks of zennit
         try:
             with RULES[self.rule]().context(layers):
-                logits = layers(log_mel)
-                found = mel.gradients(logits, inputs[0], classes)
+                logits = layers(heard)
+                found = gradients(logits, inputs[0], classes)
         finally:
             handle.remove()
         relevance = []
         for clip, (shares, wanted) in enumerate(zip(found, classes, strict=True)):
-            of_map = shares[:, 0] * logits[clip, list(wanted)].detach()[:, None, None]  # (n_classes, 1st axis, 2nd)
-            relevance.append(of_map if of_map.shape[1:] == log_mel.shape[1:] else of_map.transpose(1, 2))
-        return [mel.of_map(one, model.encoder.frontend) for one in relevance]
+            shares = _as_heard(shares, heard.shape[1:], classifier.name)
+            relevance.append(shares * logits[clip, list(wanted)].detach().reshape(-1, *[1] * (shares.ndim - 1)))
+        return [explained.to_steps(one) for one in relevance]
+
+
+def _as_heard(shares: Tensor, shape: torch.Size, name: str) -> Tensor:
+    """Shares at the first layer, ``(n_classes, ...)``, as the network heard them: without a channel, time first."""
+    of_input = shares[:, 0] if shares.ndim == len(shape) + 2 and shares.shape[1] == 1 else shares
+    if of_input.shape[1:] != shape and of_input.ndim == 3:
+        of_input = of_input.transpose(1, 2)
+    if of_input.shape[1:] != shape:
+        raise IgsedError(
+            f"the first layer of network {name!r} takes {tuple(shares.shape[1:])} where the network hears "
+            f"{tuple(shape)}, so its relevance has no place in time: use a method of another family"
+        )
+    return of_input

@@ -8,29 +8,31 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from igsed_core.attribution import mel
+from igsed_core.attribution import domain
 from igsed_core.attribution.base import Importance, checked
-from igsed_core.attribution.replacement import replacement
+from igsed_core.attribution.passes import scores_of
 from igsed_core.base.errors import IgsedError
 from igsed_core.metrics import frames
-from igsed_core.models.classifier import Classifier
+from igsed_core.models.classifier import AnyClassifier
 
 
 class Occlusion:
-    """Frames of the log-mel map are replaced, a window at a time; one pass for each window serves all classes.
+    """Frames of the log-mel map, or samples, are replaced, a window at a time; a pass per window serves all classes.
 
     The importance of a step is the mean fall of the logit over the windows that cover it.
 
     Parameters
     ----------
     replace
-        ``silence``, ``background`` or ``mean``; see :func:`igsed_core.attribution.replacement.replacement`.
+        ``silence``, ``background``, ``mean`` or a tensor; see :meth:`igsed_core.attribution.domain.Domain.baseline`.
     window
         Length of a window in seconds, a multiple of ``step``.
     step
         From one window to the next, in seconds.
     seed
         Of the draw of backgrounds.
+    of
+        What is explained, one of :data:`igsed_core.attribution.domain.NAMES`; by default what the network hears.
 
     Raises
     ------
@@ -38,7 +40,15 @@ class Occlusion:
         If the window is no multiple of the step.
     """
 
-    def __init__(self, *, replace: str = "background", window: float = 0.1, step: float = 0.1, seed: int = 0) -> None:
+    def __init__(
+        self,
+        *,
+        replace: domain.Baseline = "background",
+        window: float = 0.1,
+        step: float = 0.1,
+        seed: int = 0,
+        of: str = "input",
+    ) -> None:
         steps = window / step
         if abs(steps - round(steps)) > 1e-6 or round(steps) < 1:
             raise IgsedError(f"occlusion: 'window' is {window} s, but must be a multiple of 'step' ({step} s)")
@@ -46,20 +56,23 @@ class Occlusion:
         self.steps = round(steps)
         self.step = step
         self.seed = seed
+        self.of = domain.check_name(of)
 
     @checked
-    def __call__(self, classifier: Classifier, waveforms: Tensor, classes: Sequence[Sequence[int]]) -> list[Importance]:
+    def __call__(
+        self, classifier: AnyClassifier, waveforms: Tensor, classes: Sequence[Sequence[int]]
+    ) -> list[Importance]:
         """Tell for every clip when its classes sound (see :class:`igsed_core.attribution.base.Method`)."""
-        model = mel.folded(classifier)
-        frontend = model.encoder.frontend
-        n_steps = frames.n_frames(waveforms.shape[1] / frontend.sample_rate, self.step)
-        log_mels = mel.log_mel(model, waveforms)
-        time = torch.arange(log_mels.shape[1], device=log_mels.device) * frontend.hop_length / frontend.sample_rate
-        step_of = (time / self.step + 1e-6).long().clamp(max=n_steps - 1)  # of each frame
+        explained = domain.of(classifier, self.of)
+        n_steps = frames.n_frames(waveforms.shape[1] / classifier.sample_rate, self.step)
+        inputs = explained.input(waveforms)
+        # In single precision a frame on a border, such as that at 4.2 s, would fall into the step before it.
+        time = torch.from_numpy(explained.seconds(inputs[0]))
+        step_of = (time / self.step + 1e-6).long().clamp(max=n_steps - 1).to(inputs.device)  # of each unit
         found = []
-        for log_mel, wanted in zip(log_mels, classes, strict=True):
-            other = replacement(self.replace, model, log_mel, self.seed)
-            logits = mel.scores_of(model, self._occluded(log_mel, other, step_of, n_steps))[:, list(wanted)]
+        for clip, wanted in zip(inputs, classes, strict=True):
+            other = explained.baseline(clip, self.replace, self.seed)
+            logits = scores_of(explained.score, self._occluded(clip, other, step_of, n_steps))[:, list(wanted)]
             fall = (logits[0] - logits[1:]).T.cpu().numpy()  # (n_classes, n_windows)
             # step i is covered by the windows i to i + steps - 1
             over = np.lib.stride_tricks.sliding_window_view(fall, self.steps, axis=1)
@@ -67,9 +80,9 @@ class Occlusion:
             found.append(Importance(signed, np.abs(signed), self.step))
         return found
 
-    def _occluded(self, log_mel: Tensor, other: Tensor, step_of: Tensor, n_steps: int) -> Iterator[Tensor]:
-        """The clip itself, then the clip less each window; the first windows begin before the clip."""
-        yield log_mel
+    def _occluded(self, clip: Tensor, other: Tensor, step_of: Tensor, n_steps: int) -> Iterator[Tensor]:
+        """The clip itself, then the clip without each window; the first windows begin before the clip."""
+        yield clip
         for first in range(1 - self.steps, n_steps):
             hidden = (step_of >= first) & (step_of < first + self.steps)
-            yield torch.where(hidden[:, None], other, log_mel)
+            yield torch.where(hidden.reshape(-1, *[1] * (clip.ndim - 1)), other, clip)

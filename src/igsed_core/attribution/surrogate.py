@@ -13,12 +13,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from igsed_core.attribution import mel
+from igsed_core.attribution import domain
 from igsed_core.attribution.base import Importance, checked
-from igsed_core.attribution.replacement import replacement
+from igsed_core.attribution.passes import scores_of
 from igsed_core.base.errors import IgsedError
 from igsed_core.metrics import frames
-from igsed_core.models.classifier import Classifier
+from igsed_core.models.classifier import AnyClassifier
 
 Masks = NDArray[np.bool_]  # (n_masks, n_segments); the first shows all segments, the second none
 Fit = Callable[[Masks, NDArray[np.float64]], NDArray[np.float64]]
@@ -123,7 +123,7 @@ KINDS: dict[str, tuple[Callable[[int, int, np.random.Generator], Masks], Fit]] =
 
 
 class Surrogate:
-    """Segments of the log-mel map are replaced at random; one pass for each mask serves all classes.
+    """Segments of the log-mel map, or of the waveform, are replaced at random; a pass for each mask serves all classes.
 
     Parameters
     ----------
@@ -134,9 +134,11 @@ class Surrogate:
     n_masks
         Masks, the same for every clip.
     replace
-        See :func:`igsed_core.attribution.replacement.replacement`.
+        ``silence``, ``background``, ``mean`` or a tensor; see :meth:`igsed_core.attribution.domain.Domain.baseline`.
     seed
         Of masks and backgrounds.
+    of
+        What is explained, one of :data:`igsed_core.attribution.domain.NAMES`; by default what the network hears.
 
     Raises
     ------
@@ -145,7 +147,14 @@ class Surrogate:
     """
 
     def __init__(
-        self, kind: str, *, segment: float = 0.2, n_masks: int = 200, replace: str = "background", seed: int = 0
+        self,
+        kind: str,
+        *,
+        segment: float = 0.2,
+        n_masks: int = 200,
+        replace: domain.Baseline = "background",
+        seed: int = 0,
+        of: str = "input",
     ) -> None:
         if kind not in KINDS:
             raise IgsedError(f"surrogate {kind!r} is unknown: choose one of {', '.join(KINDS)}")
@@ -154,27 +163,29 @@ class Surrogate:
         self.n_masks = n_masks
         self.replace = replace
         self.seed = seed
+        self.of = domain.check_name(of)
 
     @checked
-    def __call__(self, classifier: Classifier, waveforms: Tensor, classes: Sequence[Sequence[int]]) -> list[Importance]:
+    def __call__(
+        self, classifier: AnyClassifier, waveforms: Tensor, classes: Sequence[Sequence[int]]
+    ) -> list[Importance]:
         """Tell for every clip when its classes sound (see :class:`igsed_core.attribution.base.Method`)."""
-        model = mel.folded(classifier)
-        frontend = model.encoder.frontend
-        n_segments = frames.n_frames(waveforms.shape[1] / frontend.sample_rate, self.segment)
+        explained = domain.of(classifier, self.of)
+        n_segments = frames.n_frames(waveforms.shape[1] / classifier.sample_rate, self.segment)
         masks = self.draw(n_segments, self.n_masks, np.random.default_rng(self.seed))
-        log_mels = mel.log_mel(model, waveforms)
-        time = np.arange(log_mels.shape[1]) * frontend.hop_length / frontend.sample_rate
-        segment_of = np.minimum((time / self.segment + 1e-6).astype(int), n_segments - 1)  # of each frame
-        shown = torch.from_numpy(masks[:, segment_of, None]).to(log_mels.device)  # (n_masks, frames, 1)
+        inputs = explained.input(waveforms)
+        segment_of = (explained.seconds(inputs[0]) / self.segment + 1e-6).astype(int)  # of each unit
+        segment_of = np.minimum(segment_of, n_segments - 1)
         found = []
-        for log_mel, wanted in zip(log_mels, classes, strict=True):
-            other = replacement(self.replace, model, log_mel, self.seed)
-            logits = mel.scores_of(model, self._masked(log_mel, other, shown))[:, list(wanted)]
+        for clip, wanted in zip(inputs, classes, strict=True):
+            other = explained.baseline(clip, self.replace, self.seed)
+            logits = scores_of(explained.score, self._masked(clip, other, masks, segment_of))[:, list(wanted)]
             signed = self.fit(masks, logits.double().cpu().numpy()).astype(np.float32)
             found.append(Importance(signed, np.abs(signed), self.segment))
         return found
 
     @staticmethod
-    def _masked(log_mel: Tensor, other: Tensor, shown: Tensor) -> Iterator[Tensor]:
-        for mask in shown:
-            yield torch.where(mask, log_mel, other)
+    def _masked(clip: Tensor, other: Tensor, masks: Masks, segment_of: NDArray[np.int_]) -> Iterator[Tensor]:
+        for mask in masks:
+            shown = torch.from_numpy(mask[segment_of]).to(clip.device)  # (n_units,)
+            yield torch.where(shown.reshape(-1, *[1] * (clip.ndim - 1)), clip, other)

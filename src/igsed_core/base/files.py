@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import re
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ def atomic(path: Path) -> Iterator[Path]:
     IgsedError
         If the disk is full, or the folder or the file cannot be written to; the message names the file and the remedy.
     """
-    temporary = path.with_name(_temporary_name(path))
+    temporary = path.with_name(temporary_name(path))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -51,15 +52,18 @@ def atomic(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
-_TEMPORARY = re.compile(r"\.[0-9a-f]{12}\.[0-9]+\.tmp.*")
+_TEMPORARY = re.compile(r"\.[0-9a-f]{12}\.[0-9a-f]{12}\.tmp.*")
 
 
-def _temporary_name(path: Path) -> str:
-    """Name a temporary file beside ``path``, short even where that has a name as long as the file system allows."""
+def temporary_name(path: Path) -> str:
+    """Name a temporary file beside ``path`` that nobody else takes, another machine on the same file system included.
+
+    It is short even where ``path`` has a name as long as the file system allows.
+    """
     digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:12]
     # The suffix stays last: writers choose the format by it.
     suffix = path.suffix if len(os.fsencode(path.suffix)) <= 16 else ""
-    return f".{digest}.{os.getpid()}.tmp{suffix}"
+    return f".{digest}.{uuid.uuid4().hex[:12]}.tmp{suffix}"
 
 
 def sweep(folder: Path) -> None:
@@ -248,7 +252,21 @@ TEXT_COLUMNS = frozenset(
     {
         *("clip", "label", "class", "split", "method", "rule", "other_method", "other_rule", "average", "metric"),
         *("experiment", "source_file", "varied", "name", "condition", "background", "path", "filename", "reason"),
-        *("role", "pool", "by", "group", "kind", "head", "unit", "engine", "target", "reading", "question"),
+        *(
+            "role",
+            "pool",
+            "by",
+            "group",
+            "kind",
+            "head",
+            "unit",
+            "engine",
+            "target",
+            "reading",
+            "sign",
+            "quadrature",
+            "question",
+        ),
         *("replacement", "counting", "filter", "lengths", "onsets", "encoder"),
     }
 )

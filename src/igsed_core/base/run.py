@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
-from igsed_core.base import code, files, plugins, provenance, store
+from igsed_core.base import code, files, imports, plugins, provenance, store
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.params import StageParams
 from igsed_core.base.paths import RunPaths
@@ -111,7 +111,7 @@ class StageRun:
             Of the link, by default ``kind``.
         """
         further, entries = plugins.digest_of(uses)
-        digest = code.digest([*modules, *further], without=code.drawing)
+        digest = code.digest([*modules, *further], without=imports.drawing)
         made_from = {**made_from, "entries": entries, "code": digest}
         entry = store.entry(kind, made_from)
         entry.describe(made_from)
@@ -230,8 +230,7 @@ def link(place: Path, target: Path) -> None:
         raise IgsedError(f"{place} is in the way: igsed puts a link there; move it elsewhere")
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        temporary = place.with_name(f".{place.name}.{os.getpid()}")
-        temporary.unlink(missing_ok=True)
+        temporary = place.with_name(files.temporary_name(place))
         temporary.symlink_to(os.path.relpath(target.resolve(), place.parent.resolve()))
         os.replace(temporary, place)
     except OSError as error:

@@ -15,6 +15,7 @@ import json
 import os
 import shutil
 import time
+import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -279,7 +280,7 @@ def prune(unused: Iterable[Listed]) -> None:
             continue
         try:
             # Renamed first: whoever looks meanwhile finds all of it or nothing.
-            doomed = one.entry.folder.with_name(f".{one.entry.key}.{os.getpid()}.removed")
+            doomed = one.entry.folder.with_name(f".{one.entry.key}.{uuid.uuid4().hex[:12]}.removed")
             one.entry.folder.rename(doomed)
         finally:
             guard.release()

@@ -12,11 +12,11 @@ from urllib.parse import quote
 
 import pooch
 
-from igsed_core.data import download
 from igsed_core.base import text
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.files import write_json
 from igsed_core.base.paths import data_dir
+from igsed_core.data import download
 from igsed_core.data.download import Download, FetchError
 
 MIRROR_VARIABLE = "IGSED_MIRROR"

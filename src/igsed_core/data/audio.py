@@ -149,6 +149,17 @@ def duration(path: Path) -> float:
     return info.frames / info.samplerate
 
 
+def sample_rate(path: Path) -> int:
+    """Sample rate of an audio file in Hz.
+
+    Raises
+    ------
+    IgsedError
+        If the file is missing or cannot be read as audio.
+    """
+    return _info(path).samplerate
+
+
 def read_mono(path: Path, sample_rate: int) -> np.ndarray:
     """Read an audio file, mix its channels down (mean) and resample it.
 

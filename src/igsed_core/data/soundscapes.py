@@ -12,11 +12,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from igsed_core.data import audio, mixing
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.files import read_table, write_table, write_text
 from igsed_core.base.parallel import parallel_map
-from igsed_core.data.soundbank.base import SoundBank
 from igsed_core.data import audio, mixing
 from igsed_core.data.soundbank.base import SoundBank, warn_of_skipped
 from igsed_core.data.soundscape_plan import ClipPlan, SoundscapeSpec, draw
@@ -63,9 +61,20 @@ class SoundscapeSet:
         chosen = self.clips[self.clips["clip"] == clip]
         return SoundscapeSet(self.root, chosen, self.events_of(clip), self.removed)
 
-    def read(self) -> np.ndarray:
-        """Read the audio, ``[shape=(clips, samples), float32]``."""
-        return read_clips(self.root, self.clips)
+    @property
+    def labels(self) -> pd.DataFrame:
+        """Classes of each clip: ``clip``, ``label``."""
+        return self.events[["clip", "label"]].drop_duplicates(ignore_index=True)
+
+    @property
+    def sample_rate(self) -> int:
+        """Of the audio, in Hz."""
+        first = self.clips.iloc[0]
+        return audio.sample_rate(self.root / first["split"] / f"{first['clip']}.flac")
+
+    def read(self, rows: pd.DataFrame | None = None) -> np.ndarray:
+        """Read the audio of all soundscapes, or of some rows of ``clips``, ``[shape=(clips, samples), float32]``."""
+        return read_clips(self.root, self.clips if rows is None else rows)
 
     def events_of(self, clip: str) -> pd.DataFrame:
         """Return the events of one soundscape."""
@@ -171,18 +180,18 @@ def generate(
     added = fitting.skipped.iloc[len(bank.skipped) :]
     warn_of_skipped(bank.root, list(zip(added["path"], added["reason"], strict=True)), len(bank.files))
     drawn = draw(bank, spec, pool="train", n=n_train, seed=seed) + draw(bank, spec, pool="eval", n=n_eval, seed=seed)
-    kept = [plan for plan in drawn if plan.polyphony <= spec.max_polyphony]
+    kept = [plan for plan in drawn if spec.keeps(plan)]
     splits = assign_splits(kept)
     for split in SPLITS if n_train else SPLITS[1:]:
         if split not in splits:
             raise IgsedError(
                 f"no soundscape is left for {split}: {len(drawn) - len(kept)} of {len(drawn)} have more than "
-                f"{spec.max_polyphony} simultaneous events. Raise 'n_train' ({n_train}), 'n_eval' ({n_eval}) "
-                "or 'max_polyphony'"
+                f"{spec.max_polyphony} simultaneous events (overlap_filter={spec.overlap_filter}). Raise 'n_train' "
+                f"({n_train}), 'n_eval' ({n_eval}) or 'max_polyphony'"
             )
     paths = [out_dir / split / f"{plan.clip}.flac" for plan, split in zip(kept, splits, strict=True)]
     _delete_others(out_dir, {path.with_suffix(suffix) for path in paths for suffix in (".flac", ".jams")})
-    removed = [plan for plan in drawn if plan.polyphony > spec.max_polyphony]
+    removed = [plan for plan in drawn if not spec.keeps(plan)]
     made = realise(
         bank, kept, [spec] * len(kept), splits, out_dir=out_dir, workers=workers, progress=progress, removed=removed
     )

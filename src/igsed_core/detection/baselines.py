@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -19,16 +20,24 @@ STEP = 0.01  # s, of random and energy scores
 
 
 def framewise(head: Head, features: FeatureFrames, *, probability: bool = True) -> ScoresOverTime:
-    """Probability of every class at every feature frame, ``p_t(c)`` of the paper's eq. 2, or else its logit."""
+    """Probability of every class at every feature frame, ``p_t(c)`` of the paper's eq. 2, or else its logit.
+
+    Probabilities come with their logits in double precision.
+    """
+    values = torch.from_numpy(features.values)
+    logits = None
     with torch.inference_mode():
-        scores = head.frame_logits(torch.from_numpy(features.values))
-        scores = torch.sigmoid(scores) if probability else scores
+        scores = head.frame_logits(values)
+        if probability:
+            scores = torch.sigmoid(scores)
+            logits = copy.deepcopy(head).double().frame_logits(values.double()).numpy().transpose(0, 2, 1)
     return ScoresOverTime.of_product(
         features.clips,
         head.classes,
         scores.numpy().transpose(0, 2, 1),  # (n_clips, n_classes, n_frames)
         features.frame_duration,
         features.frame_start,
+        logits,
     )
 
 
@@ -61,7 +70,7 @@ def random_scores(clips: NDArray[np.str_], classes: tuple[str, ...], *, duration
 
 
 def energy(
-    root: Path, clips: pd.DataFrame, classes: tuple[str, ...], *, sample_rate: int, reading: str
+    root: Path, clips: pd.DataFrame, classes: tuple[str, ...], *, sample_rate: int, quantity: str
 ) -> ScoresOverTime:
     """Signal amplitude over time, the same for every class.
 
@@ -75,13 +84,13 @@ def energy(
         Class names.
     sample_rate
         Of the soundscapes, in Hz.
-    reading
+    quantity
         ``amplitude`` (mean absolute sample) or ``power`` (mean squared sample).
     """
     rows = []
     for i in range(len(clips)):
         samples = soundscapes.read_clips(root, clips.iloc[[i]])[0]
-        loud = np.abs(samples) if reading == "amplitude" else samples.astype(np.float64) ** 2
+        loud = np.abs(samples) if quantity == "amplitude" else samples.astype(np.float64) ** 2
         rows.append(frames.window_mean(loud, round(STEP * sample_rate)))
     values = np.repeat(np.stack(rows)[:, None].astype(np.float32), len(classes), axis=1)
     return ScoresOverTime.of_product(clips["clip"].to_numpy(dtype=str), classes, values, STEP)

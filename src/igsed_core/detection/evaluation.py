@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -38,6 +38,8 @@ class Instances:
         Active frames, ``[shape=(n_instances, n_frames), dtype=bool]``.
     scores
         Method -> ``[shape=(n_instances, n_frames)]``.
+    logits
+        Of methods whose scores are probabilities their logits, of the same shape.
 
     Examples
     --------
@@ -57,6 +59,12 @@ class Instances:
     index: pd.DataFrame
     truth: NDArray[np.bool_]
     scores: dict[str, NDArray[np.float64]]
+    logits: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+
+    @property
+    def ranked(self) -> dict[str, NDArray[np.float64]]:
+        """Method -> what ranks its frames: logits where there are any, for probabilities saturate at 1, else scores."""
+        return {name: self.logits.get(name, values) for name, values in self.scores.items()}
 
     def where(self, rows: NDArray[np.bool_]) -> Instances:
         """Return some of the instances.
@@ -66,8 +74,8 @@ class Instances:
         rows
             Which to keep, ``[shape=(n_instances,), dtype=bool]``.
         """
-        scores = {name: values[rows] for name, values in self.scores.items()}
-        return Instances(self.index[rows].reset_index(drop=True), self.truth[rows], scores)
+        scores, logits = ({name: v[rows] for name, v in one.items()} for one in (self.scores, self.logits))
+        return Instances(self.index[rows].reset_index(drop=True), self.truth[rows], scores, logits)
 
     def first_clips(self, n_clips: int) -> Instances:
         """Return the instances of the first clips; 0 keeps all."""
@@ -123,7 +131,7 @@ def instances(
     duration: float,
     frame_length: float,
     min_coverage: float,
-    reading: str,
+    sign: str,
     seed: int,
     false_too: bool = False,
 ) -> Instances:
@@ -145,7 +153,7 @@ def instances(
         Seconds.
     min_coverage
         See :func:`igsed_core.metrics.frames.activity`.
-    reading
+    sign
         See :func:`igsed_core.metrics.scores.read`.
     seed
         Breaks the oracle's ties.
@@ -177,13 +185,17 @@ def instances(
             for pair in pairs
         ]
     )
-    by_method = {IG: maps.at(index).read_as(reading).to_frames(frame_length, n)}
+    by_method = {IG: maps.at(index).read_as(sign).to_frames(frame_length, n, duration)}
+    logits: dict[str, NDArray[np.float64]] = {}
     for name, over_time in scores.items():
-        by_method[name] = over_time.at(index).to_frames(frame_length, n)
+        mine = over_time.at(index)
+        by_method[name] = mine.to_frames(frame_length, n, duration)
+        if mine.logits is not None:
+            logits[name] = mine.ranked_frames(frame_length, n, duration)
     # A perfect ranking: the ceiling of any rule that keeps a fixed share of the frames.
     noise = np.random.default_rng([seed, 0x0AC1]).random(truth.shape)
     by_method[ORACLE] = truth + 0.5 * noise
-    return Instances(index, truth, by_method)
+    return Instances(index, truth, by_method, logits)
 
 
 def measure(data: Instances, grid: NDArray[np.floating]) -> Measured:
@@ -212,7 +224,7 @@ def measure(data: Instances, grid: NDArray[np.floating]) -> Measured:
     [[1.0, 1.0]]
     """
     values = {}
-    for method, scores in data.scores.items():
+    for method, scores in data.ranked.items():
         masks = levels.percentile(scores, grid)  # (n_thresholds, n_instances, n_frames)
         values[method] = {
             "iou": localisation.iou(masks, data.truth),
@@ -328,26 +340,36 @@ class Report:
     at_ig: pd.DataFrame
     per_class: pd.DataFrame
     differences: pd.DataFrame
+    two_way: pd.DataFrame
 
 
 def report(
     measured: dict[str, Measured],
     chosen: dict[str, dict[str, float]],
     classes: Sequence[str],
+    events: pd.DataFrame,
     *,
     replicates: int,
     seed: int,
 ) -> Report:
-    """Compare the methods at the chosen thresholds; the intervals hold these fixed."""
+    """Compare the methods at the chosen thresholds; the intervals hold these fixed.
+
+    The ``differences`` are resampled over clips, and once more (``two_way``) over clips and the source files of
+    ``events`` (``clip, label, source_file``), which clips share.
+    """
     summarise = functools.partial(summaries.summarise, replicates=replicates, seed=seed, spread_of=("iou",))
     at_ig = {method: chosen[IG] for method in chosen}
     pairs = [((one, RULE), (other, RULE)) for one, other in itertools.combinations(COMPARED, 2)]
-    own, common, apart = [], [], []
+    own, common = [], []
+    apart: list[pd.DataFrame] = []
+    two_way: list[pd.DataFrame] = []
     for m in measured.values():
         series = at_thresholds(m, chosen)
         own.append(summarise(m.index, series, classes=classes))
         common.append(summarise(m.index, at_thresholds(m, at_ig)))
-        apart.append(summaries.differences(m.index, series, pairs, replicates=replicates, seed=seed))
+        both = summaries.in_both_ways(m.index, series, pairs, events, replicates=replicates, seed=seed)
+        for tables, resampled in ((apart, summaries.CLIPS), (two_way, summaries.TWO_WAY)):
+            tables.append(both.loc[both["resampled"] == resampled, summaries.DIFFERENCE_COLUMNS])
     table = pd.concat(own, ignore_index=True)
     whole = table["class"] == summaries.ALL
     return Report(
@@ -355,4 +377,5 @@ def report(
         pd.concat(common, ignore_index=True),
         table[~whole].reset_index(drop=True),
         pd.concat(apart, ignore_index=True),
+        pd.concat(two_way, ignore_index=True),
     )

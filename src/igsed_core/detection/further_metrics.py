@@ -14,7 +14,7 @@ from igsed_core.detection import evaluation
 from igsed_core.detection.evaluation import Instances
 from igsed_core.detection.scored import RANKED
 from igsed_core.detection.thresholds import levels
-from igsed_core.metrics import bootstrap, event_based, localisation, psds, ranking, summaries
+from igsed_core.metrics import bootstrap, event_based, intervals, localisation, psds, ranking, summaries
 from igsed_core.metrics.summaries import Series
 
 NO_RULE = "none"  # in the column `rule`: the metric needs none
@@ -103,14 +103,14 @@ def report(
         apart.append(summaries.differences(index, series, paired, replicates=replicates, seed=seed))
         of_psds = _psds(split, replicates=replicates, seed=seed)
         n_classes = index["label"].nunique()
-        rows.append(_psds_rows(name, of_psds, n_classes))
-        apart.append(_psds_differences(name, of_psds, pairs, n_classes))
+        rows.append(_psds_rows(name, of_psds, n_classes, len(split.clips)))
+        apart.append(_psds_differences(name, of_psds, pairs, n_classes, len(split.clips)))
     return pd.concat(rows, ignore_index=True), pd.concat(apart, ignore_index=True)
 
 
 def _ranking(present: Instances) -> list[Series]:
     return [
-        Series(method, NO_RULE, metric, function(present.scores[method], present.truth))
+        Series(method, NO_RULE, metric, function(present.ranked[method], present.truth))
         for method in RANKED
         for metric, function in (("auroc", ranking.auroc), ("average_precision", ranking.average_precision))
     ]
@@ -133,7 +133,7 @@ class _Events:
 
     def counts(self, method: str, tau: ArrayLike) -> event_based.EventCounts:
         """Event-based counts of every instance at one percentile or at several."""
-        masks = levels.percentile(self.present.scores[method], tau)
+        masks = levels.percentile(self.present.ranked[method], tau)
         return event_based.counts(masks, self.true, frame_length=self.frame_length, duration=self.duration)
 
     def best_thresholds(self, grid: NDArray[np.float64]) -> dict[str, float]:
@@ -155,7 +155,7 @@ class _Events:
             size = (2 * c.tp + c.fp + c.fn).astype(float)
             result.append(Series(method, evaluation.RULE, "event_f1", f1, best[method], weights=size))
             threshold = chosen[method]["f1"]
-            masks = levels.percentile(self.present.scores[method], threshold)
+            masks = levels.percentile(self.present.ranked[method], threshold)
             onset, offset, found = event_based.boundary_errors(
                 masks, self.true, frame_length=self.frame_length, duration=self.duration
             )
@@ -186,19 +186,22 @@ def _psds(split: Split, *, replicates: int, seed: int) -> dict[tuple[str, str], 
     durations = np.full(len(clips), split.duration)
     result = {}
     for rule, method in itertools.product((RAW, SHARE), RANKED):
-        scores = split.detected.scores[method]
+        scores = split.detected.ranked[method]
         if rule == SHARE:
+            scores = split.detected.scores[method]
             scores = scores / np.maximum(np.abs(scores).max(axis=-1, keepdims=True), np.finfo(float).tiny)
         changes = psds.changes(scores, true, frame_length=split.frame_length, duration=split.duration)
         result[method, rule] = psds.score(changes, class_of, clip_of, n_events, weights, durations)
     return result
 
 
-def _psds_rows(split: str, of_psds: dict[tuple[str, str], NDArray[np.float64]], n_classes: int) -> pd.DataFrame:
+def _psds_rows(
+    split: str, of_psds: dict[tuple[str, str], NDArray[np.float64]], n_classes: int, n_clips: int
+) -> pd.DataFrame:
     rows = []
     for (method, rule), values in of_psds.items():
         key = (split, method, rule, "psds", summaries.ALL, summaries.CLASS, np.nan)
-        rows.append((*key, values[0], n_classes, np.nan, *bootstrap.interval(values[1:])))
+        rows.append((*key, values[0], n_classes, np.nan, *intervals.interval(values, n_clips)))
     return pd.DataFrame(rows, columns=summaries.COLUMNS)
 
 
@@ -207,10 +210,11 @@ def _psds_differences(
     of_psds: dict[tuple[str, str], NDArray[np.float64]],
     pairs: Sequence[tuple[str, str]],
     n_classes: int,
+    n_clips: int,
 ) -> pd.DataFrame:
     rows = []
     for rule, (a, b) in itertools.product((RAW, SHARE), pairs):
         apart = of_psds[a, rule] - of_psds[b, rule]
         key = (split, a, rule, b, rule, "psds", summaries.ALL, summaries.CLASS)
-        rows.append((*key, apart[0], n_classes, *bootstrap.interval(apart[1:])))
-    return pd.DataFrame(rows, columns=summaries.DIFFERENCE_COLUMNS)
+        rows.append((*key, *summaries.difference(apart, n_classes, n_clips)))
+    return summaries.with_survivors(pd.DataFrame(rows, columns=summaries.DIFFERENCE_COLUMNS))

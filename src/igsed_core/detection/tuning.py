@@ -132,7 +132,8 @@ def mask_of(
 ) -> NDArray[np.bool_]:
     """Apply a rule to a method's scores of all instances of a split, ``[shape=(n_instances, n_frames)]``."""
     labels = data.index["label"].to_numpy(dtype=str)
-    return rule.apply(data.scores[method], parameter, frame_length=frame_length, labels=labels)
+    scores = data.ranked[method] if rule.by_rank else data.scores[method]
+    return rule.apply(scores, parameter, frame_length=frame_length, labels=labels)
 
 
 def best_label_free(evaluated: Evaluated, *, methods: Sequence[str] = LEARNED, metric: str = "iou") -> str:
@@ -212,7 +213,7 @@ def perfectly_ordered(data: Instances, *, seed: int) -> Instances:
     scores = {
         method: np.take_along_axis(-np.sort(-values, axis=1), rank, axis=1) for method, values in data.scores.items()
     }
-    return replace(data, scores=scores)
+    return replace(data, scores=scores, logits={})
 
 
 def best_of_clip(data: Mapping[str, Instances], methods: Sequence[str]) -> Evaluated:
@@ -234,7 +235,7 @@ def best_of_clip(data: Mapping[str, Instances], methods: Sequence[str]) -> Evalu
     series: dict[str, list[Series]] = {split: [] for split in data}
     for split, instances in data.items():
         for method in methods:
-            scores = instances.scores[method]
+            scores = instances.ranked[method]
             levels = np.concatenate([np.full((len(scores), 1), -np.inf), np.sort(scores, axis=1)], axis=1)
             masks = scores > levels.T[..., None]  # (n_frames + 1, n_instances, n_frames)
             for metric, of in METRICS.items():

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
+
+from igsed_core.base.errors import IgsedError
 
 REPLICATES = 1000  # where no parameter says otherwise
 
@@ -109,56 +113,42 @@ def mean_of_present(values: NDArray[np.float64], axis: int) -> NDArray[np.float6
         return np.nansum(values, axis=axis) / there.sum(axis=axis)
 
 
-def interval(replicates: NDArray[np.float64], level: float = 0.95) -> tuple[float, float]:
-    """Percentile interval of bootstrap replicates; those that are NaN are left out.
+def two_way_weights(
+    clip_of: NDArray[np.int64], sources: Sequence[Sequence[str]], *, replicates: int, seed: int
+) -> NDArray[np.float64]:
+    """Draw clips and, independently, source files: how often each instance counts in each replicate.
+
+    Instances that share a source file vary together even in different clips, which resampling of clips alone cannot
+    see. An instance counts as often as its clip was drawn times as often as its sources were (the pigeonhole bootstrap
+    of Owen, "The pigeonhole bootstrap", Annals of Applied Statistics 1, 2007, which errs on the wide side); of several
+    sources the mean counts, for it holds a part of each.
 
     Parameters
     ----------
-    replicates
-        ``[shape=(replicates,)]``
-    level
-        Coverage.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from igsed_core.metrics.bootstrap import interval
-    >>> [round(end, 3) for end in interval(np.arange(101.0))]
-    [2.5, 97.5]
-    """
-    tail = 50 * (1 - level)
-    there = replicates[~np.isnan(replicates)]
-    low, high = np.percentile(there, [tail, 100 - tail]) if there.size else (np.nan, np.nan)
-    return float(low), float(high)
-
-
-def intervals(replicates: NDArray[np.float64], level: float = 0.95) -> NDArray[np.float64]:
-    """Percentile intervals of many series at once.
-
-    Parameters
-    ----------
-    replicates
-        ``[shape=(replicates, n_series)]``; NaN is left out, a series of nothing else has no interval.
-    level
-        Coverage.
+    clip_of
+        Number of each instance's clip, ``[shape=(n_instances,)]``.
+    sources
+        Names of the files that each instance's events come from, at least one for each.
+    replicates, seed
+        Of the bootstrap; the draws of clips are those of :func:`clip_weights`.
 
     Returns
     -------
-    np.ndarray [shape=(2, n_series)]
-        Lower and upper ends.
+    np.ndarray [shape=(replicates, n_instances)]
 
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from igsed_core.metrics.bootstrap import intervals
-    >>> intervals(np.stack([np.arange(101.0), np.full(101, 7.0)], axis=1)).round(3).tolist()
-    [[2.5, 7.0], [97.5, 7.0]]
+    Raises
+    ------
+    IgsedError
+        If an instance has no source.
     """
-    tail = 50 * (1 - level)
-    result = np.full((2, replicates.shape[1]), np.nan)
-    absent = np.isnan(replicates)
-    whole = ~absent.any(axis=0)
-    result[:, whole] = np.percentile(replicates[:, whole], [tail, 100 - tail], axis=0)
-    for column in np.flatnonzero(~whole & ~absent.all(axis=0)):
-        result[:, column] = interval(replicates[:, column], level)
-    return result
+    if len(sources) != len(clip_of) or not all(sources):
+        raise IgsedError("two-way resampling needs at least one source file for each instance")
+    number = {name: i for i, name in enumerate(sorted({name for names in sources for name in names}))}
+    share = np.zeros((len(number), len(sources)))
+    for i, names in enumerate(sources):
+        for name in names:
+            share[number[name], i] += 1 / len(names)
+    rng = np.random.default_rng([seed, 0x50CE])
+    drawn = rng.multinomial(len(number), np.full(len(number), 1.0 / len(number)), size=replicates)
+    clips = clip_weights(int(clip_of.max()) + 1, replicates=replicates, seed=seed)
+    return clips[:, clip_of] * (drawn @ share)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import logsumexp
 
 from igsed_core.base.errors import IgsedError
 
@@ -127,9 +128,18 @@ def activity(
 
 
 def average(
-    values: NDArray[np.floating], *, step: float, frame_length: float, n_frames: int, start: float = 0.0
+    values: NDArray[np.floating],
+    *,
+    step: float,
+    frame_length: float,
+    n_frames: int,
+    start: float = 0.0,
+    duration: float | None = None,
 ) -> NDArray[np.float64]:
     """Average a piecewise constant function of time over evaluation frames.
+
+    Frames that lie within one step, or within steps of one value, get this very value, so that they tie exactly:
+    thresholds and the pointing game say what becomes of ties, and rounding must not decide it for them.
 
     Parameters
     ----------
@@ -142,11 +152,13 @@ def average(
         The evaluation frames.
     start
         Time at which the first step begins, in seconds.
+    duration
+        Of the clip, in seconds: where frames do not divide it, the last one ends with it.
 
     Returns
     -------
     np.ndarray [shape=(..., n_frames)]
-        Exact means, weighted by the time that each step takes of a frame.
+        Means, weighted by the time that each step takes of a frame.
 
     Examples
     --------
@@ -156,15 +168,68 @@ def average(
     [0.0, 3.0]
     """
     values = np.asarray(values, dtype=np.float64)
-    n_steps = values.shape[-1]
-    # The integral of a step function is piecewise linear: interpolate it at the frames' edges.
-    knots = start + step * np.arange(n_steps + 1)
-    integral = np.concatenate([np.zeros((*values.shape[:-1], 1)), np.cumsum(values, axis=-1) * step], axis=-1)
-    edges = frame_length * np.arange(n_frames + 1)
-    position = (edges - start) / step
-    index = np.clip(np.floor(position + _EPSILON).astype(int), 0, n_steps - 1)
-    at_edges = integral[..., index] + values[..., index] * (edges - knots[index])
-    return np.diff(at_edges, axis=-1) / frame_length
+    index, weights = _steps_of_frames(
+        values.shape[-1], step, seconds_of_frames(n_frames, frame_length, duration), frame_length, start
+    )
+    taken = values[..., index]  # (..., n_frames, most steps in a frame)
+    lowest = taken.min(axis=-1)
+    return np.asarray(lowest + ((taken - lowest[..., None]) * weights).sum(axis=-1))
+
+
+def average_logits(
+    logits: NDArray[np.floating],
+    *,
+    step: float,
+    frame_length: float,
+    n_frames: int,
+    start: float = 0.0,
+    duration: float | None = None,
+) -> NDArray[np.float64]:
+    """Average probabilities over evaluation frames, given and returned as logits.
+
+    The order of frames is that of the averaged probabilities, but nothing saturates: the logits 40 and 41 stay apart,
+    whose probabilities are both 1.
+
+    Parameters
+    ----------
+    logits
+        As the ``values`` of :func:`average`, ``[shape=(..., n_steps)]``.
+    step, frame_length, start, duration
+        As for :func:`average`, in seconds.
+    n_frames
+        Number of evaluation frames.
+
+    Returns
+    -------
+    np.ndarray [shape=(..., n_frames)]
+        Logits of the mean probabilities; a frame within steps of one value gets this very value.
+    """
+    logits = np.asarray(logits, dtype=np.float64)
+    index, weights = _steps_of_frames(
+        logits.shape[-1], step, seconds_of_frames(n_frames, frame_length, duration), frame_length, start
+    )
+    taken = logits[..., index]  # (..., n_frames, most steps in a frame)
+    with np.errstate(divide="ignore"):
+        share = np.log(weights)
+    active = logsumexp(share - np.logaddexp(0.0, -taken), axis=-1)
+    inactive = logsumexp(share - np.logaddexp(0.0, taken), axis=-1)
+    lowest, highest = taken.min(axis=-1), taken.max(axis=-1)
+    return np.where(highest > lowest, np.clip(active - inactive, lowest, highest), lowest)
+
+
+def _steps_of_frames(
+    n_steps: int, step: float, seconds: NDArray[np.float64], frame_length: float, start: float
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Which steps each frame touches, and the share of its time that each takes, ``(n_frames, most of them)``."""
+    begin = (frame_length * np.arange(len(seconds)) - start) / step  # in steps
+    end = begin + seconds / step
+    first = np.floor(begin + _EPSILON).astype(int)
+    last = np.maximum(np.ceil(end - _EPSILON).astype(int) - 1, first)
+    number = first[:, None] + np.arange((last - first).max(initial=0) + 1)
+    overlap = np.minimum(end[:, None], number + 1) - np.maximum(begin[:, None], number)
+    # Rounded, so that frames which cut their steps alike weigh them alike.
+    weights = np.round(np.clip(overlap, 0.0, None) * (step / seconds)[:, None], 10)
+    return np.clip(np.minimum(number, last[:, None]), 0, n_steps - 1), weights
 
 
 def window_mean(samples: NDArray[np.floating], length: int) -> NDArray[np.floating]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+from numpy.typing import NDArray
+
 from igsed_core.base.errors import IgsedError
 
 ABOVE, BELOW = "above", "below"
@@ -72,3 +75,34 @@ def judge(value: float, low: float, high: float, n: float, *, margin: float) -> 
     if high < 0 and value < 0 and -value >= margin:
         return BELOW
     return NOT_TOLD_APART
+
+
+def holm(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Correct the p-values of a family of comparisons (Holm, Scandinavian Journal of Statistics 6, 1979).
+
+    The chance that any comparison of the family is called a difference without being one stays below the level at
+    which the corrected values are read, however the comparisons hang together.
+
+    Parameters
+    ----------
+    p_values
+        ``[shape=(n_comparisons,)]``; NaN, a comparison that is not decided, does not count.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_comparisons,)]
+        In [0, 1], never below the value that is corrected; NaN stays.
+
+    Raises
+    ------
+    IgsedError
+        For a value outside [0, 1].
+    """
+    p_values = np.asarray(p_values, dtype=float)
+    decided = np.flatnonzero(~np.isnan(p_values))
+    if ((p_values[decided] < 0) | (p_values[decided] > 1)).any():
+        raise IgsedError("p-values lie between 0 and 1: give those of a test")
+    order = decided[np.argsort(p_values[decided], kind="stable")]
+    corrected = np.full(p_values.shape, np.nan)
+    corrected[order] = np.minimum(np.maximum.accumulate(p_values[order] * np.arange(len(order), 0, -1)), 1.0)
+    return corrected

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from igsed_core.base import files
 from igsed_core.base.errors import IgsedError
@@ -73,6 +74,9 @@ class ScoresOverTime:
     absolute
         Mean absolute score of what lies in a step (samples, mel bins), where scores have a sign,
         ``[shape=(n_rows, n_steps)]``.
+    logits
+        Of values that are probabilities their logits in double precision, ``[shape=(n_rows, n_steps)]``, for whatever
+        ranks: single precision rounds the probabilities of sure steps to 1.
 
     Examples
     --------
@@ -92,6 +96,7 @@ class ScoresOverTime:
     step: float
     start: float = 0.0
     absolute: NDArray[Any] | None = None
+    logits: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         """Make sure that every row has a name."""
@@ -106,6 +111,7 @@ class ScoresOverTime:
         values: NDArray[Any],
         step: float,
         start: float = 0.0,
+        logits: NDArray[np.float64] | None = None,
     ) -> ScoresOverTime:
         """Return scores of every clip and every class.
 
@@ -117,13 +123,17 @@ class ScoresOverTime:
             ``[shape=(n_clips, n_classes, n_steps)]``
         step, start
             Seconds.
+        logits
+            Of the shape of ``values``, if these are probabilities.
         """
         # Names as objects: a repeated one is a pointer.
         named = {
             "clip": np.repeat(np.asarray(clips, dtype=object), len(classes)),
             "label": np.tile(np.asarray(classes, dtype=object), len(clips)),
         }
-        return cls(pd.DataFrame(named), values.reshape(-1, values.shape[-1]), step, start)
+        rows = (-1, values.shape[-1])
+        logits = None if logits is None else logits.reshape(rows)
+        return cls(pd.DataFrame(named), values.reshape(rows), step, start, logits=logits)
 
     @property
     def grid(self) -> tuple[float, float]:
@@ -155,10 +165,9 @@ class ScoresOverTime:
         if (rows < 0).any():
             clip, label = index[PAIR].iloc[int(np.argmax(rows < 0))]
             raise IgsedError(f"there are no scores over time of class {label!r} of clip {clip!r}")
-        absolute = None if self.absolute is None else self.absolute[rows]
-        return replace(
-            self, index=self.index.iloc[rows].reset_index(drop=True), values=self.values[rows], absolute=absolute
-        )
+        absolute, logits = (None if one is None else one[rows] for one in (self.absolute, self.logits))
+        index = self.index.iloc[rows].reset_index(drop=True)
+        return replace(self, index=index, values=self.values[rows], absolute=absolute, logits=logits)
 
     def of_clip(self, clip: str) -> dict[str, NDArray[Any]]:
         """Return class -> values ``[shape=(n_steps,)]`` of the rows of one clip."""
@@ -176,15 +185,33 @@ class ScoresOverTime:
         absolute = self.values if self.absolute is None else self.absolute
         return replace(self, values=read(self.values, absolute, sign), absolute=None)
 
-    def to_frames(self, frame_length: float, n_frames: int) -> NDArray[np.float64]:
+    def to_frames(self, frame_length: float, n_frames: int, duration: float | None = None) -> NDArray[np.float64]:
         """Average the values over evaluation frames (:func:`igsed_core.metrics.frames.average`).
+
+        Parameters
+        ----------
+        frame_length, n_frames, duration
+            Of the evaluation frames and, if they do not divide it, of the clip.
 
         Returns
         -------
         np.ndarray [shape=(n_rows, n_frames)]
         """
-        return frames.average(
-            self.values, step=self.step, start=self.start, frame_length=frame_length, n_frames=n_frames
+        if self.logits is not None:
+            return np.asarray(expit(self.ranked_frames(frame_length, n_frames, duration)))
+        steps = {"step": self.step, "start": self.start}
+        return frames.average(self.values, **steps, frame_length=frame_length, n_frames=n_frames, duration=duration)
+
+    def ranked_frames(self, frame_length: float, n_frames: int, duration: float | None = None) -> NDArray[np.float64]:
+        """Average as :meth:`to_frames` does, but return the logits of probabilities, which rank and do not saturate.
+
+        Scores without logits are averaged as they are. ``[shape=(n_instances, n_frames)]``, by instance and frame.
+        """
+        if self.logits is None:
+            return self.to_frames(frame_length, n_frames, duration)
+        steps = {"step": self.step, "start": self.start}
+        return frames.average_logits(
+            self.logits, **steps, frame_length=frame_length, n_frames=n_frames, duration=duration
         )
 
     def save(self, path: Path, made_by: Mapping[str, Any] | None = None) -> None:
@@ -200,6 +227,8 @@ class ScoresOverTime:
         arrays = {"values": self.values, "step": np.array(self.step), "start": np.array(self.start)}
         if self.absolute is not None:
             arrays["absolute"] = self.absolute
+        if self.logits is not None:
+            arrays["logits"] = self.logits
         arrays["columns"] = np.array(list(self.index.columns), dtype=str)
         for name, column in self.index.items():
             if column.dtype.kind in "biuf":
@@ -238,6 +267,7 @@ class ScoresOverTime:
             float(stored["step"]),
             float(stored["start"]),
             stored.get("absolute"),
+            stored.get("logits"),
         )
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 
 from igsed_core.base.errors import IgsedError
-from igsed_core.metrics import bootstrap, localisation, summaries
+from igsed_core.metrics import bootstrap, intervals, localisation, summaries
 from igsed_core.models.features import FeatureFrames, Targets
 from igsed_core.models.heads import Head
 
@@ -82,7 +83,7 @@ def report(
     threshold
         The probability over which a class was called detected.
     seed, replicates
-        Of the bootstrap over clips. A replicate without the class does not count for it.
+        Of the bootstrap over clips, for the means over classes; each class has Wilson's interval.
 
     Returns
     -------
@@ -101,14 +102,30 @@ def report(
         for metric, values in zip(("precision", "recall", "f1"), localisation.of_counts(tp, fp, fn), strict=True):
             values[1:][(tp + fn)[1:] == 0] = np.nan
             key = (split, method, RULE, metric)
-            ends = bootstrap.intervals(values[1:]).T
+            ends = _intervals(metric, tp[0], fp[0], fn[0]).T
             for label, value, n, interval in zip(present.columns, values[0], truth.sum(axis=0), ends, strict=True):
                 rows.append((*key, label, summaries.INSTANCE, threshold, value, n, np.nan, *interval))
             mean = bootstrap.mean_of_present(values[:, held], axis=1)
             spread = values[0, held].std() if held.any() else np.nan
-            over_classes = (mean[0], int(held.sum()), spread, *bootstrap.interval(mean[1:]))
+            # All classes without an error say no more than all their clips do.
+            ends_of_mean = intervals.interval(mean, len(truth))
+            if mean[0] in (0.0, 1.0):
+                ends_of_mean = tuple(intervals.proportions(mean[:, None], len(truth), len(truth))[:, 0])
+            over_classes = (mean[0], int(held.sum()), spread, *ends_of_mean)
             rows.append((*key, summaries.ALL, summaries.CLASS, threshold, *over_classes))
     return pd.DataFrame(rows, columns=summaries.COLUMNS)
+
+
+def _intervals(
+    metric: str, tp: NDArray[np.float64], fp: NDArray[np.float64], fn: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Wilson's intervals of each class, ``[shape=(2, n_classes)]``: a clip is one trial of a class, or none."""
+    trials = tp + {"precision": fp, "recall": fn, "f1": fp + fn}[metric]
+    if metric == "f1":
+        ends = intervals.f1_of_counts(tp, fp + fn)
+    else:
+        ends = intervals.wilson(tp / np.maximum(trials, 1), trials)
+    return np.where(trials >= intervals.FEWEST, ends, np.nan)
 
 
 def detections(predictions: pd.DataFrame) -> pd.DataFrame:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from igsed_core.base import files, progress, store
 from igsed_core.base.errors import IgsedError
 from igsed_core.data import soundscapes
+from igsed_core.data.dataset import Dataset
 from igsed_core.metrics import frames
 from igsed_core.models.encoders import registry as encoders
 from igsed_core.models.encoders.base import Encoder
@@ -79,7 +81,7 @@ def modules(encoder: Encoder) -> tuple[str, ...]:
 
 def extract(
     encoder: Encoder,
-    root: Path,
+    source: Path | Dataset,
     clips: pd.DataFrame,
     out_dir: Path,
     *,
@@ -92,10 +94,10 @@ def extract(
     ----------
     encoder
         The frozen encoder.
-    root
-        Folder of the soundscapes.
+    source
+        Folder of the soundscapes, or any data set.
     clips
-        Rows of ``clips.csv`` of one split.
+        Rows of ``clips.csv``, or of the data set's clips, of one split.
     out_dir
         Parts of 64 clips are kept here; parts that exist are not computed again.
     device
@@ -104,19 +106,22 @@ def extract(
         Clips in one forward pass.
     """
     encoder = encoder.to(device)
+    read = partial(soundscapes.read_clips, source) if isinstance(source, Path) else source.read
+    if not isinstance(source, Path):
+        check_sample_rate(encoder, source.sample_rate)
     starts = range(0, len(clips), CLIPS_A_PART)
     wanted = {out_dir / f"part-{s:05d}.npz": clips.iloc[s : s + CLIPS_A_PART] for s in starts}
     missing = sum(len(part) for path, part in wanted.items() if not path.exists())
     what = f"features of {clips['split'].iloc[0]}"
     if missing:
-        seconds = progress.seconds_of(lambda: _forward(encoder, root, clips.iloc[:1], device, 1, lambda _: None))
+        seconds = progress.seconds_of(lambda: _forward(encoder, read, clips.iloc[:1], device, 1, lambda _: None))
         progress.expect(what, missing, seconds, item="clip")
     parts = []
     with progress.bar(desc=what, total=len(clips), unit=" clips") as steps:
         for path, part in wanted.items():
 
             def compute(part: pd.DataFrame = part) -> dict[str, NDArray[np.float32]]:
-                values = _forward(encoder, root, part, device, batch_size, steps.update)
+                values = _forward(encoder, read, part, device, batch_size, steps.update)
                 grid = np.array([encoder.frame_duration, encoder.frame_start])
                 return {"values": values, "clips": part["clip"].to_numpy(dtype=str), "grid": grid}
 
@@ -191,9 +196,54 @@ def targets(features: FeatureFrames, events: pd.DataFrame, classes: tuple[str, .
     return Targets(clip, frame)
 
 
+def clip_targets(clips: Sequence[str], labels: pd.DataFrame, classes: Sequence[str]) -> NDArray[np.float32]:
+    """Which classes each clip holds, for ``bce``.
+
+    Parameters
+    ----------
+    clips
+        Names.
+    labels
+        ``clip, label``, as :class:`igsed_core.data.dataset.Dataset` has them.
+    classes
+        Class names, in the order of the outputs.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_clips, n_classes), dtype=float32]
+    """
+    found = np.zeros((len(clips), len(classes)), dtype=np.float32)
+    row, column = ({str(name): i for i, name in enumerate(names)} for names in (clips, classes))
+    for clip, label in zip(labels["clip"], labels["label"], strict=True):
+        if str(clip) in row:
+            found[row[str(clip)], column[str(label)]] = 1.0
+    return found
+
+
+def targets_of(features: FeatureFrames, dataset: Dataset) -> Targets:
+    """Labels of a data set's clips and, where it has events, of their feature frames.
+
+    Parameters
+    ----------
+    features
+        The frames to label.
+    dataset
+        Where the clips come from.
+
+    Returns
+    -------
+    Targets
+        Without events ``frame`` has no frame, ``[shape=(n_clips, 0, n_classes)]``.
+    """
+    clip = clip_targets([str(name) for name in features.clips], dataset.labels, dataset.classes)
+    if dataset.events is None:
+        return Targets(clip, np.zeros((len(clip), 0, len(dataset.classes)), dtype=np.float32))
+    return Targets(clip, targets(features, dataset.events, dataset.classes).frame)
+
+
 def _forward(
     encoder: Encoder,
-    root: Path,
+    read: Callable[[pd.DataFrame], NDArray[np.float32]],
     clips: pd.DataFrame,
     device: torch.device,
     batch_size: int,
@@ -203,7 +253,7 @@ def _forward(
     batches = []
     for start in range(0, len(clips), batch_size):
         names = clips.iloc[start : start + batch_size]
-        waveforms = soundscapes.read_clips(root, names)
+        waveforms = read(names)
         with torch.inference_mode():
             batches.append(encoder(torch.from_numpy(waveforms).to(device)).cpu().numpy())
         done(len(names))

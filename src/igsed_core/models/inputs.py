@@ -73,14 +73,15 @@ def checked_classes(classes: Any, classifier: nn.Module) -> list[int]:
     classes
         One or more positions in the classifier's classes.
     classifier
-        Whose ``head.classes`` say how many there are; where it has none, no upper bound is checked.
+        Whose ``classes``, or those of its head, say how many there are; where it has none, no upper bound is checked.
 
     Raises
     ------
     IgsedError
         If there is none, or one is no whole number or not among the outputs.
     """
-    names: Sequence[str] = getattr(getattr(classifier, "head", None), "classes", ())
+    known: Any = getattr(classifier, "classes", None)
+    names: Sequence[str] = known or getattr(getattr(classifier, "head", None), "classes", ())
     if isinstance(classes, str) or not isinstance(classes, Iterable):
         raise IgsedError(f"the classes to explain are {classes!r}: give a list of outputs, such as [0]")
     found = []
@@ -91,8 +92,8 @@ def checked_classes(classes: Any, classifier: nn.Module) -> list[int]:
             hint = f", here {names.index(wanted)}" if isinstance(wanted, str) and wanted in names else ""
             raise IgsedError(f"class {wanted!r} is no whole number: give its position in head.classes{hint}") from None
         if number < 0 or (names and number >= len(names)):
-            known = f"the classifier has the outputs 0 to {len(names) - 1}" if names else "outputs count from 0"
-            raise IgsedError(f"class {wanted!r} is out of range: {known}")
+            range_of = f"the classifier has the outputs 0 to {len(names) - 1}" if names else "outputs count from 0"
+            raise IgsedError(f"class {wanted!r} is out of range: {range_of}")
         found.append(number)
     if not found:
         raise IgsedError("there is no class to explain in a clip: give one or more outputs, such as [0]")

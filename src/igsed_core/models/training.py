@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import copy
-import math
 from dataclasses import dataclass
 
 import pandas as pd
 import torch
-from torch import Tensor, nn
 
 from igsed_core.base import devices
 from igsed_core.base.errors import IgsedError
-from igsed_core.models import heads
+from igsed_core.models import heads, trainer
+from igsed_core.models.examples import InMemory
 from igsed_core.models.features import FeatureFrames, Targets
 from igsed_core.models.heads import Head
+from igsed_core.models.objective import Settings
 
 
 @dataclass(frozen=True)
@@ -61,39 +60,24 @@ def train(
     Raises
     ------
     IgsedError
-        If training diverges.
+        If training diverges; if a head that is trained on frames is given no events.
     """
-    x, y = _tensors(data, heads.HEADS[name])
-    x_validation, y_validation = _tensors(validation, heads.HEADS[name])
-    head = heads.create(name, x.shape[-1], classes, seed=seed)
-    order = torch.Generator().manual_seed(seed)
-    optimiser = torch.optim.Adam(head.parameters(), lr=learning_rate)
-    best, best_state, rows = float("inf"), copy.deepcopy(head.state_dict()), []
-    waited = 0
-    for epoch in range(1, epochs + 1):
-        total = 0.0
-        for batch in torch.randperm(len(x), generator=order).split(batch_size):
-            loss = _loss(head, x[batch], y[batch])
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            total += float(loss.detach()) * len(batch)
-        with torch.inference_mode():
-            validation_loss = float(_loss(head, x_validation, y_validation))
-        if not math.isfinite(validation_loss):
-            raise IgsedError(
-                f"head {name!r}: the validation loss is {validation_loss} after epoch {epoch}: lower 'learning_rate'"
-            )
-        rows.append((name, epoch, total / len(x), validation_loss))
-        waited += 1
-        if validation_loss < best:
-            best, best_state, waited = validation_loss, copy.deepcopy(head.state_dict()), 0
-        if waited >= patience:
-            break
-    head.load_state_dict(best_state)
-    history = pd.DataFrame(rows, columns=["head", "epoch", "training_loss", "validation_loss"])
-    history["kept"] = history.index == history["validation_loss"].idxmin()
-    return Trained(head.eval().requires_grad_(False), history)
+    supervision = heads.HEADS[name].supervision
+    settings = Settings(learning_rate=learning_rate, batch_size=batch_size, epochs=epochs, patience=patience, seed=seed)
+    examples, held_out = _examples(name, data), _examples(name, validation)
+    fitted = trainer.fit(
+        lambda: heads.create(name, examples.inputs.shape[-1], classes, seed=seed),
+        examples,
+        held_out,
+        settings,
+        name=f"head {name!r}",
+        forward=lambda head, x: head.frame_logits(x) if supervision == "frame" else head.clip_logits(x),  # type: ignore[operator]
+        validation_batch=len(held_out),  # heads are small: all at once
+        quiet=True,
+    )
+    fitted.history.insert(0, "head", name)
+    assert isinstance(fitted.network, Head)
+    return Trained(fitted.network, fitted.history)
 
 
 def history(trained: dict[str, Trained]) -> pd.DataFrame:
@@ -101,13 +85,12 @@ def history(trained: dict[str, Trained]) -> pd.DataFrame:
     return pd.concat([result.history for result in trained.values()], ignore_index=True)
 
 
-def _tensors(data: tuple[FeatureFrames, Targets], head: type[Head]) -> tuple[Tensor, Tensor]:
+def _examples(name: str, data: tuple[FeatureFrames, Targets]) -> InMemory:
     features, targets = data
-    labels = targets.frame if head.supervision == "frame" else targets.clip
-    return torch.from_numpy(features.values), torch.from_numpy(labels)
-
-
-def _loss(head: Head, features: Tensor, labels: Tensor) -> Tensor:
-    # (batch, time, n_classes) for strong supervision, (batch, n_classes) otherwise
-    logits = head.frame_logits(features) if head.supervision == "frame" else head.clip_logits(features)
-    return nn.functional.binary_cross_entropy_with_logits(logits, labels)
+    strong = heads.HEADS[name].supervision == "frame"
+    if strong and targets.frame.shape[1] != features.values.shape[1]:
+        raise IgsedError(
+            f"head {name!r} is trained on frames, but the data say only what a clip holds: give events with onset and "
+            "offset, or leave this head out"
+        )
+    return InMemory(torch.from_numpy(features.values), torch.from_numpy(targets.frame if strong else targets.clip))

@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from igsed_core.base import code
+from igsed_core.base import imports
 
 # Layers from the bottom up, as on the page "How this code is laid out".
 LAYERS = (
@@ -117,7 +117,7 @@ def _draws(dotted: str) -> bool:
     """Say whether a function draws something of its own; ``display.show`` shows what another one made."""
     module = dotted.rpartition(".")[0]
     helpers = ("igsed_core.show.display", "igsed_core.show.style", "igsed_core.show.prose")
-    return re.fullmatch(r"igsed_core(\.\w+)+", dotted) is not None and code.drawing(module) and module not in helpers
+    return re.fullmatch(r"igsed_core(\.\w+)+", dotted) is not None and imports.drawing(module) and module not in helpers
 
 
 def _text(nodes: Sequence[ast.AST]) -> Iterator[str]:

@@ -1,4 +1,8 @@
-"""The command line: ``igsed run | book | stage | notebooks | parameters | fetch``, thin over the same functions."""
+"""The command line, thin over the same functions.
+
+Stages: ``igsed run | book | stage | notebooks | parameters | store``; anyone's recordings, without a clone of the
+repository: ``igsed train | locate | evaluate | explain``; ``igsed fetch`` for both.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +23,7 @@ from igsed_core.base.paths import store_dir
 from igsed_core.data import assets, fetching
 from igsed_core.workflow import checks, experiments, stages
 from igsed_core.workflow.experiments import RunParams
+from igsed_core.workflow.recordings import commands as commands_for_recordings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -115,6 +120,7 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("store", _store, "list what runs have made, or remove what no experiment refers to any more")
     sub.add_argument("action", nargs="?", choices=("list", "prune"), default="list", help="by default: list")
     sub.add_argument("--yes", action="store_true", help="prune without asking")
+    commands_for_recordings.add(command)
     command("parameters", _parameters, "list all parameters with their defaults and meanings")
     return parser
 

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, TypeVar
 
 from igsed_core.base import paths
 from igsed_core.base.errors import IgsedError
-from igsed_core.base.params import StageParams, absolute, param, shown
+from igsed_core.base.params import RENAMED, StageParams, absolute, param, shown
 from igsed_core.workflow import parameter_file
 from igsed_core.workflow.chapters import PAGES
 
@@ -168,6 +168,8 @@ def _reject_unknown(values: dict[str, Any], known: dict[str, Any], source: str) 
     for name in values:
         if name in known:
             continue
+        if RENAMED.get(name) in known:
+            raise IgsedError(f"{source}: parameter {name!r} is called {RENAMED[name]!r} now: rename it there")
         near = difflib.get_close_matches(str(name), known, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise IgsedError(f"{source}: unknown parameter {shown(name)}.{hint} Valid ones: {', '.join(known)}")

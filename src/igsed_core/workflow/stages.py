@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from igsed_core.base import code, plugins, store
+from igsed_core.base import cells, imports, plugins, store
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.params import StageParams
 from igsed_core.base.paths import RunPaths, project_root
@@ -111,7 +111,7 @@ def keys_of(stage: Stage, params: StageParams, upstream: dict[str, str]) -> tupl
     """
     uses = params.uses()
     modules, entries = plugins.digest_of(uses)
-    data, page = code.stage_digest(stage.source, code.drawing, roots=modules)
+    data, page = cells.stage_digest(stage.source, imports.drawing, roots=modules)
     made_from = {
         "stage": stage.name,
         "params": experiments.result_values(params),
@@ -146,7 +146,7 @@ def check_twin(stage: Stage) -> None:
         If it is.
     """
     text = stage.source.with_suffix(".py")
-    if not text.is_file() or not stage.source.is_file() or code.same_cells(text, stage.source):
+    if not text.is_file() or not stage.source.is_file() or cells.same_cells(text, stage.source):
         return
     if text.stat().st_mtime_ns > stage.source.stat().st_mtime_ns:
         raise IgsedError(

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from igsed_core.models.classifier import Classifier
+from igsed_core.models.classifier import AnyClassifier, NetworkClassifier
 
 
 @dataclass(frozen=True)
@@ -21,8 +22,8 @@ class Attribution:
     samples
         Signed attribution of each sample, ``[shape=(n_classes, n_samples)]``.
     score, baseline_score
-        The class score of the clip and of silence, ``[shape=(n_classes,)]``.
-    n_points
+        The class score of the clip and of the baseline, ``[shape=(n_classes,)]``.
+    n_steps
         Points on the path that were evaluated.
     points
         The same for each class, where that can differ, ``[shape=(n_classes,)]``.
@@ -37,7 +38,7 @@ class Attribution:
     --------
     >>> import torch
     >>> from igsed_core.attribution.ig.base import Attribution
-    >>> found = Attribution(torch.tensor([[0.5, 1.0]]), torch.tensor([2.0]), torch.tensor([0.0]), n_points=8)
+    >>> found = Attribution(torch.tensor([[0.5, 1.0]]), torch.tensor([2.0]), torch.tensor([0.0]), n_steps=8)
     >>> found.completeness_error.tolist()
     [0.25]
     """
@@ -45,7 +46,7 @@ class Attribution:
     samples: Tensor
     score: Tensor
     baseline_score: Tensor
-    n_points: int
+    n_steps: int
     points: Tensor | None = None
     frames: Tensor | None = None
     time_frequency: Tensor | None = None
@@ -66,9 +67,9 @@ class Attribution:
 
 
 class Engine(Protocol):
-    """Integrated Gradients from silence to the clip, for several classes of one clip."""
+    """Integrated Gradients from a baseline (silence by default) to the clip, for several classes of one clip."""
 
-    def __call__(self, classifier: Classifier, waveform: Tensor, classes: Sequence[int]) -> Attribution:
+    def __call__(self, classifier: AnyClassifier, waveform: Tensor, classes: Sequence[int]) -> Attribution:
         """Attribute the scores of ``classes`` to the samples of ``waveform`` ``(n_samples,)``.
 
         An engine begins with :func:`igsed_core.models.inputs.one_clip`, which converts or refuses what cannot be
@@ -77,8 +78,14 @@ class Engine(Protocol):
         ...
 
 
-def score_function(classifier: Classifier, target: str) -> Callable[[Tensor], Tensor]:
-    """Return ``(batch, samples) -> (batch, n_classes)`` scores: logits, or probabilities."""
+def score_function(classifier: AnyClassifier, target: str) -> Callable[[Tensor], Tensor]:
+    """Return ``(batch, samples) -> (batch, n_classes)`` scores: logits, or probabilities.
+
+    An encoder is frozen; of a network trained as a whole it is a copy in evaluation mode that scores.
+    """
+    scoring: nn.Module = classifier
+    if isinstance(classifier, NetworkClassifier) and classifier.training:
+        scoring = copy.deepcopy(classifier).eval().requires_grad_(False)
     if target == "probability":
-        return lambda waveform: torch.sigmoid(classifier(waveform))
-    return classifier
+        return lambda waveform: torch.sigmoid(scoring(waveform))
+    return scoring

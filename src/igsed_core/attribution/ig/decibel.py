@@ -12,25 +12,28 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from igsed_core.attribution.ig import adaptive, mel_path, quadrature
+from igsed_core.attribution import replacement
+from igsed_core.attribution.ig import adaptive, mel_path, straight
+from igsed_core.attribution.ig import quadrature as quadratures
 from igsed_core.attribution.ig.base import Attribution
 from igsed_core.attribution.ig.mel_path import Task
 from igsed_core.attribution.ig.reduced import PRECISIONS, MelScore, UnsupportedEncoder
+from igsed_core.attribution.replacement import Baseline
 from igsed_core.base.errors import IgsedError
 from igsed_core.models import inputs
-from igsed_core.models.classifier import Classifier
+from igsed_core.models.classifier import AnyClassifier
 
 TARGETS = ("logit", "probability")
 
 
 class MelPathIntegratedGradients:
-    """Integrated Gradients with silence as the baseline, integrated over the mel map.
+    """Integrated Gradients from silence (or, on the straight path, another baseline), integrated over the mel map.
 
     Parameters
     ----------
-    rule
-        One of :data:`igsed_core.attribution.ig.quadrature.NAMES`.
-    n_points
+    quadrature
+        The rule, one of :data:`igsed_core.attribution.ig.quadrature.NAMES`.
+    n_steps
         Points on the path; with ``db_adaptive`` the most that a clip may take.
     target
         ``logit`` or ``probability``.
@@ -46,27 +49,34 @@ class MelPathIntegratedGradients:
     fallback
         Leave encoders without the needed form to Captum: by the same rule where it is one of Captum's, else
         by its 50 points of Gauss-Legendre.
+    baseline
+        ``silence``; with a straight rule also another of :data:`igsed_core.attribution.replacement.KINDS`, made from
+        the clip's own waveform, or a waveform as long as the clip.
+    seed
+        Of the draw, where the baseline is a background.
 
     Raises
     ------
     IgsedError
-        For an unknown name or a value out of range.
+        For an unknown name or a value out of range; for another baseline than silence with a decibel rule.
     """
 
     def __init__(
         self,
         *,
-        rule: str = quadrature.ADAPTIVE,
-        n_points: int = 32,
+        quadrature: str = quadratures.ADAPTIVE,
+        n_steps: int = 32,
         target: str = "logit",
         batch: int = 8,
         tolerance: float = 0.05,
         floor: float = 0.0,
         precision: str = "float32",
         fallback: bool = False,
+        baseline: Baseline = "silence",
+        seed: int = 0,
     ) -> None:
         for name, value, choices in (
-            ("rule", rule, quadrature.NAMES),
+            ("quadrature", quadrature, quadratures.NAMES),
             ("target", target, TARGETS),
             ("precision", precision, PRECISIONS),
         ):
@@ -76,23 +86,30 @@ class MelPathIntegratedGradients:
             raise IgsedError(f"parameter 'batch' is {batch}: use at least 1")
         if floor > 0:
             raise IgsedError(f"parameter 'floor' is {floor} dB: use a negative level, or 0 for automatic")
-        if rule != quadrature.ADAPTIVE:
-            quadrature.points(rule, n_points, -1.0)
-        elif n_points < 1:
-            raise IgsedError(f"parameter 'n_points' is {n_points}: rule {rule!r} needs at least 1")
-        self.rule = rule
-        self.n_points = n_points
+        if quadrature != quadratures.ADAPTIVE:
+            quadratures.points(quadrature, n_steps, -1.0)
+        elif n_steps < 1:
+            raise IgsedError(f"parameter 'n_steps' is {n_steps}: quadrature {quadrature!r} needs at least 1")
+        self.quadrature = quadrature
+        self.n_steps = n_steps
         self.target = target
         self.batch = batch
         self.tolerance = tolerance
         self.floor = floor
         self.precision = precision
+        if not replacement.is_silence(replacement.checked(baseline)) and quadrature not in quadratures.STRAIGHT:
+            raise IgsedError(
+                f"the path of quadrature {quadrature!r} goes over levels, which begin at silence: "
+                f"leave baseline='silence', or choose a straight rule, one of {', '.join(quadratures.STRAIGHT)}"
+            )
         self.fallback = fallback
-        self._models: weakref.WeakKeyDictionary[Classifier, tuple[object, MelScore | None]] = (
+        self.baseline = baseline
+        self.seed = seed
+        self._models: weakref.WeakKeyDictionary[AnyClassifier, tuple[object, MelScore | None]] = (
             weakref.WeakKeyDictionary()
         )
 
-    def __call__(self, classifier: Classifier, waveform: Tensor, classes: Sequence[int]) -> Attribution:
+    def __call__(self, classifier: AnyClassifier, waveform: Tensor, classes: Sequence[int]) -> Attribution:
         """Attribute the scores of ``classes`` to the samples of ``waveform`` ``(n_samples,)``.
 
         Raises
@@ -105,7 +122,7 @@ class MelPathIntegratedGradients:
         waveform, classes = inputs.one_clip(classifier, waveform, classes)
         return self.many(classifier, waveform[None], [classes])[0]
 
-    def many(self, classifier: Classifier, waveforms: Tensor, classes: Sequence[Sequence[int]]) -> list[Attribution]:
+    def many(self, classifier: AnyClassifier, waveforms: Tensor, classes: Sequence[Sequence[int]]) -> list[Attribution]:
         """Attribute several clips of one length together.
 
         Parameters
@@ -135,6 +152,8 @@ class MelPathIntegratedGradients:
         ]
 
     def _together(self, model: MelScore, waveforms: Tensor, classes: Sequence[Sequence[int]]) -> list[Attribution]:
+        if not replacement.is_silence(self.baseline):
+            return self._from_baseline(model, waveforms, classes)
         waveforms = waveforms.detach().requires_grad_()
         to_waveform = model.encoder.frontend.power(waveforms)  # (n_clips, frames, mels)
         power = to_waveform.detach()
@@ -142,22 +161,22 @@ class MelPathIntegratedGradients:
         silence = model.silence(power)  # (n_outputs,)
         score = mel_path.scores(model, power, batch=self.batch)  # (n_clips, n_outputs)
         floors = self._floors(model, power, silence, score)
-        if self.rule == quadrature.ADAPTIVE:
+        if self.quadrature == quadratures.ADAPTIVE:
             integral, used = adaptive.integrate(
                 model,
                 task,
                 floors,
                 silence,
                 score,
-                n_points=self.n_points,
+                n_steps=self.n_steps,
                 tolerance=self.tolerance,
                 batch=self.batch,
             )
         else:
-            points = [quadrature.points(self.rule, self.n_points, lowest) for lowest in floors]
+            points = [quadratures.points(self.quadrature, self.n_steps, lowest) for lowest in floors]
             gains, weights = (np.stack(values) for values in zip(*points, strict=True))
             integral = mel_path.integrate(model, task, gains, weights, batch=self.batch)
-            used = torch.full((len(power), task.n_slots), self.n_points)
+            used = torch.full((len(power), task.n_slots), self.n_steps)
         samples = mel_path.to_samples(waveforms, to_waveform, integral)  # (n_clips, n_slots, n_samples)
         time_frequency = 2 * power[:, None] * integral  # (n_clips, n_slots, frames, mels)
         return [
@@ -165,7 +184,7 @@ class MelPathIntegratedGradients:
                 samples=samples[clip, : len(wanted)],
                 score=score[clip, wanted],
                 baseline_score=silence[wanted],
-                n_points=int(used[clip].max()),
+                n_steps=int(used[clip].max()),
                 points=used[clip, : len(wanted)],
                 frames=time_frequency[clip, : len(wanted)].sum(dim=-1),
                 time_frequency=time_frequency[clip, : len(wanted)],
@@ -173,12 +192,30 @@ class MelPathIntegratedGradients:
             for clip, wanted in enumerate(task.classes)
         ]
 
+    def _from_baseline(self, model: MelScore, waveforms: Tensor, classes: Sequence[Sequence[int]]) -> list[Attribution]:
+        rate = model.encoder.frontend.sample_rate
+        baselines = [replacement.of_waveform(self.baseline, clip, rate, self.seed) for clip in waveforms.detach()]
+        points = quadratures.points(self.quadrature, self.n_steps, 0.0)
+        found = straight.integrate(model, waveforms.detach(), torch.stack(baselines), classes, points, batch=self.batch)
+        return [
+            Attribution(
+                samples=found.samples[clip, : len(wanted)],
+                score=found.score[clip, list(wanted)],
+                baseline_score=found.baseline_score[clip, list(wanted)],
+                n_steps=self.n_steps,
+                points=torch.full((len(wanted),), self.n_steps),
+                frames=found.time_frequency[clip, : len(wanted)].sum(dim=-1),
+                time_frequency=found.time_frequency[clip, : len(wanted)],
+            )
+            for clip, wanted in enumerate(classes)
+        ]
+
     def _floors(self, model: MelScore, power: Tensor, silence: Tensor, score: Tensor) -> list[float]:
-        if self.rule in quadrature.STRAIGHT or self.floor:
+        if self.quadrature in quadratures.STRAIGHT or self.floor:
             return [self.floor] * len(power)
         return mel_path.floor(model, power, silence, score, batch=self.batch)
 
-    def _model(self, classifier: Classifier, waveform: Tensor) -> MelScore | None:
+    def _model(self, classifier: AnyClassifier, waveform: Tensor) -> MelScore | None:
         """Return the classifier's copy for the path, made when it is first seen and after it has changed."""
         # In-place changes, such as training steps, raise a tensor's version.
         state = (waveform.device, waveform.dtype, sum(p._version for p in classifier.parameters()))
@@ -188,7 +225,7 @@ class MelPathIntegratedGradients:
             self._models[classifier] = known
         return known[1]
 
-    def _checked_model(self, classifier: Classifier, waveform: Tensor) -> MelScore | None:
+    def _checked_model(self, classifier: AnyClassifier, waveform: Tensor) -> MelScore | None:
         try:
             model = MelScore(classifier, target=self.target)
             model.check(classifier, waveform)
@@ -200,9 +237,18 @@ class MelPathIntegratedGradients:
             model.reduce()
         return model
 
-    def _captum(self, classifier: Classifier, waveform: Tensor, classes: Sequence[int]) -> Attribution:
+    def _captum(self, classifier: AnyClassifier, waveform: Tensor, classes: Sequence[int]) -> Attribution:
         from igsed_core.attribution.ig.captum_ig import CaptumIntegratedGradients
 
-        rule, n_points = (self.rule, self.n_points) if self.rule in quadrature.STRAIGHT else ("gausslegendre", 50)
-        engine = CaptumIntegratedGradients(rule=rule, n_points=n_points, target=self.target, internal_batch=self.batch)
+        quadrature, n_steps = (
+            (self.quadrature, self.n_steps) if self.quadrature in quadratures.STRAIGHT else ("gausslegendre", 50)
+        )
+        engine = CaptumIntegratedGradients(
+            quadrature=quadrature,
+            n_steps=n_steps,
+            target=self.target,
+            internal_batch_size=self.batch,
+            baseline=self.baseline,
+            seed=self.seed,
+        )
         return engine(classifier, waveform, classes)

@@ -12,12 +12,13 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from igsed_core.attribution.ig.base import score_function
 from igsed_core.base import devices
 from igsed_core.base.errors import IgsedError
-from igsed_core.models.classifier import Classifier
+from igsed_core.models.classifier import AnyClassifier, Classifier, NetworkClassifier
 from igsed_core.models.encoders.base import Encoder
 from igsed_core.models.frontend import FrontEnd
 
 PRECISIONS = ("float32", "bfloat16")
-_REMEDY = "use engine=captum with rule=gausslegendre, which needs nothing but a gradient"
+UNTRACEABLE = (fx.proxy.TraceError, TypeError, ValueError, RuntimeError, AttributeError)  # what torch.fx may raise
+_REMEDY = "use engine=captum with quadrature=gausslegendre, which needs nothing but a gradient"
 
 
 class UnsupportedEncoder(IgsedError):
@@ -40,14 +41,20 @@ class MelScore(nn.Module):
         If the encoder has no front end of the needed form.
     """
 
-    def __init__(self, classifier: Classifier, *, target: str = "logit") -> None:
+    def __init__(self, classifier: AnyClassifier, *, target: str = "logit") -> None:
         super().__init__()
-        encoder = classifier.encoder
+        if isinstance(classifier, NetworkClassifier) and classifier.frontend is not None:
+            raise UnsupportedEncoder(
+                f"network {classifier.name!r} is no frozen encoder with a head, which the path over mel power needs: "
+                f"{_REMEDY}"
+            )
+        encoder = classifier if isinstance(classifier, NetworkClassifier) else classifier.encoder
         if not isinstance(encoder, Encoder) or not isinstance(encoder.frontend, FrontEnd):
             raise UnsupportedEncoder(
                 f"encoder {getattr(encoder, 'name', type(encoder).__name__)!r} has no front end of mel power and "
                 f"element-wise compression, which the path over mel power needs: {_REMEDY}"
             )
+        assert isinstance(classifier, Classifier)
         self.encoder = copy.deepcopy(encoder)
         self.encoder.network = fold_batch_norm(encoder.network)
         self.head = copy.deepcopy(classifier.head)
@@ -87,7 +94,7 @@ class MelScore(nn.Module):
                 self._silence[shape] = self(torch.zeros_like(power[:1]))[0]
         return self._silence[shape]
 
-    def check(self, classifier: Classifier, waveform: Tensor) -> None:
+    def check(self, classifier: AnyClassifier, waveform: Tensor) -> None:
         """See on one clip that the two identities hold on which the path over mel power rests; not once reduced.
 
         Parameters
@@ -172,7 +179,7 @@ def fold_batch_norm(network: nn.Module) -> nn.Module:
     network = copy.deepcopy(network).eval()
     try:
         traced = fx.symbolic_trace(network)
-    except fx.proxy.TraceError:
+    except UNTRACEABLE:
         return network
     calls = Counter(node.target for node in traced.graph.nodes if node.op == "call_module")
     for node in list(traced.graph.nodes):

@@ -32,7 +32,7 @@ def compare(material: Material, split: str = "test") -> pd.DataFrame:
     for method in COMPARED:
         own = material.tuned[method]
         for rule, tau in ((TUNED, own), (AT_IG, material.tuned["ig"]), (DEFAULT, both(DEFAULT_PERCENTILE))):
-            series += measured(method, rule, data.scores[method], data.truth, tau)
+            series += measured(method, rule, data.ranked[method], data.truth, tau)
     series.append(Series("truth", "activity", "activity", data.truth.mean(axis=-1)))
     return material.tidy("chance", data.index, series)
 

@@ -68,7 +68,7 @@ def paper_counts() -> pd.DataFrame:
 def _counted(material: Material, count: str, split: str) -> list[tuple[pd.DataFrame, list[Series]]]:
     """Instances and series under one way of counting; several where methods have instances of their own."""
     data = material.splits[split]
-    base = {m: measured(m, count, data.scores[m], data.truth, material.tuned[m]) for m in COMPARED}
+    base = {m: measured(m, count, data.ranked[m], data.truth, material.tuned[m]) for m in COMPARED}
     if count == BASE:
         return [(data.index, [one for of_method in base.values() for one in of_method])]
     if count.endswith("_as_zero"):
@@ -121,6 +121,6 @@ def _scored(
     )
     series = []
     for method in methods:
-        scores = material.scores[method].at(index).to_frames(material.settings.frame_length, material.n_frames)
+        scores = material.scores[method].at(index).ranked_frames(material.settings.frame_length, material.n_frames)
         series += measured(method, count, scores, truth, material.tuned[method])
     return index, series

@@ -181,7 +181,7 @@ def curves(material: Material, split: str = "test") -> pd.DataFrame:
         for reading, masks in MASKS.items():
             if (reading == VALUE and not SCORED[method].probability) or (method == ORACLE and reading != CLIP):
                 continue
-            found = masks(data.scores[method], tau)
+            found = masks(data.scores[method] if reading in (VALUE, SHARE) else data.ranked[method], tau)
             for metric, function in (("iou", localisation.iou), ("f1", localisation.f1)):
                 values = function(found, data.truth)  # (n_thresholds, n_instances)
                 series += [

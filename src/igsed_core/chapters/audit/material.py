@@ -47,7 +47,7 @@ class Material:
     sample_rate, duration
         Of the soundscapes, in Hz and s.
     settings
-        Of the evaluation: frames, reading of the sign, replicates.
+        Of the evaluation: frames, sign, replicates.
     seed
         Of the bootstrap.
     """
@@ -107,7 +107,7 @@ def gather(
     }
     grid = levels.percentile_grid(settings.percentile_min, settings.percentile_max, settings.percentile_step)
     validation = splits["validation"]
-    tuned = {method: tune(values, validation.truth, grid) for method, values in validation.scores.items()}
+    tuned = {method: tune(values, validation.truth, grid) for method, values in validation.ranked.items()}
     rate, duration = synthesis.sample_rate, synthesis.duration
     return Material(data, predictions, maps, scores, splits, grid, tuned, rate, duration, settings, seed)
 
@@ -132,7 +132,7 @@ def instances_of(
         duration=duration,
         frame_length=settings.frame_length,
         min_coverage=settings.min_coverage,
-        reading=settings.reading,
+        sign=settings.sign,
         seed=seed,
     )
 

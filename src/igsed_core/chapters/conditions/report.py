@@ -46,7 +46,7 @@ def evaluate(data: Mapping[str, Instances], *, frame_length: float) -> Evaluated
         parts.append(tuning.evaluate(data, (rule,), methods=mine, **how))  # type: ignore[arg-type]
     series = {split: [one for part in parts for one in part.series[split]] for split in data}
     for split, instances in data.items():
-        for name, scores in instances.scores.items():
+        for name, scores in instances.ranked.items():
             if name == ORACLE:
                 continue
             measured = {

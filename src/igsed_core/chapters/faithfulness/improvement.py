@@ -18,7 +18,7 @@ from torch import Tensor
 from igsed_core.attribution.ig.reduced import MelScore
 from igsed_core.attribution.replacement import replacement
 from igsed_core.chapters.faithfulness import occlusion
-from igsed_core.metrics import bootstrap, localisation
+from igsed_core.metrics import bootstrap, intervals, localisation
 from igsed_core.metrics.summaries import ALL, CLASS, COLUMNS, INSTANCE
 
 # Unit -> share of the input that is replaced. Bins are many, and to first order only the smallest steps are safe.
@@ -173,7 +173,7 @@ def report(
     rows = []
     for metric, of_versions in values.items():
         average, n = (CLASS, held) if metric.startswith("f1") else (INSTANCE, n_clips)
-        ends = bootstrap.intervals(of_versions[1:])
+        ends = intervals.intervals(of_versions, n_clips)
         for i, version in enumerate(versions.itertuples(index=False)):
             key = (version.unit, split, version.method, version.rule, metric, ALL, average, version.threshold)
             rows.append((*key, of_versions[0, i], n, np.nan, *ends[:, i]))

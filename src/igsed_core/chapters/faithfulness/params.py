@@ -45,7 +45,8 @@ class Faithfulness(StageParams):
         "probability", "height of the deletion and insertion curves", choices=("probability", "logit")
     )
     faithfulness_clips: int = param(12, "test soundscapes with deletion and insertion curves", low=1)
-    sanity_clips: int = param(5, "those of them that are explained with shuffled weights, too", low=1)
+    sanity_clips: int = param(0, "test soundscapes that are explained with shuffled weights, too; 0 means all", low=0)
+    sanity_shuffles: int = param(5, "different shuffles of each level, which take turns over these soundscapes", low=1)
     occlusion_clips: int = param(0, "test soundscapes that are occluded by loss gradient; 0 means all", low=0)
 
     def __post_init__(self) -> None:

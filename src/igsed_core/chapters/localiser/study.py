@@ -130,7 +130,7 @@ def series(
     made = tuning.evaluate(data, TUNED, methods=methods, **options).series["test"]  # type: ignore[arg-type]
     made += tuning.evaluate(data, OF_THE_CLIP, methods=("cam",), **options).series["test"]  # type: ignore[arg-type]
     for method, rule in dict.fromkeys((one.method, one.rule) for one in made):
-        pointing = localisation.pointing_game(test.scores[method], test.truth)
+        pointing = localisation.pointing_game(test.ranked[method], test.truth)
         made.append(Series(method, rule, "pointing_game", pointing))
     for (method, rule), scores in log_odds.items():
         made += [
@@ -139,6 +139,14 @@ def series(
             Series(method, rule, "pointing_game", localisation.pointing_game(scores, test.truth)),
         ]
     return made
+
+
+def two_way(
+    index: pd.DataFrame, made: Sequence[Series], events: pd.DataFrame, *, replicates: int, seed: int
+) -> pd.DataFrame:
+    """Paired differences of :data:`PAIRS`, with intervals over clips and the source files of ``events``."""
+    options = {"replicates": replicates, "seed": seed, "sources": summaries.sources_of(events, index)}
+    return summaries.differences(index, made, PAIRS, **options)  # type: ignore[arg-type]
 
 
 def report(

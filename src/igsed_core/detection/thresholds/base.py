@@ -41,12 +41,15 @@ class Rule(Entry):
         scores before. Rules that rank alone (``percentile``) cannot tell the difference, the others can.
     smoothing
         Of ``smooth_log``, in seconds.
+    by_rank
+        Whether only the order of scores counts, so that logits do as well as probabilities, and do not saturate.
     """
 
     grid: str = ""
     scope: str = CLIP
     transform: str = ""
     smoothing: float = SMOOTHING
+    by_rank: bool = False
 
     def __post_init__(self) -> None:
         if self.transform and self.transform not in _TRANSFORMS:

@@ -19,6 +19,7 @@ RULES = Registry(
         "percentile": Rule(
             target="igsed_core.detection.thresholds.levels:percentile",
             title="Percentile of the clip (paper)",
+            by_rank=True,
             grid="igsed_core.detection.thresholds.levels:all_percentiles",
         ),
         "share_of_maximum": Rule(
@@ -36,12 +37,14 @@ RULES = Registry(
             title="Percentile of all clips",
             grid="igsed_core.detection.thresholds.levels:all_percentiles",
             scope=SPLIT,
+            by_rank=True,
         ),
         "class_percentile": Rule(
             target="igsed_core.detection.thresholds.levels:pooled_percentile",
             title="Percentile of the class",
             grid="igsed_core.detection.thresholds.levels:all_percentiles",
             scope=CLASS,
+            by_rank=True,
         ),
         "otsu": Rule(target="igsed_core.detection.thresholds.partitions:otsu", title="Otsu"),
         "two_means": Rule(target="igsed_core.detection.thresholds.partitions:two_means", title="Two means"),

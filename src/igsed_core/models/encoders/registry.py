@@ -20,6 +20,10 @@ REGISTRY = Registry(
     {
         "cnn14": Entry(target="igsed_core.models.encoders.cnn14:load", title="CNN14"),
         "embedded": Entry(target="igsed_core.models.encoders.embedded.network:load", title="shipped with the package"),
+        "embedded_mean": Entry(
+            target="igsed_core.models.encoders.embedded_mean.network:load",
+            title="shipped with the package, pretrained by mean pooling without the ten classes",
+        ),
         "mn04_as": Entry(target="igsed_core.models.encoders.mobilenet:load", title="MobileNetV3, width 0.4"),
     },
 )
