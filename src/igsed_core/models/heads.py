@@ -102,15 +102,19 @@ def create(name: str, n_features: int, classes: Sequence[str], *, seed: int) -> 
         return factory(n_features, classes)
 
 
+_KEY = "igsed"  # in the header of the file
+
+
 def save(head: Head, name: str, path: Path) -> None:
-    """Write a head with its classes as safetensors."""
-    metadata = {"head": name, "classes": "\n".join(head.classes)}
+    """Write a head with its classes as safetensors: the same head, the same bytes."""
+    # One entry: several would be written in an order that chance decides.
+    metadata = {_KEY: json.dumps([name, *head.classes])}
     with files.atomic(path) as temporary:
         temporary.write_bytes(serialise(head.state_dict(), metadata=metadata))
 
 
 def digest(path: Path) -> str:
-    """Return the SHA-256 of what a file of :func:`save` holds; its bytes vary with the order of its header.
+    """Return the SHA-256 of what a file of :func:`save` holds, whatever wrote it.
 
     Raises
     ------
@@ -138,9 +142,10 @@ def load(path: Path) -> Head:
         with safe_open(str(path), framework="pt") as stored:
             metadata = stored.metadata() or {}
             state = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 (no mapping)
-        head = HEADS[metadata["head"]](state["linear.weight"].shape[1], metadata["classes"].split("\n"))
+        name, *classes = json.loads(metadata[_KEY])
+        head = HEADS[name](state["linear.weight"].shape[1], classes)
         head.load_state_dict(state)
-    except (SafetensorError, OSError, KeyError, IndexError, RuntimeError) as error:
+    except (SafetensorError, OSError, KeyError, IndexError, RuntimeError, ValueError, TypeError) as error:
         raise IgsedError(
             f"head {path} is damaged or another kind of file: remove it, and run notebook 02_training again"
         ) from error
