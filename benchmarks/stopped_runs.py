@@ -27,6 +27,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 KINDS = ("SIGKILL", "SIGTERM", "SIGINT", "full disk", "two at once")
@@ -121,7 +122,7 @@ def contents(runs: Path) -> dict[str, str]:
         for folder, _, names in os.walk(place, followlinks=True):
             for name in sorted(names):
                 path = Path(folder) / name
-                if not name.startswith("."):
+                if not name.startswith(".") and name != "contents.json":  # sizes, of tables of seconds too
                     found[path.relative_to(runs).as_posix()] = hashlib.sha256(_without_clock(path)).hexdigest()
     return found
 
@@ -132,6 +133,10 @@ def _without_clock(path: Path) -> bytes:
         table = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False)
         measured = [name for name in table if any(word in name for word in _MEASURED)]
         return table.drop(columns=measured).to_csv().encode()
+    if path.suffix == ".npz":
+        with np.load(path, allow_pickle=False) as archive:
+            kept = [name for name in archive.files if not any(word in name for word in _MEASURED)]
+            return b"".join(name.encode() + archive[name].tobytes() for name in kept)
     if path.name == "record.json":
         record = json.loads(content)
         figures = {k: v for k, v in record["figures"].items() if not any(word in k for word in _MEASURED)}

@@ -187,9 +187,10 @@ def test_classes_of_a_bank_are_checked_when_it_is_looked_at(bank: Path, monkeypa
         soundbank.fingerprint(str(bank), seed=0, sample_rate=16_000)
 
 
-def test_traits_are_those_of_the_encoder() -> None:
-    traits = encoders.TRAITS["embedded"]
-    frontend = encoders.load("embedded").frontend
+@pytest.mark.parametrize("name", ["embedded", "embedded_mean"])
+def test_traits_are_those_of_the_encoder(name: str) -> None:
+    traits = encoders.TRAITS[name]
+    frontend = encoders.load(name).frontend
     assert (frontend.sample_rate, frontend.window_name) == (traits.sample_rate, traits.window)
     assert set(encoders.TRAITS) == set(encoders.REGISTRY.own)
 

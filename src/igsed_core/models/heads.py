@@ -141,15 +141,19 @@ def create(
         return factory(n_features, classes, embedding)
 
 
+_KEY = "igsed"  # in the header of the file
+
+
 def save(head: Head, name: str, path: Path) -> None:
-    """Write a head with its classes as safetensors."""
-    metadata = {"head": name, "classes": "\n".join(head.classes)}
+    """Write a head with its classes as safetensors: the same head, the same bytes."""
+    # One entry: several would be written in an order that chance decides.
+    metadata = {_KEY: json.dumps([name, *head.classes])}
     with files.atomic(path) as temporary:
         temporary.write_bytes(serialise(head.state_dict(), metadata=metadata))
 
 
 def digest(path: Path, kinds: Mapping[str, type[Head]] = HEADS) -> str:
-    """Return the SHA-256 of what a file of :func:`save` holds; its bytes vary with the order of its header.
+    """Return the SHA-256 of what a file of :func:`save` holds, whatever wrote it.
 
     Parameters
     ----------
@@ -192,9 +196,10 @@ def load(path: Path, kinds: Mapping[str, type[Head]] = HEADS) -> Head:
         kept = [state.get(f"embedding.{name}") for name in ("weight", "bias")]
         embedding = None if kept[0] is None or kept[1] is None else Embedding(kept[0], kept[1])
         n_features = state["linear.weight"].shape[1] if embedding is None else embedding.weight.shape[1]
-        head = kinds[metadata["head"]](n_features, metadata["classes"].split("\n"), embedding)
+        name, *classes = json.loads(metadata[_KEY])
+        head = kinds[name](n_features, classes, embedding)
         head.load_state_dict(state)
-    except (SafetensorError, OSError, KeyError, IndexError, RuntimeError) as error:
+    except (SafetensorError, OSError, KeyError, IndexError, RuntimeError, ValueError, TypeError) as error:
         raise IgsedError(
             f"head {path} is damaged or another kind of file: remove it, and run notebook 02_training again"
         ) from error

@@ -1,4 +1,4 @@
-"""What a notebook calls first and last, and how one is executed by papermill."""
+"""What a notebook calls first, how one is executed for an experiment, and how all of them are, by Snakemake."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ import json
 import os
 import re
 import shutil
-import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from concurrent.futures import Future
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,10 +20,9 @@ from igsed_core.base import children, files, store
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.params import StageParams
 from igsed_core.base.paths import RunPaths, check_folders, project_root
-from igsed_core.base.progress import TERMINAL_VARIABLE
 from igsed_core.base.run import Finished, StageRun, publish
 from igsed_core.base.store import Entry
-from igsed_core.workflow import checks, experiments, stages
+from igsed_core.workflow import checks, experiments, kernels, stages
 from igsed_core.workflow.experiments import Experiment
 
 # Exact keys of the stages before a notebook, for the kernel of a run: another run may change the experiment meanwhile.
@@ -148,76 +145,16 @@ def parameterise(
         If a cell fails; the message ends with the cell's own error, and the notebook up to that cell
         is kept at ``target``.
     """
-    import papermill
-    from papermill.exceptions import PapermillExecutionError
-
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with _kernel_environment({UPSTREAM_VARIABLE: json.dumps(upstream)} if upstream else {}):
-        try:
-            _beside(
-                lambda: papermill.execute_notebook(
-                    # papermill fills in parameters at { } in a path.
-                    *(str(path).replace("{", "{{").replace("}", "}}") for path in (stage.source, target)),
-                    parameters=asdict(params),
-                    prepare_only=not execute,
-                    progress_bar=False,
-                    log_output=False,
-                    cwd=str(project_root()),
-                    kernel_name=children.KERNEL,
-                )
-            )
-        except PapermillExecutionError as error:
-            raise IgsedError(f"notebook {stage.notebook} failed: {_cause(error)}\n(see {target})") from None
-
-
-def _cause(error: Any) -> str:
-    """What failed in a cell: in a sentence if it was explained or is the system's, else with the traceback."""
-    if error.ename == "IgsedError":
-        return str(error.evalue)
-    number = re.match(r"\[Errno (\d+)\]", str(error.evalue))
-    known = files.explained(int(number[1]), str(error.evalue)) if number else None
-    return known or f"{error.ename}: {error.evalue}\n" + "\n".join(error.traceback)
-
-
-# What a kernel inherits: progress bars go to this terminal and not into the page, and idle threads sleep
-# instead of spinning (on a shared machine spinning makes two busy threads slower than one).
-_KERNEL_ENVIRONMENT = {TERMINAL_VARIABLE: "1", "OMP_WAIT_POLICY": "PASSIVE"}
-
-
-@contextlib.contextmanager
-def _kernel_environment(further: dict[str, str]) -> Iterator[None]:
-    """Let this process have the environment of a kernel, which ends with the block."""
-    before = dict(os.environ)
-    own = {**_KERNEL_ENVIRONMENT, **{k: before[k] for k in _KERNEL_ENVIRONMENT if k in before}}
-    with children.lifeline() as alive:
-        inner = children.environment({**own, **further, **alive})
-        try:
-            os.environ.clear()
-            os.environ.update(inner)
-            yield
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
-
-
-def _beside(work: Callable[[], object]) -> None:
-    """Do something in a thread of its own.
-
-    In the main one nbclient takes signals for itself: it ends the kernel, waits for it, and fails with a traceback of
-    its own. Here a signal reaches who knows what to say.
-    """
-    done: Future[None] = Future()
-
-    def call() -> None:
-        try:
-            work()
-        except BaseException as error:
-            done.set_exception(error)
-        else:
-            done.set_result(None)
-
-    threading.Thread(target=call, daemon=True).start()
-    done.result()
+    try:
+        kernels.fill(
+            stage.source,
+            target,
+            asdict(params),
+            execute=execute,
+            variables={UPSTREAM_VARIABLE: json.dumps(upstream)} if upstream else {},
+        )
+    except kernels.CellFailed as error:
+        raise IgsedError(f"notebook {stage.notebook} failed: {error}\n(see {target})") from None
 
 
 def execute(stage_name: str, experiment: Experiment) -> Path:

@@ -45,7 +45,7 @@ class Traits:
     window: str
 
 
-TRAITS = {name: Traits(32_000, "hann") for name in ("cnn14", "embedded", "mn04_as")}
+TRAITS = {name: Traits(32_000, "hann") for name in ("cnn14", "embedded", "embedded_mean", "mn04_as")}
 
 
 def available() -> list[str]:
