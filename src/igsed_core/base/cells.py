@@ -129,11 +129,6 @@ class _Cell:
     tags: tuple[str, ...]
 
 
-def same_cells(one: Path, other: Path) -> bool:
-    """Whether two notebooks, each in either form, have the same cells."""
-    return _cells(one) == _cells(other)
-
-
 def _cells(path: Path) -> tuple[_Cell, ...]:
     try:
         stat = path.stat()
