@@ -278,7 +278,7 @@ class ThresholdSensitivity(StageParams):
     replicates: int = param(1000, "bootstrap replicates over clips for the 95 % intervals", low=10)
     margin: float = param(
         0.03,
-        "smallest difference of IoU, F1 or pointing game that a sentence names; 'level with' is said within it only",
+        "smallest difference (IoU, F1, pointing game) that a sentence names; 'level with' is said within it only",
         low=0.0,
         high=1.0,
     )
