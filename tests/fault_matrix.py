@@ -179,7 +179,8 @@ CELLS: dict[tuple[str, str], str] = {
     "the_kernel_is_ours, no_module_of_the_working_folder_is_imported, "
     "as_a_module_beside_files_named_as_python_s_own, a_child_ends_with_its_parent, "
     "a_child_whose_parent_has_ended_already, what_a_program_leaves_behind_ends_with_it, "
-    "a_signal_is_told_by_its_number, a_signal_that_the_caller_ignores_is_ignored, the_commit_is_that_of_the_project_in_a_hook_of_another; "
+    "a_signal_is_told_by_its_number, a_signal_that_the_caller_ignores_is_ignored, "
+    "the_commit_is_that_of_the_project_in_a_hook_of_another; "
     "set_up: a_module_in_the_working_folder_is_not_imported",
     ("K8", "network"): "children: what_a_machine_needs_stays",
     ("K8", "Python interface"): "cli: stopping_is_explained",
