@@ -15,6 +15,7 @@ percentile_min = 1.0  # lowest percentile threshold
 percentile_max = 99.0  # highest percentile threshold
 percentile_step = 1.0  # step between percentile thresholds
 replicates = 1000  # bootstrap replicates over clips for the 95 % intervals
+margin = 0.03  # smallest difference (IoU, F1, pointing game) that a sentence names; 'level with' is said within it only
 
 # %%
 from igsed_core.workflow import notebook

@@ -21,7 +21,7 @@ from igsed_core.attribution import maps
 from igsed_core.base import files
 from igsed_core.data import soundscapes
 from igsed_core.main_job import figures, tables
-from igsed_core.main_job.params import DataSynthesis
+from igsed_core.main_job.params import DataSynthesis, ThresholdSensitivity
 from igsed_core.models import classification
 from igsed_core.show import claims, diagram, display, explanations, findings, prose, style
 
@@ -42,7 +42,7 @@ style.save(picture, run.dir / "main_result.png")
 picture
 
 # %%
-prose.glue_results(found)
+prose.glue_results(found, margin=run.params_of(ThresholdSensitivity).margin)
 
 # %% [markdown]
 # ## Table I: classification
@@ -81,7 +81,7 @@ display.show(tables.further_table(found["further"]), caption="Threshold-free and
 #
 # Differences are paired: every bootstrap replicate draws the same clips for both methods, so that what makes a clip easy
 # or hard for all of them cancels. An interval that holds zero decides nothing. Two methods are *level* only where the whole
-# interval lies within a margin (0.03, `claims.MARGIN`); *above* and *below* need an interval off zero and a difference of at
+# interval lies within a margin (parameter `margin`); *above* and *below* need an interval off zero and a difference of at
 # least that margin; otherwise they are *not told apart*.
 #
 # Clips share source files, so that two clips are not two independent trials. The second table draws source files anew as well

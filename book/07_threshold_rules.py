@@ -85,7 +85,7 @@ display.show(tables.by_rule(gains, titles), caption="Gain in IoU over the percen
 findings.say(claims.family(gains, split="test", average="instance", metric="iou"))
 
 # %%
-answer = findings.rule_gain(rules, gains, best, titles[best])
+answer = findings.rule_gain(rules, gains, best, titles[best], margin=shared.margin)
 prose.glue_sentences(rule_answer=answer)
 findings.say(answer)
 

@@ -129,7 +129,7 @@ checked = run.table("faithfulness_sanity", sanity.report(found.sanity, found.shu
 figures.shuffled_weights(checked)
 
 # %%
-answer = findings.shuffled(checked, detection)
+answer = findings.shuffled(checked, detection, margin=evaluated.margin)
 prose.glue_sentences(shuffled_answer=answer)
 findings.say(answer)
 
@@ -174,7 +174,7 @@ figures.occluded_split(changes, metric="loss_change")
 display.show(tables.occlusion_table(changes), caption="Change of macro F1 and loss against the clips as they are")
 
 # %%
-findings.say(findings.hiding(changes))
+findings.say(findings.hiding(changes, margin=evaluated.margin))
 
 # %% [markdown]
 # An improvement by an order that knows the labels is the label's: the mask tells the classifier the answer.

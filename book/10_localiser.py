@@ -231,7 +231,7 @@ display.show(tables.ladder_table(ladder), caption="The localiser step by step (t
 
 # %% [markdown]
 # Paired differences, by the same draws of clips. The first is called better where the whole interval lies above zero and the
-# difference is at least 0.03 (`claims.MARGIN`). An asterisk marks those that survive Holm's correction for all of a column.
+# difference is at least the parameter `margin`. An asterisk marks those that survive Holm's correction for all of a column.
 # Clips share source files; the second table draws these anew as well (which errs on the wide side), and the verdicts in words
 # are by its intervals.
 
@@ -240,11 +240,11 @@ display.show(tables.gains_table(differences), caption="Differences between means
 
 # %%
 display.show(tables.gains_table(two_way), caption="The same, clips and source files drawn anew")
-prose.glue_localiser(ladder, differences, two_way)
+prose.glue_localiser(ladder, differences, two_way, margin=evaluated.margin)
 
 # %%
 findings.say(claims.family(differences, split="test", average="instance", metric="iou"))
-findings.say(findings.localiser_answer(ladder, differences, two_way))
+findings.say(findings.localiser_answer(ladder, differences, two_way, margin=evaluated.margin))
 
 # %% [markdown]
 # ## Is it the encoder?
@@ -275,7 +275,7 @@ display.show(
 )
 
 # %%
-answer = tables.under_encoders(by_encoder, encoder_differences)
+answer = tables.under_encoders(by_encoder, encoder_differences, margin=evaluated.margin)
 prose.glue_sentences(localiser_under_encoders=answer)
 findings.say(answer)
 

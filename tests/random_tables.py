@@ -188,13 +188,19 @@ class Tables:
             "target": [("ig:probability", "agreement", "mask_iou")],
             "window": [("ig:hamming", "encoder", q) for q in ("level", "features", "flips")],
         }
+        if has_layer := bool(self.rng.random() < 0.5):  # CNN14 alone has it
+            asked["embedding"] = [("ig:kept", "agreement", "mask_iou")]
         threshold = float(self.rng.choice([1, 40]))
         audit = [self.tidy(*keys, threshold=threshold, question=q) for q, keys in asked.items()]
         others = [f"ig:{name}" for name in sign.READINGS if name != sign.PAPER]
         pairs = [(n, "percentile", "ig:absolute", "percentile", q) for n in others for q in ("iou", "pointing_game")]
         what_if = {
             question: [(name, "percentile", "ig:own", "percentile", q) for q in ("iou", "f1", "pointing_game")]
-            for question, name in (("target", "ig:probability"), ("window", "ig:hamming"))
+            for question, name in (
+                ("target", "ig:probability"),
+                ("window", "ig:hamming"),
+                *((("embedding", "ig:kept"),) if has_layer else ()),
+            )
         }
         differences = [
             self.apart(("ig", "class", "ig", "instance", "iou"), average="gap", question="averages"),

@@ -184,7 +184,7 @@ def test_the_library_is_embedded_once_and_the_table_is_there_without_it(shown):
     assert len(library) < 1_100_000
     assert "igsedTables" in library
     assert first.count("<tr>") - 2 == len(table)
-    assert "<caption>IoU &lt; F1</caption>" in first
+    assert "<caption>IoU &lt; F1</caption>" in first  # thirty instances are not few
     assert '"paging": true' in second
     assert "http" not in first + second
     name = [part.split('id="')[1].split('"')[0] for part in (first, second)]
@@ -273,3 +273,13 @@ def test_tables_one_and_three_keep_classes_apart_that_read_alike():
     ):
         renamed = of.replace({"class": {"Blender": "a_b", "Kettle": "a b"}})
         assert len(table(renamed)) == len(table(of))
+
+
+def test_a_table_says_which_rows_rest_on_few_instances(shown):
+    few = main_tables.table_2(result_tables.detection().assign(n=29))
+    display.show(few, caption="IoU")
+    assert "<caption>IoU. n is below 30 in every row</caption>" in shown[-1]
+    display.show(main_tables.table_3(result_tables.per_class()))
+    assert "<caption>n is below 30 in every row</caption>" in shown[-1]
+    assert display.few(pd.DataFrame({"n": ["30", "–", "12 to 179", "3"]})) == "n is below 30 in 2 of 4 rows"
+    assert display.few(pd.DataFrame({"m": [1]})) == display.few(pd.DataFrame({"n": []})) == ""

@@ -90,6 +90,21 @@ def features(model: MelScore, log_mel: Tensor, shifts: int) -> Shifted:
     ------
     IgsedError
         If the log-mel frames of a feature frame are no multiple of the shifts.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from igsed_core.attribution import mel
+    >>> from igsed_core.attribution.shifted_cam import features
+    >>> from igsed_core.models import heads
+    >>> from igsed_core.models.classifier import Classifier
+    >>> from igsed_core.models.encoders import registry
+    >>> encoder = registry.load("embedded")
+    >>> classifier = Classifier(encoder, heads.create("clip_level", encoder.n_features, ["Bell"], seed=0))
+    >>> model = mel.folded(classifier)
+    >>> found = features(model, mel.log_mel(model, torch.zeros(1, 64000))[0], shifts=4)
+    >>> len(found.values), round(found.step, 3)
+    (26, 0.08)
     """
     encoder, frontend = model.encoder, model.encoder.frontend
     ratio = round(encoder.frame_duration * frontend.sample_rate / frontend.hop_length)

@@ -119,7 +119,7 @@ def strong(path: Path) -> pd.DataFrame:
     IgsedError
         If it has another form, or an event has no time or no length; the message names file and line.
     """
-    made = []
+    made: list[tuple[str, float, float, str]] = []
     for row in text.rows(path, STRONG, _STRONG_FORM):
         line = f"{text.shown(path)}, line {row.line}"
         name, label = row.cells["filename"], row.cells["event_label"]
@@ -140,7 +140,7 @@ def strong(path: Path) -> pd.DataFrame:
                 ) from None
         if not (math.isfinite(times[0]) and math.isfinite(times[1]) and 0 <= times[0] < times[1]):
             raise IgsedError(f"{line}: the event from {times[0]:g} to {times[1]:g} s has no length: correct it")
-        made.append((name, *times, label))
+        made.append((name, times[0], times[1], label))
     return pd.DataFrame(made, columns=list(STRONG)).drop_duplicates(ignore_index=True)
 
 

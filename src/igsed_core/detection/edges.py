@@ -1,10 +1,11 @@
 """Where a detected event really begins and ends: edges calibrated on gates that were made, without a time label.
 
-A detector marks sounds too long or too short, early or late: its frames see more than their own stretch, and hold it in
-another place. How much is measured on events whose edges are known because they were made: the confident inside of a
+A detector marks sounds too long or too short, early or late: its frames see more than their own stretch, and hold it
+in another place. How much is measured on events whose edges are known because they were made: the confident inside of a
 class is cut out of a training clip and added to one without the class, at known instants
 (:mod:`igsed_core.detection.gates`). The medians by which the decision misses these instants are taken off every edge.
-Times are seconds, not steps, so that nothing here depends on the shifts of a feature frame or on how long a recording is.
+Times are seconds, not steps, so that nothing here depends on the shifts of a feature frame, or on how long a recording
+is.
 """
 
 from __future__ import annotations
@@ -164,22 +165,22 @@ def table(observed: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pd.DataFrame
-        :data:`COLUMNS`, in seconds: ``length`` of the gates, :data:`ALL_LENGTHS` over all of them; ``n`` gates, the share
-        ``missed``; of those found the median length ``found``, and the medians ``early`` and ``late``, none where fewer
-        than :data:`LEAST_GATES` were found.
+        :data:`COLUMNS`, in seconds: ``length`` of the gates, :data:`ALL_LENGTHS` over all of them; ``n`` gates, the
+        share ``missed``; of those found the median length ``found``, and the medians ``early`` and ``late``, none
+        where fewer than :data:`LEAST_GATES` were found.
     """
     rows = []
     for label, of in observed.groupby("label", sort=False):
         for length in (ALL_LENGTHS, *sorted(of["length"].unique())):
             mine = of if length == ALL_LENGTHS else of[of["length"] == length]
             found = mine[mine["found_onset"].notna()]
-            medians = (
-                (found["found_offset"] - found["found_onset"], found["onset"] - found["found_onset"])
-                + (found["found_offset"] - found["offset"],)
-                if len(found) >= LEAST_GATES
-                else ()
-            )
-            values = [float(one.median()) for one in medians] or [float("nan")] * 3
+            medians = [
+                found["found_offset"] - found["found_onset"],
+                found["onset"] - found["found_onset"],
+                found["found_offset"] - found["offset"],
+            ]
+            enough = len(found) >= LEAST_GATES
+            values = [float(one.median()) if enough else float("nan") for one in medians]
             rows.append((str(label), float(length), len(mine), 1 - len(found) / len(mine), *values))
     return pd.DataFrame(rows, columns=COLUMNS)
 

@@ -60,7 +60,7 @@ class Explanation:
         Of the recording, ``[shape=(n_classes,)]``.
     importance
         Of the explained classes over time.
-    reading
+    sign
         How the method's sign is read, see :data:`igsed_core.attribution.registry.READINGS`.
     duration
         Of the recording, in seconds.
@@ -69,14 +69,14 @@ class Explanation:
     classes: tuple[str, ...]
     logits: NDArray[np.float64]
     importance: Importance
-    reading: str
+    sign: str
     duration: float
 
     def scores(self, frame_length: float = FRAME) -> NDArray[np.float64]:
         """Importance in frames of some length in seconds, as it is read, ``[shape=(n_classes, n_frames)]``."""
         found = self.importance
         return frames.average(
-            found.read_as(self.reading),
+            found.read_as(self.sign),
             step=found.step,
             start=found.start,
             frame_length=frame_length,
@@ -218,5 +218,5 @@ def explain(
     finally:
         classifier.train(was_training)
     return Explanation(
-        tuple(names[c] for c in wanted), logits[wanted], importance, registry.REGISTRY[method].reading, duration
+        tuple(names[c] for c in wanted), logits[wanted], importance, registry.REGISTRY[method].sign, duration
     )

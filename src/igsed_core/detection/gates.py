@@ -1,8 +1,8 @@
 """Events with known edges, made of training clips: the inside of a class, gated into a clip without the class.
 
 Clip-level labels alone are needed: which clips hold a class, and which do not. Where it sounds in a clip that holds it
-is what the detector itself is sure of (log-odds above :data:`CONFIDENT`); how far its decision on the gate reaches beyond
-the gate is then measured (:func:`igsed_core.detection.edges.observe`).
+is what the detector itself is sure of (log-odds above :data:`CONFIDENT`); how far its decision on the gate reaches
+beyond the gate is then measured (:func:`igsed_core.detection.edges.observe`).
 """
 
 from __future__ import annotations
@@ -161,17 +161,19 @@ def mix(gates: pd.DataFrame, read: Reader, *, sample_rate: int, window: float = 
     return made
 
 
+Decision = tuple[NDArray[np.floating], float, float]  # scores (n, n_steps); step and start in seconds; found above 0
+
+
 def measure(
     gates: pd.DataFrame,
     read: Reader,
-    decide: Callable[[NDArray[np.float32], Sequence[str]], tuple[NDArray[np.floating], float, float]],
+    decide: Callable[[NDArray[np.float32], Sequence[str]], Mapping[str, Decision]],
     *,
     sample_rate: int,
-    level: float = 0.0,
     window: float = WINDOW,
     batch: int = 16,
-) -> pd.DataFrame:
-    """Mix gates and let a detector decide on them.
+) -> dict[str, pd.DataFrame]:
+    """Mix gates and let detectors decide on them.
 
     Parameters
     ----------
@@ -180,12 +182,10 @@ def measure(
     read
         Gives the clips' samples.
     decide
-        (Waveforms ``[shape=(n, n_samples)]``, class of each) -> (scores of that class ``[shape=(n, n_steps)]``, step
-        and start in seconds).
+        (Waveforms ``[shape=(n, n_samples)]``, class of each) -> detector -> scores of that class, ``[shape=(n,
+        n_steps)]``, with step and start in seconds; the class is found where they are above 0.
     sample_rate
         Hz.
-    level
-        In the unit of the scores.
     window
         Seconds.
     batch
@@ -193,10 +193,10 @@ def measure(
 
     Returns
     -------
-    pd.DataFrame
-        As :func:`igsed_core.detection.edges.observe`.
+    dict of pd.DataFrame
+        Detector -> as :func:`igsed_core.detection.edges.observe`.
     """
-    parts = []
+    parts: dict[str, list[pd.DataFrame]] = {}
     for first in range(0, len(gates), batch):
         some = gates.iloc[first : first + batch]
         waveforms = mix(some, read, sample_rate=sample_rate, window=window)
@@ -204,7 +204,7 @@ def measure(
         for size in np.unique(sizes):
             mine = np.flatnonzero(sizes == size)
             rows = some.iloc[mine]
-            scores, step, start = decide(np.stack([waveforms[i] for i in mine]), [str(one) for one in rows["label"]])
-            parts.append(edges.observe(rows, list(scores), step=step, start=start, level=level))
-    empty = gates.assign(found_onset=np.nan, found_offset=np.nan)
-    return pd.concat(parts).sort_index() if parts else empty
+            found = decide(np.stack([waveforms[i] for i in mine]), [str(one) for one in rows["label"]])
+            for name, (scores, step, start) in found.items():
+                parts.setdefault(name, []).append(edges.observe(rows, list(scores), step=step, start=start))
+    return {name: pd.concat(of).sort_index() for name, of in parts.items()}

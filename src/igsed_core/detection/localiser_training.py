@@ -98,6 +98,14 @@ def features_of(encoder: Encoder, waveform: NDArray[np.floating], sample_rate: i
     ------
     IgsedError
         If the clip holds no sample, a NaN, or is longer than :data:`LONGEST`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.detection.localiser_training import features_of
+    >>> from igsed_core.models.encoders import registry
+    >>> features_of(registry.load("embedded"), np.zeros(44_100, dtype=np.float32), 22_050).shape
+    (6, 512)
     """
     rate = long_audio.check_rate(sample_rate, "the waveform")
     mono = mixed_down(waveform)
@@ -239,9 +247,9 @@ def _split(
         raise IgsedError(f"there are clips of {int(free.sum())} sources to train with: give at least {len(shares)}")
     content = np.zeros((len(of_source), present.shape[1] + 1))
     np.add.at(content, number, np.c_[present, np.ones(len(present))])
-    order = np.random.default_rng(seed).permutation(np.flatnonzero(free))
+    shuffled = np.random.default_rng(seed).permutation(np.flatnonzero(free))
     rarity = content[free].sum(axis=0)
-    order = sorted(order, key=lambda i: rarity[content[i] > 0].min())
+    order = sorted(shuffled, key=lambda i: rarity[content[i] > 0].min())
     wanted = {part: share * rarity for part, share in shares.items()}
     for i in order:
         lacks = {

@@ -112,6 +112,11 @@ class Training(StageParams):
         "analysis window of the encoder's front end: 'auto' takes that of the checkpoint, another must agree with it",
         choices=("auto", "hann", "hamming"),
     )
+    pooled_embedding: str = param(
+        "dropped",
+        "CNN14's layer fc1 with its ReLU, between pooling and output layer: the new output layer follows it, or not",
+        choices=("dropped", "kept"),
+    )
     learning_rate: float = param(1e-3, "Adam's learning rate", low=0.0)
     batch_size: int = param(16, "soundscapes in a training batch", low=1)
     epochs: int = param(100, "most epochs", low=1)
@@ -271,6 +276,12 @@ class ThresholdSensitivity(StageParams):
     percentile_max: float = param(99.0, "highest percentile threshold", low=0.0, high=100.0)
     percentile_step: float = param(1.0, "step between percentile thresholds", low=0.01)
     replicates: int = param(1000, "bootstrap replicates over clips for the 95 % intervals", low=10)
+    margin: float = param(
+        0.03,
+        "smallest difference (IoU, F1, pointing game) that a sentence names; 'level with' is said within it only",
+        low=0.0,
+        high=1.0,
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -90,7 +90,9 @@ def evaluate(
     shape = (len(files), len(classes))
     n_true = np.array([len(one) for one in spans[1]]).reshape(shape)
     weights = bootstrap.with_sample(bootstrap.clip_weights(len(files), replicates=replicates, seed=seed))
-    of_frames, of_segments = (_overlaps(*spans, durations, shape, length) for length in (frame_length, SEGMENT))
+    of_frames, of_segments = (
+        _overlaps(spans[0], spans[1], durations, shape, length) for length in (frame_length, SEGMENT)
+    )
     # sed_eval matches every event as it is listed; those that overlap are not merged.
     listed = [_as_listed(table, pairs) for table in (predicted, truth)]
     counted = event_based.counts_of_events(*listed, collar=collar)
@@ -149,7 +151,7 @@ def _iou_rows(
     tp, fp, fn = of
     held = n_true > 0
     iou = np.where(held, tp / np.maximum(tp + fp + fn, 1), 0.0)
-    rows = []
+    rows: list[tuple[object, ...]] = []
     for label, some in [(ALL, slice(None)), *((label, slice(c, c + 1)) for c, label in enumerate(classes))]:
         n = weights @ held[:, some].sum(axis=1)
         with np.errstate(invalid="ignore", divide="ignore"):

@@ -115,7 +115,7 @@ def partial_rank_correlation(
     >>> from igsed_core.metrics.ranking import partial_rank_correlation
     >>> one, other, given = np.array([1.0, 2, 4, 3]), np.array([2.0, 1, 3, 4]), np.array([1.0, 2, 3, 4])
     >>> round(float(partial_rank_correlation(one, other, given)), 3)
-    -0.667
+    -0.111
     """
     r12, r13, r23 = (rank_correlation(a, b) for a, b in ((one, other), (one, given), (other, given)))
     constant = [np.ptp(values, axis=-1) == 0 for values in (one, other)]

@@ -93,8 +93,8 @@ class Standardised(nn.Module):
     def __init__(self, detector: nn.Module, mean: Tensor, std: Tensor) -> None:
         super().__init__()
         self.detector = detector
-        self.register_buffer("mean", mean)
-        self.register_buffer("std", std)
+        self.mean = nn.Parameter(mean, requires_grad=False)
+        self.std = nn.Parameter(std, requires_grad=False)
 
     def forward(self, features: Tensor) -> Tensor:
         """``(batch, time, n_features) -> (batch, time, n_classes)``."""

@@ -266,21 +266,22 @@ class _Made:
         whole = int((weight[..., 0] > 0).all(axis=1).sum())  # feature frames that every shift has
         values = (total[:whole] / weight[:whole]).reshape(whole * plan.shifts, n_outputs)
         step = encoder.frame_duration / plan.shifts
-        start = encoder.frame_start + (encoder.frame_duration - step) / 2
-        lead = max(0, int(np.ceil(start / step - 1e-9)))
+        centre = encoder.frame_start + (encoder.frame_duration - step) / 2
+        lead = max(0, int(np.ceil(centre / step - 1e-9)))
         values = np.pad(values, ((lead, 0), (0, 0)), mode="edge")
         second = encoder.frontend.hop_length / encoder.frontend.sample_rate
         duration = n_samples / encoder.frontend.sample_rate
         windows = np.array([(first * second, (first + n) * second) for _, first, n, _, _ in self.done])
         of_windows = np.stack([whole for *_, whole in self.done])
-        start -= lead * step
+        begin = centre - lead * step
         # A step is silent if all log-mel frames in it are.
-        bounds = np.round((start + step * np.arange(len(values) + 1)) / second).astype(np.int64)
+        bounds = np.round((begin + step * np.arange(len(values) + 1)) / second).astype(np.int64)
         sounding = np.cumsum(np.r_[0, ~np.concatenate(self.silent)])
         bounds = bounds.clip(0, len(sounding) - 1)
         silent = (sounding[bounds[1:]] == sounding[bounds[:-1]]) & (bounds[1:] > bounds[:-1])
-        values = values.astype(np.float32)
-        return Slid(values, step, start, lead, np.minimum(windows, duration), of_windows, silent, duration)
+        return Slid(
+            values.astype(np.float32), step, begin, lead, np.minimum(windows, duration), of_windows, silent, duration
+        )
 
 
 def _log_mel(frontend: FrontEnd, samples: Iterable[NDArray[np.float32]], least: int) -> Iterator[tuple[Tensor, int]]:

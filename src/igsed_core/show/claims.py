@@ -12,7 +12,8 @@ from igsed_core.metrics import judging
 from igsed_core.metrics.judging import ABOVE, BELOW, LEVEL, NOT_DECIDED, NOT_TOLD_APART
 from igsed_core.show.cells import number, with_interval
 
-# Smallest difference of IoU, F1 or pointing game that a sentence calls an effect, and how near is "level".
+# Smallest difference of IoU, F1 or pointing game that a sentence calls an effect, and how near is "level", where no
+# parameter says otherwise (`margin`).
 MARGIN = 0.03
 SURVIVES = "\N{ASTERISK}"  # in tables, behind a difference that survives Holm's correction
 FEW = 30  # instances; what rests on fewer says "only"

@@ -73,7 +73,7 @@ def stretch(
             values = curves.scores[steps, curves.classes.index(label)]
             lines.stairs(values, edges[steps[0] : steps[-1] + 2], color=colours[label], label=style.class_title(label))
     lines.set(ylim=(0, 1.04), ylabel="probability")
-    names = []
+    names: list[str] = []
     for label in labels:
         for j, ((what, _), table) in enumerate(zip(lists, inside, strict=True)):
             rows = table[table["event_label"] == label]

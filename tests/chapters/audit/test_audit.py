@@ -26,6 +26,7 @@ from igsed_core.chapters.audit import (
     averages,
     both_targets,
     chance,
+    embedding,
     energy,
     examine,
     excluded,
@@ -55,6 +56,7 @@ from igsed_core.metrics.scores import SIGNS, ScoresOverTime
 from igsed_core.metrics.summaries import Series
 from igsed_core.models import heads
 from igsed_core.models.encoders import registry as encoders
+from igsed_core.models.encoders.base import Encoder
 from igsed_core.show import style
 
 RATE, SECONDS, N_FRAMES = 32_000, 1.2, 12
@@ -134,13 +136,25 @@ def explainer(material: Material, tmp_path_factory: pytest.TempPathFactory) -> E
     return Explainer("embedded", "", head, material.data.root, "mel_path", options)
 
 
+def never(embedding: heads.Embedding | None) -> heads.Head:
+    raise AssertionError("the encoder has no layer to keep: nothing is to be trained")
+
+
 @pytest.fixture(scope="module")
 def found(
     material: Material, explainer: Explainer, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, pd.DataFrame]:
     synthesis = DataSynthesis(duration=SECONDS)
     return examine.examine(
-        material, explainer, synthesis, tmp_path_factory.mktemp("out"), n_clips=1, n_factorial=0, draws=200, workers=1
+        material,
+        explainer,
+        synthesis,
+        never,
+        tmp_path_factory.mktemp("out"),
+        n_clips=1,
+        n_factorial=0,
+        draws=200,
+        workers=1,
     )
 
 
@@ -457,6 +471,38 @@ def test_an_encoder_behind_the_other_window(name: str) -> None:
     assert_allclose(changed.frontend.window, torch.hamming_window(1024, periodic=True), atol=1e-6)
 
 
+def test_the_other_reading_of_the_embedding_is_trained_and_explained(
+    material: Material,
+    explainer: Explainer,
+    found: dict[str, pd.DataFrame],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    torch.manual_seed(0)
+    layer = torch.nn.Linear(encoders.load("embedded").n_features, 16)
+    asked = []
+
+    def retrain(embedding: heads.Embedding | None) -> heads.Head:
+        asked.append(embedding)
+        return heads.create("clip_level", layer.in_features, CLASSES, seed=2, embedding=embedding)
+
+    how = {"n_clips": 1, "workers": 1}
+    assert all(t.empty for t in embedding.compare(material, explainer, retrain, tmp_path / "none", **how))
+    assert ANSWERS["embedding"](found).run == "not measured"
+    monkeypatch.setattr(Encoder, "pooled_embedding", lambda self: layer)
+    rows, apart = embedding.compare(material, explainer, retrain, tmp_path / "a", **how)
+    assert torch.equal(asked[0].weight, layer.weight)
+    assert set(rows["method"]) == {"ig:dropped", "ig:kept"}
+    tables_of = {**found, "audit": pd.concat([found["audit"], rows], ignore_index=True)}
+    tables_of["audit_differences"] = pd.concat([found["audit_differences"], apart], ignore_index=True)
+    assert "With the layer kept instead" in ANSWERS["embedding"](tables_of).verdict
+    embedding.compare(material, explainer, retrain, tmp_path / "a", **how)
+    assert len(asked) == 1  # what is there is not trained again
+    other = dataclasses.replace(explainer, head=tmp_path / "a" / "clip_level.safetensors")
+    embedding.compare(material, other, retrain, tmp_path / "b", **how)
+    assert asked[1] is None
+
+
 # --- the factorial ----------------------------------------------------------------------------------------
 
 
@@ -576,12 +622,12 @@ def test_every_table_is_there_and_tidy(found: dict[str, pd.DataFrame]) -> None:
     assert all(len(table) for table in found.values())
     key = ["question", "split", "method", "rule", "metric", "class", "average", "threshold"]
     assert not found["audit"].duplicated(key).any()
-    assert set(found["audit"]["question"]) == {*ANSWERS, "averages"} - {"overlap", "factorial"}
+    assert set(found["audit"]["question"]) == {*ANSWERS, "averages"} - {"overlap", "factorial", "embedding"}
 
 
 def test_every_question_has_a_verdict(found: dict[str, pd.DataFrame]) -> None:
     answers = verdicts.verdicts(found)
-    assert len(answers) == len(ANSWERS) == 10
+    assert len(answers) == len(ANSWERS) == 11
     assert answers["decided"].isin([common.YES, common.PARTLY, common.NO]).all()
     assert not answers.map(lambda text: "nan" in text or not text.strip()).to_numpy().any()
     shown = verdicts.verdicts_table(answers)
@@ -809,7 +855,7 @@ def test_a_run_with_one_instance_and_one_event_a_clip_is_audited(
         seed=0,
     )
     assert len(few.splits["test"].index) == 1
-    small = examine.examine(few, explainer, synthesis, tmp_path, n_clips=1, n_factorial=1, draws=100, workers=1)
+    small = examine.examine(few, explainer, synthesis, never, tmp_path, n_clips=1, n_factorial=1, draws=100, workers=1)
     answers = verdicts.verdicts(small)
     assert not answers.map(lambda text: "nan" in text).to_numpy().any()
     for draw in (figures.threshold_readings, figures.energy_readings, figures.sign_readings, figures.countings):

@@ -118,8 +118,14 @@ def integrate_both(
     ----------
     model
         The score; its target is the logit.
-    waveforms, baselines, classes, points, batch
-        As for :func:`integrate`.
+    waveforms, baselines
+        ``[shape=(n_clips, n_samples)]``
+    classes
+        Outputs to explain, a list per clip.
+    points
+        Shares of the way and their weights, ``[shape=(n_steps,)]`` both.
+    batch
+        Mel maps in one forward pass; it bounds memory and changes nothing else.
 
     Returns
     -------

@@ -10,6 +10,7 @@ from igsed_core.attribution.explainer import Explainer
 from igsed_core.chapters.audit import (
     averages,
     chance,
+    embedding,
     energy,
     excluded,
     factorial,
@@ -49,6 +50,7 @@ def examine(
     material: Material,
     explainer: Explainer,
     synthesis: DataSynthesis,
+    retrain: embedding.Retrain,
     out_dir: Path,
     *,
     n_clips: int,
@@ -66,10 +68,12 @@ def examine(
         As it explained the run's clips.
     synthesis
         How the run's soundscapes were drawn.
+    retrain
+        Trains the clip-level head with another embedding (:class:`igsed_core.chapters.audit.embedding.OfRun`).
     out_dir
         Maps are kept here, so that an interrupted call goes on.
     n_clips
-        Test soundscapes that are explained again behind the other window.
+        Test soundscapes that are explained again: behind the other window, with the other embedding.
     n_factorial
         Test soundscapes that are explained under every target, baseline and quadrature; 0: all.
     draws
@@ -89,6 +93,7 @@ def examine(
         excluded.compare(material),
         target.compare(material, explainer, out_dir / "maps_target", n_clips=n_factorial, workers=workers),
         window.compare(material, explainer, out_dir / "maps_window", n_clips=n_clips, workers=workers),
+        embedding.compare(material, explainer, retrain, out_dir / "embedding", n_clips=n_clips, workers=workers),
         (chance.compare(material), chance.identity(material)),
     ):
         rows.append(found)

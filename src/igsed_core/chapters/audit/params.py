@@ -38,7 +38,7 @@ class Audit(StageParams):
         "audit_random": "percentile at which random scores earn what the paper's earn",
     }
 
-    audit_clips: int = param(12, "test soundscapes explained again behind the other window", low=1)
+    audit_clips: int = param(12, "test soundscapes explained again: other window, other pooled embedding", low=1)
     factorial_clips: int = param(
         0, "test soundscapes explained under every target, sign, baseline and quadrature; 0: all", low=0
     )

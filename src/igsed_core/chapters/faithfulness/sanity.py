@@ -81,7 +81,8 @@ def randomised(classifier: Classifier, log_mel: Tensor, share: float, *, seed: i
     chosen = used[len(used) - round(share * len(used)) :]
     generator = torch.Generator().manual_seed(seed + shuffle * APART)
     with torch.no_grad():
-        for layer in (changed.head.linear, *reversed(chosen)):
+        embedding = [] if changed.head.embedding is None else [changed.head.embedding]
+        for layer in (changed.head.linear, *embedding, *reversed(chosen)):
             weight = layer.weight
             assert isinstance(weight, Tensor)
             mixed = torch.randperm(weight.numel(), generator=generator).to(weight.device)
@@ -106,7 +107,7 @@ def measure(
     percentile
         Of the clip, at which the map becomes a mask.
     energy
-        Over evaluation frames, too: what both maps may follow.
+        Of the evaluation frames, which both maps may follow, ``[shape=(n_frames,)]``.
 
     Returns
     -------

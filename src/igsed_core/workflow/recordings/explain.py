@@ -92,7 +92,7 @@ def explain(
     samples, given = audio.read(recording)
     found = explaining.explain(module, samples, given, names, method=method, targets=targets, model_rate=int(rate))
     events = found.events(rule)
-    importance = pd.DataFrame(found.importance.read_as(found.reading).T, columns=list(found.classes))
+    importance = pd.DataFrame(found.importance.read_as(found.sign).T, columns=list(found.classes))
     onset = found.importance.start + found.importance.step * np.arange(len(importance))
     importance.insert(0, "onset", onset.round(4))
     formats.write_tsv(out / "events.tsv", events.assign(filename=recording.name))

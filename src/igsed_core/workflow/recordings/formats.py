@@ -50,8 +50,9 @@ def _jams(folder: Path, recording: Path, curves: Curves, events: pd.DataFrame) -
     document.file_metadata.title = recording.name
     annotation = jams.Annotation(namespace="tag_open", time=0.0, duration=curves.duration)
     annotation.annotation_metadata.annotation_tools = "igsed locate"
-    for e in events.itertuples():
-        annotation.append(time=e.onset, duration=e.offset - e.onset, value=e.event_label, confidence=e.probability)
+    columns = (events[name] for name in ("onset", "offset", "event_label", "probability"))
+    for onset, offset, label, known in zip(*columns, strict=True):
+        annotation.append(time=onset, duration=offset - onset, value=label, confidence=known)
     document.annotations.append(annotation)
     # Without validation: its schemata are slow to load, and `tag_open` takes any text.
     files.write_text(folder / "events.jams", document.dumps(indent=1))

@@ -89,7 +89,7 @@ def locate(recordings: Iterable[str], model: Path, out: Path, *, weights: str = 
     localiser = Localiser.load(model, weights)
     _check(options, localiser)
     paths.check_writable(out, "choose another --out")
-    asked = {
+    asked: dict[str, object] = {
         "igsed": igsed_core.__version__,
         "model": hashlib.sha256(model.read_bytes()).hexdigest(),
         "options": dataclasses.asdict(options),

@@ -58,9 +58,9 @@ def factorial(found: Found, *, margin: float = MARGIN) -> Answer:
     if undecided:
         answer = "Not decided."
     elif words:
-        answer = f"What is measured moves with {'; '.join(words)}. The words of the paper settle all four choices."
+        answer = f"What is measured moves with {'; '.join(words)}. The words of the paper name all four."
     else:
-        answer = "None is shown to move what is measured. The words of the paper settle all four choices."
+        answer = "None is shown to move what is measured. The words of the paper name all four."
     iou = {key: by_change[*key, ALONE]["iou"] for key in alone}
     n = min((float(row["n"]) for row in iou.values()), default=0)
     return Answer(

@@ -35,7 +35,7 @@ _NEAR, _FAR, _FLAT = "near", "not near", "too flat to tell"
 _GAP = {
     ABOVE: "above, the class mean is higher",
     BELOW: "below, the class mean is lower",
-    LEVEL: f"level, within {number(MARGIN)}",
+    LEVEL: "level, within {margin}",
     NOT_DECIDED: "not decided",
 }
 
@@ -84,7 +84,7 @@ def averages(found: Found, *, margin: float = MARGIN) -> Answer:
             verdict += "Nor is any class mix that agrees with Table I compatible with a mean over instances."
             answer = "Neither classes nor instances."
         decided = PARTLY
-    here = _GAP.get(verdict_on(gap, margin=margin), "not told apart")
+    here = _GAP.get(verdict_on(gap, margin=margin), "not told apart").format(margin=number(margin))
     return Answer(
         "What is Table II a mean over?",
         "classes, as it says; instances",

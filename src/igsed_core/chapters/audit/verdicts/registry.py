@@ -22,6 +22,7 @@ ANSWERS: dict[str, Callable[..., Answer]] = {
     "target": attribution.target,
     "factorial": choices.factorial,
     "window": attribution.window,
+    "embedding": attribution.embedding,
     "overlap": data.overlap,
 }
 COLUMNS = {
