@@ -32,7 +32,7 @@ FEATURE = {
 HEAD = {
     "cnn14": {"fc_audioset.weight": torch.zeros(10, 2048), "fc_audioset.bias": torch.zeros(10)},
     "mn04_as": {"classifier.5.weight": torch.zeros(10, 512), "classifier.5.bias": torch.zeros(10)},
-    **dict.fromkeys(("embedded", "embedded_mean"), {"head.weight": torch.zeros(10, 512)}),
+    **{key: {"head.weight": torch.zeros(10, 512)} for key in ("embedded", "embedded_mean")},
 }
 State = dict[str, Tensor]
 
