@@ -24,11 +24,15 @@ from igsed_core.models.encoders.embedded.network import CompactCnn
 from igsed_core.models.encoders.mobilenet import MobileNet
 
 NAMES = encoders.available()
-FEATURE = {"cnn14": "conv_block3.bn1.weight", "embedded": "block2.1.weight", "mn04_as": "features.3.block.0.1.weight"}
+FEATURE = {
+    "cnn14": "conv_block3.bn1.weight",
+    **dict.fromkeys(("embedded", "embedded_mean"), "block2.1.weight"),
+    "mn04_as": "features.3.block.0.1.weight",
+}
 HEAD = {
     "cnn14": {"fc_audioset.weight": torch.zeros(10, 2048), "fc_audioset.bias": torch.zeros(10)},
     "mn04_as": {"classifier.5.weight": torch.zeros(10, 512), "classifier.5.bias": torch.zeros(10)},
-    "embedded": {"head.weight": torch.zeros(10, 512)},
+    **{key: {"head.weight": torch.zeros(10, 512)} for key in ("embedded", "embedded_mean")},
 }
 State = dict[str, Tensor]
 
@@ -37,7 +41,7 @@ def state_of(name: str) -> State:
     if name == "cnn14":
         return dict(cnn14_checkpoint.state_dict())
     torch.manual_seed(0)
-    network = CompactCnn() if name == "embedded" else MobileNet()
+    network = CompactCnn() if name.startswith("embedded") else MobileNet()
     return dict(network.state_dict())
 
 

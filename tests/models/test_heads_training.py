@@ -99,12 +99,12 @@ def test_missing_head_names_the_notebook(tmp_path: Path) -> None:
         heads.load(tmp_path / "x.safetensors")
 
 
-def test_full_disk_while_a_head_is_saved(tmp_path: Path) -> None:
+def test_full_disk_while_a_head_is_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("this system has no /dev/full")
     path = tmp_path / "x.safetensors"
-    with files.atomic(path) as temporary:
-        temporary.write_text("old")
+    temporary = tmp_path / files.temporary_name(path)
+    monkeypatch.setattr(files, "temporary_name", lambda _: temporary.name)
     temporary.symlink_to("/dev/full")
     with pytest.raises(IgsedError, match=r"no space left on the disk for .*x\.safetensors"):
         heads.save(heads.create("clip_level", 4, CLASSES, seed=0), "clip_level", path)
