@@ -58,7 +58,7 @@ def merged(table: pd.DataFrame) -> pd.DataFrame:
 
 def test_segment_and_event_f1_are_those_of_sed_eval(tables: tuple[pd.DataFrame, pd.DataFrame]) -> None:
     sed_eval = pytest.importorskip("sed_eval")
-    import dcase_util
+    dcase_util = pytest.importorskip("dcase_util")
 
     found, truth = tables
     ours = figures(found, truth)
