@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from igsed_core.attribution import domain, mel
 from igsed_core.attribution.base import Importance, checked
 from igsed_core.attribution.ig.reduced import MelScore
-from igsed_core.base.errors import IgsedError
 from igsed_core.models.classifier import AnyClassifier
+from igsed_core.models.shifts import grid
 
 SHIFTS = 8  # of 0.32 s: a step of 40 ms, so that an evaluation frame of 100 ms sees at least two
 
@@ -106,18 +105,12 @@ def features(model: MelScore, log_mel: Tensor, shifts: int) -> Shifted:
     >>> len(found.values), round(found.step, 3)
     (26, 0.08)
     """
-    encoder, frontend = model.encoder, model.encoder.frontend
-    ratio = round(encoder.frame_duration * frontend.sample_rate / frontend.hop_length)
-    if shifts < 1 or ratio % shifts:
-        raise IgsedError(f"{shifts} shifts of a feature frame of {ratio} log-mel frames: take a divisor of {ratio}")
-    step = encoder.frame_duration / shifts
-    start = encoder.frame_start + (encoder.frame_duration - step) / 2
-    before = max(0, int(np.ceil(start / step - 1e-9)))  # steps from the clip's begin to the first centre
-    later = [_later(log_mel, k * ratio // shifts) for k in range(shifts)]
+    at = grid(model.encoder, shifts)
+    later = [_later(log_mel, k * at.ratio // shifts) for k in range(shifts)]
     with torch.no_grad():
         values = mel.feature_map(model, torch.stack(later)).mean(dim=2)  # (shifts, channels, time)
     values = values.permute(2, 0, 1).flatten(0, 1)  # (time * shifts, channels)
-    return Shifted(torch.cat([values[:1].expand(before, -1), values]), step, start - before * step)
+    return Shifted(torch.cat([values[:1].expand(at.lead, -1), values]), at.step, at.start)
 
 
 def _later(log_mel: Tensor, n_frames: int) -> Tensor:

@@ -78,7 +78,7 @@ def read(path: Path) -> tuple[np.ndarray, int]:
 def _read(path: Path) -> tuple[np.ndarray, int, str, str]:
     """Samples, rate, subtype, and what is missing at the end."""
     try:
-        with soundfile.SoundFile(_file(path)) as file:
+        with soundfile.SoundFile(file_of(path)) as file:
             samples = file.read(dtype="float32", always_2d=True)
             missing = cut_short.describe(
                 path, file.extra_info, promised=file.frames, read=len(samples), sample_rate=file.samplerate
@@ -86,10 +86,10 @@ def _read(path: Path) -> tuple[np.ndarray, int, str, str]:
             return samples, file.samplerate, file.subtype, missing
     # A damaged header may promise more than there is memory for, or what NumPy has no shape for.
     except (soundfile.LibsndfileError, OSError, ValueError, TypeError, MemoryError, OverflowError) as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
 
 
-def _file(path: Path) -> str | bytes:
+def file_of(path: Path) -> str | bytes:
     """Name of a file for libsndfile, which takes bytes where the name is no UTF-8."""
     name = os.fspath(path)
     if "\0" in name:
@@ -101,7 +101,8 @@ def _file(path: Path) -> str | bytes:
     return name
 
 
-def _unreadable(path: Path, error: Exception) -> IgsedError:
+def unreadable(path: Path, error: Exception) -> IgsedError:
+    """Return the error for a file that cannot be read, which names it, the reason and the remedy."""
     if "\0" in os.fspath(path):
         reason = "its name holds a NUL byte"
     elif not os.path.lexists(path):
@@ -132,9 +133,9 @@ def n_samples(path: Path) -> int:
 
 def _info(path: Path) -> soundfile._SoundFileInfo:
     try:
-        return soundfile.info(_file(path))
+        return soundfile.info(file_of(path))
     except (soundfile.LibsndfileError, OSError, ValueError, TypeError) as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
 
 
 def duration(path: Path) -> float:

@@ -58,9 +58,9 @@ def stream(path: Path, sample_rate: int, *, block: float = BLOCK) -> Iterator[ND
     """
     name = text.shown(path)
     try:
-        file = soundfile.SoundFile(audio._file(path))
+        file = soundfile.SoundFile(audio.file_of(path))
     except (soundfile.LibsndfileError, OSError, ValueError, TypeError) as error:
-        raise audio._unreadable(path, error) from error
+        raise audio.unreadable(path, error) from error
     with file:
         rate = check_rate(file.samplerate, name)
         if not file.frames:

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from igsed_core.attribution.explainer import Explainer
 from igsed_core.attribution.ig.base import Engine
@@ -23,17 +22,10 @@ from igsed_core.metrics.summaries import Series
 from igsed_core.models.classifier import Classifier
 from igsed_core.models.features import FeatureFrames
 from igsed_core.models.heads import ClipLevelHead
+from igsed_core.models.pooling import MeanHead
 
 HALF = "half_mass"
 RULE = ""  # of metrics that need no mask
-
-
-class MeanPooledHead(ClipLevelHead):
-    """The same weights on the mean of each feature over time, so that every frame counts."""
-
-    def clip_logits(self, features: Tensor) -> Tensor:
-        """Average each feature over time, then classify: ``(batch, time, n_features) -> (batch, n_classes)``."""
-        return self.classify(features.mean(dim=1))  # (batch, n_features) -> (batch, n_classes)
 
 
 @dataclass(frozen=True)
@@ -43,7 +35,7 @@ class MeanPooledExplainer(Explainer):
     def load(self) -> tuple[Classifier, Engine]:
         """Load the classifier, exchange its pooling, and create the engine."""
         classifier, engine = super().load()
-        head = MeanPooledHead(classifier.encoder.n_features, classifier.head.classes, classifier.head.embedding)
+        head = MeanHead(classifier.encoder.n_features, classifier.head.classes, classifier.head.embedding)
         head.load_state_dict(classifier.head.state_dict())
         head.requires_grad_(False)
         return Classifier(classifier.encoder, head).to(self.device).eval(), engine

@@ -351,21 +351,8 @@ def mixed_down(waveform: NDArray[np.floating]) -> NDArray[np.floating]:
                 f"waveform has the shape {given.shape}: give (n_samples,) or (n_samples, n_channels), transposed"
             )
         given = given.mean(axis=1)
-    checked: NDArray[np.floating] = inputs.checked(given, _NOTHING, n_dims=1).numpy()
+    checked: NDArray[np.floating] = inputs.checked(given, None, n_dims=1).numpy()
     return checked
-
-
-class _Nothing:
-    """Stands for a module without weights, whose precision and device would be taken over."""
-
-    def parameters(self) -> tuple[()]:
-        return ()
-
-    def buffers(self) -> tuple[()]:
-        return ()
-
-
-_NOTHING: Any = _Nothing()
 
 
 def _decoded(sound: SoundModel, logits: NDArray[np.floating], shifts: int, step: float) -> NDArray[np.float64]:

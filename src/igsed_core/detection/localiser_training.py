@@ -307,6 +307,3 @@ def _counts(
             notes.append("not tested: held-out clips " + ("all hold it" if tested else "do not hold it"))
         rows.append((label, n, tested, "; ".join(notes)))
     return pd.DataFrame(rows, columns=["class", "training", "held_out", "note"])
-
-
-__all__ = ["FEW", "LONGEST", "Options", "Trained", "features_of", "fit"]

@@ -14,7 +14,8 @@ from igsed_core.attribution.explainer import Explainer
 from igsed_core.base import devices, files
 from igsed_core.base.parallel import parallel_map
 from igsed_core.data import soundscapes
-from igsed_core.models.features import CLIPS_A_PART, FeatureFrames, concatenate
+from igsed_core.models import features
+from igsed_core.models.features import CLIPS_A_PART, FeatureFrames
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,12 +62,7 @@ def extract(
     if missing:
         split = clips["split"].iloc[0]
         parallel_map(_compute, missing, workers=workers, desc=f"features at shifts of {split}, parts")
-    found = []
-    for part in parts:
-        stored = files.read_arrays(part.path)
-        step, start = stored["grid"]
-        found.append(FeatureFrames(stored["clips"], stored["values"], float(step), float(start)))
-    return concatenate(found)
+    return features.read(out_dir, clips)
 
 
 @devices.threads(1)

@@ -323,3 +323,11 @@ class Results(StageParams):
     def uses(self) -> tuple[tuple[str, str], ...]:
         """See :meth:`igsed_core.base.params.StageParams.uses`."""
         return scored.uses()
+
+
+@dataclass(frozen=True)
+class AtShifts(StageParams):
+    """What pages have in common that read the encoder at shifts, and decide by models of absence and presence."""
+
+    shifts: int = param(8, "shifts of a feature frame at which the encoder looks; 1: none", low=1, high=32)
+    components: int = param(2, "normal densities of the frame logits in each state", low=1, high=10)

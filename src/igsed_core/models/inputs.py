@@ -14,15 +14,15 @@ from torch import Tensor, nn
 from igsed_core.base.errors import IgsedError
 
 
-def checked(waveforms: Any, module: nn.Module, *, n_dims: int = 2) -> Tensor:
-    """Bring waveforms to the precision and the device of a module.
+def checked(waveforms: Any, module: nn.Module | None, *, n_dims: int = 2) -> Tensor:
+    """Check waveforms and bring them to the precision and the device of a module.
 
     Parameters
     ----------
     waveforms
         Floating-point samples, ``[shape=(n_clips, n_samples)]``, or ``(n_samples,)`` with ``n_dims=1``; or an array.
     module
-        What is to compute with them.
+        What is to compute with them; None: they stay as they are.
     n_dims
         Axes that they must have.
 
@@ -60,7 +60,7 @@ def checked(waveforms: Any, module: nn.Module, *, n_dims: int = 2) -> Tensor:
             f"waveform holds {int((~finite).sum())} NaN or infinite samples (the first: clip {clip}, sample {sample}): "
             "repair the recording or leave it out"
         )
-    stored = itertools.chain(module.parameters(), module.buffers())
+    stored = () if module is None else itertools.chain(module.parameters(), module.buffers())
     reference = next((tensor for tensor in stored if tensor.is_floating_point()), None)
     return waveforms if reference is None else waveforms.to(reference.device, reference.dtype)
 

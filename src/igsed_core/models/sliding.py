@@ -25,6 +25,7 @@ from igsed_core.base import devices
 from igsed_core.base.errors import IgsedError
 from igsed_core.models.encoders.base import Encoder
 from igsed_core.models.frontend import FrontEnd
+from igsed_core.models.shifts import Grid, grid
 
 WINDOW = 10.0  # s
 RAMP = 4  # feature frames over which a window's weight rises at either end; so many at least are seen twice
@@ -102,14 +103,7 @@ def slide(
     IgsedError
         If the shifts are no divisor, or there is no sample.
     """
-    frontend = encoder.frontend
-    ratio = round(encoder.frame_duration * frontend.sample_rate / frontend.hop_length)  # log-mel frames, feature frame
-    if shifts < 1 or ratio % shifts:
-        divisors = ", ".join(str(n) for n in range(1, ratio + 1) if not ratio % n)
-        raise IgsedError(
-            f"parameter 'shifts' is {shifts}: choose one of {divisors}, divisors of {ratio} log-mel frames"
-        )
-    plan = _Plan(ratio, shifts, window, frontend)
+    plan = _Plan(grid(encoder, shifts), shifts, window, encoder.frontend)
     with devices.threads(1), _Made(apply, workers) as made:
         return _slide(encoder, samples, plan, made, progress)
 
@@ -152,8 +146,9 @@ def _slide(
 class _Plan:
     """Where windows begin, in log-mel frames."""
 
-    def __init__(self, ratio: int, shifts: int, window: float, frontend: FrontEnd) -> None:
-        self.ratio, self.shifts = ratio, shifts
+    def __init__(self, at: Grid, shifts: int, window: float, frontend: FrontEnd) -> None:
+        self.grid, self.ratio, self.shifts = at, at.ratio, shifts
+        ratio = at.ratio
         self.offset = ratio // shifts  # from one shift to the next
         self.least_samples = max(frontend.n_fft + 1, 2 * ratio * frontend.hop_length)
         with torch.no_grad():
@@ -265,15 +260,12 @@ class _Made:
             weight[first : first + len(of), k] += share
         whole = int((weight[..., 0] > 0).all(axis=1).sum())  # feature frames that every shift has
         values = (total[:whole] / weight[:whole]).reshape(whole * plan.shifts, n_outputs)
-        step = encoder.frame_duration / plan.shifts
-        centre = encoder.frame_start + (encoder.frame_duration - step) / 2
-        lead = max(0, int(np.ceil(centre / step - 1e-9)))
+        step, begin, lead = plan.grid.step, plan.grid.start, plan.grid.lead
         values = np.pad(values, ((lead, 0), (0, 0)), mode="edge")
         second = encoder.frontend.hop_length / encoder.frontend.sample_rate
         duration = n_samples / encoder.frontend.sample_rate
         windows = np.array([(first * second, (first + n) * second) for _, first, n, _, _ in self.done])
         of_windows = np.stack([whole for *_, whole in self.done])
-        begin = centre - lead * step
         # A step is silent if all log-mel frames in it are.
         bounds = np.round((begin + step * np.arange(len(values) + 1)) / second).astype(np.int64)
         sounding = np.cumsum(np.r_[0, ~np.concatenate(self.silent)])

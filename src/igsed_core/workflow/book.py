@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import os
 import re
 import shutil
 from pathlib import Path
 
-from igsed_core.base import children, code, files
+from igsed_core.base import children, code, files, run
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.paths import RunPaths, project_root
 from igsed_core.workflow import api_pages, book_pages, stages
@@ -159,9 +158,6 @@ def _check_sizes(html: Path) -> None:
 
 def _link(link: Path, target: Path) -> None:
     """Let ``link`` point to ``target``, by a relative path, in one step."""
-    link.parent.mkdir(exist_ok=True)
     if link.is_dir() and not link.is_symlink():
         shutil.rmtree(link)  # left by a build in the source tree
-    temporary = link.with_name(files.temporary_name(link))
-    temporary.symlink_to(os.path.relpath(target, link.parent))
-    os.replace(temporary, link)
+    run.link(link, target)

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from igsed_core.base import plugins
-from igsed_core.base.params import StageParams, param
+from igsed_core.base.params import param
 from igsed_core.chapters.ceilings.choices import names_of
 from igsed_core.detection import scored
-from igsed_core.main_job.params import MAIN_JOB
+from igsed_core.main_job.params import MAIN_JOB, AtShifts
 
 
 @dataclass(frozen=True)
-class Ceilings(StageParams):
+class Ceilings(AtShifts):
     """What detectors with time labels reach at the localiser's resolution, and its edges (not in the paper)."""
 
     title: ClassVar[str] = "Fair ceilings, and edges without time labels"
@@ -29,8 +29,6 @@ class Ceilings(StageParams):
         "pooling": "heads that pool in other ways: Integrated Gradients, class activation map and localiser of each",
     }
 
-    shifts: int = param(8, "shifts of a feature frame at which the encoder looks; 1: none", low=1, high=32)
-    components: int = param(2, "normal densities of the frame logits in each state", low=1, high=10)
     gates: int = param(20, "gates of each class and length on which edges are calibrated", low=1)
     attribution_gates: int = param(2, "the same for Integrated Gradients, which take longer; 0: none", low=0)
     detectors: str = param("linear, tcn", "detectors to train at this resolution, separated by commas; or all")

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from igsed_core.base import plugins
-from igsed_core.base.params import StageParams, param, shown
+from igsed_core.base.params import param, shown
 from igsed_core.detection import scored
-from igsed_core.main_job.params import MAIN_JOB
+from igsed_core.main_job.params import MAIN_JOB, AtShifts
 
 
 @dataclass(frozen=True)
-class Localiser(StageParams):
+class Localiser(AtShifts):
     """When a class sounds, from clip-level labels alone (not in the paper)."""
 
     title: ClassVar[str] = "A localiser without time labels"
@@ -30,8 +30,6 @@ class Localiser(StageParams):
         "localiser_durations": "how long each class lasts, as believed, found and true",
     }
 
-    shifts: int = param(8, "shifts of a feature frame at which the encoder looks; 1: none", low=1, high=32)
-    components: int = param(2, "normal densities of the frame logits in each state", low=1, high=10)
     pooling_clips: int = param(12, "test soundscapes explained with the mean over time for the maximum, too", low=1)
     other_encoder: str = param(
         "embedded_mean",

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -181,9 +180,9 @@ def _render(job: _Job) -> None:
     else:
         duration = 12.0 + 2.0 * float(np.random.default_rng([*job.seed, _stable_id("duration")]).random())
         x = synthesize_background(seed=job.seed, duration=duration, sample_rate=job.sample_rate)
-    temporary = job.path.with_name(files.temporary_name(job.path))
-    soundfile.write(temporary, np.round(x * 32767.0).astype(np.int16), job.sample_rate, format="WAV", subtype="PCM_16")
-    os.replace(temporary, job.path)
+    samples = np.round(x * 32767.0).astype(np.int16)
+    with files.atomic(job.path) as temporary:
+        soundfile.write(temporary, samples, job.sample_rate, format="WAV", subtype="PCM_16")
 
 
 def _claim(root: Path, settings: dict[str, int]) -> None:
@@ -198,9 +197,7 @@ def _claim(root: Path, settings: dict[str, int]) -> None:
             )
         return
     root.mkdir(parents=True, exist_ok=True)
-    temporary = root / files.temporary_name(record)
-    temporary.write_text(json.dumps(settings, indent=2) + "\n")
-    os.replace(temporary, record)
+    files.write_text(record, json.dumps(settings, indent=2) + "\n")
 
 
 @dataclass(frozen=True)
