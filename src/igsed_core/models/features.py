@@ -66,11 +66,15 @@ def check_sample_rate(encoder: Encoder, sample_rate: int) -> None:
 
 def identity(encoder: Encoder, root: Path) -> dict[str, Any]:
     """Say what feature frames are made from, for their key in the store: encoder, its weights, the soundscapes."""
+    return {**encoder_identity(encoder), "soundscapes": store.identity(root)}
+
+
+def encoder_identity(encoder: Encoder) -> dict[str, Any]:
+    """Say of an encoder what its feature frames depend on."""
     return {
         "encoder": encoder.name,
         "weights": encoder.weights_sha256,
         "window": hashlib.sha256(encoder.frontend.window.cpu().numpy().tobytes()).hexdigest(),
-        "soundscapes": store.identity(root),
     }
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,11 +91,12 @@ def locate(recordings: Iterable[str], model: Path, out: Path, *, weights: str = 
     localiser = Localiser.load(model, weights)
     _check(options, localiser)
     paths.check_writable(out, "choose another --out")
-    asked: dict[str, object] = {
+    made_with = {
         "igsed": igsed_core.__version__,
         "model": hashlib.sha256(model.read_bytes()).hexdigest(),
         "options": dataclasses.asdict(options),
     }
+    asked = json.loads(json.dumps(made_with))  # as it is read back
     names = _names(found)
     failed: dict[Path, str] = {}
     kept, made = [], []
@@ -124,15 +127,7 @@ def files_key(path: Path, asked: dict[str, object]) -> dict[str, object]:
         known = path.stat()
     except OSError as error:
         raise IgsedError(f"{text.shown(path)} cannot be read ({text.reason(error)}): check its name") from error
-    return {**files_json(asked), "file": [str(path.resolve()), known.st_size, known.st_mtime_ns]}
-
-
-def files_json(value: dict[str, object]) -> dict[str, object]:
-    """Return a mapping as it comes back from JSON."""
-    import json
-
-    read: dict[str, object] = json.loads(json.dumps(value))
-    return read
+    return {**asked, "file": [str(path.resolve()), known.st_size, known.st_mtime_ns]}
 
 
 def _one(localiser: Localiser, path: Path, name: str, folder: Path, options: Options, number: str) -> None:
@@ -170,10 +165,13 @@ def _check(options: Options, localiser: Localiser) -> None:
 def _names(found: Sequence[Path]) -> dict[Path, str]:
     """A folder's name for each recording: its stem; more of its path where several share that."""
     names: dict[Path, str] = {path: text.file_stem(path.stem) for path in found}
+    sharing = Counter(name.casefold() for name in names.values())
     for path in found:
-        if [name.casefold() for name in names.values()].count(names[path].casefold()) > 1:
+        if sharing[names[path].casefold()] > 1:
+            sharing[names[path].casefold()] -= 1
             mark = hashlib.sha256(str(path.resolve()).encode("utf-8", "surrogateescape")).hexdigest()[:8]
             names[path] = f"{text.file_stem(path.name)}_{mark}"
+            sharing[names[path].casefold()] += 1
     return names
 
 

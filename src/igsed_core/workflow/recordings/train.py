@@ -15,6 +15,7 @@ from igsed_core.data import audio, labels, long_audio
 from igsed_core.data.labels import WeakClip
 from igsed_core.detection import localiser_training
 from igsed_core.detection.localiser_training import Trained
+from igsed_core.models import features
 from igsed_core.models.encoders import registry as encoders
 from igsed_core.models.encoders.base import Encoder
 
@@ -90,8 +91,7 @@ def features_of_files(encoder: Encoder, clips: list[WeakClip]) -> list[NDArray[n
     IgsedError
         If files cannot be used; the message names the first ones, and what was computed is kept.
     """
-    window = hashlib.sha256(encoder.frontend.window.cpu().numpy().tobytes()).hexdigest()
-    made_from = {"encoder": encoder.name, "weights": encoder.weights_sha256, "window": window, "version": 1}
+    made_from = {**features.encoder_identity(encoder), "version": 1}
     entry = store.entry(KIND, made_from)
     entry.describe(made_from)
     found, wrong = [], []
