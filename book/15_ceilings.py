@@ -3,7 +3,7 @@
 #
 # **What is asked.** {doc}`10_localiser` reads a clip-level classifier every 0.04 s and never sees a time label. What do detectors
 # reach that *learn from time labels* on the same frozen features at the same resolution? And can the localiser come nearer to them, still
-# without a time label, if it knows how far its own decisions smear? The answer stands under the first figure. Nothing on this page is from
+# without a time label, if it knows how far its own decisions smear? The answer stands under the figure of all detectors. Nothing on this page is from
 # the paper.
 #
 # **What limits the answer.** One encoder, pretrained on the ten classes' own generators; level, median filter and cSEBBs of the

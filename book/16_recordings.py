@@ -98,7 +98,7 @@ recordings.stretch(samples, rate, curves, found, begin=0.0, end=end, truth=truth
 # ## How good is it?
 #
 # Below are the figures that `igsed evaluate found/ truth.tsv --audio recordings/` gives, for the long recording and for the
-# same soundscapes searched one by one. Windows overlap, so that it should not matter how a recording is cut.
+# same soundscapes searched one by one. Windows overlap; the two rows of each figure show whether it matters how a recording is cut.
 
 # %%
 clips = list(data.clips[data.clips["split"] == "test"].head(run.params.recordings_clips)["clip"])
