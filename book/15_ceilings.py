@@ -20,7 +20,7 @@ attribution_gates = 2  # the same for Integrated Gradients, which take longer; 0
 detectors = "linear, tcn"  # detectors to train at this resolution, separated by commas; or all
 detector_seeds = 1  # seeds with which each is trained
 detector_epochs = 300  # most epochs of a detector
-poolings = "all"  # poolings over time of heads that are compared, separated by commas; or all
+poolings = "max_features, mean_features, attention"  # poolings over time of heads that are compared, separated by commas; or all
 pooled_clips = 12  # test soundscapes explained for each pooling
 
 # %%

@@ -34,7 +34,10 @@ class Ceilings(AtShifts):
     detectors: str = param("linear, tcn", "detectors to train at this resolution, separated by commas; or all")
     detector_seeds: int = param(1, "seeds with which each is trained", low=1, high=100)
     detector_epochs: int = param(300, "most epochs of a detector", low=1)
-    poolings: str = param("all", "poolings over time of heads that are compared, separated by commas; or all")
+    poolings: str = param(
+        "max_features, mean_features, attention",
+        "poolings over time of heads that are compared, separated by commas; or all",
+    )
     pooled_clips: int = param(12, "test soundscapes explained for each pooling", low=1)
 
     def __post_init__(self) -> None:
