@@ -59,14 +59,20 @@ def refused(capsys: pytest.CaptureFixture[str], tmp_path: Path, *overrides: str)
         ("encoder=CNN14", "parameter 'encoder' is 'CNN14': choose one of"),
         ("window=hamming", "'window' is 'hamming', but the weights of encoder 'embedded' were trained with 'hann'"),
         ("window=hamming encoder=mn04_as", "the weights of encoder 'mn04_as' were trained with 'hann'"),
+        ("pooled_embedding=kept", "encoder 'embedded' has no layer between its pooling and its output layer"),
+        ("pooled_embedding=kept encoder=cnn14", "leave the chapter localiser out (parameter 'chapters')"),
+        (f"background_source={ROOT}", "which only the bank 'desed' takes"),
+        ("learning_rate=0", "'learning_rate' is 0.0, but must be at least 1e-09"),
+        ("workers=100000", "'workers' is 100000, but must be at least 0 and at most 512"),
+        ("other_encoder=none", "'other_encoder' is 'none'"),
         ("replacements=zeros", "parameter 'replacements' holds 'zeros': choose from silence, background, mean"),
         ("replacements=silence,,zeros", "parameter 'replacements' holds 'zeros'"),
         ("replacements=,", "parameter 'replacements' names nothing"),
         ("methods=saliencyy", "parameter 'methods' holds 'saliencyy'"),
         ("faithfulness_methods=ig,camm", "parameter 'faithfulness_methods' holds 'camm'"),
-        ("engine=captum", "parameter 'rule' is 'db_adaptive', which engine 'captum' does not have"),
-        ("engine=captum rule=gausslegendre precision=bfloat16", "which engine 'captum' does not have"),
-        ("rule=riemann_trapezoid n_points=1", "'n_points' is 1, but must be at least 2"),
+        ("engine=captum", "parameter 'quadrature' is 'db_adaptive', which engine 'captum' does not have"),
+        ("engine=captum quadrature=gausslegendre precision=bfloat16", "which engine 'captum' does not have"),
+        ("quadrature=riemann_trapezoid n_steps=1", "'n_steps' is 1, but must be at least 2"),
         ("snr_min=30", "'snr_min' (30.0) exceeds 'snr_max'"),
         ("chapters=audits", "parameter 'chapters' names 'audits'"),
         ("seeds=2026", "each must differ from the others and from 'seed'"),
@@ -77,6 +83,26 @@ def test_what_does_not_fit_together(
     overrides: str, message: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     assert message in refused(capsys, tmp_path, *overrides.split())
+
+
+def test_the_other_encoder_hears_the_same_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(encoders.TRAITS, "embedded_mean", encoders.Traits(16_000, "hann"))
+    experiment = experiments.load(PARAMS)
+    with pytest.raises(IgsedError, match="encoder 'embedded_mean' needs 16000 Hz"):
+        checks.check(experiment, list(experiment.stages))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["notebooks", str(PARAMS), "--out", "/dev/null/x"], "nothing can be written to /dev/null/x"),
+        (["notebooks", str(PARAMS), "--out", __file__], "is a file): let --out name another folder"),
+        (["run", str(PARAMS), "--cores", "-2", "--dry-run"], "is -2: give 1 or more, or 0 for all cores"),
+    ],
+)
+def test_options_of_the_command_line(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(words) == 1
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("parameter", ["device", "ig_device"])

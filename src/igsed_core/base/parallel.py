@@ -18,7 +18,15 @@ Result = TypeVar("Result")
 
 
 def n_processes(workers: int) -> int:
-    """Return the number of processes for the parameter ``workers``; 0 means one a usable core."""
+    """Return the number of processes for the parameter ``workers``; 0 means one per usable core.
+
+    Raises
+    ------
+    IgsedError
+        If it is negative.
+    """
+    if workers < 0:
+        raise IgsedError(f"the number of processes or cores is {workers}: give 1 or more, or 0 for all cores")
     if workers > 0:
         return workers
     if hasattr(os, "sched_getaffinity"):  # Linux: respects containers and SLURM

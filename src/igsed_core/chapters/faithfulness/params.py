@@ -15,7 +15,7 @@ from igsed_core.main_job.params import MAIN_JOB
 QUICK = {"ig": "ig_db"}
 
 # Kinds of igsed_core.attribution.replacement, which this file does not import: that loads PyTorch.
-REPLACEMENTS = ("silence", "background", "mean")
+REPLACEMENTS = ("silence", "background", "mean", "quiet")
 
 
 @dataclass(frozen=True)
