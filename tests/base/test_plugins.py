@@ -69,7 +69,11 @@ def test_every_stage_names_entries_that_are_there(cls: type[StageParams]) -> Non
 @pytest.mark.parametrize(
     ("stage", "values", "message"),
     [
-        ("training", {"encoder": "vggish"}, "'encoder' is 'vggish': choose one of cnn14, embedded, embedded_mean, mn04_as"),
+        (
+            "training",
+            {"encoder": "vggish"},
+            "'encoder' is 'vggish': choose one of cnn14, embedded, embedded_mean, mn04_as",
+        ),
         ("integrated_gradients", {"engine": "guess"}, "'engine' is 'guess': choose one of captum, mel_path"),
         ("methods", {"methods": "cam,guess"}, "'methods' holds 'guess': choose from ig_captum, "),
         ("faithfulness", {"faithfulness_methods": "ig,guess"}, "'faithfulness_methods' holds 'guess'"),
