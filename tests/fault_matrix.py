@@ -237,10 +237,10 @@ def table() -> str:
     """The page's tables: one for each kind, a row for each place."""
     lines = []
     for kind, title in KINDS.items():
-        lines += [f"## {kind}. {title}", "", "| place | what is tried |", "| --- | --- |"]
+        lines += [f"### {kind}. {title}", "", "| place | what is tried |", "| --- | --- |"]
         for place in PLACES:
             cell = CELLS[kind, place]
-            words = ", ".join(name.removeprefix("test_").replace("_", " ") for _, name in tests_of(cell)) or cell
+            words = "; ".join(name.removeprefix("test_").replace("_", " ") for _, name in tests_of(cell)) or cell
             lines.append(f"| {place} | {words[0].upper()}{words[1:].rstrip('.')} |")
         lines.append("")
     return "\n".join(lines)
