@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -35,7 +36,11 @@ def n_processes(workers: int) -> int:
 
 
 def _end_with_parent() -> None:
-    """Let a worker process end when its parent is killed; it would wait for work for ever."""
+    """Let a worker process end when its parent is killed; it would wait for work for ever.
+
+    Ctrl-C reaches all processes of a terminal: the parent answers it, and ends the workers.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     if parent is not None:
 
@@ -95,5 +100,9 @@ def parallel_map(
             f"{desc}: a worker process died, most often for want of memory: run the same command again "
             f"with fewer workers (now {processes}); what was finished is kept"
         ) from error
+    except KeyboardInterrupt:  # whoever asks for an end does not wait for what is being computed
+        for process in list((pool._processes or {}).values()):
+            process.kill()
+        raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
