@@ -224,7 +224,7 @@ def test_every_table_is_read_by_the_one_reader() -> None:
         "base/run.py",  # it copies a table as text, to the letter
         "data/soundbank/base.py",  # it names its columns of text itself
         "paper/__init__.py",
-        "workflow/recordings/evaluate.py",  # numbers under names, which a header keeps as text
+        "workflow/recordings/evaluate.py",  # scores: numbers, whose columns are the classes
         "workflow/recordings/formats.py",  # it names its columns of text itself
     }
     readers = {path.relative_to(source).as_posix() for path in source.rglob("*.py") if "read_csv(" in path.read_text()}

@@ -41,6 +41,9 @@ def tables(request: pytest.FixtureRequest) -> tuple[pd.DataFrame, pd.DataFrame]:
 def figures(found: pd.DataFrame, truth: pd.DataFrame, **options) -> pd.Series:
     table = event_lists.evaluate(found, truth, FILES, CLASSES, replicates=50, **options)
     assert ((table["ci_low"] <= table["ci_high"]) | table["ci_low"].isna()).all()
+    told = table.dropna(subset=["ci_low"])
+    assert (told["ci_low"] >= 0).all()
+    assert (told["ci_high"] <= 1).all()
     return table.set_index(["metric", "class"])["value"]
 
 
@@ -58,7 +61,7 @@ def merged(table: pd.DataFrame) -> pd.DataFrame:
 
 def test_segment_and_event_f1_are_those_of_sed_eval(tables: tuple[pd.DataFrame, pd.DataFrame]) -> None:
     sed_eval = pytest.importorskip("sed_eval")
-    import dcase_util
+    dcase_util = pytest.importorskip("dcase_util")
 
     found, truth = tables
     ours = figures(found, truth)

@@ -44,7 +44,7 @@ def insides(
     step, start, margin
         Seconds; the margin is cut off either end.
     level
-        Log-odds; of a score that is none, in its own unit.
+        Log-odds; of a score that is none, in the unit of that score.
 
     Returns
     -------

@@ -113,7 +113,7 @@ def evaluate(
             name += "_of_events"
         else:
             found = _psds_of_scores(scores, spans[1], shape, durations, weights, scenario)
-        rows.append((name, ALL, found[0], int(n_true.sum()), *intervals.interval(found, len(files))))
+        rows.append((name, ALL, found[0], int(n_true.sum()), *_interval(found, len(files))))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -156,9 +156,7 @@ def _iou_rows(
         n = weights @ held[:, some].sum(axis=1)
         with np.errstate(invalid="ignore", divide="ignore"):
             found = (weights @ iou[:, some].sum(axis=1)) / n
-        rows.append(
-            ("iou", label, found[0], int(n[0]), *intervals.interval(found, int(held[:, some].any(axis=1).sum())))
-        )
+        rows.append(("iou", label, found[0], int(n[0]), *_interval(found, int(held[:, some].any(axis=1).sum()))))
     return rows
 
 
@@ -171,13 +169,13 @@ def _f1_rows(
     each = localisation.of_counts(*drawn)[2]
     held = n > 0
     rows: list[tuple[object, ...]] = [
-        (metric, ALL, together[0], int(n.sum()), *intervals.interval(together, n_files)),
+        (metric, ALL, together[0], int(n.sum()), *_interval(together, n_files)),
     ]
     if held.any():
         mean = bootstrap.mean_of_present(np.where(drawn[0] + drawn[2] > 0, each, np.nan)[:, held], axis=1)
-        rows.append((metric, MACRO, mean[0], int(n.sum()), *intervals.interval(mean, n_files)))
+        rows.append((metric, MACRO, mean[0], int(n.sum()), *_interval(mean, n_files)))
     for c, label in enumerate(classes):
-        rows.append((metric, label, each[0, c], int(n[c]), *intervals.interval(each[:, c], n_files)))
+        rows.append((metric, label, each[0, c], int(n[c]), *_interval(each[:, c], n_files)))
     return rows
 
 
@@ -237,3 +235,9 @@ def _psds_of_scores(
         seconds=seconds,
         scenario=scenario,
     )
+
+
+def _interval(resampled: NDArray[np.float64], n_files: int) -> tuple[float, float]:
+    """Interval of a metric of which all values lie between 0 and 1: what no value can be is cut off."""
+    low, high = intervals.interval(resampled, n_files)
+    return float(np.clip(low, 0.0, 1.0)), float(np.clip(high, 0.0, 1.0))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from igsed_core.models.heads import ClipLevelHead, Head, WeakFramewiseHead
+from igsed_core.models.heads import ClipLevelHead, Embedding, Head, WeakFramewiseHead
 
 LARGEST = 1 - 1e-6  # of a pooled probability, so that its logit is finite
 
@@ -17,7 +17,7 @@ class MeanHead(ClipLevelHead):
 
     def clip_logits(self, features: Tensor) -> Tensor:
         """``(batch, time, n_features) -> (batch, n_classes)``."""
-        return self.linear(features.mean(dim=1))
+        return self.classify(features.mean(dim=1))
 
 
 class MaxMeanHead(ClipLevelHead):
@@ -25,11 +25,11 @@ class MaxMeanHead(ClipLevelHead):
 
     def clip_logits(self, features: Tensor) -> Tensor:
         """``(batch, time, n_features) -> (batch, n_classes)``."""
-        return self.linear(features.amax(dim=1) + features.mean(dim=1))
+        return self.classify(features.amax(dim=1) + features.mean(dim=1))
 
     def frame_logits(self, features: Tensor) -> Tensor:
         """Logit of a clip in which every frame is like this one: ``(batch, time, n_features) -> (..., n_classes)``."""
-        return self.linear(2 * features)
+        return self.classify(2 * features)
 
 
 class ProbabilityPooling(Head):
@@ -68,8 +68,8 @@ class ExponentialSoftmaxHead(ProbabilityPooling):
 class AutoPoolHead(ProbabilityPooling):
     """Each frame counts as the exponential of its probability times a factor learned for each class (McFee 2018)."""
 
-    def __init__(self, n_features: int, classes: Sequence[str]) -> None:
-        super().__init__(n_features, classes)
+    def __init__(self, n_features: int, classes: Sequence[str], embedding: Embedding | None = None) -> None:
+        super().__init__(n_features, classes, embedding)
         self.factor = nn.Parameter(torch.ones(len(self.classes)))
 
     def weights(self, probabilities: Tensor, features: Tensor) -> Tensor:
@@ -80,8 +80,8 @@ class AutoPoolHead(ProbabilityPooling):
 class AttentionHead(ProbabilityPooling):
     """Each frame counts as a second linear layer says, by a softmax over time for each class (Kong et al. 2018)."""
 
-    def __init__(self, n_features: int, classes: Sequence[str]) -> None:
-        super().__init__(n_features, classes)
+    def __init__(self, n_features: int, classes: Sequence[str], embedding: Embedding | None = None) -> None:
+        super().__init__(n_features, classes, embedding)
         self.attention = nn.Linear(n_features, len(self.classes))
 
     def weights(self, probabilities: Tensor, features: Tensor) -> Tensor:

@@ -226,3 +226,19 @@ def test_names_are_checked() -> None:
         Ceilings(detectors="lstm")
     with pytest.raises(IgsedError, match="parameter 'poolings' is ''"):
         Ceilings(poolings="")
+
+
+def test_each_class_has_a_line_over_the_lengths_of_gates() -> None:
+    table = pd.DataFrame(
+        [
+            {"method": method, "class": name, "length": length, "missed": 0.1, "early": 0.05, "late": 0.1}
+            for method in ("localiser", "fw_ws")
+            for name in ("Bell", "Hum", "Dog")
+            for length in (0.0, 0.5, 1.0)
+        ]
+    )
+    figure = figures.edges(table, "localiser")
+    for ax in figure.axes[:3]:
+        lines = [line for line in ax.get_lines() if len(line.get_xdata()) == 2 and line.get_marker() == "o"]
+        assert len(lines) == 3
+        assert all(list(line.get_xdata()) == [0.5, 1.0] for line in lines)  # 0: all lengths together

@@ -9,6 +9,8 @@ from igsed_core.metrics.summaries import ALL
 from igsed_core.show.cells import by_key, number, with_interval
 from igsed_core.show.style import METRICS, class_name
 
+_READINGS = {"ig": "IG, Otsu", "cam": "CAM, probability above one half", "localiser": "Localiser"}
+
 
 def ceilings_table(table: pd.DataFrame, *, split: str = "test", average: str = "instance") -> pd.DataFrame:
     """IoU and F1 of every detector under every rule, the best IoU first.
@@ -120,7 +122,7 @@ def pooling_table(table: pd.DataFrame, *, split: str = "test") -> pd.DataFrame:
         [
             {
                 "Pooling": method_name(pooling),
-                "read by": method_name(method),
+                "read by": _READINGS.get(method, method),
                 "n": number(ours[pooling, method, "iou"]["n"], 0),
                 "half of it in": with_interval(ours.get((pooling, method, "half_mass"))),
                 **{

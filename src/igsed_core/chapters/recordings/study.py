@@ -84,6 +84,6 @@ def in_parts(found: pd.DataFrame, data: SoundscapeSet, n: int) -> pd.DataFrame:
 
 
 def together(tables: list[pd.DataFrame]) -> pd.DataFrame:
-    """Join tables of :func:`igsed_core.metrics.event_lists.evaluate`, each with its ``name`` first."""
-    joined = pd.concat(tables, ignore_index=True)
-    return joined[["name", *(column for column in joined if column != "name")]]
+    """Join tables of :func:`igsed_core.metrics.event_lists.evaluate`, with ``split`` (test) and ``name`` first."""
+    joined = pd.concat(tables, ignore_index=True).assign(split="test")
+    return joined[["split", "name", *(column for column in joined if column not in ("split", "name"))]]

@@ -180,7 +180,7 @@ def _names(found: Sequence[Path]) -> dict[Path, str]:
 def _stored(done: Path) -> object:
     try:
         return files.read_json(done)
-    except IgsedError:
+    except IgsedError:  # not there yet, or damaged: it is made again
         return None
 
 
