@@ -170,7 +170,7 @@ CELLS: dict[tuple[str, str], str] = {
     "archives: a_full_disk_leaves_nothing_and_works_later, a_damaged_archive_leaves_nothing",
     ("K7", "Python interface"): "files: other_errors_of_the_system_come_through, names_that_are_no_text_are_explained",
     ("K8", "parameter"): "Cannot occur: no parameter starts a program.",
-    ("K8", "bank"): "parallel: killed_worker_is_named",
+    ("K8", "bank"): "parallel: killed_worker_is_named, who_is_stopped_does_not_wait_for_its_workers",
     ("K8", "table"): "Cannot occur: tables are read in this process.",
     ("K8", "checkpoint"): "cnn14: a_checkpoint_that_would_run_code_is_refused",
     ("K8", "run folder"): "stopped: runs_that_are_stopped_end_as_others_do; "
@@ -237,10 +237,10 @@ def table() -> str:
     """The page's tables: one for each kind, a row for each place."""
     lines = []
     for kind, title in KINDS.items():
-        lines += [f"## {kind}. {title}", "", "| place | what is tried |", "| --- | --- |"]
+        lines += [f"### {kind}. {title}", "", "| place | what is tried |", "| --- | --- |"]
         for place in PLACES:
             cell = CELLS[kind, place]
-            words = ", ".join(name.removeprefix("test_").replace("_", " ") for _, name in tests_of(cell)) or cell
+            words = "; ".join(name.removeprefix("test_").replace("_", " ") for _, name in tests_of(cell)) or cell
             lines.append(f"| {place} | {words[0].upper()}{words[1:].rstrip('.')} |")
         lines.append("")
     return "\n".join(lines)

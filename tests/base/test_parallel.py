@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import io
 import os
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -35,6 +38,53 @@ def test_errors_come_through() -> None:
     for workers in (1, 2):
         with pytest.raises(IgsedError, match="item 3 is bad"):
             parallel_map(complain, range(7), workers=workers, desc="", progress=False)
+
+
+def sleep_and_note(note: str) -> None:
+    Path(note).write_text(str(os.getpid()))
+    time.sleep(60)
+
+
+STOPPED = """
+import sys
+from igsed_core.base import children
+from igsed_core.base.parallel import parallel_map
+from test_parallel import sleep_and_note
+if __name__ == "__main__":
+    try:
+        with children.stoppable():
+            parallel_map(sleep_and_note, sys.argv[1:], workers=2, desc="", progress=False)
+    except KeyboardInterrupt:
+        print("stopped")
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_who_is_stopped_does_not_wait_for_its_workers(how: signal.Signals, tmp_path: Path) -> None:
+    """Ctrl-C reaches the workers as well, and none of them prints what it was doing."""
+    notes = [tmp_path / "a", tmp_path / "b"]
+    (tmp_path / "main.py").write_text(STOPPED)
+    run = subprocess.Popen(
+        [sys.executable, str(tmp_path / "main.py"), *map(str, notes)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    until = time.monotonic() + 120
+    while not all(note.exists() and note.read_text() for note in notes) and time.monotonic() < until:
+        time.sleep(0.05)
+    began = time.monotonic()
+    if how == signal.SIGINT:
+        os.killpg(run.pid, how)
+    else:
+        run.send_signal(how)
+    assert run.communicate(timeout=30) == ("stopped\n", "")
+    assert time.monotonic() - began < 15
+    for note in notes:
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(note.read_text()), 0)
 
 
 def test_killed_worker_is_named() -> None:

@@ -59,6 +59,12 @@ def refused(capsys: pytest.CaptureFixture[str], tmp_path: Path, *overrides: str)
         ("encoder=CNN14", "parameter 'encoder' is 'CNN14': choose one of"),
         ("window=hamming", "'window' is 'hamming', but the weights of encoder 'embedded' were trained with 'hann'"),
         ("window=hamming encoder=mn04_as", "the weights of encoder 'mn04_as' were trained with 'hann'"),
+        ("pooled_embedding=kept", "encoder 'embedded' has no layer between its pooling and its output layer"),
+        ("pooled_embedding=kept encoder=cnn14", "leave the chapter localiser out (parameter 'chapters')"),
+        (f"background_source={ROOT}", "which only the bank 'desed' takes"),
+        ("learning_rate=0", "'learning_rate' is 0.0, but must be at least 1e-09"),
+        ("workers=100000", "'workers' is 100000, but must be at least 0 and at most 512"),
+        ("other_encoder=none", "'other_encoder' is 'none'"),
         ("replacements=zeros", "parameter 'replacements' holds 'zeros': choose from silence, background, mean"),
         ("replacements=silence,,zeros", "parameter 'replacements' holds 'zeros'"),
         ("replacements=,", "parameter 'replacements' names nothing"),
@@ -77,6 +83,26 @@ def test_what_does_not_fit_together(
     overrides: str, message: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     assert message in refused(capsys, tmp_path, *overrides.split())
+
+
+def test_the_other_encoder_hears_the_same_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(encoders.TRAITS, "embedded_mean", encoders.Traits(16_000, "hann"))
+    experiment = experiments.load(PARAMS)
+    with pytest.raises(IgsedError, match="encoder 'embedded_mean' needs 16000 Hz"):
+        checks.check(experiment, list(experiment.stages))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["notebooks", str(PARAMS), "--out", "/dev/null/x"], "nothing can be written to /dev/null/x"),
+        (["notebooks", str(PARAMS), "--out", __file__], "is a file): let --out name another folder"),
+        (["run", str(PARAMS), "--cores", "-2", "--dry-run"], "is -2: give 1 or more, or 0 for all cores"),
+    ],
+)
+def test_options_of_the_command_line(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(words) == 1
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("parameter", ["device", "ig_device"])

@@ -174,7 +174,7 @@ def test_a_page_in_the_folder_of_the_run_is_written_again(how: Callable[[Path], 
     assert page.read_bytes() == before
 
 
-@pytest.mark.parametrize("how", [truncate, empty, garble])
+@pytest.mark.parametrize("how", [truncate, empty, garble, make_a_list])
 def test_the_list_of_the_store_names_a_damaged_record(
     how: Callable[[Path], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -182,8 +182,23 @@ def test_the_list_of_the_store_names_a_damaged_record(
     made = make()
     how(made.data.folder / "record.json")
     assert cli.main(["store", "prune", "--yes"]) == 1
-    assert f"igsed: {made.data.folder / 'record.json'} is damaged (it is no JSON): remove it" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert f"igsed: {made.data.folder / 'record.json'} is damaged (it " in told
+    assert told.endswith(": remove it, and run the same command again\n")
     assert made.data.folder.exists()
+
+
+@pytest.mark.parametrize("how", [truncate, empty, garble, make_a_list])
+def test_a_damaged_marker(how: Callable[[Path], None], capsys: pytest.CaptureFixture[str]) -> None:
+    """Named where it is asked what is in use; a run writes its own and looks at none."""
+    made = make()
+    experiment = experiments.from_values(ONE)
+    notebook.adopt(experiment, STAGE, made)
+    marker = stages.markers(experiment)[STAGE]
+    how(marker)
+    assert cli.main(["store"]) == 1
+    assert f"{marker} is damaged" in capsys.readouterr().err
+    assert notebook.adopt(experiment, STAGE, made)
 
 
 def test_a_copied_run_has_its_own_name() -> None:

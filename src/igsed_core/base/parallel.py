@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -18,7 +19,15 @@ Result = TypeVar("Result")
 
 
 def n_processes(workers: int) -> int:
-    """Return the number of processes for the parameter ``workers``; 0 means one a usable core."""
+    """Return the number of processes for the parameter ``workers``; 0 means one per usable core.
+
+    Raises
+    ------
+    IgsedError
+        If it is negative.
+    """
+    if workers < 0:
+        raise IgsedError(f"the number of processes or cores is {workers}: give 1 or more, or 0 for all cores")
     if workers > 0:
         return workers
     if hasattr(os, "sched_getaffinity"):  # Linux: respects containers and SLURM
@@ -27,7 +36,11 @@ def n_processes(workers: int) -> int:
 
 
 def _end_with_parent() -> None:
-    """Let a worker process end when its parent is killed; it would wait for work for ever."""
+    """Let a worker process end when its parent is killed; it would wait for work for ever.
+
+    Ctrl-C reaches all processes of a terminal: the parent answers it, and ends the workers.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     if parent is not None:
 
@@ -87,5 +100,9 @@ def parallel_map(
             f"{desc}: a worker process died, most often for want of memory: run the same command again "
             f"with fewer workers (now {processes}); what was finished is kept"
         ) from error
+    except KeyboardInterrupt:  # whoever asks for an end does not wait for what is being computed
+        for process in list((pool._processes or {}).values()):
+            process.kill()
+        raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

@@ -238,7 +238,7 @@ def references() -> dict[str, set[str]]:
         found[name].add(experiment)
         record = root / name / "record.json"
         if record.is_file():
-            for other in files.read_json(record).get("uses", []):
+            for other in _mapping(record).get("uses", []):
                 follow(other, experiment)
 
     for folder in sorted(runs_dir().glob("*")):
@@ -248,7 +248,14 @@ def references() -> dict[str, set[str]]:
             if link.is_symlink() and link.resolve().is_relative_to(root):
                 follow("/".join(link.resolve().relative_to(root).parts[:2]), folder.name)
         for marker in (folder / ".done").glob("*.json"):
-            follow(files.read_json(marker)["page"], folder.name)
+            follow(str(_mapping(marker).get("page", "")), folder.name)
+    return found
+
+
+def _mapping(path: Path) -> dict[str, Any]:
+    found = files.read_json(path)
+    if not isinstance(found, dict):
+        raise IgsedError(f"{path} is damaged (it holds no mapping): remove it, and run the same command again")
     return found
 
 

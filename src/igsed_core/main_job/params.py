@@ -58,7 +58,7 @@ class DataSynthesis(StageParams):
     )
     n_train: int = param(1000, "soundscapes generated for training, before the removal", low=2)
     n_eval: int = param(250, "soundscapes generated for validation and test, before the removal", low=4)
-    workers: int = param(0, "processes; 0 means one per core", low=0, execution=True)
+    workers: int = param(0, "processes; 0 means one per core", low=0, high=512, execution=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -117,7 +117,7 @@ class Training(StageParams):
         "CNN14's layer fc1 with its ReLU, between pooling and output layer: the new output layer follows it, or not",
         choices=("dropped", "kept"),
     )
-    learning_rate: float = param(1e-3, "Adam's learning rate", low=0.0)
+    learning_rate: float = param(1e-3, "Adam's learning rate", low=1e-9, high=10.0)
     batch_size: int = param(16, "soundscapes in a training batch", low=1)
     epochs: int = param(100, "most epochs", low=1)
     patience: int = param(10, "epochs without a lower validation loss before training stops", low=1)
@@ -181,7 +181,7 @@ class IntegratedGradients(StageParams):
         choices=("float32", "bfloat16"),
     )
     internal_batch_size: int = param(5, "path points in one forward pass: memory only", low=1, execution=True)
-    ig_workers: int = param(0, "processes on a CPU; 0 means one per core", low=0, execution=True)
+    ig_workers: int = param(0, "processes on a CPU; 0 means one per core", low=0, high=512, execution=True)
     ig_device: str = param(
         "auto", "'auto' takes CUDA where there is one", choices=("auto", "cpu", "cuda"), execution=True
     )

@@ -43,6 +43,8 @@ def check(experiment: Experiment, missing: Collection[str]) -> None:
     if Training.stage in missing:
         check_encoder(training, data.sample_rate)
         check_device("device", training.device)
+    if Localiser.stage in missing:
+        check_localiser(cast(Localiser, experiment.stages[Localiser.stage]), training, data.sample_rate)
     if IntegratedGradients.stage in missing:
         attribution = cast(IntegratedGradients, experiment.stages[IntegratedGradients.stage])
         check_device("ig_device", attribution.ig_device)
@@ -102,10 +104,32 @@ def check_encoder(training: Training, sample_rate: int) -> None:
                 f"parameter 'window' is {training.window!r}, but the weights of encoder {name!r} were trained with "
                 f"{traits.window!r}: set window=auto, or give other weights"
             )
+        if training.pooled_embedding == "kept" and not traits.pooled_embedding:
+            raise IgsedError(
+                f"parameter 'pooled_embedding' is 'kept', but encoder {name!r} has no layer between its pooling and "
+                "its output layer: use pooled_embedding=dropped, or encoder=cnn14"
+            )
     fetched = name in assets.REGISTRY and assets.path_of(name).is_file()
     if training.weights or fetched:
         encoder = encoders.load(name, training.weights, training.window)
         encoders.check_sample_rate(name, encoder.frontend.sample_rate, sample_rate)
+
+
+def check_localiser(localiser: Localiser, training: Training, sample_rate: int) -> None:
+    """Make sure that the page of the localiser can be made with the heads and the soundscapes of the main job.
+
+    Raises
+    ------
+    IgsedError
+        If it cannot.
+    """
+    if training.pooled_embedding == "kept":
+        raise IgsedError(
+            "parameter 'pooled_embedding' is 'kept', with which no frame gives a share of a logit: leave the chapter "
+            "localiser out (parameter 'chapters'), or use pooled_embedding=dropped"
+        )
+    if traits := encoders.TRAITS.get(localiser.other_encoder):
+        encoders.check_sample_rate(localiser.other_encoder, traits.sample_rate, sample_rate)
 
 
 def check_device(parameter: str, name: str) -> None:

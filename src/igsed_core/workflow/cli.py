@@ -160,6 +160,7 @@ def _notebooks(options: argparse.Namespace) -> None:
     from igsed_core.workflow import notebook
 
     experiment = experiments.load(options.params, options.overrides)
+    paths.check_writable(options.out, "let --out name another folder")
     for stage in map(stages.get, experiment.stages):
         target = options.out / f"{stage.notebook}.ipynb"
         notebook.parameterise(stage, experiment.stages[stage.name], target, execute=False)

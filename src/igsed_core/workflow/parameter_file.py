@@ -85,7 +85,8 @@ def read(path: Path, text: Collection[str]) -> dict[str, Any]:
     except yaml.YAMLError as error:
         raise IgsedError(f"{source} is not valid YAML: {_reason(error)}") from None
     except (RecursionError, ValueError, OverflowError) as error:  # escapes beyond Unicode, lists nested without end
-        raise IgsedError(f"{source} is not valid YAML: {_reason(error)}") from None
+        form = "JSON" if path.suffix == ".json" else "YAML"
+        raise IgsedError(f"{source} is not valid {form}: {_reason(error)}") from None
 
 
 def _of_json(content: object, source: str) -> dict[str, Any]:

@@ -131,7 +131,8 @@ class Bank(Protocol):
         ...
 
     # A bank may have a method `check(wanted, duration)`, too: it looks at what can be seen before the bank is
-    # prepared, for soundscapes of `duration` seconds, and returns the names of the classes.
+    # prepared, for soundscapes of `duration` seconds, and returns the names of the classes. Its attribute
+    # `takes_backgrounds` says that it heeds `background_source`.
 
 
 @dataclass(frozen=True)

@@ -291,6 +291,8 @@ def prepare(
 class Desed:
     """DESED's bank, as the registry takes it (:class:`igsed_core.data.soundbank.base.Bank`)."""
 
+    takes_backgrounds = True  # of another source than its own
+
     def knows(self, place: Path) -> bool:
         """Say whether a folder holds DESED's layout."""
         return find_root(place) is not None

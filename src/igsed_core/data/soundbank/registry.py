@@ -47,6 +47,7 @@ BANKS = Registry(
         ),
     },
 )
+_OWN = "desed"  # the default of background_source: what the bank has
 _LAST = "folder"  # it knows any folder, so it is asked after those of installed packages
 
 
@@ -167,6 +168,11 @@ def check_for(params: Any) -> tuple[str, ...] | None:
     """
     sizes: dict[str, int | str] = {"background_source": params.background_source}
     bank, wanted = _find(params.soundbank, params.seed, params.sample_rate, sizes)
+    if params.background_source != _OWN and not getattr(bank, "takes_backgrounds", False):
+        raise IgsedError(
+            f"parameter 'background_source' is {params.background_source!r}, which only the bank 'desed' takes: sound "
+            f"bank {params.soundbank!r} has its own backgrounds; leave background_source={_OWN}"
+        )
     look = getattr(bank, "check", None)
     if look is None:
         return None

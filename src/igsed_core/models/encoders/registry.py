@@ -39,13 +39,19 @@ class Traits:
         That it was trained with, in Hz.
     window
         Analysis window of its own weights.
+    pooled_embedding
+        It has a layer between its pooling and its output layer.
     """
 
     sample_rate: int
     window: str
+    pooled_embedding: bool = False
 
 
-TRAITS = {name: Traits(32_000, "hann") for name in ("cnn14", "embedded", "embedded_mean", "mn04_as")}
+TRAITS = {
+    "cnn14": Traits(32_000, "hann", pooled_embedding=True),
+    **{name: Traits(32_000, "hann") for name in ("embedded", "embedded_mean", "mn04_as")},
+}
 
 
 def available() -> list[str]:
