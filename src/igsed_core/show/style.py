@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 
 from igsed_core.base import files
 from igsed_core.detection import scored
+from igsed_core.show import describe
 
 P = ParamSpec("P")
 
@@ -105,12 +106,13 @@ _RC: dict[Any, Any] = {
 
 
 def drawing(function: Callable[P, Figure]) -> Callable[P, Figure]:
-    """Draw in the house style and close the figure, so that a notebook shows it once, as a cell's value."""
+    """Draw in the house style, with caption and alternative text, and close the figure: a notebook shows it once."""
 
     @functools.wraps(function)
     def styled(*args: P.args, **kwargs: P.kwargs) -> Figure:
         with plt.style.context("seaborn-v0_8-whitegrid"), mpl.rc_context(_RC):
             figure = function(*args, **kwargs)
+        describe.attach(figure, function, [*args, *kwargs.values()])
         plt.close(figure)
         return figure
 

@@ -8,12 +8,14 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 from igsed_core.base import code, files, provenance
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.paths import RunPaths, project_root
-from igsed_core.workflow import api_pages, book_pages, stages
+from igsed_core.show import display
+from igsed_core.workflow import api_pages, book_cells, book_pages, in_short, stages
 from igsed_core.workflow.experiments import Experiment
 
 MAX_PAGE = 5_000_000  # bytes
@@ -75,12 +77,14 @@ def stage(experiment: Experiment, folder: Path) -> None:
     for name in ("_config.yml", "_toc.yml"):
         shutil.copy(root / name, folder / name)
     shutil.copytree(root / "_static", folder / "_static")
+    files.write_text(folder / "_static" / book_cells.TABLES_SCRIPT, display.library())
     for source in sorted([*(root / "book").glob("*.md"), *(root / "book").glob("*.bib")]):
         files.write_text(pages / source.name, book_pages.without(source.read_text(encoding="utf-8"), absent))
     offered = {name: of for name, of in stages.tables().items() if of[0] in experiment.stages}
     for name in offered:
         _copy(paths.results / f"{name}.csv", pages / "data" / f"{name}.csv")
     _copy(paths.stage("results") / _PICTURE, pages / _PICTURE)
+    found = _found(experiment, offered)
     for s in absent:  # links from other pages stay whole
         files.write_text(pages / f"{s.notebook}.md", book_pages.stub(s))
     for s in map(stages.get, experiment.stages):
@@ -89,7 +93,13 @@ def stage(experiment: Experiment, folder: Path) -> None:
         # The results page offers every table, another page those that its own stage makes.
         tables = [t for t, (maker, _) in offered.items() if s.name in ("results", maker)]
         files.write_text(
-            pages / notebook.name, book_pages.page_of(notebook, book_pages.downloads(tables), offered=offered)
+            pages / notebook.name,
+            book_pages.page_of(
+                notebook,
+                book_pages.downloads(tables) + book_pages.reproduce(paths.record(s.name), experiment.name),
+                offered=offered,
+                box=in_short.box(s.name, found),
+            ),
         )
     for layer in api_pages.LAYERS:
         files.write_text(pages / "api" / f"{layer}.md", api_pages.page(layer))
@@ -98,6 +108,19 @@ def stage(experiment: Experiment, folder: Path) -> None:
         _require(record)
     files.write_text(pages / "_generated" / "parameters.md", book_pages.parameters(experiment))
     files.write_text(pages / "_generated" / "provenance.md", book_pages.provenance(records))
+
+
+def _found(experiment: Experiment, tables: Iterable[str]) -> in_short.Found:
+    """Read what the pages' boxes are made from."""
+    paths = RunPaths(experiment.name)
+    for name in experiment.stages:
+        _require(paths.record(name))
+    records = {name: files.read_json(paths.record(name)) for name in experiment.stages}
+    return in_short.Found(
+        {name: files.read_table(paths.results / f"{name}.csv") for name in tables},
+        {name: record["figures"] for name, record in records.items()},
+        {name: record["params"] for name, record in records.items()},
+    )
 
 
 def _copy(source: Path, target: Path) -> None:
