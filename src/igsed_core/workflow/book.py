@@ -14,8 +14,7 @@ from pathlib import Path
 from igsed_core.base import code, files, provenance
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.paths import RunPaths, project_root
-from igsed_core.show import display
-from igsed_core.workflow import api_pages, book_cells, book_pages, in_short, stages
+from igsed_core.workflow import api_pages, book_extras, book_pages, in_short, stages
 from igsed_core.workflow.experiments import Experiment
 
 MAX_PAGE = 5_000_000  # bytes
@@ -77,9 +76,10 @@ def stage(experiment: Experiment, folder: Path) -> None:
     for name in ("_config.yml", "_toc.yml"):
         shutil.copy(root / name, folder / name)
     shutil.copytree(root / "_static", folder / "_static")
-    files.write_text(folder / "_static" / book_cells.TABLES_SCRIPT, display.library())
+    explorer = book_extras.write(experiment, folder)
     for source in sorted([*(root / "book").glob("*.md"), *(root / "book").glob("*.bib")]):
-        files.write_text(pages / source.name, book_pages.without(source.read_text(encoding="utf-8"), absent))
+        text = book_pages.without(source.read_text(encoding="utf-8"), absent)
+        files.write_text(pages / source.name, text.replace(book_extras.PLACE, explorer))
     offered = {name: of for name, of in stages.tables().items() if of[0] in experiment.stages}
     for name in offered:
         _copy(paths.results / f"{name}.csv", pages / "data" / f"{name}.csv")
@@ -99,6 +99,7 @@ def stage(experiment: Experiment, folder: Path) -> None:
                 book_pages.downloads(tables) + book_pages.reproduce(paths.record(s.name), experiment.name),
                 offered=offered,
                 box=in_short.box(s.name, found),
+                places={book_extras.PLACE: explorer},
             ),
         )
     for layer in api_pages.LAYERS:

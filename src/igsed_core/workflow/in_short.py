@@ -98,9 +98,8 @@ def data_synthesis(found: Found) -> Answer:
     """How many soundscapes of how many classes were mixed."""
     clips, events = found.tables["clips"], found.tables["events"]
     count = clips["split"].value_counts()
-    splits = ", ".join(
-        f"{int(count[split])} for {split}" for split in ("train", "validation", "test") if split in count
-    )
+    words = {"train": "training", "validation": "validation", "test": "test"}
+    splits = ", ".join(f"{int(count[split])} for {word}" for split, word in words.items() if split in count)
     per_clip = len(events) / max(len(clips), 1)
     return Answer(
         f"Isolated sounds of {events['label'].nunique()} classes were mixed into {len(clips)} soundscapes ({splits}) "
@@ -155,7 +154,10 @@ def threshold_sensitivity(found: Found) -> Answer:
     perfect = found.tables["curves"]
     for column, value in where.items():
         perfect = perfect[perfect[column] == value]
-    top = None if perfect["value"].isna().all() else perfect.loc[perfect["value"].idxmax()].to_dict()
+    rows = [
+        {str(key): value for key, value in row.items()} for row in perfect.to_dict("records") if pd.notna(row["value"])
+    ]
+    top = max(rows, key=lambda row: row["value"], default=None)
     tau = f" ({ours['threshold']:g})" if ours is not None else ""
     limit = f"not even a perfect ranking gets beyond {figure(top)}, at {top['threshold']:g}" if top else NOT_DECIDED
     return Answer(
@@ -202,7 +204,8 @@ def methods(found: Found) -> Answer:
         low, high = (pick(rows, key=lambda row: row["value"]) for pick in (min, max))
         ends = (
             f" Under the paper's percentile IoU goes from {figure(low)} ({name(low['method'])}) to {figure(high)} "
-            f"({name(high['method'])}), {sample(high['n'])}; both ends were picked on these clips, so they are optimistic."
+            f"({name(high['method'])}), {sample(high['n'])}; both ends were picked on these clips, so they are "
+            "optimistic."
         )
     return Answer(findings.cost_and_quality(table, cost, findings.PAPER) + ends, ("methods", "methods_cost"))
 
@@ -277,8 +280,8 @@ def audit(found: Found) -> Answer:
     words = {"yes": "decided", "in part": "decided in part", "no": "not decided"}
     parts = [f"{int(decided.get(how, 0))} {said}" for how, said in words.items()]
     return Answer(
-        f"Of {int(decided.sum())} points that the paper leaves open, this run has {', '.join(parts)}. A run with other sounds can "
-        "say which reading is compatible with the paper's figures, not which one its authors used.",
+        f"Of {int(decided.sum())} points that the paper leaves open, this run has {', '.join(parts)}. A run with other "
+        "sounds can say which reading is compatible with the paper's figures, not which one its authors used.",
         ("audit_verdicts",),
     )
 
