@@ -79,21 +79,24 @@ def explorer(instances: Instances, *, frame_length: float, start: float = _START
     )
     curve = ColumnDataSource({"tau": [], "iou": [], "f1": []})
     point = ColumnDataSource({"tau": [], "value": []})
-    titles = [
+    titles: list[Any] = [
         (str(i), f"{style.class_name(label)}, {clip}")
         for i, (clip, label) in enumerate(zip(instances.index["clip"], instances.index["label"], strict=True))
     ]
-    method = Select(title="method", value=methods[0], options=[(m, style.name(m)) for m in methods])
-    rule = Select(title="rule", value=RULES[0][0], options=list(RULES))
+    names: list[Any] = [(m, style.name(m)) for m in methods]
+    rules: list[Any] = list(RULES)
+    method = Select(title="method", value=methods[0], options=names)
+    rule = Select(title="rule", value=RULES[0][0], options=rules)
     instance = Select(title="instance shown", value="0", options=titles[:_MOST])
     threshold = Slider(title="threshold (%)", start=0, end=99, step=1, value=start, sizing_mode="stretch_width")
     readout = Div(text="", styles={"font-size": "1.05rem"})
     level = Span(location=0, dimension="width", line_color=style.INK, line_dash="dashed", line_width=1.5)
     look: dict[str, Any] = {"sizing_mode": "stretch_width", "toolbar_location": None, "tools": ""}
-    time = Range1d(0, n_frames * frame_length)
+    time = Range1d(start=0, end=n_frames * frame_length)
+    share, mean = Range1d(start=-0.05, end=1.05), Range1d(start=0, end=1)
     clip = figure(
         height=190,
-        y_range=Range1d(-0.05, 1.05),
+        y_range=share,
         x_range=time,
         x_axis_label="time (s)",
         y_axis_label="score / highest",
@@ -101,14 +104,13 @@ def explorer(instances: Instances, *, frame_length: float, start: float = _START
     )
     clip.quad(left="left", right="right", bottom=0, top="score", source=shown, color="#777777", line_alpha=0)
     clip.add_layout(level)
-    bars = figure(height=110, y_range=Range1d(-0.1, 2), x_range=time, **look)
+    bars = figure(height=110, y_range=Range1d(start=-0.1, end=2), x_range=time, **look)
     for name, bottom, colour in (("active", 1.0, style.TRUTH), ("marked", 0.0, style.INK)):
         bars.quad(left="left", right="right", bottom=bottom, top=name, source=shown, color=colour, line_alpha=0)
     bars.yaxis.ticker = [0.42, 1.42]
     bars.yaxis.major_label_overrides = {0.42: "detection", 1.42: "truth"}
-    over = figure(
-        height=210, y_range=Range1d(0, 1), x_range=Range1d(0, 100), y_axis_label="mean of all instances", **look
-    )
+    percent = Range1d(start=0, end=100)
+    over = figure(height=210, y_range=mean, x_range=percent, y_axis_label="mean of all instances", **look)
     over.line("tau", "iou", source=curve, color=style.INK, line_width=2, legend_label="IoU")
     over.line("tau", "f1", source=curve, color=style.INK, line_width=2, line_dash="dashed", legend_label="F1")
     over.scatter("tau", "value", source=point, size=10, color=style.IMPORTANCE)
