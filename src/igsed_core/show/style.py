@@ -28,7 +28,7 @@ COLOURS = {
     "fw_ws": "#56B4E9",
     "fw_ss": "#0072B2",
     "random": "#7F7F7F",
-    "energy": "#CC79A7",
+    "energy": "#882255",
     "oracle": "#444444",
 }
 # Of the methods that have none of their own.
@@ -36,8 +36,8 @@ FAMILIES = {
     "gradient": "#E69F00",
     "path": "#D55E00",
     "propagation": "#8C510A",
-    "activation": "#009E73",
-    "perturbation": "#7B3294",
+    "activation": "#332288",
+    "perturbation": "#7A7A1F",
     "own": "#000000",
 }
 FAMILY_NAMES = {
@@ -78,7 +78,7 @@ THRESHOLDS = {
     "value": "value of the score",
     "share_of_maximum": "share of the clip's maximum",
 }
-SPLITS = {"train": "#0072B2", "validation": "#E69F00", "test": "#009E73"}
+SPLITS = {"train": "#1B4F5A", "validation": "#5FA3AD", "test": "#B7D7DB"}  # of no method
 
 _RC: dict[Any, Any] = {
     "figure.dpi": 150,

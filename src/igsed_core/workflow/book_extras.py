@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from igsed_core.base import files
+from igsed_core.base.paths import RunPaths
 from igsed_core.base.run import Finished, StageRun
+from igsed_core.base.store import Entry
 from igsed_core.main_job.job import MainJob
 from igsed_core.main_job.params import ThresholdSensitivity
 from igsed_core.show import display, explorer
-from igsed_core.workflow import stages
 from igsed_core.workflow.book_cells import TABLES_SCRIPT
 from igsed_core.workflow.experiments import Experiment
 
@@ -52,7 +53,7 @@ def write(experiment: Experiment, folder: Path) -> str:
 
 def main_job(experiment: Experiment) -> MainJob:
     """Open what the main job of an experiment left, for reading."""
-    made = stages.keys(experiment)
-    reader = experiment.stages[_READER]
-    upstream = {name: done for name in reader.upstream if (done := Finished.read(made[name].data))}
-    return MainJob(StageRun(reader, made[_READER].data, upstream))
+    paths, reader = RunPaths(experiment.name), experiment.stages[_READER]
+    entries = {name: Entry(name, paths.stage(name).resolve().name) for name in (*reader.upstream, _READER)}
+    upstream = {name: done for name in reader.upstream if (done := Finished.read(entries[name]))}
+    return MainJob(StageRun(reader, entries[_READER], upstream))
