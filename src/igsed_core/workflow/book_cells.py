@@ -12,6 +12,7 @@ from igsed_core.show import describe, display
 
 TABLES_SCRIPT = "igsed_tables.js"  # beside the folder of the pages
 _FOLDED = "hide-input"
+_HIDDEN = "# shown by the cell before"  # MyST-NB leaves out cells without code, outputs and all
 _HEADING = re.compile(r"\A(# .+)$", re.MULTILINE)
 
 
@@ -52,7 +53,7 @@ def _parts(cell: Any) -> Iterator[Any]:
     cell.outputs, *rest = groups or [[]]
     yield cell
     for i, outputs in enumerate(rest, start=1):
-        part = nbformat.v4.new_code_cell(metadata={"tags": ["remove-input"]}, outputs=outputs)
+        part = nbformat.v4.new_code_cell(_HIDDEN, metadata={"tags": ["remove-input"]}, outputs=outputs)
         part["id"] = f"{cell['id']}-{i}"
         yield part
 
