@@ -53,7 +53,7 @@ def explorer(instances: Instances, *, frame_length: float, start: float = _START
     frame_length
         In seconds.
     start
-        Threshold at the beginning, in per cent.
+        Threshold at the beginning, in percent (0 to 99).
     """
     from bokeh.document import Document
     from bokeh.embed import components
