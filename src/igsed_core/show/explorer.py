@@ -43,7 +43,7 @@ def library() -> dict[str, str]:
     return {name: (folder / name).read_text(encoding="utf-8") for name in SCRIPTS}
 
 
-def explorer(instances: Instances, *, frame_length: float, start: float = _START) -> Explorer:
+def explorer(instances: Instances, *, frame_length: float, at: float = _START) -> Explorer:
     """Make the explorer of a set of instances.
 
     Parameters
@@ -52,7 +52,7 @@ def explorer(instances: Instances, *, frame_length: float, start: float = _START
         All instances over which means are taken.
     frame_length
         In seconds.
-    start
+    at
         Threshold at the beginning, in percent (0 to 99).
     """
     from bokeh.document import Document
@@ -88,7 +88,7 @@ def explorer(instances: Instances, *, frame_length: float, start: float = _START
     method = Select(title="method", value=methods[0], options=names)
     rule = Select(title="rule", value=RULES[0][0], options=rules)
     instance = Select(title="instance shown", value="0", options=titles[:_MOST])
-    threshold = Slider(title="threshold (%)", start=0, end=99, step=1, value=start, sizing_mode="stretch_width")
+    threshold = Slider(title="threshold (%)", start=0, end=99, step=1, value=at, sizing_mode="stretch_width")
     readout = Div(text="", styles={"font-size": "1.05rem"})
     level = Span(location=0, dimension="width", line_color=style.INK, line_dash="dashed", line_width=1.5)
     look: dict[str, Any] = {"sizing_mode": "stretch_width", "toolbar_location": None, "tools": ""}
