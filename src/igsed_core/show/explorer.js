@@ -49,6 +49,13 @@ function means(tau) {
   return [iou / n_instances, f1 / n_instances];
 }
 
+// Bokeh gives the slider's handle no name of its own; it lies in nested shadow roots.
+function handles(root) {
+  const inner = [...root.querySelectorAll("*")].flatMap((e) => (e.shadowRoot ? handles(e.shadowRoot) : []));
+  return [...root.querySelectorAll(".noUi-handle"), ...inner];
+}
+for (const handle of handles(document)) handle.setAttribute("aria-label", "threshold in percent");
+
 const key = `${method.value} ${rule.value}`;
 if (memory.key !== key) {
   memory.key = key;
