@@ -19,7 +19,7 @@ MADE = st.builds(Tables, st.integers(0, 2**32 - 1), st.sampled_from(KINDS))
 def found(made: Tables) -> in_short.Found:
     """All tables that the boxes read, of one kind."""
     rules, gains = made.rules()
-    ladder, apart = made.ladder()
+    ladder, apart, two_way = made.ladder()
     methods, cost = made.methods()
     n = int(made.rng.choice([1, 3, 40]))
     clips = pd.DataFrame({"clip": [f"c{i}" for i in range(n)], "split": made.rng.choice(["train", "test"], n)})
@@ -37,7 +37,7 @@ def found(made: Tables) -> in_short.Found:
             **{"rules": rules, "rules_gain": gains, "methods": methods, "methods_cost": cost},
             "faithfulness_sanity": made.sanity(),
             "faithfulness_occlusion": made.hidden(),
-            **{"localiser": ladder, "localiser_differences": apart},
+            **{"localiser": ladder, "localiser_differences": apart, "localiser_differences_two_way": two_way},
             "conditions": pd.concat(levels[: int(made.rng.integers(1, 3))]),
             "engine_study": made.engine(),
             "seeds_spread": spread,

@@ -219,10 +219,11 @@ def faithfulness(found: Found) -> Answer:
 
 def localiser(found: Found) -> Answer:
     """How the localiser stands to the framewise detectors."""
+    tables = ("localiser", "localiser_differences", "localiser_differences_two_way")
     return Answer(
-        findings.localiser_answer(found.tables["localiser"], found.tables["localiser_differences"])
+        findings.localiser_answer(*(found.tables[name] for name in tables))
         + " The encoder's pooling suits the activation map that the localiser reads.",
-        ("localiser", "localiser_differences"),
+        tables,
     )
 
 
