@@ -13,6 +13,7 @@ from pathlib import Path
 from igsed_core.base import children, code, files
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.paths import RunPaths, project_root
+from igsed_core.show.answers import Found
 from igsed_core.workflow import api_pages, book_extras, book_pages, in_short, stages
 from igsed_core.workflow.experiments import Experiment
 
@@ -110,13 +111,13 @@ def stage(experiment: Experiment, folder: Path) -> None:
     files.write_text(pages / "_generated" / "provenance.md", book_pages.provenance(records))
 
 
-def _found(experiment: Experiment, tables: Iterable[str]) -> in_short.Found:
+def _found(experiment: Experiment, tables: Iterable[str]) -> Found:
     """Read what the pages' boxes are made from."""
     paths = RunPaths(experiment.name)
     for name in experiment.stages:
         _require(paths.record(name))
     records = {name: files.read_json(paths.record(name)) for name in experiment.stages}
-    return in_short.Found(
+    return Found(
         {name: files.read_table(paths.results / f"{name}.csv") for name in tables},
         {name: record["figures"] for name, record in records.items()},
         {name: record["params"] for name, record in records.items()},

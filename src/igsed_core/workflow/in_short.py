@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -13,49 +11,10 @@ import pandas as pd
 from igsed_core.detection.thresholds import registry as thresholds
 from igsed_core.metrics.summaries import ALL
 from igsed_core.show import findings, prose
+from igsed_core.show.answers import NOT_DECIDED, Answer, Found, Rule
 from igsed_core.show.cells import by_key, number
 from igsed_core.show.claims import figure, sample
 from igsed_core.show.style import name, short
-
-NOT_DECIDED = "This run does not decide it"
-
-
-@dataclass(frozen=True)
-class Found:
-    """What a run found.
-
-    Attributes
-    ----------
-    tables
-        The tidy tables by name.
-    figures
-        Stage -> what it recorded of itself.
-    params
-        Stage -> its parameters.
-    """
-
-    tables: Mapping[str, pd.DataFrame]
-    figures: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    params: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A page's answer.
-
-    Attributes
-    ----------
-    text
-        One to three sentences, Markdown.
-    tables
-        Names of the tidy tables behind it.
-    """
-
-    text: str
-    tables: tuple[str, ...]
-
-
-Rule = Callable[[Found], Answer]
 
 
 def answer(stage: str, found: Found) -> Answer | None:
@@ -170,7 +129,7 @@ def threshold_sensitivity(found: Found) -> Answer:
 
 def results(found: Found) -> Answer:
     """How IG stands to every other method."""
-    said = prose.sentences(dict(found.tables))
+    said = prose.sentences(dict(found.tables), margin=found.margin)
     others = ("random", "energy", "fw_ws", "fw_ss")
     parts = [
         f"{said[f'ig_iou_to_{other}']} {short(other) or name(other)} (difference {said[f'ig_iou_less_{other}']})"
@@ -188,7 +147,7 @@ def threshold_rules(found: Found) -> Answer:
     best = str(found.figures.get("threshold_rules", {}).get("best_label_free", ""))
     title = thresholds.RULES[best].title if best in thresholds.RULES else best
     return Answer(
-        findings.rule_gain(found.tables["rules"], found.tables["rules_gain"], best, title)
+        findings.rule_gain(found.tables["rules"], found.tables["rules_gain"], best, title, margin=found.margin)
         + " The rule was picked by IoU on validation, which needs time labels.",
         ("rules", "rules_gain"),
     )
@@ -212,8 +171,8 @@ def methods(found: Found) -> Answer:
 
 def faithfulness(found: Found) -> Answer:
     """Whether maps depend on the weights, and whether hiding helps."""
-    checked = findings.shuffled(found.tables["faithfulness_sanity"], found.tables["detection"])
-    hidden = findings.hiding(found.tables["faithfulness_occlusion"])
+    checked = findings.shuffled(found.tables["faithfulness_sanity"], found.tables["detection"], margin=found.margin)
+    hidden = findings.hiding(found.tables["faithfulness_occlusion"], margin=found.margin)
     return Answer(f"{checked} {hidden}", ("faithfulness_sanity", "faithfulness_occlusion"))
 
 
@@ -221,7 +180,7 @@ def localiser(found: Found) -> Answer:
     """How the localiser stands to the framewise detectors."""
     tables = ("localiser", "localiser_differences", "localiser_differences_two_way")
     return Answer(
-        findings.localiser_answer(*(found.tables[name] for name in tables))
+        findings.localiser_answer(*(found.tables[name] for name in tables), margin=found.margin)
         + " The encoder's pooling suits the activation map that the localiser reads.",
         tables,
     )
@@ -252,7 +211,8 @@ def engine(found: Found) -> Answer:
         if column in study:
             study = study[study[column] == value]
     return Answer(
-        f"With the rule `{quadrature}`: {_lower(findings.enough_points(study, quadrature))}", ("engine_study",)
+        f"With the rule `{quadrature}`: {_lower(findings.enough_points(study, quadrature, margin=found.margin))}",
+        ("engine_study",),
     )
 
 
