@@ -119,8 +119,9 @@ from IPython.display import display
 
 shown = soundscapes.clips[soundscapes.clips["split"] == "test"].head(3)
 for clip, samples in zip(shown["clip"], read_clips(run.dir, shown), strict=True):
-    display(sounds.soundscape(samples, run.params.sample_rate, soundscapes.events_of(clip)))
-    display(players.player(samples, run.params.sample_rate, clip))
+    events = soundscapes.events_of(clip)
+    picture = sounds.soundscape(samples, run.params.sample_rate, events)
+    display(picture, players.player(samples, run.params.sample_rate, players.named(events), over=picture))
 
 # %%
 run.finish(soundscapes=len(soundscapes.clips), events=len(soundscapes.events), removed=len(soundscapes.removed))

@@ -73,7 +73,7 @@ run.table("maps", attributions.index)
 # %%
 example = data.select(classification.example_clip(predictions))
 samples = example.read()[0]
-explanations.attributions(
+picture = explanations.attributions(
     samples,
     run.params_of(DataSynthesis).sample_rate,
     example.events,
@@ -83,8 +83,10 @@ explanations.attributions(
     probabilities=classification.probabilities(predictions, example.clips["clip"].item()),
 )
 
+picture
+
 # %%
-players.player(samples, run.params_of(DataSynthesis).sample_rate, example.clips["clip"].item())
+players.player(samples, run.params_of(DataSynthesis).sample_rate, players.named(example.events), over=picture)
 
 # %% [markdown]
 # ## Can the maps be trusted?

@@ -80,6 +80,14 @@ figures.threshold_curves(curves, split="test")
 # this rule. Hollow markers are the peaks that the paper reports. Bands are 95 % intervals of a bootstrap over clips.
 
 # %% [markdown]
+# ## Move the threshold yourself
+#
+# Choose a method and a rule and move the threshold. The upper pictures show one instance; the curves and the numbers are means over
+# all instances of the test split.
+#
+# %%explorer%%
+
+# %% [markdown]
 # ## The operating points
 #
 # For each method and metric the threshold with the best mean over the *validation* instances; the test split plays no

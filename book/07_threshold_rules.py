@@ -72,6 +72,14 @@ display.show(
 )
 
 # %% [markdown]
+# ## Try two rules
+#
+# A percentile marks as much of every clip; a share of the maximum marks more of a clip with a longer sound. Move the
+# threshold and watch where the means of all instances peak.
+#
+# %%explorer%%
+
+# %% [markdown]
 # ## What a rule gains over the paper's
 #
 # The difference to the percentile of the clip, paired: both means over the same instances in each bootstrap replicate. An

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Time stamps for your own recordings
 #
-# **In short.** Two commands turn clips of which you know only *what* sounds in them into onsets and offsets in recordings of
+# Two commands turn clips of which you know only *what* sounds in them into onsets and offsets in recordings of
 # any length:
 #
 # ```bash

@@ -113,6 +113,24 @@ class Tables:
         apart = [(*own, *other, "iou") for other in tuned]
         return ladder, self.apart(*apart), self.apart(*apart)
 
+    def ceilings(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """The localiser before and after its edges, and detectors, some of which a run may lack."""
+        own = [("localiser", "calibrated"), ("localiser", "as_found")]
+        others = [("linear", "level+median"), ("tcn", "csebbs"), ("fw_ws_shifts", "even_odds")][
+            : int(self.rng.integers(0, 4))
+        ]
+        pairs = [(*own[0], *other, "iou") for other in (own[1], *others)]
+        return self.tidy(*((*key, "iou") for key in (*own, *others))), self.apart(*pairs)
+
+    def located(self) -> pd.DataFrame:
+        """Events of a recording that was searched in one piece and in parts, or not at all."""
+        ways = ("one long recording", "clip by clip")[: int(self.rng.integers(0, 3))]
+        rows = [
+            {"name": way, "metric": metric, "class": of, **self.cell()}
+            for way, metric, of in itertools.product(ways, ("iou", "event_f1", "psds_1"), ("all", "Cat"))
+        ]
+        return pd.DataFrame(rows, columns=["name", "metric", "class", "value", "n", "ci_low", "ci_high"])
+
     def encoders(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         """The localiser under one or two encoders, none of whose differences may be there."""
         names = ("embedded", "other")[: int(self.rng.integers(1, 3))]

@@ -39,5 +39,6 @@ def test_what_computes_does_not_import_what_draws(imports: list[tuple[list[str],
     def draws(parts: list[str]) -> bool:
         return drawing(".".join(["igsed_core", *parts]))
 
-    wrong = [(a, b) for a, b in imports if draws(b) and not draws(a) and a[0] not in TOP and "verdicts" not in a]
+    in_words = {"verdicts", "in_short"}  # no notebook computes with them
+    wrong = [(a, b) for a, b in imports if draws(b) and not draws(a) and a[0] not in TOP and not in_words & set(a)]
     assert wrong == []

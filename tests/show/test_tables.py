@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -273,6 +275,14 @@ def test_tables_one_and_three_keep_classes_apart_that_read_alike():
     ):
         renamed = of.replace({"class": {"Blender": "a_b", "Kettle": "a b"}})
         assert len(table(renamed)) == len(table(of))
+
+
+def test_a_column_that_begins_with_numbers_sorts_by_them():
+    table = pd.DataFrame({"gain": [f"{MINUS}0.04 [{MINUS}0.1, 0.1]", "0.11", "–"], "of": ["11 of 12", "4 of 12", "3"]})
+    made = display._page_element(table.assign(words=["b", "a", "1 c"]), None, 0, False, "x")
+    orders = re.findall(r'data-order="([^"]*)"', made)
+    assert orders == ["-0.04", "11", "0.11", "4", "-1e300", "3"]
+    assert made.count("<td>") == 3  # words sort as text
 
 
 def test_a_table_says_which_rows_rest_on_few_instances(shown):

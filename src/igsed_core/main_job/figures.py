@@ -44,9 +44,9 @@ def loss_curves(history: pd.DataFrame) -> Figure:
     for ax, head in zip(axes[0], heads, strict=True):
         rows = history[history["head"] == head]
         ax.plot(rows["epoch"], rows["training_loss"], color=style.FAINT, label="training")
-        ax.plot(rows["epoch"], rows["validation_loss"], color="#0072B2", label="validation")
+        ax.plot(rows["epoch"], rows["validation_loss"], color=style.SPLITS["validation"], label="validation")
         kept = rows[rows["kept"].astype(bool)]
-        ax.plot(kept["epoch"], kept["validation_loss"], "o", color="#D55E00", ms=7, label="kept")
+        ax.plot(kept["epoch"], kept["validation_loss"], "o", color=style.INK, ms=7, label="kept")
         ax.set(title=style.HEADS.get(head, head).replace(", ", ",\n"), xlabel="epoch", ylim=(0, None))
     axes[0, 0].set_ylabel("binary cross-entropy")
     fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)

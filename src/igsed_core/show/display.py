@@ -7,6 +7,8 @@ import functools
 import html
 import itertools
 import json
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +16,15 @@ import itables
 import pandas as pd
 from IPython.display import HTML, display
 
+from igsed_core.show.cells import NONE
 from igsed_core.show.claims import FEW
 
 # The table is in the page as it is; the script only adds behaviour to it. The JavaScript of itables (DataTables) is
 # loaded from memory, since a browser refuses to import a module from a file.
-_LIBRARY = """<script>
+LIBRARY_START = '<script class="igsed-library">'
+_LIBRARY = (
+    LIBRARY_START
+    + """
 if (!window.igsedTables) {
   const text = (coded) => new TextDecoder().decode(Uint8Array.from(atob(coded), (c) => c.charCodeAt(0)));
   const style = document.createElement("style");
@@ -28,6 +34,7 @@ if (!window.igsedTables) {
   window.igsedTables = import(url);
 }
 </script>"""
+)
 _TABLE = """<div class="igsed-table-frame" id="%(id)s">%(table)s</div>
 <script type="module">
 const library = await window.igsedTables;
@@ -50,7 +57,7 @@ def show(
     Parameters
     ----------
     table
-        What to show, without its index; a numeric column sorts as numbers, any other as text.
+        What to show, without its index; a column whose cells begin with a number sorts by it, any other as text.
     caption
         Words over the table; behind them is said which rows rest on few instances (:func:`few`).
     paging
@@ -96,6 +103,7 @@ def _page_element(
     table: pd.DataFrame, caption: str | None, paging: int, search: bool, name: str, kind: str = "igsed-table"
 ) -> str:
     plain = table.to_html(index=False, border=0, na_rep="", classes=f"display compact {kind}", justify="left")
+    plain = _with_values(plain)
     if caption:
         start = plain.index(">") + 1
         plain = f"{plain[:start]}<caption>{html.escape(caption)}</caption>{plain[start:]}"
@@ -112,12 +120,52 @@ def _page_element(
     return _TABLE % {"id": name, "table": plain, "options": json.dumps(options)}
 
 
+_NUMBER = re.compile(r"[+\N{MINUS SIGN}-]?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
+_NOTHING = "-1e300"  # a cell without a value sorts below all others
+
+
+def _with_values(table: str) -> str:
+    """Tell the sorting script the value of each cell: of "−0.04 [−0.08, 0.01]" it is −0.04, of "11 of 12" it is 11."""
+    head, start, rest = table.partition("<tbody>")
+    rows = [re.findall(r"<td>(.*?)</td>", row, flags=re.DOTALL) for row in rest.split("</tr>")]
+    columns = list(zip(*(row for row in rows if row), strict=True))
+    orders = [_orders(column) for column in columns]
+    cells = itertools.chain.from_iterable(zip(*orders, strict=True))
+    return head + start + re.sub("<td>", lambda _: next(cells), rest)
+
+
+def _orders(column: Sequence[str]) -> list[str]:
+    """Opening tags of a column's cells."""
+    values = [_value(cell) for cell in column]
+    if None in values or set(values) <= {_NOTHING}:
+        return ["<td>"] * len(column)
+    return [f'<td data-order="{value}">' for value in values]
+
+
+def _value(cell: str) -> str | None:
+    """Number that a cell begins with; None for words."""
+    text = html.unescape(re.sub(r"<[^>]*>", "", cell)).strip()
+    if text in ("", NONE):
+        return _NOTHING
+    found = _NUMBER.match(text)
+    return found[0].replace("\N{MINUS SIGN}", "-") if found else None
+
+
+def library() -> str:
+    """Return the script and the style that the tables share, as a classic script (1 MB)."""
+    return _embedded().removeprefix(LIBRARY_START).removesuffix("</script>")
+
+
 @functools.cache
 def _embed_library() -> None:
-    """Put the library into the page, once a kernel: it weighs 1 MB."""
+    """Put the library into the page, once a kernel: it weighs 1 MB. The book loads it from a file instead."""
+    display(HTML(_embedded()))
+
+
+def _embedded() -> str:
     script = Path(itables.options.dt_bundle)
     coded = {
         "js": base64.b64encode(script.read_bytes()).decode(),
         "css": base64.b64encode(script.with_suffix(".css").read_bytes()).decode(),
     }
-    display(HTML(_LIBRARY % coded))
+    return _LIBRARY % coded

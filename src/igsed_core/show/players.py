@@ -5,36 +5,118 @@ from __future__ import annotations
 import base64
 import html
 import io
+from collections.abc import Mapping
 
+import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import soundfile
 import soxr
 from IPython.display import HTML
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
+
+from igsed_core.show import style
 
 _PEAK = 0.7  # of full scale: soundscapes are quiet, isolated sounds are loud
 _RATE = 32_000  # Hz, the highest that MP3's lower-rate layouts and OGG both take
 
 
-def player(samples: NDArray[np.floating], sample_rate: int, title: str) -> HTML:
+def player(
+    samples: NDArray[np.floating] | Mapping[str, NDArray[np.floating]],
+    sample_rate: int,
+    title: str,
+    *,
+    over: Figure | None = None,
+) -> HTML:
     """Return an audio player with the sound embedded, about 80 kB for 10 s.
 
     Parameters
     ----------
     samples
-        Mono sound, ``[shape=(n_samples,)]``; it is scaled to a common peak.
+        Mono sound, ``[shape=(n_samples,)]``; it is scaled to a common peak. Or several by name, to switch between
+        at the same moment.
     sample_rate
         In Hz.
     title
-        Words beside the player.
+        Words beside the player: what sounds, rather than a clip's name.
+    over
+        A figure with time axes that is shown right before: in the book a cursor goes through it with the sound, a click
+        in it seeks, space plays, arrows move.
     """
+    tracks = samples if isinstance(samples, Mapping) else {title: samples}
+    words = html.escape(title)
+    data = {"title": words} | (_time_axis(over) if over is not None else {})
+    attributes = " ".join(f'data-{name}="{value}"' for name, value in data.items())
+    rows = "".join(_track(sound, sample_rate, name) for name, sound in tracks.items())
+    head = "" if len(tracks) == 1 else f"<figcaption>{words}</figcaption>"
+    return HTML(f'<figure class="igsed-player" {attributes}>{head}{rows}</figure>')
+
+
+def weighted(
+    samples: NDArray[np.floating], weights: NDArray[np.floating], step: float, sample_rate: int
+) -> NDArray[np.float64]:
+    """Let a sound be heard only where weights are high: what an explanation points at.
+
+    Parameters
+    ----------
+    samples
+        ``[shape=(n_samples,)]``
+    weights
+        ``[shape=(n_steps,)]``, each divided by the highest and held for a step; what is negative is silent.
+    step
+        In seconds.
+    sample_rate
+        In Hz.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_samples,)]
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.show.players import weighted
+    >>> weighted(np.ones(4), np.array([0.0, 2.0]), 0.5, 4).tolist()
+    [0.0, 0.0, 1.0, 1.0]
+    """
+    positive = np.maximum(np.asarray(weights, dtype=np.float64), 0.0)
+    place = np.minimum((np.arange(len(samples)) / sample_rate / step).astype(int), len(positive) - 1)
+    return np.asarray(samples, dtype=np.float64) * (positive / max(float(positive.max()), 1e-12))[place]
+
+
+def named(events: pd.DataFrame) -> str:
+    """Name a soundscape by what sounds in it: "Dog, then Speech"; by onset, each class once.
+
+    Parameters
+    ----------
+    events
+        ``label, onset`` of the clip.
+    """
+    labels = dict.fromkeys(str(label) for label in events.sort_values("onset")["label"])
+    return ", then ".join(style.class_name(label) for label in labels) or "background alone"
+
+
+def _track(samples: NDArray[np.floating], sample_rate: int, name: str) -> str:
     kind, data = _compress(_normalised(samples), sample_rate)
     source = f"data:{kind};base64,{base64.b64encode(data).decode()}"
-    words = html.escape(title)
-    return HTML(
-        f'<figure class="igsed-player"><figcaption>{words}</figcaption>'
-        f'<audio controls preload="metadata" aria-label="{words}" src="{source}"></audio></figure>'
+    words = html.escape(name)
+    return (
+        f'<div class="igsed-track"><span>{words}</span>'
+        f'<audio controls preload="metadata" aria-label="{words}" src="{source}"></audio></div>'
     )
+
+
+def _time_axis(figure: Figure) -> dict[str, str]:
+    """Where the time axis lies in the picture that a notebook makes of a figure: ends as shares of the width."""
+    figure.draw_without_rendering()
+    shown = figure.get_tightbbox()  # in inches; the notebook cuts the picture there, with some padding
+    pad = float(mpl.rcParamsDefault["savefig.pad_inches"])
+    whole, ax = shown.width + 2 * pad, figure.axes[0]
+    x0, x1 = (edge * figure.get_figwidth() for edge in (ax.get_position().x0, ax.get_position().x1))
+    start, end = ax.get_xlim()
+    ends = {"left": (x0 - shown.x0 + pad) / whole, "right": (x1 - shown.x0 + pad) / whole, "start": start, "end": end}
+    return {name: f"{value:.5g}" for name, value in ends.items()}
 
 
 def _normalised(samples: NDArray[np.floating]) -> NDArray[np.float32]:

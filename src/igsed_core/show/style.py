@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 
 from igsed_core.base import files
 from igsed_core.detection import scored
+from igsed_core.show import describe
 
 P = ParamSpec("P")
 
@@ -27,7 +28,7 @@ COLOURS = {
     "fw_ws": "#56B4E9",
     "fw_ss": "#0072B2",
     "random": "#7F7F7F",
-    "energy": "#CC79A7",
+    "energy": "#882255",
     "oracle": "#444444",
 }
 # Of the methods that have none of their own.
@@ -35,8 +36,8 @@ FAMILIES = {
     "gradient": "#E69F00",
     "path": "#D55E00",
     "propagation": "#8C510A",
-    "activation": "#009E73",
-    "perturbation": "#7B3294",
+    "activation": "#332288",
+    "perturbation": "#7A7A1F",
     "own": "#000000",
 }
 FAMILY_NAMES = {
@@ -77,7 +78,7 @@ THRESHOLDS = {
     "value": "value of the score",
     "share_of_maximum": "share of the clip's maximum",
 }
-SPLITS = {"train": "#0072B2", "validation": "#E69F00", "test": "#009E73"}
+SPLITS = {"train": "#1B4F5A", "validation": "#5FA3AD", "test": "#B7D7DB"}  # of no method
 
 _RC: dict[Any, Any] = {
     "figure.dpi": 150,
@@ -105,12 +106,13 @@ _RC: dict[Any, Any] = {
 
 
 def drawing(function: Callable[P, Figure]) -> Callable[P, Figure]:
-    """Draw in the house style and close the figure, so that a notebook shows it once, as a cell's value."""
+    """Draw in the house style, with caption and alternative text, and close the figure: a notebook shows it once."""
 
     @functools.wraps(function)
     def styled(*args: P.args, **kwargs: P.kwargs) -> Figure:
         with plt.style.context("seaborn-v0_8-whitegrid"), mpl.rc_context(_RC):
             figure = function(*args, **kwargs)
+        describe.attach(figure, function, [*args, *kwargs.values()])
         plt.close(figure)
         return figure
 

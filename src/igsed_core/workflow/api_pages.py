@@ -43,11 +43,14 @@ class Origins:
     ----------
     offered
         Tables that the book offers for download; others are not named.
+    drawn
+        Variables that hold figures, with the functions that drew them.
     """
 
     offered: Collection[str] = ()
     names: dict[str, str] = field(default_factory=dict)
     tables: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    drawn: dict[str, list[str]] = field(default_factory=dict)
 
     def line(self, source: str) -> str:
         """Return the line, in MyST Markdown, that names code and data of what a cell draws; empty if it draws nothing.
@@ -67,7 +70,10 @@ class Origins:
         for statement in tree.body:
             if not isinstance(statement, ast.Expr):
                 continue
-            drawn = [dotted for call in _calls(statement) if (dotted := self._dotted(call)) and _draws(dotted)]
+            drawn = [*self._drawn_in(statement)]
+            drawn += [
+                d for part in ast.walk(statement) if isinstance(part, ast.Name) for d in self.drawn.get(part.id, ())
+            ]
             if not drawn:
                 continue
             for dotted in drawn:
@@ -88,10 +94,15 @@ class Origins:
                 for alias in node.names:
                     self.names[alias.asname or alias.name] = f"{node.module}.{alias.name}"
             elif isinstance(node, ast.Assign) and (found := tuple(self._tables_in(node.value))):
-                for target in node.targets:
-                    for name in ast.walk(target):
-                        if isinstance(name, ast.Name):
-                            self.tables[name.id] = found
+                for name in _names_in(node.targets):
+                    self.tables[name] = found
+            if isinstance(node, ast.Assign) and (drawn := [*self._drawn_in(node.value)]):
+                for name in _names_in(node.targets):
+                    self.drawn[name] = drawn
+
+    def _drawn_in(self, node: ast.AST) -> Iterator[str]:
+        """Names of the functions called in an expression that draw something."""
+        return (dotted for call in _calls(node) if (dotted := self._dotted(call)) and _draws(dotted))
 
     def _tables_in(self, node: ast.AST) -> Iterator[str]:
         """Names of the tidy tables that an expression makes or reads."""
@@ -107,6 +118,10 @@ class Origins:
         name, _, rest = ast.unparse(call.func).partition(".")
         origin = self.names.get(name, "")
         return f"{origin}.{rest}" if rest else origin
+
+
+def _names_in(targets: Sequence[ast.AST]) -> Iterator[str]:
+    return (name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name))
 
 
 def _calls(statement: ast.AST) -> Iterator[ast.Call]:

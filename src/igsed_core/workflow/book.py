@@ -6,12 +6,14 @@ import hashlib
 import importlib.metadata
 import re
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 from igsed_core.base import children, code, files, run
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.paths import RunPaths, project_root
-from igsed_core.workflow import api_pages, book_pages, stages
+from igsed_core.show.answers import Found
+from igsed_core.workflow import api_pages, book_extras, book_pages, in_short, stages
 from igsed_core.workflow.experiments import Experiment
 
 MAX_PAGE = 5_000_000  # bytes
@@ -73,12 +75,15 @@ def stage(experiment: Experiment, folder: Path) -> None:
     for name in ("_config.yml", "_toc.yml"):
         shutil.copy(root / name, folder / name)
     shutil.copytree(root / "_static", folder / "_static")
+    explorer = book_extras.write(experiment, folder)
     for source in sorted([*(root / "book").glob("*.md"), *(root / "book").glob("*.bib")]):
-        files.write_text(pages / source.name, book_pages.without(source.read_text(encoding="utf-8"), absent))
+        text = book_pages.without(source.read_text(encoding="utf-8"), absent)
+        files.write_text(pages / source.name, text.replace(book_extras.PLACE, explorer))
     offered = {name: of for name, of in stages.tables().items() if of[0] in experiment.stages}
     for name in offered:
         _copy(paths.results / f"{name}.csv", pages / "data" / f"{name}.csv")
     _copy(paths.stage("results") / _PICTURE, pages / _PICTURE)
+    found = _found(experiment, offered)
     for s in absent:  # links from other pages stay whole
         files.write_text(pages / f"{s.notebook}.md", book_pages.stub(s))
     for s in map(stages.get, experiment.stages):
@@ -87,7 +92,14 @@ def stage(experiment: Experiment, folder: Path) -> None:
         # The results page offers every table, another page those that its own stage makes.
         tables = [t for t, (maker, _) in offered.items() if s.name in ("results", maker)]
         files.write_text(
-            pages / notebook.name, book_pages.page_of(notebook, book_pages.downloads(tables), offered=offered)
+            pages / notebook.name,
+            book_pages.page_of(
+                notebook,
+                book_pages.downloads(tables) + book_pages.reproduce(paths.record(s.name), experiment.name),
+                offered=offered,
+                box=in_short.box(s.name, found),
+                places={book_extras.PLACE: explorer},
+            ),
         )
     for layer in api_pages.LAYERS:
         files.write_text(pages / "api" / f"{layer}.md", api_pages.page(layer))
@@ -96,6 +108,19 @@ def stage(experiment: Experiment, folder: Path) -> None:
         _require(record)
     files.write_text(pages / "_generated" / "parameters.md", book_pages.parameters(experiment))
     files.write_text(pages / "_generated" / "provenance.md", book_pages.provenance(records))
+
+
+def _found(experiment: Experiment, tables: Iterable[str]) -> Found:
+    """Read what the pages' boxes are made from."""
+    paths = RunPaths(experiment.name)
+    for name in experiment.stages:
+        _require(paths.record(name))
+    records = {name: files.read_json(paths.record(name)) for name in experiment.stages}
+    return Found(
+        {name: files.read_table(paths.results / f"{name}.csv") for name in tables},
+        {name: record["figures"] for name, record in records.items()},
+        {name: record["params"] for name, record in records.items()},
+    )
 
 
 def _copy(source: Path, target: Path) -> None:

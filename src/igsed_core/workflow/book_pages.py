@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import html
+import itertools
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any
@@ -13,19 +14,28 @@ import nbformat
 
 from igsed_core.base import files
 from igsed_core.base.params import StageParams, choices_of
-from igsed_core.workflow import experiments, stages
+from igsed_core.base.paths import project_root
+from igsed_core.workflow import book_cells, experiments, stages
 from igsed_core.workflow.api_pages import Origins
 from igsed_core.workflow.experiments import Experiment, RunParams
 
 _ASSIGNMENT = re.compile(r"^(\w+) = (.*)$", re.MULTILINE)
 
 
-def page_of(notebook: Path, extra: str = "", *, offered: Collection[str] = ()) -> str:
+def page_of(
+    notebook: Path,
+    extra: str = "",
+    *,
+    offered: Collection[str] = (),
+    box: str = "",
+    places: Mapping[str, str] | None = None,
+) -> str:
     """Return an executed notebook as the page shows it.
 
-    The ``parameters`` cell shows the values of the run, and the cell in which papermill injected them is
-    left out; ``extra`` (Markdown) is put at the end. Under each figure and table stands a line that names the function
-    that made it and those of the tables ``offered`` that it shows.
+    The ``parameters`` cell shows the values of the run, and the cell in which papermill injected them is left out;
+    ``box`` (Markdown) is put under the title and ``extra`` at the end. Code is folded. Under each figure and table
+    stands a line that names the function that made it and those of the tables ``offered`` that it shows.
+    ``places`` says what stands where a Markdown cell holds one of its names.
     """
     content = nbformat.read(notebook, as_version=4)
     cells = {tag: cell for cell in content.cells for tag in cell.metadata.get("tags", [])}
@@ -34,6 +44,12 @@ def page_of(notebook: Path, extra: str = "", *, offered: Collection[str] = ()) -
         values = dict(_ASSIGNMENT.findall(injected.source))
         cells["parameters"].source = _with_values(cells["parameters"].source, values)
         content.cells.remove(injected)
+    content.cells = list(book_cells.polish(content.cells))
+    if content.cells and content.cells[0].cell_type == "markdown":
+        content.cells[0].source = book_cells.with_box(content.cells[0].source, box)
+    for cell, (name, text) in itertools.product(content.cells, (places or {}).items()):
+        if cell.cell_type == "markdown":
+            cell.source = cell.source.replace(name, text)
     content.cells = list(_with_origins(content.cells, offered))
     if extra:
         cell = nbformat.v4.new_markdown_cell(extra)
@@ -89,6 +105,27 @@ def downloads(names: Sequence[str]) -> str:
     return (
         "## Download\n\nThe tidy tables behind this page; every row names its experiment and seed, and its split "
         "where there is one.\n\n" + _table(("table", "holds"), rows)
+    )
+
+
+def reproduce(record: Path, experiment: str) -> str:
+    """Return the strip that says how a page is made again, as Markdown.
+
+    Parameters
+    ----------
+    record
+        The stage's ``record.json``.
+    experiment
+        Name of the experiment.
+    """
+    made = files.read_json(record)
+    file = f"params/{experiment}.yaml"
+    known = (project_root() / file).is_file()
+    command = f"igsed run {file}" if known else f"igsed run YOUR_PARAMETERS.yaml experiment={experiment}"
+    return (
+        "```{div} igsed-reproduce\n"
+        f"Reproduce this page: `{command}` · seed {made['params']['seed']} · key `{made['key']}` · "
+        f"commit {_commit(made['commit'])} · took {_duration(made['seconds'])}\n```\n"
     )
 
 

@@ -199,7 +199,7 @@ def tidy() -> tuple[pd.DataFrame, pd.DataFrame, Split]:
 def test_the_answer_names_gain_and_ceilings() -> None:
     ceilings, differences, _ = tidy()
     said = overview.ceilings(ceilings, differences)
-    assert "a gain of 0.06" in said and "above the linear detector" in said
+    assert "a difference of 0.06" in said and "above the linear detector" in said
     assert "level with the best detector with strong labels" in said and "TCN" in said
 
 

@@ -59,7 +59,7 @@ def averages_of_paper(found: Found) -> Figure:
     fig.legend(handles, [title for _, title in _MARKS.values()], loc="outside lower center", ncols=3)
     y = np.arange(len(mix))
     right.barh(y + 0.2, mix["present"], height=0.4, color="#D0D0D0", label="present")
-    right.barh(y - 0.2, mix["evaluated"], height=0.4, color=style.colour("ig"), label="evaluated")
+    right.barh(y - 0.2, mix["evaluated"], height=0.4, color=style.INK, label="evaluated")
     right.set_yticks(y, [style.class_title(str(c)) for c in mix["class"]], fontsize=9)
     right.set(ylim=(len(mix) - 0.5, -0.5), title="smallest numbers of (clip, class) pairs")
     right.grid(axis="y", visible=False)
@@ -135,7 +135,7 @@ def sign_readings(found: Found) -> Figure:
     rows = audit[(audit["question"] == "sign") & (audit["average"] == "instance")]
     fig, (left, right) = plt.subplots(1, 2, figsize=(style.WIDTH, 3.6), layout="constrained", width_ratios=(1.25, 1))
     y = np.arange(len(SIGNS))
-    for metric, colour in (("iou", style.colour("ig")), ("pointing_game", style.colour("fw_ss"))):
+    for metric, colour in (("iou", style.INK), ("pointing_game", style.FAINT)):
         of_metric = rows[(rows["rule"] == "percentile") & (rows["metric"] == metric)].set_index("method")
         _dots(left, of_metric.loc[[f"ig:{name}" for name in SIGNS]], y, colour, style.METRICS[metric])
     left.set_yticks(y, [what.replace(" of ", "\nof ", 1) for what, _ in SIGNS.values()], fontsize=9)

@@ -6,7 +6,7 @@ import pandas as pd
 
 from igsed_core.chapters.ceilings import study
 from igsed_core.chapters.ceilings.names import RULES, method_name, supervision
-from igsed_core.metrics.judging import ABOVE, BELOW
+from igsed_core.metrics.judging import ABOVE, BELOW, NOT_DECIDED
 from igsed_core.metrics.summaries import ALL
 from igsed_core.show.cells import by_key, number, with_interval
 from igsed_core.show.claims import MARGIN, RELATIONS, figure, sample, verdict_on
@@ -28,16 +28,16 @@ def ceilings(table: pd.DataFrame, differences: pd.DataFrame, *, split: str = "te
     ours = by_key(table, ("method", "rule"), **where)
     apart = by_key(differences, _PAIR, **{key: where[key] for key in ("split", "average", "metric")})
     after, before = (study.LOCALISER, study.CALIBRATED), (study.LOCALISER, study.FOUND)
-    strong = [key for key in ours if "training" in supervision(*key)]
+    known = [key for key in ours if "training" in supervision(*key) and pd.notna(ours[key]["value"])]
     gain = apart.get((*after, *before))
     words = [
         f"With edges calibrated on gates the localiser's IoU is {with_interval(ours.get(after), 3)}, "
-        f"{with_interval(ours.get(before), 3)} without: a gain of {with_interval(gain, 3)}"
+        f"{with_interval(ours.get(before), 3)} without: a difference of {with_interval(gain, 3)}"
         f"{_size(gain, margin)}, {sample(gain['n'] if gain else 0)}."
     ]
     for title, key in (
         ("the linear detector with strong labels", study.MAIN[1]),
-        ("the best detector with strong labels", max(strong, key=lambda one: ours[one]["value"], default=None)),
+        ("the best detector with strong labels", max(known, key=lambda one: ours[one]["value"], default=None)),
     ):
         row = apart.get((*after, *key)) if key else None
         if key is None or row is None:
@@ -50,9 +50,9 @@ def ceilings(table: pd.DataFrame, differences: pd.DataFrame, *, split: str = "te
 
 
 def _size(row: dict[str, object] | None, margin: float) -> str:
-    """Say that a difference is small, though its interval leaves out zero."""
-    if row is None:
-        return ""
+    """Say that a difference is small, though its interval leaves out zero, or that nothing can be said of it."""
+    if verdict_on(row, margin=margin) == NOT_DECIDED or row is None:
+        return ", which decides nothing"
     low, high, value = (float(row[column]) for column in ("ci_low", "ci_high", "value"))  # type: ignore[arg-type]
     if low <= 0 <= high:
         return ", whose interval holds zero"

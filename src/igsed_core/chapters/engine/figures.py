@@ -18,9 +18,9 @@ from igsed_core.show.style import drawing
 
 _RULES = {
     "gausslegendre": ("Gauss-Legendre, straight path", "#D55E00", "o"),
-    "db_midpoint": ("midpoints, decibels", "#0072B2", "s"),
-    "db_gauss": ("Gauss-Legendre, decibels", "#56B4E9", "^"),
-    "db_adaptive": ("adaptive, decibels", "#009E73", "D"),
+    "db_midpoint": ("midpoints, decibels", "#5E3C99", "s"),
+    "db_gauss": ("Gauss-Legendre, decibels", "#B2ABD2", "^"),
+    "db_adaptive": ("adaptive, decibels", "#1B4F5A", "D"),
 }
 _MEASURES = {"cosine": "cosine to the reference", "iou": "IoU", "pointing_game": "Pointing game"}
 _SMALLEST = 1e-4  # relative error below which a logarithmic axis shows rounding

@@ -28,11 +28,11 @@ _MEASURES = {
 }
 _ORDERS = {
     "random": ("random", style.FAINT, ":"),
-    "cam": ("least important, CAM", "#009E73", "-"),
-    "ig": ("least important, IG", "#D55E00", "-"),
-    "loss_gradient": ("smallest loss gradient (knows labels)", "#56B4E9", "-"),
-    "harmful": ("most harmful (knows labels)", "#0072B2", "-"),
-    "harmful_decided": ("most harmful to its own decisions", "#CC79A7", "--"),
+    "cam": ("least important, CAM", style.colour("cam"), "-"),
+    "ig": ("least important, IG", style.colour("ig"), "-"),
+    "loss_gradient": ("smallest loss gradient (knows labels)", "#1B4F5A", "-"),
+    "harmful": ("most harmful (knows labels)", "#5FA3AD", "-"),
+    "harmful_decided": ("most harmful to its own decisions", "#5FA3AD", "--"),
 }
 _UNITS = {"frames": "100 ms frames", "bins": "single mel bins"}
 

@@ -17,7 +17,7 @@ from igsed_core.metrics import frames
 from igsed_core.show import style
 from igsed_core.show.style import drawing
 
-_RULE_LOOKS = (("#7F7F7F", "o"), ("#E69F00", "s"), ("#009E73", "D"), ("#CC79A7", "^"), ("#0072B2", "v"))
+_RULE_LOOKS = (("#222222", "o"), ("#777777", "s"), ("#1B4F5A", "D"), ("#5FA3AD", "^"), ("#B07AA1", "v"))
 
 
 @drawing

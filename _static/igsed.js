@@ -1,0 +1,98 @@
+// What the book's own pages need beyond their libraries: one cursor through sound and picture, figures that open large.
+
+const figuresOf = () => [...document.querySelectorAll("article .cell_output img, article figure img")];
+
+// A player that names the time axis of a figure moves a cursor over the picture right before it.
+function follow(player) {
+  const pictures = figuresOf().filter(
+    (img) => img.compareDocumentPosition(player) & Node.DOCUMENT_POSITION_FOLLOWING,
+  );
+  const picture = pictures.at(-1);
+  const sounds = [...player.querySelectorAll("audio")];
+  let current = sounds[0];
+  for (const sound of sounds) {
+    sound.addEventListener("play", () => {
+      for (const other of sounds.filter((o) => o !== sound)) other.pause();
+      if (current !== sound) sound.currentTime = current.currentTime;
+      current = sound;
+    });
+  }
+  if (!picture || !player.dataset.left) return;
+  const [left, right, start, end] = ["left", "right", "start", "end"].map((name) => Number(player.dataset[name]));
+  const stage = document.createElement("span");
+  stage.className = "igsed-stage";
+  picture.replaceWith(stage);
+  const cursor = document.createElement("span");
+  cursor.className = "igsed-cursor";
+  stage.append(picture, cursor);
+  stage.tabIndex = 0;
+  stage.setAttribute("role", "slider");
+  stage.setAttribute("aria-label", `Position in ${player.dataset.title}: space plays, arrows move by half a second`);
+  stage.setAttribute("aria-valuemin", start);
+  stage.setAttribute("aria-valuemax", end);
+
+  function draw() {
+    const share = (current.currentTime - start) / (end - start);
+    cursor.style.left = `${100 * (left + share * (right - left))}%`;
+    stage.setAttribute("aria-valuenow", current.currentTime.toFixed(1));
+    if (!current.paused) requestAnimationFrame(draw);
+  }
+  function seek(seconds) {
+    current.currentTime = Math.min(Math.max(seconds, start), end);
+    draw();
+  }
+  for (const sound of sounds) for (const event of ["play", "seeked", "timeupdate"]) sound.addEventListener(event, draw);
+  stage.addEventListener("click", (event) => {
+    const box = picture.getBoundingClientRect();
+    const share = ((event.clientX - box.left) / box.width - left) / (right - left);
+    seek(start + share * (end - start));
+  });
+  stage.addEventListener("keydown", (event) => {
+    const step = { ArrowLeft: -0.5, ArrowRight: 0.5 }[event.key];
+    if (step) seek(current.currentTime + step);
+    else if (event.key === " ") current.paused ? current.play() : current.pause();
+    else return;
+    event.preventDefault();
+  });
+  draw();
+}
+
+// A figure opens at its full size; a click, a tap or Escape closes it.
+function enlarge(picture) {
+  const opener = document.createElement("button");
+  opener.type = "button";
+  opener.className = "igsed-enlarge";
+  opener.textContent = "enlarge";
+  opener.setAttribute("aria-label", "Enlarge the figure");
+  const place = picture.closest("figure") ?? picture.closest(".output") ?? picture.parentElement;
+  place.append(opener);
+  opener.addEventListener("click", () => {
+    const dialog = document.createElement("dialog");
+    dialog.className = "igsed-large";
+    dialog.setAttribute("aria-label", "Figure");
+    const large = picture.cloneNode();
+    const close = document.createElement("button");
+    close.type = "button";
+    close.textContent = "close";
+    dialog.append(close, large);
+    document.body.append(dialog);
+    dialog.addEventListener("click", () => dialog.close());
+    dialog.addEventListener("close", () => dialog.remove());
+    dialog.showModal();
+  });
+}
+
+// What scrolls sideways in its box can be reached by the keyboard.
+function reachable(box) {
+  if (box.scrollWidth <= box.clientWidth + 1) return;
+  box.tabIndex = 0;
+  box.setAttribute("role", "region");
+  box.setAttribute("aria-label", box.querySelector("caption")?.textContent ?? "Wide content: scrolls sideways");
+}
+
+document.addEventListener("DOMContentLoaded", () => {
+  document.querySelectorAll("figure.igsed-player").forEach(follow);
+  figuresOf().forEach(enlarge);
+  const wide = ".igsed-table-frame, .pst-scrollable-table-container, div.math, div.highlight pre";
+  document.querySelectorAll(wide).forEach(reachable);
+});

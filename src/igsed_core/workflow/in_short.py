@@ -1,0 +1,266 @@
+"""The box at the head of each page: its answer with number, interval, n and limit, by rule from the run's tables."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from typing import Any
+
+import pandas as pd
+
+from igsed_core.detection.thresholds import registry as thresholds
+from igsed_core.metrics.summaries import ALL
+from igsed_core.show import findings, prose
+from igsed_core.show.answers import NOT_DECIDED, Answer, Found, Rule
+from igsed_core.show.cells import by_key, number
+from igsed_core.show.claims import figure, sample
+from igsed_core.show.style import name, short
+
+
+def answer(stage: str, found: Found) -> Answer | None:
+    """Return a page's answer; none where no rule for it is known.
+
+    A chapter brings its own rule: a function ``answer(found)`` in ``igsed_core/chapters/<stage>/in_short.py``.
+
+    Parameters
+    ----------
+    stage
+        Name of the stage.
+    found
+        What the run found.
+    """
+    rule = RULES.get(stage) or _of_chapter(stage)
+    return rule(found) if rule else None
+
+
+def box(stage: str, found: Found) -> str:
+    """Return the box of a page, as MyST Markdown; empty where there is no answer."""
+    said = answer(stage, found)
+    if said is None:
+        return ""
+    rule = RULES.get(stage) or _of_chapter(stage)
+    code = f"{rule.__module__}.{rule.__name__}" if rule else ""
+    links = [f"{{download}}`{table}.csv <data/{table}.csv>`" for table in said.tables]
+    links.append(f"{{py:func}}`{code.removeprefix('igsed_core.')} <{code}>`")
+    return f":::{{admonition}} In short\n:class: igsed-short\n{said.text}\n\n*From* {', '.join(links)}\n:::"
+
+
+def _of_chapter(stage: str) -> Rule | None:
+    place = f"igsed_core.chapters.{stage}"
+    if importlib.util.find_spec(place) is None or importlib.util.find_spec(f"{place}.in_short") is None:
+        return None
+    rule: Rule = importlib.import_module(f"{place}.in_short").answer
+    return rule
+
+
+def data_synthesis(found: Found) -> Answer:
+    """How many soundscapes of how many classes were mixed."""
+    clips, events = found.tables["clips"], found.tables["events"]
+    count = clips["split"].value_counts()
+    words = {"train": "training", "validation": "validation", "test": "test"}
+    splits = ", ".join(f"{int(count[split])} for {word}" for split, word in words.items() if split in count)
+    per_clip = len(events) / max(len(clips), 1)
+    return Answer(
+        f"Isolated sounds of {events['label'].nunique()} classes were mixed into {len(clips)} soundscapes ({splits}) "
+        f"with {number(per_clip, 1)} events each on average, so that every onset and offset is known. The labels are "
+        "the extents of the files: a pause within a file counts as sound.",
+        ("clips", "events"),
+    )
+
+
+def training(found: Found) -> Answer:
+    """How well the clip-level classifier knows which classes sound."""
+    where = {"split": "test", "class": ALL, "average": "class", "method": "clip_level"}
+    rows = by_key(found.tables["classification"], ("metric",), **where)
+    f1, recall = rows.get(("f1",)), rows.get(("recall",))
+    return Answer(
+        f"On the test split the clip-level classifier's F1 is {figure(f1)} and its recall {figure(recall)}, means over "
+        f"{round(f1['n']) if f1 else 0} classes. What it misses is not judged in time on later pages.",
+        ("classification",),
+    )
+
+
+def integrated_gradients(found: Found) -> Answer:
+    """How far the attributions' sum is from what it must be."""
+    errors = found.tables["maps"]["completeness_error"].dropna()
+    if errors.empty:
+        return Answer(f"{NOT_DECIDED}: there is no map.", ("maps",))
+    low, middle, high = (number(errors.quantile(q), 3) for q in (0.25, 0.5, 0.75))
+    return Answer(
+        f"The attributions of a map miss the change of the class score that they must sum to by {middle} of it (median "
+        f"{sample(len(errors), 'maps')}; half of the maps lie between {low} and {high}). That they sum up says how "
+        "exact the integral is, not that they fall on the sound.",
+        ("maps",),
+    )
+
+
+def baselines(found: Found) -> Answer:
+    """What scores that know no class reach."""
+    rows = _detection(found, "iou")
+    energy, random = rows.get("energy"), rows.get("random")
+    return Answer(
+        f"Random scores reach an IoU of {figure(random)} and the signal's energy {figure(energy)}, though neither "
+        f"knows a class ({sample(random['n'] if random else 0)}, each at the percentile chosen on validation). A "
+        "method that finds a class in time must do better than both.",
+        ("detection",),
+    )
+
+
+def threshold_sensitivity(found: Found) -> Answer:
+    """What the percentile costs any score."""
+    ours = _detection(found, "iou").get("ig")
+    where = {"split": "test", "metric": "iou", "average": "instance", "method": "oracle"}
+    perfect = found.tables["curves"]
+    for column, value in where.items():
+        perfect = perfect[perfect[column] == value]
+    rows = [
+        {str(key): value for key, value in row.items()} for row in perfect.to_dict("records") if pd.notna(row["value"])
+    ]
+    top = max(rows, key=lambda row: row["value"], default=None)
+    tau = f" ({ours['threshold']:g})" if ours is not None else ""
+    limit = f"not even a perfect ranking gets beyond {figure(top)}, at {top['threshold']:g}" if top else NOT_DECIDED
+    return Answer(
+        f"At the percentile chosen on validation{tau} IG's IoU is {figure(ours)}, "
+        f"{sample(ours['n'] if ours else 0)}. The rule itself sets a limit: {limit}, because a percentile marks as "
+        "much of every clip, however long the sound is.",
+        ("curves", "detection"),
+    )
+
+
+def results(found: Found) -> Answer:
+    """How IG stands to every other method."""
+    said = prose.sentences(dict(found.tables), margin=found.margin)
+    others = ("random", "energy", "fw_ws", "fw_ss")
+    parts = [
+        f"{said[f'ig_iou_to_{other}']} {short(other) or name(other)} (difference {said[f'ig_iou_less_{other}']})"
+        for other in others
+    ]
+    return Answer(
+        f"IG's IoU is {said['ig_iou']}, {said['from_instances']}: {', '.join(parts[:-1])}, and {parts[-1]}. Only what "
+        "the classifier detects is judged, under the paper's percentile.",
+        ("detection", "differences"),
+    )
+
+
+def threshold_rules(found: Found) -> Answer:
+    """What the best rule without a parameter gives IG."""
+    best = str(found.figures.get("threshold_rules", {}).get("best_label_free", ""))
+    title = thresholds.RULES[best].title if best in thresholds.RULES else best
+    return Answer(
+        findings.rule_gain(found.tables["rules"], found.tables["rules_gain"], best, title, margin=found.margin)
+        + " The rule was picked by IoU on validation, which needs time labels.",
+        ("rules", "rules_gain"),
+    )
+
+
+def methods(found: Found) -> Answer:
+    """Whether costlier explanations tell better when, and which are the best and the worst."""
+    table, cost = found.tables["methods"], found.tables["methods_cost"]
+    where = {"split": "test", "rule": findings.PAPER, "metric": "iou", "average": "instance", "class": ALL}
+    rows = [row for row in by_key(table, ("method",), **where).values() if pd.notna(row["value"])]
+    ends = ""
+    if rows:
+        low, high = (pick(rows, key=lambda row: row["value"]) for pick in (min, max))
+        ends = (
+            f" Under the paper's percentile IoU goes from {figure(low)} ({name(low['method'])}) to {figure(high)} "
+            f"({name(high['method'])}), {sample(high['n'])}; both ends were picked on these clips, so they are "
+            "optimistic."
+        )
+    return Answer(findings.cost_and_quality(table, cost, findings.PAPER) + ends, ("methods", "methods_cost"))
+
+
+def faithfulness(found: Found) -> Answer:
+    """Whether maps depend on the weights, and whether hiding helps."""
+    checked = findings.shuffled(found.tables["faithfulness_sanity"], found.tables["detection"], margin=found.margin)
+    hidden = findings.hiding(found.tables["faithfulness_occlusion"], margin=found.margin)
+    return Answer(f"{checked} {hidden}", ("faithfulness_sanity", "faithfulness_occlusion"))
+
+
+def localiser(found: Found) -> Answer:
+    """How the localiser stands to the framewise detectors."""
+    tables = ("localiser", "localiser_differences", "localiser_differences_two_way")
+    return Answer(
+        findings.localiser_answer(*(found.tables[name] for name in tables), margin=found.margin)
+        + " The encoder's pooling suits the activation map that the localiser reads.",
+        tables,
+    )
+
+
+def conditions(found: Found) -> Answer:
+    """What the level of the events does to IG."""
+    where = {"condition": "snr", "method": "ig", "metric": "iou", "average": "instance", "rule": findings.PAPER}
+    rows = sorted(by_key(found.tables["conditions"], ("level",), **where).items(), key=lambda item: float(item[0][0]))
+    if len(rows) < 2:
+        return Answer(f"{NOT_DECIDED}: fewer than two levels were tried.", ("conditions",))
+    ends = [
+        f"{figure(row)} with events {level.replace('-', chr(0x2212))} dB above the background ({sample(row['n'])})"
+        for (level,), row in (rows[0], rows[-1])
+    ]
+    return Answer(
+        f"IG's IoU is {ends[0]} and {ends[1]}. The levels share no clips, so that this is no paired difference; one "
+        "thing is varied at a time.",
+        ("conditions",),
+    )
+
+
+def engine(found: Found) -> Answer:
+    """From how many points on the integral is exact enough."""
+    quadrature = str(found.params.get("integrated_gradients", {}).get("quadrature", "db_adaptive"))
+    study = found.tables["engine_study"]
+    for column, value in (("target", "logit"), ("precision", "float32")):
+        if column in study:
+            study = study[study[column] == value]
+    return Answer(
+        f"With the rule `{quadrature}`: {_lower(findings.enough_points(study, quadrature, margin=found.margin))}",
+        ("engine_study",),
+    )
+
+
+def seeds(found: Found) -> Answer:
+    """How much another training or other data move IG's IoU."""
+    where = {"split": "test", "metric": "iou", "average": "instance", "method": "ig"}
+    rows = by_key(found.tables["seeds_spread"], ("varied",), **where)
+    words = {"training": "training the head anew", "data": "drawing sounds and soundscapes anew"}
+    parts = [
+        f"{words[varied]} gives a mean of {number(row['value'])} and a standard deviation of {number(row['std'], 3)} "
+        f"({sample(row['n'], 'seeds')})"
+        for varied in words
+        if (row := rows.get((varied,)))
+    ]
+    if not parts:
+        return Answer(f"{NOT_DECIDED}: there is one seed.", ("seeds_spread",))
+    return Answer(
+        f"Of IG's IoU, {' and '.join(parts)}. So few seeds say roughly how large the spread is, no more.",
+        ("seeds_spread",),
+    )
+
+
+def audit(found: Found) -> Answer:
+    """How many of the paper's open points were decided."""
+    decided = found.tables["audit_verdicts"]["decided"].value_counts()
+    words = {"yes": "decided", "in part": "decided in part", "no": "not decided"}
+    parts = [f"{int(decided.get(how, 0))} {said}" for how, said in words.items()]
+    return Answer(
+        f"Of {int(decided.sum())} points that the paper leaves open, this run has {', '.join(parts)}. A run with other "
+        "sounds can say which reading is compatible with the paper's figures, not which one its authors used.",
+        ("audit_verdicts",),
+    )
+
+
+RULES: dict[str, Rule] = {
+    rule.__name__: rule
+    for rule in (
+        *(data_synthesis, training, integrated_gradients, baselines, threshold_sensitivity, results),
+        *(threshold_rules, methods, faithfulness, localiser, conditions, engine, seeds, audit),
+    )
+}
+
+
+def _detection(found: Found, metric: str) -> dict[str, dict[str, Any]]:
+    """Test rows of each method, over instances."""
+    rows = by_key(found.tables["detection"], ("method",), split="test", average="instance", metric=metric)
+    return {method: row for (method,), row in rows.items()}
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]

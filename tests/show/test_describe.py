@@ -1,0 +1,43 @@
+"""Captions and alternative texts say what was drawn."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import pandas as pd
+
+from igsed_core.show import describe
+from igsed_core.show.style import drawing
+
+
+@drawing
+def lines(table):
+    """A line over time.
+
+    More words that are no caption.
+    """
+    fig, ax = plt.subplots()
+    ax.plot([0, 1, 2], table["value"], label="IG")
+    ax.set(xlabel="time (s)", ylabel="IoU", xlim=(0, 2), ylim=(0, 1))
+    return fig
+
+
+def words(n=(7, 9, 9), value=(0.25, 0.5, 0.125)):
+    table = pd.DataFrame({"value": value, "n": n, "average": ["class", "instance", "instance"]})
+    return lines(table)._repr_mimebundle_()[describe.MIME]
+
+
+def test_a_caption_says_what_and_over_how_many_instances():
+    assert words()["caption"] == "A line over time. Each value is from n = 9."
+    assert words(n=(7, 8, 9))["caption"] == "A line over time. Each value is from n = 8 to 9."
+
+
+def test_an_alternative_text_has_axes_series_and_their_ranges():
+    assert words()["alt"] == "A line over time. time (s) 0 to 2; IoU 0 to 1; IG 0.125 to 0.5."
+    assert "IG 0.125 to 0.75" in words(value=(0.25, 0.75, 0.125))["alt"]
+
+
+def test_a_notebook_shows_the_picture_beside_the_words():
+    from IPython.core.formatters import DisplayFormatter
+
+    data, _ = DisplayFormatter().format(lines(pd.DataFrame({"value": [0, 0, 0]})))
+    assert describe.MIME in data

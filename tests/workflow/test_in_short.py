@@ -1,0 +1,118 @@
+"""The box at the head of each page: on random and degenerate tables it says nothing that the numbers do not."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from igsed_core.show.answers import Found
+from igsed_core.workflow import in_short, stages
+from random_tables import KINDS, Tables
+
+MADE = st.builds(Tables, st.integers(0, 2**32 - 1), st.sampled_from(KINDS))
+
+
+def found(made: Tables) -> Found:
+    """All tables that the boxes read, of one kind."""
+    rules, gains = made.rules()
+    ladder, apart, two_way = made.ladder()
+    methods, cost = made.methods()
+    ceilings, to_each = made.ceilings()
+    n = int(made.rng.choice([1, 3, 40]))
+    clips = pd.DataFrame({"clip": [f"c{i}" for i in range(n)], "split": made.rng.choice(["train", "test"], n)})
+    spread = pd.concat([made.tidy(("ig", "percentile", "iou")).assign(varied=v) for v in ("training", "data")])
+    levels = [made.tidy(("ig", "percentile", "iou")).assign(condition="snr", level=level) for level in ("-5", "25")]
+    errors = [] if made.kind == "none" else np.abs(made.rng.normal(size=n))
+    return Found(
+        {
+            **made.main_job(),
+            "clips": clips,
+            "events": pd.DataFrame({"clip": clips["clip"], "label": made.rng.choice(list("AB"), n)}),
+            "classification": made.tidy(*(("clip_level", "probability", q) for q in ("f1", "recall"))),
+            "maps": pd.DataFrame({"completeness_error": errors}, dtype=float),
+            "curves": made.tidy(("oracle", "percentile", "iou")),
+            **{"rules": rules, "rules_gain": gains, "methods": methods, "methods_cost": cost},
+            "faithfulness_sanity": made.sanity(),
+            "faithfulness_occlusion": made.hidden(),
+            **{"localiser": ladder, "localiser_differences": apart, "localiser_differences_two_way": two_way},
+            "conditions": pd.concat(levels[: int(made.rng.integers(1, 3))]),
+            "engine_study": made.engine(),
+            "seeds_spread": spread,
+            **{"ceilings": ceilings, "ceilings_differences": to_each, "recordings_located": made.located()},
+            "audit_verdicts": pd.DataFrame({"decided": made.rng.choice(["yes", "in part", "no"], 9)}),
+        },
+        {"threshold_rules": {"best_label_free": "smooth_log_hmm"}},
+        {"integrated_gradients": {"quadrature": "db_midpoint"}},
+    )
+
+
+@pytest.mark.parametrize("stage", stages.STAGES)
+@settings(max_examples=25, deadline=None)
+@given(made=MADE)
+def test_a_box_prints_numbers_in_order_and_none_that_is_no_number(stage, made):
+    said = in_short.answer(stage, found(made))
+    assert not re.search(r"\b(nan|inf|None)\b", said.text), said.text
+    number = "\N{MINUS SIGN}?" r"\d+\.\d+"
+    for value, low, high in re.findall(rf"({number}) \[({number}),\s({number})\]", said.text):
+        assert float(low.replace("\N{MINUS SIGN}", "-")) <= float(high.replace("\N{MINUS SIGN}", "-")), (value, said)
+    assert said.text.endswith(".")
+
+
+@pytest.mark.parametrize("stage", stages.STAGES)
+def test_a_box_names_tables_that_the_book_offers(stage):
+    said = in_short.answer(stage, found(Tables(0, "plain")))
+    assert said.tables
+    assert set(said.tables) <= set(stages.tables())
+
+
+def test_a_change_of_the_numbers_changes_the_words():
+    ours = found(Tables(3, "plain"))
+    gains = ours.tables["rules_gain"]
+    for value, words in ((0.2, "above"), (-0.2, "below")):
+        moved = gains.assign(value=value, ci_low=value - 0.01, ci_high=value + 0.01, n=179)
+        said = in_short.threshold_rules(Found({**ours.tables, "rules_gain": moved}, ours.figures))
+        assert words in said.text
+
+
+def test_every_stage_has_a_box():
+    ours = found(Tables(0, "plain"))
+    assert in_short.box("no_such_stage", ours) == ""
+    assert [stage for stage in stages.STAGES if ":class: igsed-short" not in in_short.box(stage, ours)] == []
+
+
+@pytest.mark.parametrize(("size", "words"), [(0.2, "above"), (-0.2, "below"), (0.0, "level with")])
+def test_the_ceilings_box_says_what_the_difference_is(size, words):
+    ours = found(Tables(4, "plain"))
+    rows = [("linear", "level+median"), ("localiser", "calibrated"), ("localiser", "as_found")]
+    table = pd.DataFrame(rows, columns=["method", "rule"]).assign(
+        **{"split": "test", "average": "instance", "class": "all", "metric": "iou", "n": 179},
+        **{"value": 0.7, "ci_low": 0.6, "ci_high": 0.8},
+    )
+    apart = pd.DataFrame(rows[:1] + rows[2:], columns=["other_method", "other_rule"]).assign(
+        **{"method": "localiser", "rule": "calibrated", "split": "test", "average": "instance", "metric": "iou"},
+        **{"value": size, "ci_low": size - 0.01, "ci_high": size + 0.01, "n": 179, "n_clips": 90},
+    )
+    changed = {**ours.tables, "ceilings": table, "ceilings_differences": apart}
+    said = in_short.answer("ceilings", Found(changed)).text
+    assert f"It is {words} the linear detector" in said, said
+    # What the reader sets as the smallest difference worth a word counts here too.
+    wide = Found(changed, params={"threshold_sensitivity": {"margin": 0.5}})
+    assert "level with the linear detector" in in_short.answer("ceilings", wide).text
+
+
+def test_the_recordings_box_names_both_ways_and_the_smaller_n():
+    table = pd.DataFrame(
+        [("one long recording", 0.5, 12), ("clip by clip", 0.6, 11)], columns=["name", "value", "n"]
+    ).assign(**{"metric": "iou", "class": "all", "ci_low": 0.4, "ci_high": 0.7})
+    settings_of = {"recordings": {"recordings_train_clips": 60}}
+    said = in_short.answer("recordings", Found({"recordings_located": table}, params=settings_of)).text
+    assert "learnt from 60 clips" in said
+    assert "0.50 [0.40,\N{NO-BREAK SPACE}0.70] searched as one long recording and 0.60" in said
+    assert "from 11 pairs of recording and class only" in said
+    nothing = in_short.answer("recordings", Found({"recordings_located": table.iloc[:0]})).text
+    assert "does not decide" in nothing
