@@ -75,14 +75,20 @@ def _fit(mine: list[NDArray[np.float64]], seed: int) -> Any:
         min_covar=0.05,
         n_iter=ITERATIONS,
         random_state=seed,
-        init_params="mcw",
-        params="tmcw",
+        init_params="",
+        params="mcw",  # transitions stay: of few frames a state may be left empty, and its row without a sum
     )
-    # From left to right; what is zero stays zero.
+    # From left to right; what is zero stays zero. States begin as the thirds of each sound.
     model.startprob_ = np.array([1.0, *[0.0] * (STATES - 1)])
     stay = np.diag(np.full(STATES, 0.7)) + np.diag(np.full(STATES - 1, 0.3), 1)
     stay[-1, -1] = 1.0
     model.transmat_ = stay
+    thirds = [np.concatenate([np.array_split(one, STATES)[i] for one in mine]) for i in range(STATES)]
+    spread = np.stack([third.std(axis=0) + 0.1 for third in thirds])
+    sides = np.linspace(-0.5, 0.5, MIXTURES)[:, None]
+    model.means_ = np.stack([third.mean(axis=0) + sides * s for third, s in zip(thirds, spread, strict=True)])
+    model.covars_ = np.repeat(spread[:, None] ** 2, MIXTURES, axis=1)
+    model.weights_ = np.full((STATES, MIXTURES), 1 / MIXTURES)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of few frames for so many means
         return model.fit(np.concatenate(mine), [len(one) for one in mine])
