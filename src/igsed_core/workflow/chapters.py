@@ -11,6 +11,7 @@ from igsed_core.chapters.localiser.params import Localiser
 from igsed_core.chapters.methods.params import Methods
 from igsed_core.chapters.seeds.params import SeedStudy
 from igsed_core.chapters.threshold_rules.params import ThresholdRules
+from igsed_core.chapters.vocal_percussion.params import VocalPercussionStudy
 from igsed_core.main_job.params import (
     Baselines,
     DataSynthesis,
@@ -35,4 +36,5 @@ PAGES: tuple[type[StageParams], ...] = (
     EngineStudy,
     SeedStudy,
     Audit,
+    VocalPercussionStudy,
 )

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
+from sklearn.decomposition import PCA
 from torch import Tensor
 
 from igsed_core.base import devices, files
@@ -258,3 +259,20 @@ def _speech(material: Material, *, seed: int) -> pd.DataFrame:
         told = speech.told(examples, names, speech.sequences(material.test.copies[0][test], peak), seed=seed)
         rows.append((SPEECH, "", SPEECH, user, len(test), float((told == material.test.instruments[test.numpy()]).mean())))
     return pd.DataFrame(rows, columns=["system", "repetition", "classifier", "user", "n_boxemes", "value"])
+
+
+def pairs(names: Sequence[str]) -> list[tuple[str, str]]:
+    """List what is compared: each label set with timbre features, and with the paper's best, syllables.
+
+    Parameters
+    ----------
+    names
+        Label sets.
+    """
+    with_timbre = [(name, TIMBRE) for name in names]
+    return [*with_timbre, *((name, "syllable") for name in names if "syllable" in names and name != "syllable")]
+
+
+def plane(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """First two principal components, ``(n_sounds, dimensions) -> (n_sounds, 2)``."""
+    return np.asarray(PCA(2, svd_solver="full").fit_transform(values))
