@@ -18,6 +18,26 @@
 # they are what intervals are over.
 
 # %% tags=["parameters"]
+experiment = "embedded"  # name of the experiment; its artefacts lie in runs/<experiment>
+seed = 2026  # seed of every random choice
+vocal_bank = "procedural"  # procedural (embedded), avp (fetched), or the folder of an unpacked AVP
+vocal_takes = "Personal"  # takes of AVP; only Personal has phonemes (Personal, Fixed)
+vocal_users = 14  # users of the embedded bank
+vocal_held_out = 6  # users of it that are kept out of the training of networks
+vocal_sounds = 12  # sounds in each of its takes of one instrument
+vocal_labels = "all"  # label sets, by commas (instrument, instrument_reduced, syllable, syllable_reduced, phoneme, phoneme_reduced, boxeme), or all
+vocal_copies = 4  # copies of each sound with other pitch and length
+vocal_splits = 1  # splits of the training sounds for early stopping
+vocal_seeds = 1  # networks for each split
+vocal_epochs = 9  # most epochs; the released code's epochs are longer
+vocal_patience = 14  # epochs without a lower validation loss after which training stops
+vocal_batch_size = 32  # sounds in a step; released code: 128
+vocal_learning_rate = 0.002  # Adam's; 0: the released code's, for each label set its own
+vocal_embedding = 32  # dimensions of an embedding; released code: 32 for AVP, 16 for LVT
+vocal_maps = 10  # improvised sounds of each held-out user that are explained
+vocal_steps = 8  # points of Integrated Gradients there
+vocal_replicates = 1000  # draws of users for intervals
+vocal_workers = 0  # processes that train networks; 0: one per core
 
 # %%
 from igsed_core.workflow import notebook
@@ -88,9 +108,7 @@ findings.say(tables.baselines_note())
 
 # %%
 knn = scored[scored["classifier"] == measure.KNN]
-apart = run.table(
-    "vocal_percussion_differences", measure.differences(knn, study.pairs(p.label_sets), **resampling)
-)
+apart = run.table("vocal_percussion_differences", measure.differences(knn, study.pairs(p.label_sets), **resampling))
 display.show(tables.difference_table(apart), caption="Differences in accuracy")
 prose.glue_sentences(vocal_answer=tables.answer(found, apart))
 

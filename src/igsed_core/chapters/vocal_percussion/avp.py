@@ -68,9 +68,7 @@ def load(root: Path, *, variant: str = "Personal", held_out: Iterable[int] = HEL
                 continue
             take = _take(path)
             clip, split = path.relative_to(folder).with_suffix("").as_posix(), split_of(take, held_out=out)
-            clips.append(
-                {"clip": clip, "split": split, "user": f"P{user}", "take": take, "file": f"{clip}.wav"}
-            )
+            clips.append({"clip": clip, "split": split, "user": f"P{user}", "take": take, "file": f"{clip}.wav"})
             known = {"clip": clip, "split": split, "user": f"P{user}", "take": take}
             rows += [{**known, **row} for row in annotation(path.with_suffix(".csv"), audio.duration(path))]
     if not rows:

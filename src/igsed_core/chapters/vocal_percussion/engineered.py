@@ -81,7 +81,10 @@ def engineered(sounds: Spectra, peak: float) -> NDArray[np.float64]:
     coefficients, shapes, there = mfcc(sounds, MFCC, peak), _shapes(sounds), heard(sounds)
     bands = (spectra.mel(sounds) / peak + FLOOR).log().unflatten(1, (16, 4)).mean(2)  # (n, 16, frames)
     parts = [
-        *(*_moments(coefficients, there), *_moments(coefficients.diff(dim=2, append=coefficients[..., -1:]).abs(), there)),
+        *(
+            *_moments(coefficients, there),
+            *_moments(coefficients.diff(dim=2, append=coefficients[..., -1:]).abs(), there),
+        ),
         *(*_moments(shapes, there), *_moments(bands, there)),
         *(shapes[..., 0:3].flatten(1), bands[..., 0:3].flatten(1), _envelope(sounds)),
     ]

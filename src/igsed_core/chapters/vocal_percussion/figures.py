@@ -114,7 +114,12 @@ def importance(table: pd.DataFrame) -> Figure:
 
 @drawing
 def one_sound(
-    maps: NDArray[np.float32], found: dict[str, NDArray[np.float64]], times: dict[str, float], *, step: float, title: str
+    maps: NDArray[np.float32],
+    found: dict[str, NDArray[np.float64]],
+    times: dict[str, float],
+    *,
+    step: float,
+    title: str,
 ) -> Figure:
     """Show a sound's map and the importance of each of its frames.
 
@@ -205,7 +210,9 @@ def audible_map(
     scaled = (places[chosen] - low) / np.maximum(high - low, 1e-9)
     marks = []
     for (x, y), row in zip(scaled, boxemes.iloc[chosen].to_dict("records"), strict=True):
-        words = f"{row['user']}, {INSTRUMENT_NAMES[row['instrument']]}, [{row['onset_phoneme']}] [{row['coda_phoneme']}]"
+        words = (
+            f"{row['user']}, {INSTRUMENT_NAMES[row['instrument']]}, [{row['onset_phoneme']}] [{row['coda_phoneme']}]"
+        )
         words = html.escape(words, quote=True)
         source = _data_uri(sound(bank, {str(k): v for k, v in row.items()}), bank.takes.sample_rate)
         at = f'cx="{_EDGE + x * (_WIDE - 2 * _EDGE):.1f}" cy="{_HIGH - _EDGE - y * (_HIGH - 2 * _EDGE):.1f}"'

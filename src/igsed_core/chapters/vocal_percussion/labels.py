@@ -142,5 +142,7 @@ def coda_symbol(written: str) -> str:
 def _heads(*columns: Iterable[str]) -> Labels:
     found = [pd.Series(list(column)) for column in columns]
     classes = tuple(tuple(sorted(set(column))) for column in found)
-    numbers = [column.map({name: i for i, name in enumerate(names)}) for column, names in zip(found, classes, strict=True)]
+    numbers = [
+        column.map({name: i for i, name in enumerate(names)}) for column, names in zip(found, classes, strict=True)
+    ]
     return Labels(classes, np.stack([n.to_numpy(dtype=np.int64) for n in numbers], axis=1))

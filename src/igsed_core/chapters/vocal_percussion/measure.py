@@ -50,7 +50,9 @@ def accuracies(
         mine = per_user(group, keys)
         over = group.groupby("repetition")["value"].mean()
         for average in AVERAGES:
-            drawn = _resampled(mine["value"].to_numpy()[:, None], mine["n_boxemes"].to_numpy(), average, replicates, seed)
+            drawn = _resampled(
+                mine["value"].to_numpy()[:, None], mine["n_boxemes"].to_numpy(), average, replicates, seed
+            )
             low, high = intervals.intervals(drawn, len(mine))[:, 0]
             rows.append(
                 {

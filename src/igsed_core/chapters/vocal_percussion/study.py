@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -182,7 +183,7 @@ def baselines(material: Material, recipe: Recipe, *, seed: int) -> dict[str, Fea
     }
 
 
-def own_sounds(material: Material, features: Features, tests: Part | None = None) -> dict[str, Own]:
+def own_sounds(material: Material, features: Features) -> dict[str, Own]:
     """Represent each held-out user's examples and tests.
 
     Parameters
@@ -191,19 +192,29 @@ def own_sounds(material: Material, features: Features, tests: Part | None = None
         The sounds.
     features
         How.
-    tests
-        Other tests than the material's, with noise.
     """
-    tests = tests or material.test
     examples = np.stack([features(one) for one in material.own.copies], axis=1)
-    values = features(tests.copies[0])
-    result = {}
+    values, tests, result = features(material.test.copies[0]), material.test, {}
     for user in material.users:
         own, test = material.own.of(user).numpy(), tests.of(user).numpy()
-        result[user] = Own(
-            examples[own], material.own.instruments[own], values[test], tests.instruments[test]
-        )
+        result[user] = Own(examples[own], material.own.instruments[own], values[test], tests.instruments[test])
     return result
+
+
+def retested(own: dict[str, Own], features: Features, tests: Part) -> dict[str, Own]:
+    """Put other recordings of the test sounds, with noise, in place of those that each user has.
+
+    Parameters
+    ----------
+    own
+        From :func:`own_sounds`.
+    features
+        How they are represented.
+    tests
+        The recordings.
+    """
+    values = features(tests.copies[0])
+    return {user: dataclasses.replace(one, tests=values[tests.of(user).numpy()]) for user, one in own.items()}
 
 
 def scores(
@@ -217,9 +228,7 @@ def scores(
     return pd.DataFrame(rows, columns=["system", "repetition", "classifier", "user", "n_boxemes", "value"])
 
 
-def compare(
-    material: Material, trained: Sequence[Network], recipe: Recipe, *, seed: int
-) -> pd.DataFrame:
+def compare(material: Material, trained: Sequence[Network], recipe: Recipe, *, seed: int) -> pd.DataFrame:
     """Score all systems with all classifiers (the speech recogniser is its own).
 
     Parameters
@@ -257,7 +266,9 @@ def _speech(material: Material, *, seed: int) -> pd.DataFrame:
         examples = [one for copy in copies for one in speech.sequences(copy[own], peak)]
         names = np.tile(material.own.instruments[own.numpy()], len(copies))
         told = speech.told(examples, names, speech.sequences(material.test.copies[0][test], peak), seed=seed)
-        rows.append((SPEECH, "", SPEECH, user, len(test), float((told == material.test.instruments[test.numpy()]).mean())))
+        rows.append(
+            (SPEECH, "", SPEECH, user, len(test), float((told == material.test.instruments[test.numpy()]).mean()))
+        )
     return pd.DataFrame(rows, columns=["system", "repetition", "classifier", "user", "n_boxemes", "value"])
 
 

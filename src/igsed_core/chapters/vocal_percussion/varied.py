@@ -14,7 +14,7 @@ from igsed_core.chapters.vocal_percussion.study import Features, Network
 
 EXAMPLES, NOISE = "examples", "noise"
 NUMBERS = (1, 2, 4, 8, 16)
-SNRS = (30.0, 20.0, 10.0, 0.0)  # dB, white noise
+SNRS = (20.0, 10.0, 0.0)  # dB, white noise
 DRAWS = 3  # of the examples
 
 
@@ -60,11 +60,16 @@ def vary(
         for number in NUMBERS:
             if number <= least:
                 scored = study.scores(
-                    name, "", own, lambda o, n=number: classify.few(o, n, DRAWS, seed=seed), measure.KNN  # type: ignore[misc]
+                    name,
+                    "",
+                    own,
+                    lambda o, n=number: classify.few(o, n, DRAWS, seed=seed),
+                    measure.KNN,  # type: ignore[misc]
                 )
                 found.append(scored.assign(varied=EXAMPLES, at=float(number)))
         for snr, tests in noisy.items():
-            scored = study.scores(name, "", study.own_sounds(sounds, features, tests), classify.right, measure.KNN)
+            heard = study.retested(own, features, tests)
+            scored = study.scores(name, "", heard, classify.right, measure.KNN)
             found.append(scored.assign(varied=NOISE, at=snr))
     keys = ("varied", "at", "system")
     table = measure.accuracies(pd.concat(found), keys=keys, replicates=replicates, seed=seed)

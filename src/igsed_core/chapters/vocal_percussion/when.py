@@ -143,9 +143,7 @@ def placed(importance: NDArray[np.float64], part: Part) -> pd.DataFrame:
     return pd.DataFrame({"user": part.boxemes["user"], **found})
 
 
-def explain(
-    trained: Sequence[Network], part: Part, recipe: Recipe, *, steps: int, seed: int
-) -> pd.DataFrame:
+def explain(trained: Sequence[Network], part: Part, recipe: Recipe, *, steps: int, seed: int) -> pd.DataFrame:
     """Place the importance of all networks, of the same with weights drawn anew, of energy and of chance.
 
     Parameters
@@ -169,7 +167,12 @@ def explain(
     maps = part.maps()[:, 0]
     blank = study.untrained(recipe, seed=seed)
     found = [
-        _rows(one.task.labels, one.task.repetition, method, placed(explained(one.network, maps, method, steps=steps), part))
+        _rows(
+            one.task.labels,
+            one.task.repetition,
+            method,
+            placed(explained(one.network, maps, method, steps=steps), part),
+        )
         for one in trained
         for method in METHODS
     ]
