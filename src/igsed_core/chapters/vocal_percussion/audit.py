@@ -28,21 +28,21 @@ _COLUMNS = ["choice", "system", "split", "average", "n", "value", "ci_low", "ci_
 def published() -> pd.DataFrame:
     """Accuracies that the authors state: ``system, source`` (table, released), ``average, value``.
 
-    The table is that of their repository's README, for AVP and LVT together; ``released`` are means over the result files
-    of October 2021 in the same repository.
+    The table is that of their repository's README, for AVP and LVT together; ``released`` are means over the result
+    files of October 2021 in the same repository.
     """
     return files.read_table(Path(__file__).parent / "published.csv")
 
 
 def names(wanted: Sequence[str]) -> list[str]:
-    """Label sets whose networks are trained again: the paper's best, and the plainest.
+    """Label sets whose networks are trained again: the paper's best.
 
     Parameters
     ----------
     wanted
         Those of the comparison.
     """
-    return [name for name in ("syllable", "instrument") if name in wanted] or [wanted[0]]
+    return ["syllable"] if "syllable" in wanted else [wanted[0]]
 
 
 def tasks(wanted: Sequence[str], variant: str, splits: int, seeds: int) -> list[Task]:
@@ -149,7 +149,7 @@ def of_published(table: pd.DataFrame) -> pd.DataFrame:
     pd.DataFrame
         ``system, table, released, gap, beyond`` (whether the gap is larger than the table's largest deviation).
     """
-    mine = table[table["average"] == "user"].pivot(index="system", columns="source", values="value").dropna()
+    mine = table[table["average"] == "user"].pivot_table(index="system", columns="source", values="value").dropna()
     gap = mine["table"] - mine["released"]
     return mine.assign(gap=gap, beyond=np.abs(gap) > SHIPPED).reset_index()[
         ["system", "table", "released", "gap", "beyond"]

@@ -1,11 +1,11 @@
 """AVP, the Amateur Vocal Percussion data set (Zenodo 5036529), and the four-column annotation of AVP-LVT beside it.
 
-An archive holds ``{Personal,Fixed}/Participant_N`` with five takes each, a wav and a csv for every take. Traps, all met:
-annotations have no header; a row has onset and instrument, or two phonemes more; a label may be empty (that sound is left
-out, and still ends the one before it); files are of macOS at times (``._*``); rows of the older record 3245959 may be
-glued together, which is an error here. Annotated onsets lie some 14 ms before the sound; they are kept, since the
-networks' input begins there. In AVP-LVT some of the same events have another drum label: :func:`differences` lists them.
-LVT's own audio cannot be fetched, so that a run is on AVP's users alone.
+An archive holds ``{Personal,Fixed}/Participant_N`` with five takes each, a wav and a csv for every take. Traps, all
+met: annotations have no header; a row has onset and instrument, or two phonemes more; a label may be empty (that sound
+is left out, and still ends the one before it); files are of macOS at times (``._*``); rows of the older record 3245959
+may be glued together, which is an error here. Annotated onsets lie some 14 ms before the sound; they are kept, since
+the networks' input begins there. In AVP-LVT some of the same events have another drum label: :func:`differences` lists
+them. LVT's own audio cannot be fetched, so that a run is on AVP's users alone.
 """
 
 from __future__ import annotations
