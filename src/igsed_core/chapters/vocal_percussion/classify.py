@@ -67,11 +67,8 @@ def right(own: Own, classifier: str = "knn", *, seed: int = 0, together: bool = 
     if classifier == "knn":
         told = _neighbours(flat, labels, tests)
     else:
-        model = (
-            LogisticRegression(max_iter=500)
-            if classifier == "logistic"
-            else RandomForestClassifier(TREES, random_state=seed)
-        )
+        linear = classifier == "logistic"
+        model = LogisticRegression(max_iter=500) if linear else RandomForestClassifier(TREES, random_state=seed)
         told = [model.fit(flat, labels).predict(tests)]
     return np.asarray(np.mean([one == own.truth for one in told], axis=0))
 

@@ -173,7 +173,7 @@ def four_sounds(bank: VocalPercussion, user: str) -> list[HTML]:
     for instrument in INSTRUMENTS:
         mine = rows[rows["instrument"] == instrument]
         if len(mine):
-            row = mine.iloc[0].to_dict()
+            row = {str(name): value for name, value in mine.iloc[0].items()}
             words = f"{user}, {INSTRUMENT_NAMES[instrument]}: [{row['onset_phoneme']}] [{row['coda_phoneme']}]"
             result.append(players.player(sound(bank, row), bank.takes.sample_rate, words))
     return result
@@ -225,8 +225,8 @@ def audible_map(
     )
     return HTML(
         f'<figure class="igsed-heard-map"><svg viewBox="0 0 {_WIDE} {_HIGH}" role="group" '
-        f'aria-label="{html.escape(label, quote=True)}" style="width:100%;background:#fff;cursor:pointer">{"".join(marks)}'
-        f"</svg><figcaption>{html.escape(label)} {legend}</figcaption></figure>{_SCRIPT}"
+        f'aria-label="{html.escape(label, quote=True)}" style="width:100%;background:#fff;cursor:pointer">'
+        f"{''.join(marks)}</svg><figcaption>{html.escape(label)} {legend}</figcaption></figure>{_SCRIPT}"
     )
 
 

@@ -1,7 +1,8 @@
 """Accuracies with intervals over users, and paired differences between systems.
 
 What is averaged over is users: a user's accuracy is the mean over splits and seeds, and users are resampled. Another
-user is what a figure must hold for, and there are few, so that intervals are wide; sounds of one user are no sample of it.
+user is what a figure must hold for, and there are few, so that intervals are wide; sounds of one user are no sample of
+other users' sounds.
 """
 
 from __future__ import annotations
@@ -89,7 +90,7 @@ def differences(
         pairs, and a verdict of above or below needs a corrected one below 0.05 as well.
     """
     mine = per_user(scored, (key,))
-    table = mine.pivot(index="user", columns=key, values="value")
+    table = mine.pivot_table(index="user", columns=key, values="value")
     rows, values = [], []
     for one, other in pairs:
         gap = (table[one] - table[other]).to_numpy()

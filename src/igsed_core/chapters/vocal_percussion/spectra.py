@@ -1,6 +1,6 @@
 """What all systems hear: magnitude spectra of each sound from its onset to the next, copies of them, log-mel maps.
 
-The map has 64 mel bands and 48 frames, as in the released code; so has its logarithm, ``log(x + 1e-4)``, scaled to [0, 1].
+The map has 64 mel bands and 48 frames, as in the released code; so is its logarithm, ``log(x + 1e-4)``, in [0, 1].
 Copies that are higher or longer are made in the magnitude spectrum, which is interpolated along frequency and time: all
 that any system here hears of a sound. A phase vocoder (Rubber Band there) would also give phases. The maps are not
 turned upside down as they are there, which changes nothing.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +63,11 @@ class Task:
     def repetition(self) -> str:
         """Split and seed in one word."""
         return f"{self.split}.{self.seed}"
+
+    @property
+    def name(self) -> tuple[str, str]:
+        """Label set and repetition."""
+        return self.labels, self.repetition
 
 
 @dataclass(frozen=True)
@@ -252,7 +258,7 @@ def compare(material: Material, trained: Sequence[Network], recipe: Recipe, *, s
     for system, repetition, features in systems:
         own = own_sounds(material, features)
         for kind in classify.CLASSIFIERS:
-            found.append(scores(system, repetition, own, lambda o, kind=kind: classify.right(o, kind, seed=seed), kind))  # type: ignore[misc]
+            found.append(scores(system, repetition, own, partial(classify.right, classifier=kind, seed=seed), kind))
     if speech.available():
         found.append(_speech(material, seed=seed))
     return pd.concat(found, ignore_index=True)

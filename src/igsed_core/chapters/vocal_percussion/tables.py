@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pandas as pd
 
@@ -14,6 +15,7 @@ from igsed_core.show.cells import NONE, number, with_interval
 from igsed_core.show.claims import RELATIONS, figure
 
 CLASSIFIERS = {**classify.CLASSIFIERS, SPEECH: "its own"}
+_REFERENCES = {when.SHUFFLED: "weights drawn anew", when.ENERGY: "energy", when.RANDOM: "random"}
 WANTED = 0.05  # how far the best embedding is to be above timbre features
 
 
@@ -27,11 +29,11 @@ def accuracy_table(table: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame
         :func:`~igsed_core.chapters.vocal_percussion.audit.published`.
     """
     theirs = published[published["source"] == "table"].set_index(["system", "average"])["value"]
-    by = {(r["system"], r["classifier"], r["average"]): r for r in table.to_dict("records")}
+    by = {(r["system"], r["classifier"], r["average"]): r for r in records(table)}
     rows = []
     for system in dict.fromkeys(table["system"]):
         kind = SPEECH if system == SPEECH else measure.KNN
-        row = {"Representation": SYSTEMS[system], "n (users)": int(by[system, kind, "user"]["n"])}
+        row: dict[str, Any] = {"Representation": SYSTEMS[system], "n (users)": int(by[system, kind, "user"]["n"])}
         for average, words in (("user", "mean over users"), ("boxeme", "over all sounds")):
             row[words] = with_interval(by.get((system, kind, average)), 3)
             row[f"published, {words}"] = number(theirs.get((system, average)), 3)
@@ -58,7 +60,7 @@ def difference_table(table: pd.DataFrame) -> pd.DataFrame:
             "p (Holm)": number(row["p_holm"], 3),
             "verdict": row["verdict"],
         }
-        for row in table.to_dict("records")
+        for row in records(table)
     )
 
 
@@ -72,7 +74,7 @@ def user_table(table: pd.DataFrame, users: pd.DataFrame) -> pd.DataFrame:
     users
         Of the bank.
     """
-    wide = table.pivot(index="user", columns="system", values="value")
+    wide = table.pivot_table(index="user", columns="system", values="value")
     known = users.set_index("user")
     result = pd.DataFrame({"User": wide.index})
     if "consistent" in known:
@@ -92,13 +94,11 @@ def when_table(table: pd.DataFrame) -> pd.DataFrame:
     """
     rows = []
     for (system, method), group in table.groupby(["system", "method"], sort=False):
-        by = group.set_index("measure").to_dict("index")
+        by = {row["measure"]: row for row in records(group)}
         rows.append(
             {
-                "Label set": {when.SHUFFLED: "weights drawn anew", when.ENERGY: "energy", when.RANDOM: "random"}.get(
-                    system, SYSTEMS.get(system, system)
-                ),
-                "method": when.METHODS.get(method, NONE),
+                "Label set": _REFERENCES.get(str(system)) or SYSTEMS.get(str(system), str(system)),
+                "method": when.METHODS.get(str(method), NONE),
                 **{name: number(by[name]["value"]) for name in when.REGIONS},
                 "attack and coda": with_interval(by[when.INSIDE]),
                 "highest frame inside": with_interval(by[when.POINTED]),
@@ -124,7 +124,7 @@ def audit_table(table: pd.DataFrame) -> pd.DataFrame:
             "n (users)": row["n"],
             "verdict": row["verdict"],
         }
-        for row in table.to_dict("records")
+        for row in records(table)
     )
 
 
@@ -144,7 +144,7 @@ def published_table(table: pd.DataFrame) -> pd.DataFrame:
             "gap": number(row["gap"], 3),
             f"beyond ±{audit.SHIPPED:g}": "yes" if row["beyond"] else "no",
         }
-        for row in table.to_dict("records")
+        for row in records(table)
     )
 
 
@@ -158,8 +158,8 @@ def answer(table: pd.DataFrame, differences: pd.DataFrame) -> str:
     """
     rows = table[(table["average"] == "user") & (table["classifier"] == measure.KNN)]
     nets = rows[rows["system"].isin(list(LABEL_SETS))].sort_values("value", ascending=False)
-    best = nets.iloc[0].to_dict()
-    by = {(r["system"], r["other"]): r for r in differences.to_dict("records")}
+    best = records(nets)[0]
+    by = {(r["system"], r["other"]): r for r in records(differences)}
     others = [r for (_, other), r in by.items() if other == "syllable"]
     apart = [r for r in others if r["verdict"] in (ABOVE, BELOW)]
     text = f"The highest mean accuracy is that of {SYSTEMS[best['system']]} labels, {with_interval(best)}"
@@ -176,8 +176,8 @@ def answer(table: pd.DataFrame, differences: pd.DataFrame) -> str:
     if gap is not None:
         enough = "as wanted, at least" if gap["value"] >= WANTED else "less than"
         text += (
-            f"It is {RELATIONS[gap['verdict']]} the timbre features (difference {figure(gap)}; {enough} {WANTED:g}). The best "
-            "was picked among several by this very figure, which flatters it."
+            f"It is {RELATIONS[gap['verdict']]} the timbre features (difference {figure(gap)}; {enough} {WANTED:g}). The "
+            "best was picked among several by this very figure, which flatters it."
         )
     return text
 
@@ -194,7 +194,7 @@ def pointing(table: pd.DataFrame, networks: pd.DataFrame) -> str:
     inside = table[table["measure"] == when.INSIDE]
     if inside["value"].isna().all():
         return "The truth within a sound is not annotated here, so that nothing is said of when."
-    by = {(r["system"], r["method"]): r for r in inside.to_dict("records")}
+    by = {(r["system"], r["method"]): r for r in records(inside)}
     texts = []
     for method, words in when.METHODS.items():
         mine = inside[(inside["method"] == method) & (inside["system"] != when.SHUFFLED)]["value"]
@@ -202,13 +202,13 @@ def pointing(table: pd.DataFrame, networks: pd.DataFrame) -> str:
         said = NONE if math.isnan(rho) else figure({"value": rho, "ci_low": low, "ci_high": high})
         texts.append(
             f"{words}: {number(mine.min())} to {number(mine.max())} of the importance inside the sound, "
-            f"{with_interval(by[when.SHUFFLED, method])} with weights drawn anew; rank correlation with accuracy {said} "
-            f"over {n} networks"
+            f"{with_interval(by[when.SHUFFLED, method])} with weights drawn anew; rank correlation with accuracy "
+            f"{said} over {n} networks"
         )
     return (
         f"{'; '.join(texts)}. Energy: {with_interval(by[when.ENERGY, when.ENERGY])}; chance: "
-        f"{with_interval(by[when.RANDOM, when.RANDOM])}. Networks of one run share sounds and users, so that a correlation "
-        "over so few shows at most a tendency."
+        f"{with_interval(by[when.RANDOM, when.RANDOM])}. Networks of one run share sounds and users, so that a "
+        "correlation over so few shows at most a tendency."
     )
 
 
@@ -216,3 +216,8 @@ def baselines_note() -> str:
     """Say what is missing where the speech recogniser's package is not installed; empty where it is."""
     missing = study.SPEECH if not study.speech.available() else ""
     return f"The row {SYSTEMS[missing]} is missing: hmmlearn is not installed here." if missing else ""
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows of a tidy table, by the names of its columns."""
+    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import pandas as pd
 
@@ -63,8 +64,8 @@ def vary(
                     name,
                     "",
                     own,
-                    lambda o, n=number: classify.few(o, n, DRAWS, seed=seed),
-                    measure.KNN,  # type: ignore[misc]
+                    partial(classify.few, number=number, draws=DRAWS, seed=seed),
+                    measure.KNN,
                 )
                 found.append(scored.assign(varied=EXAMPLES, at=float(number)))
         for snr, tests in noisy.items():

@@ -1,6 +1,6 @@
 """When do the networks listen? Importance in each part of a sound, against the exact truth.
 
-The class that is explained is the one that the network names (its two heads' together), so that every label set has one.
+The class that is explained is the one that the network names (its two heads' together): every label set has one.
 Frames are cut by the truth into: before the sound (annotated onsets are early), its first phoneme, its second, and what
 comes after its end. A frame of the spectrum hears 23 ms, so that some importance crosses each border.
 """
@@ -126,8 +126,8 @@ def placed(importance: NDArray[np.float64], part: Part) -> pd.DataFrame:
     Returns
     -------
     pd.DataFrame
-        A row for each sound: ``user``; shares in the :data:`REGIONS` and ``inside`` (attack and coda); ``pointed``, 1 if
-        the highest frame is inside; ``centroid`` of frequency, in kHz. NaN where the truth is not known.
+        A row for each sound: ``user``; shares in the :data:`REGIONS` and ``inside`` (attack and coda); ``pointed``, 1
+        if the highest frame is inside; ``centroid`` of frequency, in kHz. NaN where the truth is not known.
     """
     over_time = importance.sum(axis=1)
     total = np.maximum(over_time.sum(axis=1), 1e-30)
