@@ -119,7 +119,8 @@ display.show(tables.user_table(each, bank.users), caption="Accuracy for each hel
 # %% [markdown]
 # ## Few examples, and noise
 #
-# The networks of the first split and seed. With fewer examples than neighbours K is their number. Noise is white and is put on
+# The networks of the first split and seed. K is at most the number of an
+# instrument's examples and copies. Noise is white and is put on
 # the improvisations alone.
 
 # %%

@@ -201,7 +201,7 @@ def test_splits_by_copy_share_sounds_and_others_do_not() -> None:
 def test_neighbours_are_scikit_learns_own() -> None:
     rng = np.random.default_rng(0)
     own = classify.Own(
-        rng.normal(size=(12, 2, 3)), np.repeat(["a", "b", "c"], 4), rng.normal(size=(20, 3)), np.repeat("a", 20)
+        rng.normal(size=(36, 2, 3)), np.repeat(["a", "b", "c"], 12), rng.normal(size=(20, 3)), np.repeat("a", 20)
     )
     flat = own.examples.reshape(-1, 3)
     centre, spread = flat.mean(0), flat.std(0)

@@ -102,9 +102,12 @@ def few(own: Own, number: int, draws: int, *, seed: int) -> NDArray[np.float64]:
 def _neighbours(
     examples: NDArray[np.float64], labels: NDArray[np.str_], tests: NDArray[np.float64]
 ) -> list[NDArray[np.str_]]:
-    """Labels by each number of neighbours, which are looked for once; of equally many votes the first name wins."""
-    most = min(max(NEIGHBOURS), len(examples))
-    names, numbers = np.unique(labels, return_inverse=True)
+    """Labels by each number of neighbours, which are looked for once; of equally many votes the first name wins.
+
+    Of few examples no more neighbours are asked than the smallest class has: the others would outvote it.
+    """
+    names, numbers, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+    most = min(max(NEIGHBOURS), int(sizes.min()))
     near = NearestNeighbors(n_neighbors=most).fit(examples).kneighbors(tests, return_distance=False)
     votes = np.eye(len(names))[numbers[near]].cumsum(axis=1)
     return [names[votes[:, min(k, most) - 1].argmax(axis=1)] for k in NEIGHBOURS]

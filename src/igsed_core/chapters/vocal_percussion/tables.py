@@ -176,8 +176,8 @@ def answer(table: pd.DataFrame, differences: pd.DataFrame) -> str:
     if gap is not None:
         enough = "as wanted, at least" if gap["value"] >= WANTED else "less than"
         text += (
-            f"It is {RELATIONS[gap['verdict']]} the timbre features (difference {figure(gap)}; {enough} {WANTED:g}). The "
-            "best was picked among several by this very figure, which flatters it."
+            f"It is {RELATIONS[gap['verdict']]} the timbre features (difference {figure(gap)}; {enough} {WANTED:g}). "
+            "The best was picked among several by this very figure, which flatters it."
         )
     return text
 
