@@ -61,7 +61,7 @@ def explained(network: BoxemeNetwork, maps: Tensor, method: str, *, steps: int) 
     method
         One of :data:`METHODS`; silence is the baseline, and what takes a hidden part's place.
     steps
-        Points of Integrated Gradients.
+        Points (steps) of Integrated Gradients.
 
     Returns
     -------
@@ -155,7 +155,7 @@ def explain(trained: Sequence[Network], part: Part, recipe: Recipe, *, steps: in
     recipe
         Of networks.
     steps
-        Points of Integrated Gradients.
+        Points (steps) of Integrated Gradients.
     seed
         Of weights drawn anew, and of chance.
 
