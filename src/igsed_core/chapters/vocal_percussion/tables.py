@@ -162,7 +162,7 @@ def answer(table: pd.DataFrame, differences: pd.DataFrame) -> str:
     by = {(r["system"], r["other"]): r for r in records(differences)}
     others = [r for (_, other), r in by.items() if other == "syllable"]
     apart = [r for r in others if r["verdict"] in (ABOVE, BELOW)]
-    text = f"The highest mean accuracy is that of {SYSTEMS[best['system']]} labels, {with_interval(best)}"
+    text = f'The highest mean accuracy is that of labels "{SYSTEMS[best["system"]]}", {with_interval(best)}'
     text += f" (from {int(best['n'])} held-out users, nearest neighbours). "
     if others:
         names = "; ".join(f"{SYSTEMS[r['system']]} {r['verdict']}, {figure(r)}" for r in apart)
@@ -176,7 +176,8 @@ def answer(table: pd.DataFrame, differences: pd.DataFrame) -> str:
     if gap is not None:
         enough = "as wanted, at least" if gap["value"] >= WANTED else "less than"
         text += (
-            f"It is {RELATIONS[gap['verdict']]} the timbre features (difference {figure(gap)}; {enough} {WANTED:g}). "
+            f"It is {RELATIONS[gap['verdict']]} the timbre features (difference {figure(gap)}; {enough} {WANTED:g}; verdicts here are corrected for "
+            f"{len(differences)} comparisons, intervals are not). "
             "The best was picked among several by this very figure, which flatters it."
         )
     return text
