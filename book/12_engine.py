@@ -154,7 +154,7 @@ figures.localisation_by_points(same)
 display.show(tables.rules_table(same), caption="Rules and points: means over the clips, time as the median")
 
 # %%
-findings.say(findings.enough_points(same, chosen.quadrature))
+findings.say(findings.enough_points(same, chosen.quadrature, margin=evaluated.margin))
 
 # %% [markdown]
 # ## Logit or probability

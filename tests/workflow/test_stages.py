@@ -29,6 +29,9 @@ OTHER = {
     "snr_min": 5.0,
     "snr_max": 30.0,
     "max_polyphony": 3,
+    "overlap_filter": "chain",
+    "figure_2_seconds": 4.0,
+    "onsets": "normal",
     "n_train": 10,
     "n_eval": 10,
     "workers": 1,
@@ -38,6 +41,7 @@ OTHER = {
     "batch_size": 8,
     "epochs": 3,
     "patience": 3,
+    "pooled_embedding": "kept",
     "probability_threshold": 0.4,
     "device": "cpu",
     "engine": "captum",
@@ -53,8 +57,12 @@ OTHER = {
     "faithfulness_target": "logit",
     "faithfulness_clips": 2,
     "sanity_clips": 2,
+    "sanity_shuffles": 2,
     "occlusion_clips": 2,
     "audit_clips": 2,
+    "factorial_clips": 2,
+    "margin": 0.05,
+    "other_encoder": "",
     "audit_draws": 200,
     "vocal_bank": "avp",
     "vocal_takes": "Fixed",
@@ -84,6 +92,13 @@ OTHER = {
     "conditions_snr_max": 20.0,
     "conditions_snr_step": 10.0,
     "pooling_clips": 2,
+    "gates": 2,
+    "attribution_gates": 1,
+    "detectors": "linear",
+    "detector_seeds": 2,
+    "detector_epochs": 3,
+    "poolings": "attention",
+    "pooled_clips": 2,
     "target": "probability",
     "internal_batch_size": 1,
     "ig_workers": 1,
@@ -99,6 +114,8 @@ OTHER = {
     "seeds": "5, 6",
     "seeds_training_data": True,
     "seeds_points": 3,
+    "recordings_train_clips": 30,
+    "recordings_clips": 3,
 }
 
 
@@ -148,9 +165,9 @@ def test_stages_that_a_parameter_makes_stale(values: dict[str, Any], stale: set[
     "name", [n for n in experiments.parameter_fields() if n not in (*OUTSIDE, "seed", "experiment", "chapters")]
 )
 def test_each_parameter_makes_its_stage_and_those_after_it_stale(name: str) -> None:
-    stage = next(s for s in stages.STAGES.values() if name in experiments.parameter_fields(s.params))
+    takers = [s.name for s in stages.STAGES.values() if name in experiments.parameter_fields(s.params)]
     field = experiments.parameter_fields()[name]
-    wanted = set() if field.metadata["execution"] else {stage.name, *downstream(stage.name)}
+    wanted = set() if field.metadata["execution"] else {*takers}.union(*(downstream(taker) for taker in takers))
     base = {"quadrature": "gausslegendre"} if name == "engine" else {}  # Captum does not have the default rule
     assert changed(keys(**base), keys(**base, **{name: OTHER[name]})) == wanted
 
@@ -277,7 +294,7 @@ def test_a_folder_bank_outside_is_part_of_the_key(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("change", [{"shifts": 4}, {"components": 3}])
 def test_other_conditions_take_the_localiser_of_its_own_page(change: dict[str, int]) -> None:
-    assert changed(keys(), keys(**change)) == {"localiser", "conditions"}
+    assert changed(keys(), keys(**change)) == {"localiser", "conditions", "ceilings"}
 
 
 def test_recordings_outside_are_part_of_the_key_of_their_stage(tmp_path: Path) -> None:

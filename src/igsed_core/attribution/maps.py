@@ -16,6 +16,7 @@ import torch
 from igsed_core.attribution import runner
 from igsed_core.attribution.explainer import Explainer, Loaded, noise
 from igsed_core.attribution.ig import engines
+from igsed_core.attribution.ig.base import Attribution
 from igsed_core.base import progress
 from igsed_core.base.errors import IgsedError
 from igsed_core.metrics import frames, scores
@@ -203,14 +204,34 @@ def _explain(loaded: Loaded, item: _Item) -> None:
     waveform, labels = item.waveform(), item.labels
     started = time.perf_counter()
     result = engine(classifier, waveform, [classifier.head.classes.index(label) for label in labels])
-    attributed = result.samples.cpu().numpy()
+    result.samples.cpu()  # a GPU is waited for
     seconds = (time.perf_counter() - started) / len(labels)
-    window = round(STEP * classifier.encoder.frontend.sample_rate)
+    keep(item.path, item.made_by, result, classifier.encoder.frontend.sample_rate, seconds)
+
+
+def keep(path: Path, made_by: Mapping[str, Any], result: Attribution, sample_rate: int, seconds: float) -> None:
+    """Write the file of one clip, as :func:`read` reads it.
+
+    Parameters
+    ----------
+    path
+        Where to.
+    made_by
+        From :func:`of_clip`.
+    result
+        Attributions of the classes that ``made_by`` names.
+    sample_rate
+        In Hz.
+    seconds
+        What each class took.
+    """
+    attributed = result.samples.cpu().numpy()
+    window = round(STEP * sample_rate)
     index = pd.DataFrame(
         {
-            "split": item.made_by["split"],
-            "clip": item.made_by["clip"],
-            "label": labels,
+            "split": made_by["split"],
+            "clip": made_by["clip"],
+            "label": list(made_by["labels"]),
             "score": result.score.cpu().numpy(),
             "baseline_score": result.baseline_score.cpu().numpy(),
             "completeness_error": result.completeness_error.cpu().numpy(),
@@ -223,4 +244,4 @@ def _explain(loaded: Loaded, item: _Item) -> None:
         frames.window_mean(attributed, window).astype(np.float32),
         STEP,
         absolute=frames.window_mean(np.abs(attributed), window).astype(np.float32),
-    ).save(item.path, item.made_by)
+    ).save(path, made_by)

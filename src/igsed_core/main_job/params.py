@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from igsed_core.base import plugins
 from igsed_core.base.params import StageParams, param
+from igsed_core.data.onsets import FILTERS, ONSETS
 from igsed_core.data.soundbank import registry as soundbank
 from igsed_core.detection import scored
 
@@ -51,6 +52,10 @@ class DataSynthesis(StageParams):
     snr_min: float = param(15.0, "lowest event-to-background ratio", unit="dB", low=-60.0, high=60.0)
     snr_max: float = param(25.0, "highest event-to-background ratio", unit="dB", low=-60.0, high=60.0)
     max_polyphony: int = param(2, "soundscapes with more simultaneous events are removed", low=1)
+    overlap_filter: str = param("at_once", "what counts as simultaneous there", choices=tuple(FILTERS))
+    onsets: str = param(
+        "fitting", "where events begin ('cut' is DESED's, 'normal' Scaper's example)", choices=tuple(ONSETS)
+    )
     n_train: int = param(1000, "soundscapes generated for training, before the removal", low=2)
     n_eval: int = param(250, "soundscapes generated for validation and test, before the removal", low=4)
     workers: int = param(0, "processes; 0 means one per core", low=0, execution=True)
@@ -106,6 +111,11 @@ class Training(StageParams):
         "auto",
         "analysis window of the encoder's front end: 'auto' takes that of the checkpoint, another must agree with it",
         choices=("auto", "hann", "hamming"),
+    )
+    pooled_embedding: str = param(
+        "dropped",
+        "CNN14's layer fc1 with its ReLU, between pooling and output layer: the new output layer follows it, or not",
+        choices=("dropped", "kept"),
     )
     learning_rate: float = param(1e-3, "Adam's learning rate", low=0.0)
     batch_size: int = param(16, "soundscapes in a training batch", low=1)
@@ -244,6 +254,7 @@ class ThresholdSensitivity(StageParams):
         "detection": "each method at its own thresholds (Table II)",
         "per_class": "the same, per class (Table III)",
         "differences": "paired differences between methods at their own thresholds",
+        "differences_two_way": "the same differences, with intervals over clips and source files",
         "further": "AUROC, average precision, event-based F1, onset and offset error, PSDS",
         "curves": "IoU and F1 at every threshold (Fig. 3)",
         "detection_at_ig_threshold": "every method at the thresholds chosen for Integrated Gradients",
@@ -265,6 +276,12 @@ class ThresholdSensitivity(StageParams):
     percentile_max: float = param(99.0, "highest percentile threshold", low=0.0, high=100.0)
     percentile_step: float = param(1.0, "step between percentile thresholds", low=0.01)
     replicates: int = param(1000, "bootstrap replicates over clips for the 95 % intervals", low=10)
+    margin: float = param(
+        0.03,
+        "smallest difference (IoU, F1, pointing game) that a sentence names; 'level with' is said within it only",
+        low=0.0,
+        high=1.0,
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -294,6 +311,14 @@ class Results(StageParams):
     notebook: ClassVar[str] = "06_results"
     upstream: ClassVar[tuple[str, ...]] = MAIN_JOB
     light: ClassVar[bool] = True
+
+    figure_2_seconds: float = param(
+        0.0, "what Figure 2 shows of its clip, from the beginning (the paper: 4); 0: all of it", unit="s", low=0.0
+    )
+
+    def shown_seconds(self, duration: float) -> float:
+        """Return what Figure 2 shows of a clip as long as ``duration``, in s."""
+        return min(self.figure_2_seconds or duration, duration)
 
     def uses(self) -> tuple[tuple[str, str], ...]:
         """See :meth:`igsed_core.base.params.StageParams.uses`."""

@@ -7,10 +7,9 @@ import importlib.metadata
 import os
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
-from igsed_core.base import code, files, provenance
+from igsed_core.base import children, code, files
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.paths import RunPaths, project_root
 from igsed_core.workflow import api_pages, book_pages, stages
@@ -129,9 +128,9 @@ def _run_jupyter_book(folder: Path) -> None:
     """Build with warnings as errors; silent if all is well."""
     log = folder / "build.log"
     main = "from jupyter_book.cli.main import main; main()"  # the module has no entry point for `python -m`
-    command = [provenance.python(), "-c", main, "build", str(folder), "-W", "-n", "--keep-going"]
+    command = children.python(main, "build", str(folder), "-W", "-n", "--keep-going")
     with log.open("w", encoding="utf-8") as stream:
-        status = subprocess.run(command, stdout=stream, stderr=subprocess.STDOUT, check=False).returncode
+        status = children.run(command, output=stream)
     if status:
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
         worst = [line for line in lines if "WARNING" in line or "ERROR" in line] or lines[-20:]

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import os
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from igsed_core.base import paths
 from igsed_core.base.errors import IgsedError
-from igsed_core.base.params import RENAMED, StageParams, absolute, names_of, param, shown
+from igsed_core.base.params import RENAMED, StageParams, absolute, param, shown
 from igsed_core.workflow import parameter_file
 from igsed_core.workflow.chapters import PAGES
 
@@ -139,33 +138,6 @@ def load(path: str | Path, overrides: list[str] | tuple[str, ...] = ()) -> Exper
         except ValueError:
             raise IgsedError(f"override {shown(item)}: {shown(written)} is no number; write it as name=value") from None
     return from_values(values, source=source)
-
-
-def check_paths(experiment: Experiment) -> None:
-    """Make sure, before anything runs, that every file and folder that a parameter names is there.
-
-    Raises
-    ------
-    IgsedError
-        If one is missing, of another kind or unreadable; the message names the parameter, the path and the remedy.
-    """
-    for params in experiment.stages.values():
-        for f in fields(params):
-            value, kind = getattr(params, f.name), f.metadata["path"]
-            if not kind or not value or value in names_of(f):
-                continue
-            place = Path(value)
-            known = [*map(repr, names_of(f)), *(["leave it empty"] if f.default == "" else [])]
-            remedy = f"give the path of a {kind} that is there, or {' or '.join(known)}"
-            try:
-                there = place.is_file() if kind == "file" else place.is_dir()
-                reason = "" if there else f"which is no {kind}" if place.exists() else f"and there is no such {kind}"
-                if there and not os.access(place, os.R_OK | (os.X_OK if kind == "folder" else 0)):
-                    reason, remedy = f"a {kind} that you may not read", "give yourself the right to read it"
-            except OSError as error:
-                reason = f"which cannot be looked at ({error.strerror or error})"
-            if reason:
-                raise IgsedError(f"parameter {f.name!r} names {place}, {reason}: {remedy}")
 
 
 def from_values(values: dict[str, Any], *, source: str = "parameters") -> Experiment:

@@ -1,4 +1,4 @@
-"""What a notebook calls first and last, and how one is executed by papermill."""
+"""What a notebook calls first, how one is executed for an experiment, and how all of them are, by Snakemake."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import asdict
@@ -17,19 +16,18 @@ from typing import Any
 
 from filelock import FileLock
 
-from igsed_core.base import files, provenance, store
+from igsed_core.base import children, files, store
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.params import StageParams
 from igsed_core.base.paths import RunPaths, check_folders, project_root
-from igsed_core.base.progress import TERMINAL_VARIABLE
 from igsed_core.base.run import Finished, StageRun, publish
 from igsed_core.base.store import Entry
-from igsed_core.workflow import experiments, stages
+from igsed_core.workflow import checks, experiments, kernels, stages
 from igsed_core.workflow.experiments import Experiment
 
 # Exact keys of the stages before a notebook, for the kernel of a run: another run may change the experiment meanwhile.
 UPSTREAM_VARIABLE = "IGSED_UPSTREAM"
-_DONE = "page.json"
+_DONE = stages.PAGE_DONE
 
 
 def begin(stage_name: str, namespace: Mapping[str, Any]) -> StageRun:
@@ -59,6 +57,9 @@ def begin(stage_name: str, namespace: Mapping[str, Any]) -> StageRun:
     made, made_from = stages.keys_of(stage, params, {name: one.entry.key for name, one in upstream.items()})
     run = StageRun(params, made.data, upstream)
     run.held.enter_context(made.data.lock())
+    files.sweep(made.data.folder)
+    for lost in made.data.losses():  # a file of another size than it had is made again, like one that is missing
+        lost.unlink(missing_ok=True)
     made.data.describe(made_from)
     return run
 
@@ -144,46 +145,16 @@ def parameterise(
         If a cell fails; the message ends with the cell's own error, and the notebook up to that cell
         is kept at ``target``.
     """
-    import papermill
-    from papermill.exceptions import PapermillExecutionError
-
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with _kernel_environment({UPSTREAM_VARIABLE: json.dumps(upstream)} if upstream else {}):
-        try:
-            papermill.execute_notebook(
-                # papermill fills in parameters at { } in a path.
-                *(str(path).replace("{", "{{").replace("}", "}}") for path in (stage.source, target)),
-                parameters=asdict(params),
-                prepare_only=not execute,
-                progress_bar=False,
-                log_output=False,
-                cwd=str(project_root()),
-                kernel_name="python3",
-            )
-        except PapermillExecutionError as error:
-            cause = (
-                error.evalue
-                if error.ename == "IgsedError"
-                else f"{error.ename}: {error.evalue}\n" + "\n".join(error.traceback)
-            )
-            raise IgsedError(f"notebook {stage.notebook} failed: {cause}\n(see {target})") from None
-
-
-# What a kernel inherits: progress bars go to this terminal and not into the page, and idle threads sleep
-# instead of spinning (on a shared machine spinning makes two busy threads slower than one).
-_KERNEL_ENVIRONMENT = {TERMINAL_VARIABLE: "1", "OMP_WAIT_POLICY": "PASSIVE"}
-
-
-@contextlib.contextmanager
-def _kernel_environment(further: dict[str, str]) -> Iterator[None]:
-    before = dict(os.environ)
-    own = {**_KERNEL_ENVIRONMENT, **{k: before[k] for k in _KERNEL_ENVIRONMENT if k in before}}
-    os.environ.update({**own, **further})
     try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
+        kernels.fill(
+            stage.source,
+            target,
+            asdict(params),
+            execute=execute,
+            variables={UPSTREAM_VARIABLE: json.dumps(upstream)} if upstream else {},
+        )
+    except kernels.CellFailed as error:
+        raise IgsedError(f"notebook {stage.notebook} failed: {error}\n(see {target})") from None
 
 
 def execute(stage_name: str, experiment: Experiment) -> Path:
@@ -209,6 +180,7 @@ def execute(stage_name: str, experiment: Experiment) -> Path:
         mine.page.describe({"stage": stage_name, "data": mine.data.name})
         with files.atomic(mine.page.folder / target.name) as temporary:
             shutil.copyfile(target, temporary)
+        mine.page.seal()
         files.write_json(mine.page.folder / _DONE, {"stage": stage_name})
     adopt(experiment, stage_name, mine)
     return target
@@ -231,7 +203,7 @@ def adopt(experiment: Experiment, stage_name: str, mine: stages.Keys) -> bool:
     name = f"{stages.get(stage_name).notebook}.ipynb"
     page = _named((mine.page.folder / name).read_text(encoding="utf-8"), experiment.name)
     target = paths.notebooks / name
-    if not (target.is_file() and target.read_text(encoding="utf-8") == page):
+    if not files.holds(target, page):
         files.write_text(target, page)
     if not marker.exists():
         files.write_json(marker, {"stage": stage_name, "data": mine.data.name, "page": mine.page.name})
@@ -248,6 +220,21 @@ def _named(page: str, experiment: str) -> str:
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
+def check(experiment: Experiment) -> dict[str, stages.Keys]:
+    """Check everything that can be checked before anything runs, and return the keys of the stages.
+
+    Raises
+    ------
+    IgsedError
+        For what a stage would refuse later; the message names it and the remedy.
+    """
+    checks.check_paths(experiment)
+    check_folders(experiment.name)
+    every = stages.keys(experiment)
+    checks.check(experiment, [name for name, mine in every.items() if not Finished.read(mine.data)])
+    return every
+
+
 def run(params: Path, overrides: list[str], *, cores: int, dry_run: bool = False) -> Experiment:
     """Run the stages that are missing or out of date, through Snakemake.
 
@@ -260,9 +247,7 @@ def run(params: Path, overrides: list[str], *, cores: int, dry_run: bool = False
         For bad parameters, or if a stage fails.
     """
     experiment = experiments.load(params, overrides)
-    experiments.check_paths(experiment)
-    check_folders(experiment.name)
-    every = stages.keys(experiment)
+    every = check(experiment)
     if dry_run:
         _say_what_would_run(experiment, every)
         return experiment
@@ -271,18 +256,19 @@ def run(params: Path, overrides: list[str], *, cores: int, dry_run: bool = False
         values = paths.root / "parameters.json"
         files.write_json(values, experiment.values())
         missing = [name for name, mine in every.items() if not adopt(experiment, name, mine)]
-        if missing and subprocess.run(_snakemake(paths.root, cores), check=False).returncode:
+        if missing and children.run(_snakemake(paths.root, cores)):
             raise IgsedError(f"experiment {experiment.name!r} did not finish: the reason stands above")
     return experiment
 
 
 def _snakemake(folder: Path, cores: int) -> list[str]:
     return [
-        *(provenance.python(), "-m", "snakemake", "--snakefile", str(project_root() / "Snakefile")),
+        *children.python("from snakemake.cli import main; main()", "--snakefile", str(project_root() / "Snakefile")),
         *("--directory", str(folder), "--cores", str(cores), "--rerun-triggers", "mtime"),
         *("--scheduler", "greedy", "--resources", "heavy=1"),  # so small a graph needs no solver
         *("--quiet", "rules", "host", "progress"),
         "--nolock",  # a lock of our own waits instead of failing
+        "--ignore-incomplete",  # a marker is written whole or not at all
     ]
 
 
@@ -296,9 +282,15 @@ def _say_what_would_run(experiment: Experiment, every: dict[str, stages.Keys]) -
 @contextlib.contextmanager
 def _alone(paths: RunPaths) -> Iterator[None]:
     """Let one run at a time work on an experiment; a second one waits, and says so."""
-    paths.root.mkdir(parents=True, exist_ok=True)
     guard = FileLock(paths.root / ".lock")
-    store.acquire(guard, f"another run works on experiment {paths.experiment!r}")
+    try:
+        paths.root.mkdir(parents=True, exist_ok=True)
+        store.acquire(guard, f"another run works on experiment {paths.experiment!r}")
+    except OSError as error:
+        raise IgsedError(
+            f"{paths.root / '.lock'} cannot be locked ({error.strerror or error}): move what is in the way, or let "
+            "IGSED_RUNS_DIR name another folder"
+        ) from error
     try:
         yield
     finally:

@@ -83,6 +83,19 @@ def summary(judged) -> pd.DataFrame:
     return tuning.table(judged, **OPTIONS)
 
 
+def test_every_method_is_held_to_ig_under_each_rule(judged, data) -> None:
+    """Of methods, Otsu and the percentile; the test split's instances share one source file for each class."""
+    events = data["test"].index.assign(source_file=data["test"].index["label"])
+    found = method_study.differences(judged, events, **OPTIONS)
+    mine = found[(found["average"] == "instance") & (found["resampled"] == summaries.CLIPS)]
+    assert set(zip(mine["method"], mine["rule"], strict=True)) == {
+        (name, rule) for name in NAMES for rule in ("percentile", "otsu", "none")
+    }
+    assert set(mine["other_method"]) == {"ig"} and (mine["rule"] == mine["other_rule"]).all()
+    table = tables.differences_table(found)
+    assert len(table) == len(NAMES) and set(table["", "n"]) == {"3"}
+
+
 @pytest.fixture(scope="module")
 def cost(data, explained) -> pd.DataFrame:
     index = data["test"].index.assign(seconds=[3.0, 3.0, 6.0])

@@ -17,7 +17,7 @@ from igsed_core.attribution.registry import REGISTRY, create
 from igsed_core.base import plugins
 from igsed_core.detection import tuning
 from igsed_core.detection.evaluation import Instances
-from igsed_core.detection.scored import ORACLE
+from igsed_core.detection.scored import IG, ORACLE
 from igsed_core.detection.thresholds import registry as thresholds
 from igsed_core.detection.tuning import Evaluated
 from igsed_core.metrics import localisation, ranking, summaries
@@ -146,6 +146,30 @@ def evaluate(data: Mapping[str, Instances], *, frame_length: float) -> Evaluated
                 Series(name, NO_RULE, "auroc", ranking.auroc(scores, instances.truth)),
             ]
     return Evaluated(under.index, series)
+
+
+def differences(judged: Evaluated, events: pd.DataFrame, *, replicates: int, seed: int) -> pd.DataFrame:
+    """Each method minus the run's Integrated Gradients, paired, under the percentile, the fixed rule and without one.
+
+    Parameters
+    ----------
+    judged
+        From :func:`evaluate`.
+    events
+        ``clip, label, source_file`` of the test soundscapes.
+    replicates, seed
+        Of the bootstrap.
+
+    Returns
+    -------
+    pd.DataFrame
+        As :func:`igsed_core.metrics.summaries.in_both_ways`, of the test split. ``survives`` is by a correction for all
+        methods and rules of one metric.
+    """
+    series = judged.series["test"]
+    there = dict.fromkeys((one.method, one.rule) for one in series if one.rule in (PERCENTILE, tuning.FIXED, NO_RULE))
+    pairs = [(one, (IG, one[1])) for one in there if one[0] != IG and (IG, one[1]) in there]
+    return summaries.in_both_ways(judged.index["test"], series, pairs, events, replicates=replicates, seed=seed)
 
 
 def readings(

@@ -245,6 +245,7 @@ def _heads(
             (frames_of[split], features.targets(frames_of[split], data.events, data.classes))
             for split in ("train", "validation")
         )
+        embedding = heads.load(recipe.training_dir / "heads" / "clip_level.safetensors").embedding
         for name in heads.HEADS:
             result = training.train(
                 name,
@@ -256,6 +257,7 @@ def _heads(
                 epochs=recipe.training.epochs,
                 patience=recipe.training.patience,
                 seed=variant.seed,
+                embedding=embedding,
             )
             heads.save(result.head, name, folder / f"{name}.safetensors")
     return {name: heads.load(folder / f"{name}.safetensors") for name in heads.HEADS}

@@ -176,9 +176,9 @@ def answer(table: pd.DataFrame, differences: pd.DataFrame) -> str:
     if gap is not None:
         enough = "as wanted, at least" if gap["value"] >= WANTED else "less than"
         text += (
-            f"It is {RELATIONS[gap['verdict']]} the timbre features (difference {figure(gap)}; {enough} {WANTED:g}; verdicts here are corrected for "
-            f"{len(differences)} comparisons, intervals are not). "
-            "The best was picked among several by this very figure, which flatters it."
+            f"It is {RELATIONS[gap['verdict']]} the timbre features (difference {figure(gap)}; {enough} {WANTED:g}; "
+            f"verdicts here are corrected for {len(differences)} comparisons, intervals are not). The best was picked "
+            "among several by this very figure, which flatters it."
         )
     return text
 

@@ -278,6 +278,10 @@ class Procedural:
         sounds = code.digest([__name__], without=lambda module: module.startswith(_MAKES_NO_SOUND))
         return hashlib.sha256(repr((NAME, *_arguments(wanted).items(), sounds)).encode()).hexdigest()[:16]
 
+    def check(self, wanted: base.Wanted, duration: float) -> tuple[str, ...]:
+        """Return its classes: it is made as it is wanted."""
+        return CLASSES
+
     def prepare(self, wanted: base.Wanted, *, cache_dir: Path, workers: int) -> base.SoundBank:
         """Write the bank and list it, or read the cache."""
         root = cache_dir.resolve() / f"{NAME}-{self.fingerprint(wanted)}"
