@@ -37,6 +37,8 @@ SMALL = {
     **{"audit_clips": 1, "factorial_clips": 1, "audit_draws": 100},
     **{"methods": "cam", "methods_validation_clips": 1, "methods_test_clips": 1},
     **{"shifts": 1, "components": 1, "pooling_clips": 1},
+    **{"vocal_users": 4, "vocal_held_out": 2, "vocal_sounds": 4, "vocal_labels": "syllable", "vocal_copies": 1},
+    **{"vocal_epochs": 1, "vocal_maps": 1, "vocal_steps": 2, "vocal_replicates": 20, "vocal_workers": 1},
 }
 # The stand-in has another checksum than the published checkpoint, in every process of the run.
 CUSTOMISE = """

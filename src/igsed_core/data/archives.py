@@ -19,6 +19,7 @@ from igsed_core.data import listing
 from igsed_core.data.audio import EXTENSIONS
 
 _MAGIC = (b"RIFF", b"fLaC", b"OggS")
+_TABLE = ".csv"
 _BLOCK = 1 << 20
 # The last two: an archive with a password, or packed in a way that Python does not know.
 _DAMAGED = (
@@ -28,7 +29,12 @@ _DAMAGED = (
 
 
 def unpack(
-    archive: Path, target: Path, *, keep: Callable[[PurePosixPath], bool] = lambda _: True, at_least: int = 1
+    archive: Path,
+    target: Path,
+    *,
+    keep: Callable[[PurePosixPath], bool] = lambda _: True,
+    at_least: int = 1,
+    tables: bool = False,
 ) -> int:
     """Unpack the audio files of a tar or zip archive.
 
@@ -44,12 +50,14 @@ def unpack(
     keep : callable, optional
         Says of a path in the archive whether it is wanted.
     at_least : int
-        Files that must be found.
+        Audio files that must be found.
+    tables : bool
+        Whether csv files are unpacked as well.
 
     Returns
     -------
     int
-        Number of files unpacked.
+        Number of audio files unpacked.
 
     Raises
     ------
@@ -61,18 +69,19 @@ def unpack(
     count = 0
     try:
         for path, stream in progress.bar(_entries(archive), desc=f"unpacking {archive.name}", unit=" files"):
-            if not _is_wanted(path) or not keep(path):
+            table = tables and path.suffix.lower() == _TABLE
+            if not _is_wanted(path, table=table) or not keep(path):
                 continue
             with stream() as source:
                 head = source.read(4)
-                if head not in _MAGIC:
+                if not table and head not in _MAGIC:
                     continue
                 place = temporary / path
                 place.parent.mkdir(parents=True, exist_ok=True)
                 with place.open("wb") as file:
                     file.write(head)
                     shutil.copyfileobj(source, file, _BLOCK)
-            count += 1
+            count += not table
         if count < at_least:
             raise IgsedError(
                 f"{archive} holds {count} audio files that are wanted. This is not the published archive: "
@@ -100,9 +109,9 @@ def unpack(
     return count
 
 
-def _is_wanted(path: PurePosixPath) -> bool:
+def _is_wanted(path: PurePosixPath, *, table: bool) -> bool:
     hidden = any(listing.is_hidden(part) for part in path.parts)
-    return path.suffix.lower() in EXTENSIONS and not hidden
+    return (table or path.suffix.lower() in EXTENSIONS) and not hidden
 
 
 def _entries(archive: Path) -> Iterator[tuple[PurePosixPath, Callable[[], IO[bytes]]]]:

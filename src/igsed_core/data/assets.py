@@ -103,6 +103,14 @@ REGISTRY: dict[str, Asset] = {
         size=984_000,
         licence=_SINS_LICENCE,
     ),
+    "avp": _zenodo(
+        5036529,
+        "AVP_Dataset.zip",
+        "md5:a40f3f3bc9d5bc0f52ab9aa4c13a907e",
+        "vocal_bank=PATH",
+        size=0,
+        licence="CC BY 4.0",
+    ),
 } | {
     f"sins_{i}": _zenodo(
         1247102, f"DCASE2018-task5-dev.audio.{i}.zip", "", "background_source=PATH", size=0, licence=_SINS_LICENCE
@@ -115,6 +123,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "cnn14": ("cnn14",),
     "mn04_as": ("mn04_as",),
     "desed": ("desed", "desed_validation"),
+    "avp": ("avp",),
     "backgrounds": ("sins_meta", *(f"sins_{i}" for i in range(1, _SINS_AUDIO + 1))),
 }
 

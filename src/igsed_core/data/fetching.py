@@ -16,7 +16,7 @@ from igsed_core.data.download import FetchError, size_text
 
 EVERYTHING = "all"
 NAMES = (*GROUPS, EVERYTHING)
-UNPACKED = {"desed": "desed", "backgrounds": "sins"}  # folder in the cache
+UNPACKED = {"desed": "desed", "avp": "avp", "backgrounds": "sins"}  # folder in the cache
 
 
 def groups(names: Sequence[str]) -> list[str]:
@@ -39,6 +39,8 @@ def fetch(group: str) -> Path:
     """
     if group == "desed":
         return desed()
+    if group == "avp":
+        return avp()
     if group == "backgrounds":
         return sins()
     return [assets.fetch(name) for name in GROUPS[group]][-1]
@@ -50,6 +52,14 @@ def desed() -> Path:
     folder = data_dir() / UNPACKED["desed"]
     if not folder.is_dir():
         archives.unpack(assets.fetch("desed"), folder)
+    return folder
+
+
+def avp() -> Path:
+    """Folder of the Amateur Vocal Percussion data set, its annotations beside the takes."""
+    folder = data_dir() / UNPACKED["avp"]
+    if not folder.is_dir():
+        archives.unpack(assets.fetch("avp"), folder, tables=True)
     return folder
 
 
