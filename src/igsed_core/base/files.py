@@ -8,6 +8,7 @@ import errno
 import hashlib
 import json
 import os
+import platform
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,8 @@ def atomic(path: Path) -> Iterator[Path]:
 
 def _temporary_name(path: Path) -> str:
     """Name a temporary file beside ``path``, short even where that has a name as long as the file system allows."""
-    digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:12]
+    # Jobs on several nodes may have the same number and write into the same folder.
+    digest = hashlib.sha256(os.fsencode(path.name) + b"@" + os.fsencode(platform.node())).hexdigest()[:12]
     # The suffix stays last: writers choose the format by it.
     suffix = path.suffix if len(os.fsencode(path.suffix)) <= 16 else ""
     return f".{digest}.{os.getpid()}.tmp{suffix}"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import datetime
 import os
+import platform
+import resource
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -13,7 +15,7 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
-from igsed_core.base import code, files, imports, plugins, provenance, store
+from igsed_core.base import code, files, imports, plugins, provenance, shards, store
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.params import StageParams
 from igsed_core.base.paths import RunPaths
@@ -164,6 +166,7 @@ class StageRun:
         IgsedError
             If a table that the stage declares was not made.
         """
+        shards.end_of_notebook()
         for name in self.params.tables:
             if not (self.dir / f"{name}.csv").is_file():
                 raise IgsedError(f"stage {self.params.stage!r} declares table {name!r} and did not make it")
@@ -183,6 +186,7 @@ class StageRun:
                 "params": {name: value for name, value in asdict(self.params).items() if name != "experiment"},
                 "tables": list(self.params.tables),
                 "seconds": seconds,
+                "core_seconds": before.record.get("core_seconds") if before else _core_seconds(),
                 "figures": figures,
                 "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
                 **provenance.environment(),
@@ -190,6 +194,12 @@ class StageRun:
         )
         publish(self.params.experiment, Finished(self.entry, files.read_json(self.dir / RECORD)))
         self.held.close()
+
+
+def _core_seconds() -> float:
+    """Processor time of this process and of the workers that it has waited for."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return round(sum(one.ru_utime + one.ru_stime for one in used), 2)
 
 
 def publish(experiment: str, one: Finished) -> None:
@@ -226,7 +236,7 @@ def link(place: Path, target: Path) -> None:
     if place.exists() and not place.is_symlink():
         raise IgsedError(f"{place} is in the way: igsed puts a link there; move it elsewhere")
     place.parent.mkdir(parents=True, exist_ok=True)
-    temporary = place.with_name(f".{place.name}.{os.getpid()}")
+    temporary = place.with_name(f".{place.name}.{platform.node()}.{os.getpid()}")  # other nodes count alike
     temporary.unlink(missing_ok=True)
     temporary.symlink_to(os.path.relpath(target.resolve(), place.parent.resolve()))
     os.replace(temporary, place)

@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import asdict
@@ -17,7 +18,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from igsed_core.base import files, provenance, store
+from igsed_core.base import files, provenance, shards, store
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.params import StageParams
 from igsed_core.base.paths import RunPaths, check_folders, project_root
@@ -58,7 +59,8 @@ def begin(stage_name: str, namespace: Mapping[str, Any]) -> StageRun:
     upstream = _upstream(stage, params.experiment)
     made, made_from = stages.keys_of(stage, params, {name: one.entry.key for name, one in upstream.items()})
     run = StageRun(params, made.data, upstream)
-    run.held.enter_context(made.data.lock())
+    if shards.current() is None:  # the shards of a stage work beside one another, each on files of its own
+        run.held.enter_context(made.data.lock())
     made.data.describe(made_from)
     return run
 
@@ -161,6 +163,8 @@ def parameterise(
                 kernel_name="python3",
             )
         except PapermillExecutionError as error:
+            if error.ename == shards.ShardEnd.__name__:
+                return
             cause = (
                 error.evalue
                 if error.ename == "IgsedError"
@@ -212,6 +216,33 @@ def execute(stage_name: str, experiment: Experiment) -> Path:
         files.write_json(mine.page.folder / _DONE, {"stage": stage_name})
     adopt(experiment, stage_name, mine)
     return target
+
+
+def execute_shard(stage_name: str, experiment: Experiment, shard: shards.Shard) -> None:
+    """Do one shard of a stage: its notebook is executed up to the step, and no page is kept.
+
+    Parameters
+    ----------
+    stage_name, experiment
+        The stage, and the experiment that it is run for.
+    shard
+        Which part.
+
+    Raises
+    ------
+    IgsedError
+        If a cell fails.
+    """
+    stage, every = stages.get(stage_name), stages.keys(experiment)
+    if Finished.read(every[stage_name].data):
+        return
+    upstream = {name: every[name].data.key for name in stage.upstream}
+    with (
+        tempfile.TemporaryDirectory(prefix="igsed-shard-") as folder,
+        _kernel_environment({shards.VARIABLE: str(shard)}),
+    ):
+        target = Path(folder) / f"{stage.notebook}.ipynb"
+        parameterise(stage, experiment.stages[stage_name], target, execute=True, upstream=upstream)
 
 
 def adopt(experiment: Experiment, stage_name: str, mine: stages.Keys) -> bool:
