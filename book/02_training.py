@@ -49,9 +49,7 @@ display.show(overview.encoder_table(registry.describe(model)), caption="The froz
 
 # %%
 kept = run.shared("features", features.identity(model, data.root), modules=features.modules(model))
-frames_of = features.extract_splits(
-    model, data.root, data.clips, kept, device=devices.choose(run.params.device)
-)
+frames_of = features.extract_splits(model, data.root, data.clips, kept, device=devices.choose(run.params.device))
 targets_of = {split: features.targets(x, data.events, data.classes) for split, x in frames_of.items()}
 
 # %% [markdown]

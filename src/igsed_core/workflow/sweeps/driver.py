@@ -114,7 +114,7 @@ def _alone(sweep: Sweep) -> Iterator[None]:
 
 def job_prefix(sweep: Sweep) -> str:
     """What the names of a sweep's jobs on a cluster begin with; another folder's sweep of that name has another."""
-    return f"igsed-{sweep.name}-{store.digest(str(sweep.folder))[:6]}"
+    return f"igsed-{sweep.name[:30]}-{store.digest(str(sweep.folder))[:6]}"
 
 
 def cancel_left(sweep: Sweep) -> list[str]:
