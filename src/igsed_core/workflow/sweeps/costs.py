@@ -35,7 +35,8 @@ class Cost:
     memory
         Most memory of all its processes, MiB.
     source
-        Where that is from: ``measured`` (in the store, with these parameters or the nearest), ``shipped`` or
+        Where that is from: ``measured`` (in the store, with these parameters or the nearest), ``shipped`` (the largest
+        size of the table, mostly at most what it takes) or
         ``unknown``.
     """
 
@@ -102,7 +103,8 @@ class Costs:
 
 
 def _shipped_memory(stage: str) -> float:
-    return max((float(row["memory_mib"]) for row in shipped() if row["stage"] == stage), default=3000.0)
+    known = [float(row["memory_mib"]) for row in shipped() if row["stage"] == stage and row["memory_mib"]]
+    return max(known, default=3000.0)
 
 
 @cache
