@@ -33,23 +33,23 @@ from igsed_core.metrics import frames
 from igsed_core.models.classifier import Classifier
 from igsed_core.models.encoders import registry as encoders
 
-CAPTUM: tuple[str, dict[str, Any]] = ("captum", {"rule": "gausslegendre", "n_points": 50})
+CAPTUM: tuple[str, dict[str, Any]] = ("captum", {"quadrature": "gausslegendre", "n_steps": 50})
 ENGINES: dict[str, tuple[str, dict[str, Any]]] = {
     "captum, 50 points": CAPTUM,
-    "mel_path, captum's 50 points": ("mel_path", {"rule": "gausslegendre", "n_points": 50}),
-    "db_midpoint, 12 points": ("mel_path", {"rule": "db_midpoint", "n_points": 12}),
-    "db_midpoint, 16 points": ("mel_path", {"rule": "db_midpoint", "n_points": 16}),
-    "db_adaptive, at most 8": ("mel_path", {"rule": "db_adaptive", "n_points": 8}),
-    "db_adaptive, at most 10": ("mel_path", {"rule": "db_adaptive", "n_points": 10}),
-    "db_adaptive, at most 16": ("mel_path", {"rule": "db_adaptive", "n_points": 16}),
-    "db_adaptive, at most 24": ("mel_path", {"rule": "db_adaptive", "n_points": 24}),
-    "db_adaptive, 10 in any case": ("mel_path", {"rule": "db_adaptive", "n_points": 10, "tolerance": 0.0}),
-    "db_adaptive, 10, bfloat16": ("mel_path", {"rule": "db_adaptive", "n_points": 10, "precision": "bfloat16"}),
+    "mel_path, captum's 50 points": ("mel_path", {"quadrature": "gausslegendre", "n_steps": 50}),
+    "db_midpoint, 12 points": ("mel_path", {"quadrature": "db_midpoint", "n_steps": 12}),
+    "db_midpoint, 16 points": ("mel_path", {"quadrature": "db_midpoint", "n_steps": 16}),
+    "db_adaptive, at most 8": ("mel_path", {"quadrature": "db_adaptive", "n_steps": 8}),
+    "db_adaptive, at most 10": ("mel_path", {"quadrature": "db_adaptive", "n_steps": 10}),
+    "db_adaptive, at most 16": ("mel_path", {"quadrature": "db_adaptive", "n_steps": 16}),
+    "db_adaptive, at most 24": ("mel_path", {"quadrature": "db_adaptive", "n_steps": 24}),
+    "db_adaptive, 10 in any case": ("mel_path", {"quadrature": "db_adaptive", "n_steps": 10, "tolerance": 0.0}),
+    "db_adaptive, 10, bfloat16": ("mel_path", {"quadrature": "db_adaptive", "n_steps": 10, "precision": "bfloat16"}),
     "db_adaptive, 10 in any case, bfloat16": (
         "mel_path",
-        {"rule": "db_adaptive", "n_points": 10, "tolerance": 0.0, "precision": "bfloat16"},
+        {"quadrature": "db_adaptive", "n_steps": 10, "tolerance": 0.0, "precision": "bfloat16"},
     ),
-    "db_midpoint, 16, bfloat16": ("mel_path", {"rule": "db_midpoint", "n_points": 16, "precision": "bfloat16"}),
+    "db_midpoint, 16, bfloat16": ("mel_path", {"quadrature": "db_midpoint", "n_steps": 16, "precision": "bfloat16"}),
 }
 QUALITY: tuple[tuple[str, int, str], ...] = (
     # Captum's own default, by the engine that is tested to give the same.
@@ -121,7 +121,7 @@ def parse() -> argparse.Namespace:
 def create(engine: tuple[str, dict[str, Any]], batch: int) -> registry.Engine:
     """Create an engine of the table above."""
     name, settings = engine
-    return registry.create(name, **settings, **{"internal_batch" if name == "captum" else "batch": batch})
+    return registry.create(name, **settings, **{"internal_batch_size" if name == "captum" else "batch": batch})
 
 
 # --- speed
@@ -150,7 +150,7 @@ def speed(classifier: Classifier, clips: Clips, options: argparse.Namespace) -> 
             result = made[name](classifier, clips.waveforms[i], wanted[i])
             error = result.completeness_error.median().item()  # a GPU is waited for
             seconds, processor = time.perf_counter() - started, clock(options.device) - processor
-            rows.append((name, i, seconds, processor, error, result.n_points))
+            rows.append((name, i, seconds, processor, error, result.n_steps))
         timed = pd.DataFrame(rows, columns=["engine", "clip", "seconds", "processor", "error", "points"])
         tables.append(summary(timed, n_classes, forward, peak, options))
     return pd.concat(tables, ignore_index=True)
@@ -210,22 +210,22 @@ def growth(classifier: Classifier, clips: Clips, options: argparse.Namespace) ->
         *(("classes", 1, n, 16) for n in (1, 2, 3, 5, 8) if n <= n_outputs),
         *(("points", 1, 1, n) for n in (4, 16, 64, 256)),
     ]
-    for grows, n_clips, n_classes, n_points in progress.bar(cases, desc="growth"):
-        engine = MelPathIntegratedGradients(rule="db_midpoint", n_points=n_points, batch=options.batch)
+    for grows, n_clips, n_classes, n_steps in progress.bar(cases, desc="growth"):
+        engine = MelPathIntegratedGradients(quadrature="db_midpoint", n_steps=n_steps, batch=options.batch)
         engine(classifier, clips.waveforms[0], [0])
         times = []
-        for _ in range(3 if n_points < 64 else 1):
+        for _ in range(3 if n_steps < 64 else 1):
             started = clock(options.device)
             found = engine.many(classifier, clips.waveforms[:n_clips], [list(range(n_classes))] * n_clips)
             found[-1].samples.cpu()  # a GPU is waited for
             times.append(clock(options.device) - started)
-        settings = ("mel_path", {"rule": "db_midpoint", "n_points": n_points})
+        settings = ("mel_path", {"quadrature": "db_midpoint", "n_steps": n_steps})
         rows.append(
             {
                 "grows": grows,
                 "clips": n_clips,
                 "classes": n_classes,
-                "points": n_points,
+                "points": n_steps,
                 "processor_seconds_a_map": min(times) / n_clips / n_classes,
                 "peak_memory_mib": memory(options, settings, n_classes) if grows != "clips" else np.nan,
             }
@@ -269,10 +269,10 @@ def quality(classifier: Classifier, clips: Clips, options: argparse.Namespace) -
     todo = [i for i, file in enumerate(files) if not file.exists()]
     batch = {"batch": options.batch}
     reference = registry.create(
-        "mel_path", rule="db_midpoint", n_points=options.reference, floor=REFERENCE_FLOOR, **batch
+        "mel_path", quadrature="db_midpoint", n_steps=options.reference, floor=REFERENCE_FLOOR, **batch
     )
     engines = {
-        rule: registry.create("mel_path", rule=rule[0], n_points=rule[1], precision=rule[2], **batch)
+        rule: registry.create("mel_path", quadrature=rule[0], n_steps=rule[1], precision=rule[2], **batch)
         for rule in QUALITY
         if rule[2] == "float32" or devices.has_bfloat16(options.device)
     }
@@ -281,7 +281,7 @@ def quality(classifier: Classifier, clips: Clips, options: argparse.Namespace) -
     table = pd.concat([read_table(file) for file in files])
     table["missing"] = table["error"] * table["change"]
     summary = (
-        table.groupby(["rule", "n_points", "precision"], sort=False)
+        table.groupby(["quadrature", "n_steps", "precision"], sort=False)
         .agg(
             maps=("error", "size"),
             used=("used", "mean"),
@@ -314,15 +314,15 @@ def one_clip(
     window = round(STEP * classifier.encoder.frontend.sample_rate)
     expected = over_time(reference(classifier, waveform, wanted), window)
     rows = []
-    for (rule, n_points, precision), engine in engines.items():
+    for (rule, n_steps, precision), engine in engines.items():
         result = engine(classifier, waveform, wanted)
         cosines = [cosine(a, b) for a, b in zip(over_time(result, window), expected, strict=True)]
         assert result.points is not None
         for row in range(len(wanted)):
             rows.append(
                 {
-                    "rule": rule,
-                    "n_points": n_points,
+                    "quadrature": rule,
+                    "n_steps": n_steps,
                     "precision": precision,
                     "used": int(result.points[row]),
                     "error": float(result.completeness_error[row]),

@@ -1,7 +1,7 @@
 """Time and memory of one stage's notebook, with all its processes, on a run whose earlier stages are there.
 
     python benchmarks/stage.py runs/embedded integrated_gradients
-    python benchmarks/stage.py runs/embedded integrated_gradients engine=captum rule=gausslegendre n_points=50
+    python benchmarks/stage.py runs/embedded integrated_gradients engine=captum quadrature=gausslegendre n_steps=50
 
 The earlier stages' artefacts are linked into a folder of its own, so that the run itself stays as it is.
 """

@@ -15,6 +15,7 @@ seed = 2026  # seed of every random choice
 encoder = "embedded"  # name of the frozen encoder
 weights = ""  # path of the encoder's checkpoint; empty: shipped with the package, or fetched
 window = "auto"  # analysis window of the encoder's front end: 'auto' takes that of the checkpoint, another must agree with it (auto, hann, hamming)
+pooled_embedding = "dropped"  # CNN14's layer fc1 with its ReLU, between pooling and output layer: the new output layer follows it, or not (dropped, kept)
 learning_rate = 0.001  # Adam's learning rate
 batch_size = 16  # soundscapes in a training batch
 epochs = 100  # most epochs
@@ -59,6 +60,7 @@ targets_of = {split: features.targets(x, data.events, data.classes) for split, x
 # the best epoch (the dot) are kept.
 
 # %%
+embedding = heads.Embedding.of(model.pooled_embedding()) if run.params.pooled_embedding == "kept" else None
 trained = {
     name: trainer.train(
         name,
@@ -70,6 +72,7 @@ trained = {
         epochs=run.params.epochs,
         patience=run.params.patience,
         seed=run.params.seed,
+        embedding=embedding,
     )
     for name in heads.HEADS
 }

@@ -20,12 +20,12 @@
 experiment = "embedded"  # name of the experiment; its artefacts lie in runs/<experiment>
 seed = 2026  # seed of every random choice
 engine = "mel_path"  # how the integral is computed: 'captum' is the paper's, 'mel_path' is faster and knows more rules
-rule = "db_adaptive"  # quadrature rule along the path; Captum's default, and the paper's, is gausslegendre (gausslegendre, riemann_left, riemann_right, riemann_middle, riemann_trapezoid, db_midpoint, db_gauss, db_adaptive)
-n_points = 24  # points on the path from silence to the clip (the paper: 50); the most, for db_adaptive
-tolerance = 0.05  # rule db_adaptive: relative completeness error at which it stops
+quadrature = "db_adaptive"  # rule of the integral along the path; Captum's default, and the paper's, is gausslegendre (gausslegendre, riemann_left, riemann_right, riemann_middle, riemann_trapezoid, db_midpoint, db_gauss, db_adaptive)
+n_steps = 24  # points on the path from silence to the clip (the paper: 50); the most, for db_adaptive
+tolerance = 0.05  # quadrature db_adaptive: relative completeness error at which it stops
 target = "logit"  # what is attributed (the paper's words mean the probability) (logit, probability)
 precision = "float32"  # arithmetic of the network on the path (engine mel_path) (float32, bfloat16)
-internal_batch = 5  # path points in one forward pass: memory only
+internal_batch_size = 5  # path points in one forward pass: memory only
 ig_workers = 0  # processes on a CPU; 0 means one per core
 ig_device = "auto"  # 'auto' takes CUDA where there is one (auto, cpu, cuda)
 

@@ -61,7 +61,7 @@ over_time["energy"] = scores.energy(
     held_out,
     data.classes,
     sample_rate=run.params_of(DataSynthesis).sample_rate,
-    reading=run.params.energy,
+    quantity=run.params.energy,
 )
 for name, values in over_time.items():
     values.save(run.dir / f"{name}.npz")

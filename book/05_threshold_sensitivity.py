@@ -10,11 +10,12 @@ experiment = "embedded"  # name of the experiment; its artefacts lie in runs/<ex
 seed = 2026  # seed of every random choice
 frame_length = 0.1  # evaluation frame [s]
 min_coverage = 0.0  # a frame is active if events cover more than this share of it (0: any of it)
-reading = "absolute"  # which part of a signed attribution counts (absolute, positive, signed)
+sign = "absolute"  # which part of a signed attribution counts (absolute, positive, signed)
 percentile_min = 1.0  # lowest percentile threshold
 percentile_max = 99.0  # highest percentile threshold
 percentile_step = 1.0  # step between percentile thresholds
 replicates = 1000  # bootstrap replicates over clips for the 95 % intervals
+margin = 0.03  # smallest difference (IoU, F1, pointing game) that a sentence names; 'level with' is said within it only
 
 # %%
 from igsed_core.workflow import notebook
@@ -29,7 +30,7 @@ from igsed_core.base import files
 from igsed_core.data import soundscapes
 from igsed_core.detection import evaluation, further_metrics, scored
 from igsed_core.detection.thresholds import levels
-from igsed_core.main_job import figures, tables
+from igsed_core.main_job import figures, overview, tables
 from igsed_core.main_job.params import DataSynthesis
 from igsed_core.metrics.scores import ScoresOverTime
 from igsed_core.models import classification
@@ -53,7 +54,7 @@ frames_of = {
     "duration": run.params_of(DataSynthesis).duration,
     "frame_length": run.params.frame_length,
     "min_coverage": run.params.min_coverage,
-    "reading": run.params.reading,
+    "sign": run.params.sign,
     "seed": run.params.seed,
 }
 instances = {split: evaluation.instances(*sources, split=split, **frames_of) for split in ("validation", "test")}
@@ -93,7 +94,7 @@ findings.say(findings.untuned(chosen, float(grid.min())))
 
 # %%
 with run.timed("bootstrap_seconds"):
-    report = evaluation.report(measured, chosen, data.classes, **bootstrapped)
+    report = evaluation.report(measured, chosen, data.classes, data.events, **bootstrapped)
 detection = run.table("detection", report.detection)
 at_ig = run.table("detection_at_ig_threshold", report.at_ig)
 run.table("per_class", report.per_class)
@@ -126,8 +127,12 @@ whole_splits = {
 with run.timed("bootstrap_seconds"):
     further, apart = further_metrics.report(whole_splits, chosen, grid, **bootstrapped)
 further = run.table("further", further)
-differences = run.table("differences", pd.concat([report.differences, apart]))
+run.table("differences", pd.concat([report.differences, apart]))
+run.table("differences_two_way", report.two_way)
 display.show(tables.further_table(further), caption="Threshold-free and event-based metrics on the test split")
+
+# %%
+findings.say(overview.psds_material(len(whole_splits["test"].clips), whole_splits["test"].duration))
 
 # %%
 run.finish(instances={split: len(data_of.index) for split, data_of in instances.items()})

@@ -26,7 +26,7 @@ from igsed_core.detection.thresholds import registry as thresholds
 from igsed_core.main_job.job import MainJob
 from igsed_core.main_job.params import ThresholdSensitivity
 from igsed_core.models import classification
-from igsed_core.show import display, findings, prose
+from igsed_core.show import claims, display, findings, prose
 
 main, shared = MainJob(run), run.params_of(ThresholdSensitivity)
 data = main.data
@@ -76,15 +76,16 @@ display.show(
 #
 # The difference to the percentile of the clip, paired: both means over the same instances in each bootstrap replicate. An
 # interval that excludes zero speaks for a gain (or a loss), but the table holds dozens of them, so that a few would exclude
-# zero by chance alone: trust large gains, not one of 0.02 whose interval nearly touches zero. *Random* is the control: its
-# scores hold nothing to bring out.
+# zero by chance alone. An asterisk marks those that survive Holm's correction for all of them; trust no others. *Random* is
+# the control: its scores hold nothing to bring out.
 
 # %%
 gains = run.table("rules_gain", tuning.gains(evaluated, **bootstrapped))
 display.show(tables.by_rule(gains, titles), caption="Gain in IoU over the percentile of the clip, test split")
+findings.say(claims.family(gains, split="test", average="instance", metric="iou"))
 
 # %%
-answer = findings.rule_gain(rules, gains, best, titles[best])
+answer = findings.rule_gain(rules, gains, best, titles[best], margin=shared.margin)
 prose.glue_sentences(rule_answer=answer)
 findings.say(answer)
 

@@ -13,7 +13,8 @@ faithfulness_methods = "ig,cam,ixg,random,energy"  # methods that are tested, se
 replacements = "silence,background,mean"  # what takes the place of occluded parts, by commas: silence, background (the clip's quietest tenth), mean
 faithfulness_target = "probability"  # height of the deletion and insertion curves (probability, logit)
 faithfulness_clips = 12  # test soundscapes with deletion and insertion curves
-sanity_clips = 5  # those of them that are explained with shuffled weights, too
+sanity_clips = 0  # test soundscapes that are explained with shuffled weights, too; 0 means all
+sanity_shuffles = 5  # different shuffles of each level, which take turns over these soundscapes
 occlusion_clips = 0  # test soundscapes that are occluded by loss gradient; 0 means all
 
 # %%
@@ -67,6 +68,7 @@ found = study.compute(
     run.dir / "clips",
     n_clips=run.params.faithfulness_clips,
     n_sanity=run.params.sanity_clips,
+    n_shuffles=run.params.sanity_shuffles,
     n_occluded=run.params.occlusion_clips,
     workers=run.params_of(IntegratedGradients).ig_workers,
 )
@@ -116,17 +118,18 @@ display.show(
 #
 # The weights of the head are shuffled, then those of ever more layers of the encoder from the top down
 # {cite:p}`adebayo2018sanity`. A map that explains the classifier must become another one: its rank correlation with the
-# original should fall to zero, and what it finds should fall to what a random map finds. Random and energy know nothing
-# of the classifier and show what it looks like when nothing changes.
+# original should fall to zero, and what it finds should fall to what a random map finds. Two maps may also be alike because
+# both follow the loudness of the clip, so the correlation is given once more with the clip's energy partialled out. Random
+# and energy know nothing of the classifier and show what it looks like when nothing changes; of energy nothing is left
+# without energy. Each level is shuffled in several ways (`sanity_shuffles`), which take turns over the test clips: a clip
+# is explained with one of them. The intervals are of a bootstrap over clips and, independently, over shuffles.
 
 # %%
-checked = run.table(
-    "faithfulness_sanity", sanity.report(found.sanity, found.index.head(run.params.sanity_clips), **resampling)
-)
+checked = run.table("faithfulness_sanity", sanity.report(found.sanity, found.shuffled, **resampling))
 figures.shuffled_weights(checked)
 
 # %%
-answer = findings.shuffled(checked, detection)
+answer = findings.shuffled(checked, detection, margin=evaluated.margin)
 prose.glue_sentences(shuffled_answer=answer)
 findings.say(answer)
 
@@ -171,7 +174,7 @@ figures.occluded_split(changes, metric="loss_change")
 display.show(tables.occlusion_table(changes), caption="Change of macro F1 and loss against the clips as they are")
 
 # %%
-findings.say(findings.hiding(changes))
+findings.say(findings.hiding(changes, margin=evaluated.margin))
 
 # %% [markdown]
 # An improvement by an order that knows the labels is the label's: the mask tells the classifier the answer.

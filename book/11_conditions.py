@@ -92,7 +92,7 @@ attributions = study.explain(
     predictions,
     run.dir / "maps",
     target=explained.target,
-    batch=explained.internal_batch,
+    batch=explained.internal_batch_size,
     workers=explained.ig_workers,
 )
 

@@ -116,10 +116,10 @@ detection = files.read_table(run.input("threshold_sensitivity") / "detection.csv
 settings = engine_study.Settings(
     reference_points=run.params.reference_points,
     percentile=evaluation.operating_percentile(detection),
-    reading=evaluated.reading,
+    sign=evaluated.sign,
     frame_length=evaluated.frame_length,
     target=chosen.target,
-    batch=chosen.internal_batch,
+    batch=chosen.internal_batch_size,
     tolerance=chosen.tolerance,
 )
 study = engine_study.compare(
@@ -154,7 +154,7 @@ figures.localisation_by_points(same)
 display.show(tables.rules_table(same), caption="Rules and points: means over the clips, time as the median")
 
 # %%
-findings.say(findings.enough_points(same, chosen.rule))
+findings.say(findings.enough_points(same, chosen.quadrature, margin=evaluated.margin))
 
 # %% [markdown]
 # ## Logit or probability

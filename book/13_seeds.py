@@ -11,7 +11,7 @@ experiment = "embedded"  # name of the experiment; its artefacts lie in runs/<ex
 seed = 2026  # seed of every random choice
 seeds = "2027, 2028"  # further seeds, by commas; a single one in a parameter file is quoted
 seeds_training_data = False  # draw the training soundscapes anew, too: a whole run more for each of the seeds
-seeds_points = 4  # points of rule db_midpoint in this study; 0: rule and points of the main job
+seeds_points = 4  # points of quadrature db_midpoint in this study; 0: quadrature and points of the main job
 
 # %%
 from igsed_core.main_job.params import Baselines, DataSynthesis, IntegratedGradients, ThresholdSensitivity, Training
@@ -52,7 +52,7 @@ with run.timed("study_seconds"):
         run.params.further_seeds,
         run.dir / "repetitions",
         training_data=run.params.seeds_training_data,
-        n_points=run.params.seeds_points,
+        n_steps=run.params.seeds_points,
     )
 run.table("seeds", found)
 display.show(tables.varied_table(found, seed_study.VARIED), caption="Repetitions")

@@ -9,14 +9,19 @@ import numpy as np
 import pandas as pd
 
 from igsed_core import paper
-from igsed_core.chapters.audit import averages, energy, fig3, overlap, sign
+from igsed_core.chapters.audit import averages, energy, factorial, fig3, overlap, sign
+from igsed_core.chapters.audit.verdicts import choices
 from igsed_core.chapters.audit.verdicts.data import PLACES
+from igsed_core.chapters.localiser import encoders
+from igsed_core.data import onsets as onsets_of_data
+from igsed_core.metrics import summaries
 from igsed_core.metrics.summaries import COLUMNS
 
 # What may be wrong with a table: nothing; no value; all replicates equal (one clip); no instance; or each by turns.
 KINDS = ("plain", "nan", "equal", "none", "mixed")
 SIZES = (0, 1, 2, 5, 29, 30, 179)
 METHODS = ("ig", "fw_ws", "fw_ss", "random", "energy")
+_CORRELATIONS = ("rank_correlation", "partial_correlation")
 _REASONS = ("kept_inside", "kept_outside", "rank_correlation", "on_other", "on_background")
 _COUNTS = ("detected_and_present", "missed_as_zero", "false_as_zero", "both_as_zero")
 _FIGURES = ("iou", "f1", "pointing_game")
@@ -72,17 +77,24 @@ class Tables:
             dict(zip(names, key, strict=True)) | self.cell() | {"average": average, "split": "test", "class": "all"}
             for key in keys
         ]
-        return pd.DataFrame(rows).assign(**columns)
+        found = pd.DataFrame(rows)
+        decided = found["ci_high"] > found["ci_low"]
+        p = np.where(decided, self.rng.random(len(found)) ** 4, np.nan)
+        found = found.assign(p=p, n_clips=found["n"], survives=False)
+        return summaries.with_survivors(found).assign(**columns)
 
     def main_job(self) -> dict[str, pd.DataFrame]:
         """Tables of the main results."""
         metrics = ("iou", "f1", "pointing_game")
-        pairs = itertools.combinations(METHODS, 2)
+        compared = [
+            (a, "percentile", b, "percentile", q) for a, b in itertools.combinations(METHODS, 2) for q in metrics
+        ]
         present = self.rng.integers(0, 20, 4)
         evaluated = np.array([self.rng.integers(0, n + 1) for n in present])
         return {
             "detection": self.tidy(*((m, "percentile", q) for m in METHODS for q in metrics)),
-            "differences": self.apart(*((a, "percentile", b, "percentile", q) for a, b in pairs for q in metrics)),
+            "differences": self.apart(*compared),
+            "differences_two_way": self.apart(*compared),
             "instances": pd.DataFrame(
                 {"split": "test", "class": list("ABCD"), "present": present, "evaluated": evaluated}
             ),
@@ -94,16 +106,34 @@ class Tables:
         rules = self.tidy(*(("ig", r, "iou") for r in names))
         return rules, self.apart(*(("ig", r, "ig", "percentile", "iou") for r in names[1:]))
 
-    def ladder(self) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Steps of the localiser, and their differences."""
+    def ladder(self) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+        """Steps of the localiser, and their differences, resampled in two ways."""
         own, tuned = ("shifted_cam", "absence_hmm"), [(m, "share_of_maximum") for m in ("fw_ws", "fw_ss")]
         ladder = self.tidy(*((*key, q) for key in (own, *tuned) for q in ("iou", "pointing_game")))
-        return ladder, self.apart(*((*own, *other, "iou") for other in tuned))
+        apart = [(*own, *other, "iou") for other in tuned]
+        return ladder, self.apart(*apart), self.apart(*apart)
+
+    def encoders(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """The localiser under one or two encoders, none of whose differences may be there."""
+        names = ("embedded", "other")[: int(self.rng.integers(1, 3))]
+        keys = [(*key, q) for key in encoders.SHOWN for q in ("iou", "auroc")]
+        pairs = [(*first, *other, "iou") for first, other in encoders.PAIRS]
+        tables = [
+            self.tidy((*encoders.CLIP_LEVEL, encoders.RECALL), *keys, encoder=name, instances="own") for name in names
+        ]
+        apart = [self.apart(*pairs, encoder=name, instances="own", resampled=summaries.TWO_WAY) for name in names]
+        return pd.concat(tables, ignore_index=True), pd.concat(apart, ignore_index=True)
+
+    def family(self) -> pd.DataFrame:
+        """Differences that were corrected together."""
+        rules = [f"r{i}" for i in range(int(self.rng.choice([1, 2, 22, 64])))]
+        return self.apart(*(("ig", rule, "ig", "percentile", "iou") for rule in rules))
 
     def sanity(self) -> pd.DataFrame:
         """Maps of shuffled classifiers."""
-        levels, metrics = ("original", "head", "all"), ("rank_correlation", "iou", "pointing_game")
-        return self.tidy(*(("ig", level, q) for level in levels for q in metrics))
+        levels, metrics = ("original", "head", "all"), (*_CORRELATIONS, "iou", "pointing_game")
+        rows = self.tidy(*(("ig", level, q) for level in levels for q in metrics))
+        return rows.assign(shuffles=int(self.rng.choice([1, 5])))
 
     def hidden(self) -> pd.DataFrame:
         """Changes of F1 and loss by hiding."""
@@ -118,11 +148,11 @@ class Tables:
         """IoU of maps by points."""
         size = {"none": 0, "equal": 1}.get(self.kind, int(self.rng.integers(2, 5)))
         rows = [
-            {"clip": str(i), "engine": "mel_path", "rule": rule, "n_points": n, "iou": self.cell()["value"]}
+            {"clip": str(i), "engine": "mel_path", "quadrature": rule, "n_steps": n, "iou": self.cell()["value"]}
             for i in range(size)
             for rule, n in (("reference", 200), ("db_midpoint", 4), ("db_midpoint", 8), ("db_midpoint", 16))
         ]
-        return pd.DataFrame(rows, columns=["clip", "engine", "rule", "n_points", "iou"])
+        return pd.DataFrame(rows, columns=["clip", "engine", "quadrature", "n_steps", "iou"])
 
     def methods(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Quality and seconds of several methods."""
@@ -130,6 +160,21 @@ class Tables:
         table = self.tidy(*((m, "percentile", "iou") for m in names))
         seconds = self.tidy(*((m, "none", "seconds") for m in names)).assign(value=lambda t: t["value"].abs())
         return table, seconds.assign(value=0.5) if self.kind == "equal" else seconds
+
+    def effects(self) -> pd.DataFrame:
+        """What each choice of the factorial moves; some runs have the paper's own quadrature and reading."""
+        known = [
+            (choice, level, others)
+            for choice, level in choices.CHANGES
+            if choice not in ("engine", factorial.ALL_CHOICES) or self.rng.random() < 0.7
+            for others in (("run",) if choice == factorial.ALL_CHOICES else ("paper", "averaged"))
+        ]
+        keys = pd.DataFrame(known, columns=["choice", "to", "others"])
+        tables = []
+        for metric in ("iou", "f1", "pointing_game", "auroc"):
+            rows = self.apart(*((f"{i}", "r", "o", "r", metric) for i in range(len(keys))))
+            tables.append(pd.concat([keys, rows[["metric", "average", "value", "n", "ci_low", "ci_high"]]], axis=1))
+        return pd.concat(tables, ignore_index=True).assign(**{"from": "paper"})
 
     def audit(self) -> dict[str, pd.DataFrame]:
         """All tables that the verdicts read."""
@@ -143,13 +188,19 @@ class Tables:
             "target": [("ig:probability", "agreement", "mask_iou")],
             "window": [("ig:hamming", "encoder", q) for q in ("level", "features", "flips")],
         }
+        if has_layer := bool(self.rng.random() < 0.5):  # CNN14 alone has it
+            asked["embedding"] = [("ig:kept", "agreement", "mask_iou")]
         threshold = float(self.rng.choice([1, 40]))
         audit = [self.tidy(*keys, threshold=threshold, question=q) for q, keys in asked.items()]
         others = [f"ig:{name}" for name in sign.READINGS if name != sign.PAPER]
         pairs = [(n, "percentile", "ig:absolute", "percentile", q) for n in others for q in ("iou", "pointing_game")]
         what_if = {
             question: [(name, "percentile", "ig:own", "percentile", q) for q in ("iou", "f1", "pointing_game")]
-            for question, name in (("target", "ig:probability"), ("window", "ig:hamming"))
+            for question, name in (
+                ("target", "ig:probability"),
+                ("window", "ig:hamming"),
+                *((("embedding", "ig:kept"),) if has_layer else ()),
+            )
         }
         differences = [
             self.apart(("ig", "class", "ig", "instance", "iou"), average="gap", question="averages"),
@@ -161,6 +212,7 @@ class Tables:
         return {
             "audit": pd.concat([*audit, curves], ignore_index=True),
             "audit_differences": pd.concat(differences, ignore_index=True),
+            "audit_factorial_effects": self.effects(),
             "audit_peaks": peaks,
             **self.of_paper(),
             **self.of_data(),
@@ -205,7 +257,8 @@ class Tables:
             bounds[f"{reading}_high"] = np.nan if unknown else np.maximum(bounds[reading], rng.random(len(theirs)))
         table_2 = rng.random(6)
         off = rng.choice([0.0, 0.005, 0.1]) * rng.random(6)
-        possible = rng.random(len(averages.COUNTINGS)) < 0.5
+        possible = rng.choice(["yes", "no", "undecided"], len(averages.COUNTINGS))
+        fits = possible == "yes"
         return {
             "audit_bounds": bounds,
             "audit_paper_averages": pd.DataFrame(
@@ -215,8 +268,9 @@ class Tables:
                 {
                     "counting": list(averages.COUNTINGS),
                     "possible": possible,
-                    "evaluated": np.where(possible, 100.0, np.nan),
-                    "present": np.where(possible, 150.0, np.nan),
+                    "smallest": fits & (rng.random(len(fits)) < 0.5),
+                    "evaluated": np.where(fits, 100.0, np.nan),
+                    "present": np.where(fits, 150.0, np.nan),
                 }
             ),
             "audit_mix": pd.DataFrame({"class": ["Cat", "Speech"], "evaluated": [np.nan if unknown else 10.0, 90.0]}),
@@ -232,9 +286,10 @@ class Tables:
         near = rng.choice([0.01, 0.1]) * rng.random(len(names))
         readings = pd.DataFrame({"reading": names, "rule": "percentile", **scores, "distance": near})
         onsets = rng.choice(list(PLACES), len(names))
-        every = list(itertools.product((overlap.BANK, overlap.PAPER), overlap.ONSETS, overlap.FILTERS))
+        every = list(itertools.product((overlap.BANK, overlap.PAPER), onsets_of_data.ONSETS, onsets_of_data.FILTERS))
         p = rng.choice([0.0, 0.04, 0.05, 0.5, np.nan] if unknown else [0.0, 0.04, 0.05, 0.5], len(every))
         filters = pd.DataFrame(every, columns=["lengths", "onsets", "filter"]).assign(p_value=p)
+        filters["own"] = np.arange(len(every)) == rng.integers(len(every) // 2)  # with the lengths of the bank
         pools = [filters.assign(pool=pool, removed=rng.random(len(every)), paper=0.2) for pool in ("train", "eval")]
         return {
             "audit_energy": readings.sort_values("distance", ignore_index=True),

@@ -134,6 +134,6 @@ def engine_study() -> pd.DataFrame:
                 used = 20 if rule == "db_adaptive" else n
                 rows.append((clip, "mel_path", rule, n, used, scale / n, 1 - 0.1 / n, 0.5, 1.0, np.nan, 0.01 * used))
         rows.append((clip, "captum", "gausslegendre", 50, 50, scale / 50, 0.998, 0.5, 1.0, 1e-5 * scale, 3.0))
-    columns = ["clip", "engine", "rule", "n_points", "points", "completeness_error", "cosine", "iou"]
+    columns = ["clip", "engine", "quadrature", "n_steps", "points", "completeness_error", "cosine", "iou"]
     table = pd.DataFrame(rows, columns=[*columns, "pointing_game", "difference", "seconds"])
     return table.assign(target="logit", precision="float32")

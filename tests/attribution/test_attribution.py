@@ -57,18 +57,18 @@ def loudness(x: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("rule", [r for r in RULES if r != "riemann_trapezoid"])
-@pytest.mark.parametrize("n_points", [2, 7])
-def test_a_linear_score_is_shared_by_weight_and_sample(rule: str, n_points: int) -> None:
+@pytest.mark.parametrize("n_steps", [2, 7])
+def test_a_linear_score_is_shared_by_weight_and_sample(rule: str, n_steps: int) -> None:
     x = waveform()
-    found = attribute(linear, x, rule=rule, n_points=n_points)
+    found = attribute(linear, x, quadrature=rule, n_steps=n_steps)
     assert_close(found.samples, W * x, rtol=SINGLE, atol=0)
     assert_close(found.score, linear(x[None])[0])
     assert_close(found.baseline_score, B)
-    assert found.n_points == n_points
+    assert found.n_steps == n_steps
     assert found.completeness_error.max() < SINGLE
 
 
-@pytest.mark.parametrize("n_points", [2, 8, 50])
+@pytest.mark.parametrize("n_steps", [2, 8, 50])
 @pytest.mark.parametrize(
     ("rule", "factor"),
     [
@@ -79,30 +79,30 @@ def test_a_linear_score_is_shared_by_weight_and_sample(rule: str, n_points: int)
     ],
 )
 def test_a_quadratic_score_is_shared_by_weight_and_square(
-    rule: str, factor: Callable[[int], float], n_points: int
+    rule: str, factor: Callable[[int], float], n_steps: int
 ) -> None:
     """The gradient grows along the path as ``2 alpha w x``: sums of ``2 alpha`` are known for each rule."""
     x = waveform()
-    found = attribute(quadratic, x, rule=rule, n_points=n_points)
-    assert_close(found.samples, W * x**2 * factor(n_points), rtol=SINGLE, atol=0)
-    assert found.completeness_error.tolist() == pytest.approx([abs(factor(n_points) - 1)] * 2, abs=SINGLE)
+    found = attribute(quadratic, x, quadrature=rule, n_steps=n_steps)
+    assert_close(found.samples, W * x**2 * factor(n_steps), rtol=SINGLE, atol=0)
+    assert found.completeness_error.tolist() == pytest.approx([abs(factor(n_steps) - 1)] * 2, abs=SINGLE)
 
 
-@pytest.mark.parametrize("n_points", [1, 2, 3])
-def test_gauss_legendre_is_exact_up_to_its_degree(n_points: int) -> None:
+@pytest.mark.parametrize("n_steps", [1, 2, 3])
+def test_gauss_legendre_is_exact_up_to_its_degree(n_steps: int) -> None:
     """``n`` points integrate powers of alpha up to ``2 n - 1``; the gradient of ``s^p`` goes with ``p - 1``."""
     x = waveform()
 
     def power(p: int) -> Tensor:
-        return attribute(lambda x: (x @ W.T) ** p, x, n_points=n_points).completeness_error
+        return attribute(lambda x: (x @ W.T) ** p, x, n_steps=n_steps).completeness_error
 
-    assert power(2 * n_points).max() < SINGLE
-    assert power(2 * n_points + 1).min() > 1e-4
+    assert power(2 * n_steps).max() < SINGLE
+    assert power(2 * n_steps + 1).min() > 1e-4
 
 
 @pytest.mark.parametrize("rule", RULES)
 def test_completeness_error_vanishes_with_points(rule: str) -> None:
-    few, many = (attribute(loudness, waveform(), rule=rule, n_points=n).completeness_error for n in (4, 200))
+    few, many = (attribute(loudness, waveform(), quadrature=rule, n_steps=n).completeness_error for n in (4, 200))
     assert (many < few / 2).all()
     assert many.max() < (SINGLE if rule == "gausslegendre" else 0.02)
 
@@ -110,7 +110,7 @@ def test_completeness_error_vanishes_with_points(rule: str) -> None:
 def test_a_linear_probability_in_closed_form() -> None:
     """Along the path only the score changes, so that each sample keeps its share of the score."""
     x = waveform()
-    found = attribute(linear, x, target="probability", n_points=200)
+    found = attribute(linear, x, target="probability", n_steps=200)
     change = linear(x[None])[0] - B
     rise = torch.sigmoid(linear(x[None])[0]) - torch.sigmoid(B)
     assert_close(found.samples, W * x * (rise / change)[:, None], rtol=1e-6, atol=1e-9)
@@ -118,18 +118,18 @@ def test_a_linear_probability_in_closed_form() -> None:
     assert_close(found.baseline_score, torch.sigmoid(B))
 
 
-@pytest.mark.parametrize("internal_batch", [1, 3, 7, 1000])
-def test_internal_batch_changes_nothing_beyond_rounding(internal_batch: int) -> None:
+@pytest.mark.parametrize("internal_batch_size", [1, 3, 7, 1000])
+def test_internal_batch_changes_nothing_beyond_rounding(internal_batch_size: int) -> None:
     x = waveform()
-    whole = attribute(loudness, x, n_points=20, internal_batch=20)
-    assert_close(attribute(loudness, x, n_points=20, internal_batch=internal_batch).samples, whole.samples)
+    whole = attribute(loudness, x, n_steps=20, internal_batch_size=20)
+    assert_close(attribute(loudness, x, n_steps=20, internal_batch_size=internal_batch_size).samples, whole.samples)
 
 
 def test_several_classes_are_single_calls() -> None:
     x = waveform()
-    both = attribute(loudness, x, (1, 0), n_points=10)
+    both = attribute(loudness, x, (1, 0), n_steps=10)
     for row, c in enumerate((1, 0)):
-        one = attribute(loudness, x, (c,), n_points=10)
+        one = attribute(loudness, x, (c,), n_steps=10)
         assert_close(both.samples[row], one.samples[0], rtol=0, atol=0)
         assert_close(both.score[row], one.score[0], rtol=0, atol=0)
 
@@ -139,7 +139,7 @@ def test_several_classes_are_single_calls() -> None:
 def test_silent_samples_earn_nothing(samples: list[float]) -> None:
     x = torch.tensor(samples, dtype=torch.float64)
     x[::2] = 0
-    found = attribute(loudness, x, n_points=4)
+    found = attribute(loudness, x, n_steps=4)
     assert (found.samples[:, ::2] == 0).all()
     assert (found.samples >= 0).all()  # every weight is positive, more power is a higher score
 
@@ -148,7 +148,7 @@ def test_symmetric_samples_earn_alike() -> None:
     """Samples that the score does not tell apart and that are equal have equal attributions."""
     x = waveform()
     x[3] = x[8]
-    found = attribute(lambda x: torch.log1p(x.square().sum(dim=1, keepdim=True)), x, (0,), n_points=10)
+    found = attribute(lambda x: torch.log1p(x.square().sum(dim=1, keepdim=True)), x, (0,), n_steps=10)
     assert_close(found.samples[0, 3], found.samples[0, 8])
 
 
@@ -157,7 +157,7 @@ def test_completeness_error_is_relative_to_the_change() -> None:
         samples=torch.tensor([[1.0, 2.0], [-1.0, -2.0], [0.0, 0.0]]),
         score=torch.tensor([5.0, -3.0, 1.0]),
         baseline_score=torch.tensor([1.0, 0.0, 1.0]),
-        n_points=1,
+        n_steps=1,
     )
     assert_close(result.completeness_error, torch.tensor([1 / 4, 0.0, 0.0]))
 
@@ -166,7 +166,7 @@ def test_a_whole_classifier_is_complete() -> None:
     """Encoder and clip-level head: max over time, then linear; the pooled frame may change along the path."""
     classifier = Classifier(TinyEncoder(), tiny_head())  # type: ignore[arg-type]
     x = waveform(n=400).float() * torch.repeat_interleave(torch.tensor([0.1, 1.0, 0.3, 0.2]), 100)
-    found = engines.create("captum", n_points=100)(classifier, x, [0, 1])
+    found = engines.create("captum", n_steps=100)(classifier, x, [0, 1])
     assert found.samples.shape == (2, 400)
     assert found.samples.dtype == torch.float32
     assert found.completeness_error.max() < 1e-3
@@ -177,7 +177,7 @@ def test_a_whole_classifier_is_complete() -> None:
 
 
 def test_nothing_that_is_returned_holds_a_graph() -> None:
-    found = attribute(loudness, waveform(), n_points=2)
+    found = attribute(loudness, waveform(), n_steps=2)
     assert not any(t.requires_grad for t in (found.samples, found.score, found.baseline_score))
 
 
@@ -191,15 +191,20 @@ def test_unknown_engine() -> None:
 @pytest.mark.parametrize("engine", engines.ENGINES)
 def test_the_parameters_of_the_stage_reach_the_engine(engine: str) -> None:
     params = IntegratedGradients(
-        engine=engine, rule="riemann_middle", n_points=7, target="probability", internal_batch=3, tolerance=0.2
+        engine=engine,
+        quadrature="riemann_middle",
+        n_steps=7,
+        target="probability",
+        internal_batch_size=3,
+        tolerance=0.2,
     )
     made: Any = engines.create(engine, **params.options())
-    assert (made.rule, made.n_points, made.target) == ("riemann_middle", 7, "probability")
-    assert (made.internal_batch if engine == "captum" else made.batch) == 3
+    assert (made.quadrature, made.n_steps, made.target) == ("riemann_middle", 7, "probability")
+    assert (made.internal_batch_size if engine == "captum" else made.batch) == 3
     assert engine == "captum" or (made.tolerance, made.precision) == (0.2, "float32")
 
 
 def test_the_parameters_offer_every_engine_and_rule() -> None:
     fields = experiments.parameter_fields(IntegratedGradients)
     assert choices_of(fields["engine"]) == tuple(engines.ENGINES)
-    assert set(fields["rule"].metadata["choices"]) == set(quadrature.NAMES)
+    assert set(fields["quadrature"].metadata["choices"]) == set(quadrature.NAMES)

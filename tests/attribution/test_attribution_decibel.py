@@ -96,7 +96,7 @@ def relative(a: Tensor, b: Tensor) -> float:
 )
 def test_same_points_give_captums_attribution(classifier: Classifier, rule: str, target: str) -> None:
     x = noise()[0]
-    options = {"rule": rule, "n_points": 3, "target": target}
+    options = {"quadrature": rule, "n_steps": 3, "target": target}
     expected = engines.create("captum", **options)(classifier, x, [2, 0])
     result = engines.create("mel_path", **options)(classifier, x, [2, 0])
     assert relative(result.samples, expected.samples) < 1e-6
@@ -113,8 +113,8 @@ def cnn14() -> Classifier:
 
 def test_cnn14_is_attributed_as_by_captum() -> None:
     model, x = cnn14(), noise()[0]
-    expected = engines.create("captum", n_points=2)(model, x, [0])
-    result = engines.create("mel_path", rule="gausslegendre", n_points=2)(model, x, [0])
+    expected = engines.create("captum", n_steps=2)(model, x, [0])
+    result = engines.create("mel_path", quadrature="gausslegendre", n_steps=2)(model, x, [0])
     assert relative(result.samples, expected.samples) < 1e-6
 
 
@@ -130,7 +130,7 @@ def test_parity_on_recordings(name: str) -> None:
     """
     encoder = encoders.load(name, weights=str(CHECKPOINT) if name == "mn04_as" else "")
     model = Classifier(encoder, heads.create("clip_level", encoder.n_features, CLASSES, seed=1)).eval()
-    options = {"rule": "gausslegendre", "n_points": 5}
+    options = {"quadrature": "gausslegendre", "n_steps": 5}
     made = [engines.create(engine, **options) for engine in ("captum", "mel_path")]
     singles, doubles = [], []
     for recording in RECORDINGS[:40:10]:
@@ -177,7 +177,7 @@ def additive(compression: Callable[[Tensor], Tensor], samples: int = 3200) -> Cl
 def test_quadratic_network_in_closed_form(rule: str) -> None:
     # F = sum(c m) + b is quadratic in the waveform: 2 m v = c m.
     model, x = additive(lambda power: power), noise(samples=3200)[0]
-    result = engines.create("mel_path", rule=rule, n_points=400, floor=-100.0)(model, x, [1])
+    result = engines.create("mel_path", quadrature=rule, n_steps=400, floor=-100.0)(model, x, [1])
     power = model.encoder.frontend.power(x[None])[0]
     c = model.head.linear.weight[1].view_as(power)
     torch.testing.assert_close(result.time_frequency[0], c * power, rtol=5e-3, atol=1e-9)
@@ -186,18 +186,18 @@ def test_quadratic_network_in_closed_form(rule: str) -> None:
 def test_network_linear_along_the_path_needs_one_point() -> None:
     # F(a x) = a F(x) where the compression is a square root, so that any point shows the slope everywhere.
     model, x = additive(torch.sqrt), noise(samples=3200)[0]
-    result = engines.create("mel_path", rule="gausslegendre", n_points=1)(model, x, [0])
+    result = engines.create("mel_path", quadrature="gausslegendre", n_steps=1)(model, x, [0])
     amplitude = model.encoder.frontend.power(x[None])[0].sqrt()
     c = model.head.linear.weight[0].view_as(amplitude)
     torch.testing.assert_close(result.time_frequency[0], c * amplitude)
     assert result.completeness_error < 1e-9
 
 
-@pytest.mark.parametrize(("rule", "n_points"), [("db_midpoint", 200), ("db_gauss", 60), ("db_adaptive", 200)])
-def test_logarithm_of_mel_power_in_closed_form(rule: str, n_points: int) -> None:
+@pytest.mark.parametrize(("rule", "n_steps"), [("db_midpoint", 200), ("db_gauss", 60), ("db_adaptive", 200)])
+def test_logarithm_of_mel_power_in_closed_form(rule: str, n_steps: int) -> None:
     # A sum of functions of single bins is attributed bin by bin: c (phi(m) - phi(0)).
     model, x = additive(lambda power: torch.log(power + 1e-5)), noise(samples=3200)[0]
-    engine = MelPathIntegratedGradients(rule=rule, n_points=n_points, tolerance=1e-4)
+    engine = MelPathIntegratedGradients(quadrature=rule, n_steps=n_steps, tolerance=1e-4)
     result = engine(model, x, [2])
     power = model.encoder.frontend.power(x[None])[0]
     c = model.head.linear.weight[2].view_as(power)
@@ -213,7 +213,7 @@ def test_attributions_of_samples_frames_and_bins_sum_to_the_change_of_the_score(
 ) -> None:
     model = additive(lambda power: torch.log(power + 1e-5), samples=1600)
     x = gain * noise(samples=1600, seed=seed)[0]
-    result = MelPathIntegratedGradients(rule=rule, n_points=60, tolerance=0.01)(model, x, [0, 1])
+    result = MelPathIntegratedGradients(quadrature=rule, n_steps=60, tolerance=0.01)(model, x, [0, 1])
     change = result.score - result.baseline_score
     near = {"rtol": 0.02, "atol": 0.02 * float(result.time_frequency.abs().sum(dim=(1, 2)).max())}
     torch.testing.assert_close(result.frames.sum(dim=1), change, **near)
@@ -226,7 +226,7 @@ def test_completeness_error_vanishes_with_more_points() -> None:
     clips, classifier = noise(2, seed=4), embedded()
 
     def error(n: int) -> float:
-        engine = MelPathIntegratedGradients(rule="db_midpoint", n_points=n)
+        engine = MelPathIntegratedGradients(quadrature="db_midpoint", n_steps=n)
         results = engine.many(classifier, clips, [[0, 1, 2]] * 2)
         change = torch.cat([one.score - one.baseline_score for one in results])
         total = torch.cat([one.samples.sum(dim=1) for one in results])
@@ -240,8 +240,8 @@ def test_batch_size_and_company_change_nothing_beyond_rounding() -> None:
     classifier = embedded()
     clips, classes = noise(2, seed=2), [[1], [2, 0]]
     for rule in ("db_midpoint", "db_adaptive"):
-        whole = MelPathIntegratedGradients(rule=rule, n_points=14, batch=16).many(classifier, clips, classes)
-        one_by_one = MelPathIntegratedGradients(rule=rule, n_points=14, batch=1)
+        whole = MelPathIntegratedGradients(quadrature=rule, n_steps=14, batch=16).many(classifier, clips, classes)
+        one_by_one = MelPathIntegratedGradients(quadrature=rule, n_steps=14, batch=1)
         for clip, wanted, together in zip(clips, classes, whole, strict=True):
             alone = one_by_one(classifier, clip, wanted)
             assert relative(together.samples, alone.samples) < 1e-8
@@ -252,30 +252,30 @@ def test_batch_size_and_company_change_nothing_beyond_rounding() -> None:
 
 def test_classes_together_are_the_classes_alone(classifier: Classifier) -> None:
     x = noise(seed=5)[0]
-    for rule, n_points in (("db_gauss", 6), ("db_adaptive", 15)):
-        engine = MelPathIntegratedGradients(rule=rule, n_points=n_points)
+    for rule, n_steps in (("db_gauss", 6), ("db_adaptive", 15)):
+        engine = MelPathIntegratedGradients(quadrature=rule, n_steps=n_steps)
         together = engine(classifier, x, [2, 0, 1])
         assert together.points is not None
         for row, c in enumerate([2, 0, 1]):
             alone = engine(classifier, x, [c])
             assert relative(together.samples[row], alone.samples[0]) < 1e-8
-            assert alone.n_points == together.points[row]
+            assert alone.n_steps == together.points[row]
 
 
 # --- the adaptive rule
 def test_adaptive_stops_at_the_tolerance_or_at_the_bound() -> None:
     clips, classifier = noise(2, seed=6), embedded()
-    results = MelPathIntegratedGradients(n_points=40, tolerance=0.05).many(classifier, clips, [[0, 1]] * 2)
+    results = MelPathIntegratedGradients(n_steps=40, tolerance=0.05).many(classifier, clips, [[0, 1]] * 2)
     for one in results:
         assert one.points is not None
         assert ((one.completeness_error <= 0.0501) | (one.points == 40)).all()
-        assert one.n_points == one.points.max()
-    tight = MelPathIntegratedGradients(n_points=17, tolerance=0.0)(classifier, clips[0], [0])
-    assert tight.n_points == 17
+        assert one.n_steps == one.points.max()
+    tight = MelPathIntegratedGradients(n_steps=17, tolerance=0.0)(classifier, clips[0], [0])
+    assert tight.n_steps == 17
 
 
-@pytest.mark.parametrize(("n_points", "first"), [(32, 12), (8, 6)])
-def test_adaptive_puts_points_where_the_score_changes(n_points: int, first: int) -> None:
+@pytest.mark.parametrize(("n_steps", "first"), [(32, 12), (8, 6)])
+def test_adaptive_puts_points_where_the_score_changes(n_steps: int, first: int) -> None:
     # Bins of one power rise above the floor together, at one level.
     model = additive(lambda power: torch.sigmoid(20 * torch.log10(power * 1e3 + 1e-12)), samples=3200)
     x = noise(samples=3200, seed=3)[0]
@@ -288,10 +288,10 @@ def test_adaptive_puts_points_where_the_score_changes(n_points: int, first: int)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("igsed_core.attribution.ig.adaptive.gradients", spy)
-        MelPathIntegratedGradients(n_points=n_points, tolerance=0.0, floor=-100.0)(model, x, [0])
+        MelPathIntegratedGradients(n_steps=n_steps, tolerance=0.0, floor=-100.0)(model, x, [0])
     power = model.encoder.frontend.power(x[None])
     turning = -10 * np.log10(1e3 * power.median().item())
-    assert len(levels) == n_points
+    assert len(levels) == n_steps
     assert np.allclose(np.diff(levels[:first]), 100 / first)
     halved = np.array(levels[first:])
     assert (np.abs(halved - turning) < 20).mean() > 0.8
@@ -299,7 +299,7 @@ def test_adaptive_puts_points_where_the_score_changes(n_points: int, first: int)
 
 def test_a_silent_clip_is_attributed_nothing(classifier: Classifier) -> None:
     for rule in ("db_midpoint", "db_adaptive"):
-        result = MelPathIntegratedGradients(rule=rule, n_points=12)(classifier, torch.zeros(SAMPLES).double(), [0])
+        result = MelPathIntegratedGradients(quadrature=rule, n_steps=12)(classifier, torch.zeros(SAMPLES).double(), [0])
         assert not result.samples.any()
 
 
@@ -365,7 +365,7 @@ def test_what_cannot_be_folded_is_left_as_it_is() -> None:
 
 
 def test_a_changed_head_is_noticed() -> None:
-    model, x, engine = embedded(), noise()[0], MelPathIntegratedGradients(rule="db_midpoint", n_points=2)
+    model, x, engine = embedded(), noise()[0], MelPathIntegratedGradients(quadrature="db_midpoint", n_steps=2)
     before = engine(model, x, [0])
     with torch.no_grad():
         model.head.linear.weight.mul_(2.0)
@@ -416,7 +416,7 @@ def test_another_form_is_refused_with_the_remedy_or_left_to_captum(
         weights_sha256="",
     )
     model = Classifier(encoder, heads.create("clip_level", 512, CLASSES, seed=1)).double().eval()
-    x, options = noise()[0], {"rule": "riemann_middle", "n_points": 3}
+    x, options = noise()[0], {"quadrature": "riemann_middle", "n_steps": 3}
     with pytest.raises(IgsedError, match=f"{message}.*engine=captum"):
         engines.create("mel_path", **options)(model, x, [0])
     result = engines.create("mel_path", fallback=True, **options)(model, x, [0])
@@ -428,12 +428,12 @@ def test_another_form_is_refused_with_the_remedy_or_left_to_captum(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"rule": "simpson"}, "'rule'.*db_adaptive"),
+        ({"quadrature": "simpson"}, "'quadrature'.*db_adaptive"),
         ({"target": "odds"}, "'target'.*probability"),
         ({"precision": "float8"}, "'precision'.*bfloat16"),
         ({"batch": 0}, "'batch'"),
         ({"floor": 3.0}, "'floor'.*negative"),
-        ({"n_points": 0}, "'n_points'"),
+        ({"n_steps": 0}, "'n_steps'"),
     ],
 )
 def test_options_are_checked(options: dict[str, object], message: str) -> None:
@@ -443,9 +443,9 @@ def test_options_are_checked(options: dict[str, object], message: str) -> None:
 
 def test_bfloat16_is_near_or_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     model, x = embedded().float(), noise()[0].float()
-    engine = MelPathIntegratedGradients(rule="db_midpoint", n_points=12, precision="bfloat16")
+    engine = MelPathIntegratedGradients(quadrature="db_midpoint", n_steps=12, precision="bfloat16")
     if devices.has_bfloat16("cpu"):
-        exact = MelPathIntegratedGradients(rule="db_midpoint", n_points=12)(model, x, [0])
+        exact = MelPathIntegratedGradients(quadrature="db_midpoint", n_steps=12)(model, x, [0])
         assert torch.cosine_similarity(engine(model, x, [0]).frames, exact.frames) > 0.95
     monkeypatch.setattr(devices, "has_bfloat16", lambda device: False)
     with pytest.raises(IgsedError, match=r"'precision' is 'bfloat16'.*use 'float32'"):
@@ -456,8 +456,8 @@ def test_bfloat16_is_near_or_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_bfloat16_explains_a_deep_network_however_coarsely() -> None:
     """Its scores may be far from those in single precision; that is an error to report, not another network."""
     model, x = mobilenet().float(), noise()[0].float()
-    single = MelPathIntegratedGradients(rule="db_midpoint", n_points=12)(model, x, [0, 1])
-    coarse = MelPathIntegratedGradients(rule="db_midpoint", n_points=12, precision="bfloat16")(model, x, [0, 1])
+    single = MelPathIntegratedGradients(quadrature="db_midpoint", n_steps=12)(model, x, [0, 1])
+    coarse = MelPathIntegratedGradients(quadrature="db_midpoint", n_steps=12, precision="bfloat16")(model, x, [0, 1])
     assert (single.score != coarse.score).any()
     assert torch.cosine_similarity(single.samples, coarse.samples).min() > 0
     assert torch.isfinite(coarse.completeness_error).all()

@@ -35,7 +35,7 @@ WINDOW = RATE // 100  # samples of a step of 10 ms
 NEEDS_FRAMES = ("cam", "grad_cam", "layer_cam", "shifted_cam")
 NEEDS_LOG_MEL = ("ixg_log_mel",)
 NEEDS_MEL_POWER = ("ig_db",)
-FEW_POINTS = {"ig_captum": lambda: IntegratedGradients("captum", n_points=8)}
+FEW_POINTS = {"ig_captum": lambda: IntegratedGradients("captum", n_steps=8)}
 
 
 @pytest.fixture(autouse=True)
@@ -110,7 +110,7 @@ def test_a_linear_network_is_explained_exactly_by_every_family() -> None:
         assert_allclose(one.absolute, np.abs(weight).reshape(3, -1, WINDOW).mean(axis=-1), rtol=1e-4, atol=1e-6)
     exact = [
         InputXGradient(),
-        IntegratedGradients("captum", n_points=3),
+        IntegratedGradients("captum", n_steps=3),
         DeepLift(baseline="silence"),
     ]
     for method in exact:
@@ -181,7 +181,7 @@ def test_occlusion_on_the_waveform_is_the_fall_of_the_score() -> None:
 
 def test_integrated_gradients_and_expected_gradients_are_complete() -> None:
     model = classifier()
-    ig = IntegratedGradients("captum", n_points=400, rule="riemann_middle")(model, clips(), [EVERY, EVERY])
+    ig = IntegratedGradients("captum", n_steps=400, quadrature="riemann_middle")(model, clips(), [EVERY, EVERY])
     assert_allclose(total(ig), scores(model, clips()) - scores(model, silent(2)), rtol=0.05, atol=0.05)
     assert (ExpectedGradients(n_samples=2)(model, silent(), [[0]])[0].absolute == 0).all()
 

@@ -31,7 +31,7 @@ def short(n: int = 2) -> Tensor:
 @pytest.mark.parametrize("rule", STRAIGHT)
 def test_the_engines_agree_from_any_baseline(baseline: str, rule: str) -> None:
     given = 0.5 * short()[1] if baseline == "other" else baseline
-    options = {"rule": rule, "n_points": 6, "baseline": given, "seed": 3}
+    options = {"quadrature": rule, "n_steps": 6, "baseline": given, "seed": 3}
     captum = engines.create("captum", **options)(classifier(), short()[0], [2, 0])
     ours = engines.create("mel_path", **options)(classifier(), short()[0], [2, 0])
     scale = float(captum.samples.abs().max())
@@ -46,12 +46,12 @@ def test_the_engines_agree_from_any_baseline(baseline: str, rule: str) -> None:
 
 def test_the_baselines_score_is_that_of_the_baseline() -> None:
     noise = replacement.of_waveform("background", short()[0], RATE, 5)
-    found = engines.create("captum", n_points=2, baseline="background", seed=5)(classifier(), short()[0], [0, 1, 2])
+    found = engines.create("captum", n_steps=2, baseline="background", seed=5)(classifier(), short()[0], [0, 1, 2])
     assert_allclose(found.baseline_score, classifier()(noise[None])[0], rtol=1e-5)
 
 
 def test_from_a_baseline_integrated_gradients_are_complete() -> None:
-    engine = engines.create("mel_path", rule="gausslegendre", n_points=60, baseline="background")
+    engine = engines.create("mel_path", quadrature="gausslegendre", n_steps=60, baseline="background")
     found = engine(classifier(), short()[0], [0, 1, 2])
     change = found.score - found.baseline_score
     assert_allclose(found.samples.sum(dim=1), change, atol=0.05 * float(change.abs().max()))
@@ -59,7 +59,7 @@ def test_from_a_baseline_integrated_gradients_are_complete() -> None:
 
 @pytest.mark.parametrize("engine", ["captum", "mel_path"])
 def test_silence_given_as_a_waveform_is_silence(engine: str) -> None:
-    options = {"rule": "gausslegendre", "n_points": 5}
+    options = {"quadrature": "gausslegendre", "n_steps": 5}
     named = engines.create(engine, **options, baseline="silence")(classifier(), short()[0], [1])
     bare = engines.create(engine, **options)(classifier(), short()[0], [1])
     given = engines.create(engine, **options, baseline=torch.zeros(short().shape[1]))(classifier(), short()[0], [1])
@@ -69,7 +69,7 @@ def test_silence_given_as_a_waveform_is_silence(engine: str) -> None:
 
 
 def test_several_clips_have_their_own_backgrounds_and_other_clips_change_nothing() -> None:
-    engine = engines.create("mel_path", rule="riemann_middle", n_points=5, baseline="background", batch=3)
+    engine = engines.create("mel_path", quadrature="riemann_middle", n_steps=5, baseline="background", batch=3)
     both = engine.many(classifier(), short(), [[2, 0], [1]])  # type: ignore[attr-defined]
     for clip, wanted in enumerate([[2, 0], [1]]):
         alone = engine(classifier(), short()[clip], wanted)
@@ -81,7 +81,7 @@ def test_a_quadratic_score_from_a_baseline_in_closed_form() -> None:
     """F = sum of squares: the attribution of a sample is (x - b)(x + b)."""
     x, b = torch.tensor([0.5, -1.0, 2.0]), torch.tensor([1.0, 0.25, 2.0])
     square = Function(lambda waveform: waveform.square().sum(dim=1, keepdim=True))
-    found = engines.create("captum", n_points=4, baseline=b)(square, x, [0])  # type: ignore[arg-type]
+    found = engines.create("captum", n_steps=4, baseline=b)(square, x, [0])  # type: ignore[arg-type]
     assert_allclose(found.samples[0], (x - b) * (x + b), rtol=1e-5)
     assert_allclose(found.baseline_score, [float(b.square().sum())], rtol=1e-6)
 
@@ -97,20 +97,20 @@ def test_mel_power_between_two_waveforms_is_that_of_their_mixture() -> None:
 
 @pytest.mark.parametrize("rule", [*quadrature.DECIBEL, quadrature.ADAPTIVE])
 def test_the_decibel_path_begins_at_silence_and_says_so(rule: str) -> None:
-    with pytest.raises(IgsedError, match=rf"rule '{rule}' goes over levels, which begin at silence: .* gausslegendre"):
-        engines.create("mel_path", rule=rule, baseline="background")
+    with pytest.raises(IgsedError, match=rf"quadrature '{rule}' goes over levels, which begin at silence: .*gauss"):
+        engines.create("mel_path", quadrature=rule, baseline="background")
 
 
 @pytest.mark.parametrize("engine", ["captum", "mel_path"])
 def test_a_baseline_that_is_none_is_an_error(engine: str) -> None:
     with pytest.raises(IgsedError, match="replacement 'noise' is unknown: choose one of silence, background, mean"):
         engines.create(engine, baseline="noise")
-    wrong = engines.create(engine, rule="gausslegendre", n_points=2, baseline=torch.zeros(7))
+    wrong = engines.create(engine, quadrature="gausslegendre", n_steps=2, baseline=torch.zeros(7))
     with pytest.raises(IgsedError, match=r"the baseline has the shape \(7,\), the clip's input \(20480,\)"):
         wrong(classifier(), short()[0], [0])
 
 
 def test_the_method_takes_the_engines_baseline() -> None:
-    found = IntegratedGradients("captum", n_points=3, baseline=short()[0])(classifier(), short()[:1], [[0]])[0]
+    found = IntegratedGradients("captum", n_steps=3, baseline=short()[0])(classifier(), short()[:1], [[0]])[0]
     assert (found.absolute == 0).all()  # there is no way to go
     assert np.isfinite(found.signed).all()

@@ -29,7 +29,7 @@ from igsed_core.models import heads
 from igsed_core.models.classifier import Classifier
 from tiny_classifier import CLASSES, RATE, TinyEncoder, TinyExplainer, tiny_head
 
-OPTIONS = (("rule", "gausslegendre"), ("n_points", 6), ("target", "logit"), ("internal_batch", 4))
+OPTIONS = (("quadrature", "gausslegendre"), ("n_steps", 6), ("target", "logit"), ("internal_batch_size", 4))
 
 
 @pytest.fixture(autouse=True)
@@ -77,7 +77,7 @@ def test_a_map_is_the_attribution_at_ten_milliseconds(explainer: TinyExplainer, 
         assert row["score"] == pytest.approx(float(wanted.score), rel=1e-5)
         assert row["baseline_score"] == pytest.approx(float(wanted.baseline_score), rel=1e-5)
         assert row["completeness_error"] == pytest.approx(float(wanted.completeness_error), abs=1e-5)
-        assert row["n_points"] == 6
+        assert row["n_steps"] == 6
         assert row["seconds"] > 0
 
 
@@ -143,12 +143,12 @@ def test_points_are_those_of_each_map(
 
     def adaptive(classifier: Classifier, waveform: torch.Tensor, classes: list[int]) -> Attribution:
         found = create("captum", **dict(OPTIONS))(classifier, waveform, classes)
-        return dataclasses.replace(found, n_points=9, points=torch.tensor([7, 9])[: len(classes)])
+        return dataclasses.replace(found, n_steps=9, points=torch.tensor([7, 9])[: len(classes)])
 
     monkeypatch.setattr(engines, "create", lambda name: adaptive)
     chosen = dataclasses.replace(explainer, engine="adaptive", options=())
     found = maps.compute(chosen, DETECTED, tmp_path / "maps", workers=1)
-    assert list(found.index["n_points"]) == [7, 7, 9, 7]
+    assert list(found.index["n_steps"]) == [7, 7, 9, 7]
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_changed_predictions_are_an_error(labels: list[str], explainer: TinyExpl
     ("changed", "told"),
     [
         ({"engine": "mel_path"}, "engine 'captum' and not 'mel_path'"),
-        ({"options": (*OPTIONS[:2], ("target", "probability"), OPTIONS[3])}, "options {'n_points': 6"),
+        ({"options": (*OPTIONS[:2], ("target", "probability"), OPTIONS[3])}, "options {'n_steps': 6"),
     ],
 )
 def test_another_engine_in_the_same_folder_is_an_error(
@@ -217,10 +217,10 @@ def test_another_engine_in_the_same_folder_is_an_error(
 
 def test_files_of_two_engines_are_not_read_together(explainer: TinyExplainer, tmp_path: Path) -> None:
     computed(explainer, tmp_path / "maps")
-    other = dataclasses.replace(explainer, options=(*OPTIONS[:1], ("n_points", 3), *OPTIONS[2:]))
+    other = dataclasses.replace(explainer, options=(*OPTIONS[:1], ("n_steps", 3), *OPTIONS[2:]))
     computed(other, tmp_path / "other")
     shutil.copy(tmp_path / "other" / "t1.npz", tmp_path / "maps" / "t1.npz")
-    with pytest.raises(IgsedError, match=r"t1\.npz holds scores of something else, options .*'n_points': 3"):
+    with pytest.raises(IgsedError, match=r"t1\.npz holds scores of something else, options .*'n_steps': 3"):
         maps.read(tmp_path / "maps", DETECTED)
 
 
@@ -243,11 +243,11 @@ def test_a_file_that_does_not_say_what_it_holds_is_an_error(explainer: TinyExpla
 def test_an_identity_holds_what_changes_maps_and_nothing_else(explainer: TinyExplainer, tmp_path: Path) -> None:
     mine = explainer.identity()
     assert json.loads(json.dumps(mine)) == mine
-    assert mine["options"] == {"rule": "gausslegendre", "n_points": 6, "target": "logit"}
+    assert mine["options"] == {"quadrature": "gausslegendre", "n_steps": 6, "target": "logit"}
     moved = tmp_path / "moved"
     shutil.copytree(explainer.soundscapes, moved / "soundscapes")
     shutil.copy(explainer.head, moved / "other_name.safetensors")
-    batches = tuple({**dict(OPTIONS), "internal_batch": 1}.items())
+    batches = tuple({**dict(OPTIONS), "internal_batch_size": 1}.items())
     same_maps = dataclasses.replace(
         explainer,
         head=moved / "other_name.safetensors",

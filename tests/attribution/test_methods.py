@@ -17,11 +17,11 @@ from igsed_core.attribution.input_x_gradient import InputXGradient
 from igsed_core.attribution.integrated_gradients import IntegratedGradients
 from igsed_core.attribution.smoothgrad import SmoothGrad
 from igsed_core.base.errors import IgsedError
-from igsed_core.metrics import frames
+from igsed_core.metrics import frames, scores
 from methods_classifier import CLASSES, RATE, SECONDS, classifier, clips
 
 # fewer points, masks and copies than by default: here only what a method promises counts
-SLOW = {"ig_captum": lambda: IntegratedGradients("captum", n_points=4)}
+SLOW = {"ig_captum": lambda: IntegratedGradients("captum", n_steps=4)}
 LOOSE = {"ig_db": 0.1}  # the adaptive rule places its points for all classes of a clip
 
 
@@ -58,7 +58,7 @@ def test_a_method_keeps_what_the_interface_says(name: str) -> None:
 def test_every_line_of_the_registry_is_well_formed(name: str) -> None:
     entry = methods.REGISTRY[name]
     assert entry.family in methods.FAMILIES
-    assert entry.reading in methods.READINGS
+    assert entry.sign in scores.SIGNS
     assert entry.title
 
 
@@ -106,8 +106,8 @@ def test_input_x_gradient_of_silence_is_zero() -> None:
 
 @pytest.mark.parametrize("engine", ["captum", "mel_path"])
 def test_integrated_gradients_are_the_engines(engine: str) -> None:
-    found = IntegratedGradients(engine, n_points=6, rule="gausslegendre")(classifier(), clips()[:1], [[2]])[0]
-    direct = engines.create("captum", n_points=6)(classifier(), clips()[0], [2]).samples.numpy()
+    found = IntegratedGradients(engine, n_steps=6, quadrature="gausslegendre")(classifier(), clips()[:1], [[2]])[0]
+    direct = engines.create("captum", n_steps=6)(classifier(), clips()[0], [2]).samples.numpy()
     assert_allclose(
         found.absolute, frames.window_mean(np.abs(direct), RATE // 100), rtol=2e-3, atol=1e-4 * np.abs(direct).max()
     )

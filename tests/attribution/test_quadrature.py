@@ -73,5 +73,5 @@ def test_points_lie_on_the_path_and_weights_are_positive(rule: str) -> None:
 def test_unknown_rules_and_too_few_points_are_explained() -> None:
     with pytest.raises(IgsedError, match=r"'simpson'.*db_midpoint.*db_adaptive"):
         quadrature.points("simpson", 10, -60.0)
-    with pytest.raises(IgsedError, match=r"'n_points' is 1.*at least 2"):
+    with pytest.raises(IgsedError, match=r"'n_steps' is 1.*at least 2"):
         quadrature.points("riemann_left", 1, -60.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import multiprocessing
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -78,15 +79,23 @@ def test_other_errors_of_the_system_come_through(tmp_path: Path, monkeypatch: py
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_every_writer_meets_a_full_disk(tmp_path: Path, name: str, write) -> None:  # type: ignore[no-untyped-def]
+def test_every_writer_meets_a_full_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, write: Callable[[Path], None]
+) -> None:
     path = tmp_path / name
-    with files.atomic(path) as temporary:  # learn the temporary name, so that the next write goes to the full disk
-        temporary.write_text("old")
+    files.write_text(path, "old")
+    temporary = tmp_path / files.temporary_name(path)
+    monkeypatch.setattr(files, "temporary_name", lambda path: temporary.name)
     temporary.symlink_to(FULL)
     with pytest.raises(IgsedError, match=f"no space left on the disk for .*{name}"):
         write(path)
     assert names(tmp_path) == [name]
     assert path.read_text() == "old"
+
+
+def test_two_writers_of_one_file_take_names_of_their_own(tmp_path: Path) -> None:
+    # Two machines on one file system may run processes of one number.
+    assert len({files.temporary_name(tmp_path / "a.csv") for _ in range(100)}) == 100
 
 
 def test_text_and_json_round_trip(tmp_path: Path) -> None:

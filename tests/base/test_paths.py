@@ -14,7 +14,7 @@ from igsed_core.base.errors import IgsedError
 from igsed_core.base.params import names_of
 from igsed_core.data.soundbank import registry as soundbank
 from igsed_core.models.encoders import registry as encoders
-from igsed_core.workflow import cli, experiments
+from igsed_core.workflow import checks, cli, experiments
 
 ROOT = Path(__file__).resolve().parents[2]
 PATHS = {name: field for name, field in experiments.parameter_fields().items() if field.metadata["path"]}
@@ -147,14 +147,14 @@ def test_the_default_of_the_folder_file_works_where_there_is_such_a_bank() -> No
     if not (ROOT / "soundbank").exists():
         wanted = r"'soundbank' names .*/soundbank, and there is no such folder: give the path of a folder that is there"
         with pytest.raises(IgsedError, match=wanted):
-            experiments.check_paths(experiment)
+            checks.check_paths(experiment)
 
 
 def test_paths_are_looked_at_before_anything_runs(user: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (user / "here" / "bank").mkdir()
     (user / "here" / "w.pt").touch()
-    experiments.check_paths(experiments.from_values({}))
-    experiments.check_paths(experiments.from_values({"soundbank": "bank", "weights": "w.pt", "recordings": "bank"}))
+    checks.check_paths(experiments.from_values({}))
+    checks.check_paths(experiments.from_values({"soundbank": "bank", "weights": "w.pt", "recordings": "bank"}))
     for values, message in (
         ({"weights": "typo.pt"}, r"'weights' names .*here/typo\.pt, and there is no such file: .*or leave it empty"),
         ({"weights": "bank"}, r"'weights' names .*here/bank, which is no file"),
@@ -164,10 +164,10 @@ def test_paths_are_looked_at_before_anything_runs(user: Path, monkeypatch: pytes
         ({"weights": "x" * 300}, r"'weights' names .*(cannot be looked at|no such file)"),
     ):
         with pytest.raises(IgsedError, match=message):
-            experiments.check_paths(experiments.from_values(values))
+            checks.check_paths(experiments.from_values(values))
     monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(IgsedError, match=r"'weights' names .*w\.pt, a file that you may not read"):
-        experiments.check_paths(experiments.from_values({"weights": "w.pt"}))
+        checks.check_paths(experiments.from_values({"weights": "w.pt"}))
 
 
 def test_folders_that_cannot_be_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,7 +50,7 @@ def test_a_rule_takes_function_grid_and_transform_along() -> None:
 
 def test_titles_are_in_the_key_of_a_page_alone() -> None:
     for_data, for_page = (plugins.digest_of([(plugins.METHODS, "cam")], looks=looks)[1] for looks in (False, True))
-    assert "title" not in for_data[0][2] and "family" not in for_data[0][2] and for_data[0][2]["reading"] == "signed"
+    assert "title" not in for_data[0][2] and "family" not in for_data[0][2] and for_data[0][2]["sign"] == "signed"
     assert for_page[0][2]["title"] == "CAM"
 
 

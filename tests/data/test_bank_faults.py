@@ -15,8 +15,6 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from igsed_core.main_job import overview
-from igsed_core.show import sounds
 from igsed_core.base import text
 from igsed_core.base.errors import IgsedError
 from igsed_core.chapters.conditions import plans
@@ -24,7 +22,8 @@ from igsed_core.data import audio, mixing, soundscapes
 from igsed_core.data.soundbank import base, folder
 from igsed_core.data.soundbank import registry as soundbank
 from igsed_core.data.soundscape_plan import SoundscapeSpec, draw
-from igsed_core.show import style
+from igsed_core.main_job import overview
+from igsed_core.show import sounds, style
 from tiny_bank import CLASSES, RATE, noise, put, tone, write_bank
 
 BELL = "foreground/train/Bell"
@@ -209,7 +208,7 @@ def test_damaged_files_are_listed_each(bank_dir: Path, tmp_path: Path) -> None:
     for suffix in ("flac", "ogg"):
         truncate(put(bell / f"half_{suffix}.{suffix}", tone(900, 0.5)), 0.5)
     truncate(put(bell / "head.wav", tone(900, 0.5)), 0.001)
-    truncate(put(bell / "half.wav", tone(900, 0.5)), 0.5)  # what is there of it is a sound
+    truncate(put(bell / "half.wav", tone(900, 0.5)), 0.5)
     (bell / "nothing.wav").write_bytes(b"")
     (bell / "page.mp3").write_text("<html>404</html>")
     (bell / "gone.wav").symlink_to(tmp_path / "nowhere.wav")
@@ -223,8 +222,9 @@ def test_damaged_files_are_listed_each(bank_dir: Path, tmp_path: Path) -> None:
         f"{BELL}/self": "a link to a folder that holds it",
         **{f"{BELL}/{name}": "unreadable" for name in ("half_flac.flac", "half_ogg.ogg", "head.wav", "nothing.wav")},
         f"{BELL}/page.mp3": "unreadable",
+        f"{BELL}/half.wav": "cut short: 0.25 s of 0.50 s are there",
     }
-    assert len(bank.files) == 15
+    assert len(bank.files) == 14
 
 
 def test_links_to_sounds_and_folders_are_followed(bank_dir: Path, tmp_path: Path) -> None:

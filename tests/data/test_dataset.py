@@ -122,9 +122,7 @@ def test_a_folder_for_each_class(tmp_path: Path) -> None:
 def test_soundscapes_are_a_data_set(tmp_path: Path) -> None:
     audio.write(tmp_path / "train" / "train_0000.flac", tone("low", 0.2), RATE)
     clips = pd.DataFrame([("train_0000", "train", 1, 1, "b.wav", 0.0)], columns=soundscapes.CLIP_COLUMNS)
-    events = pd.DataFrame(
-        [("train_0000", "low", 0.0, 0.1, 6.0, "s.wav")] * 2, columns=soundscapes.EVENT_COLUMNS
-    )
+    events = pd.DataFrame([("train_0000", "low", 0.0, 0.1, 6.0, "s.wav")] * 2, columns=soundscapes.EVENT_COLUMNS)
     empty = pd.DataFrame(columns=soundscapes.REMOVED_COLUMNS)
     made: Dataset = soundscapes.SoundscapeSet(tmp_path, clips, events, empty)
     assert made.sample_rate == RATE

@@ -78,15 +78,15 @@ def test_random_scores() -> None:
     assert (baselines.random_scores(clips, CLASSES, duration=10.0, seed=2).values != found.values).any()
 
 
-@pytest.mark.parametrize(("reading", "wanted"), [("amplitude", [0.25, 0.0, 0.5]), ("power", [0.0625, 0.0, 0.25])])
-def test_energy_of_steps(tmp_path: Path, reading: str, wanted: list[float]) -> None:
+@pytest.mark.parametrize(("quantity", "wanted"), [("amplitude", [0.25, 0.0, 0.5]), ("power", [0.0625, 0.0, 0.25])])
+def test_energy_of_steps(tmp_path: Path, quantity: str, wanted: list[float]) -> None:
     """Squares of three levels, ten milliseconds each: mean absolute value and mean square are the levels'."""
     window = RATE // 100
     sign = np.where(np.arange(window) % 2, 1.0, -1.0)
     audio.write(tmp_path / "test" / "a.flac", np.concatenate([0.25 * sign, 0 * sign, 0.5 * sign]), RATE)
     audio.write(tmp_path / "test" / "b.flac", np.zeros(3 * window), RATE)
     clips = pd.DataFrame({"clip": ["a", "b"], "split": "test"})
-    found = baselines.energy(tmp_path, clips, CLASSES, sample_rate=RATE, reading=reading)
+    found = baselines.energy(tmp_path, clips, CLASSES, sample_rate=RATE, quantity=quantity)
     assert found.values.shape == (4, 3)
     assert found.step == 0.01
     assert_allclose(found.values[0], wanted, atol=1e-6)
@@ -102,8 +102,8 @@ def test_power_ranks_steps_otherwise_than_amplitude(tmp_path: Path) -> None:
     audio.write(tmp_path / "test" / "a.flac", np.concatenate([click, hum]), RATE)
     clips = pd.DataFrame({"clip": ["a"], "split": "test"})
     amplitude, power = (
-        baselines.energy(tmp_path, clips, CLASSES, sample_rate=RATE, reading=reading).values[0]
-        for reading in ("amplitude", "power")
+        baselines.energy(tmp_path, clips, CLASSES, sample_rate=RATE, quantity=quantity).values[0]
+        for quantity in ("amplitude", "power")
     )
     assert amplitude.argmax() == 1
     assert power.argmax() == 0

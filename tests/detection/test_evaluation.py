@@ -54,10 +54,19 @@ def chosen(threshold: float) -> dict[str, dict[str, float]]:
     return {m: {"iou": threshold, "f1": threshold} for m in (*COMPARED, "oracle")}
 
 
+def events_of(measured: dict[str, evaluation.Measured]) -> pd.DataFrame:
+    """Each class has two source files, which clips share."""
+    rows = pd.concat([m.index for m in measured.values()])
+    files = [f"{label}{len(clip) + ord(clip[-1]) % 2}" for clip, label in zip(rows["clip"], rows["label"], strict=True)]
+    return rows.assign(source_file=files)
+
+
 def hand_report() -> evaluation.Report:
     """The frames with score 1 are above the 50th percentile, which is 0."""
     measured = {"test": evaluation.measure(by_hand([[0, 1], [4, 5], [8], [3, 4]]), np.array([50.0]))}
-    return evaluation.report(measured, chosen(50.0), ("Bell", "Hum", "Whistle"), replicates=50, seed=0)
+    return evaluation.report(
+        measured, chosen(50.0), ("Bell", "Hum", "Whistle"), events_of(measured), replicates=50, seed=0
+    )
 
 
 def test_a_table_by_hand() -> None:
@@ -103,12 +112,22 @@ def test_every_two_methods_are_compared_once() -> None:
     assert not table["survives"].any()
 
 
+def test_differences_are_the_same_and_their_intervals_wider_when_sources_are_drawn_too() -> None:
+    measured = {"test": evaluation.measure(random_instances(3, n_clips=40), np.arange(1.0, 100))}
+    best = evaluation.optimal_thresholds(measured["test"])
+    found = evaluation.report(measured, best, (), events_of(measured), replicates=200, seed=0)
+    assert_allclose(found.two_way["value"], found.differences["value"])
+    assert list(found.two_way.columns) == list(found.differences.columns) == summaries.DIFFERENCE_COLUMNS
+    alone, both = (table["ci_high"] - table["ci_low"] for table in (found.differences, found.two_way))
+    assert (both / alone).median() > 1.1
+
+
 def test_columns_and_rows_of_the_tables() -> None:
     measured = {
         s: evaluation.measure(random_instances(i, s), np.arange(1.0, 100)) for i, s in enumerate(("validation", "test"))
     }
     best = evaluation.optimal_thresholds(measured["validation"])
-    report = evaluation.report(measured, best, ("Bell", "Hum", "Whistle"), replicates=20, seed=0)
+    report = evaluation.report(measured, best, ("Bell", "Hum", "Whistle"), events_of(measured), replicates=20, seed=0)
     curves = evaluation.curves(measured, replicates=20, seed=0)
     own, at_ig = report.detection, report.at_ig
     for table in (own, at_ig, report.per_class, curves):
@@ -141,7 +160,7 @@ def test_thresholds_come_from_validation_alone() -> None:
     best = evaluation.optimal_thresholds(validation)
     for seed in (1, 2):
         measured = {"validation": validation, "test": evaluation.measure(random_instances(seed), grid)}
-        table = evaluation.report(measured, best, ("Bell",), replicates=10, seed=0).detection
+        table = evaluation.report(measured, best, ("Bell",), events_of(measured), replicates=10, seed=0).detection
         found = table[(table["metric"] == "iou") & (table["average"] == "instance")]
         for split in ("validation", "test"):
             rows = found[found["split"] == split]
@@ -212,7 +231,7 @@ OPTIONS: dict[str, Any] = {
     "duration": 1.0,
     "frame_length": 0.1,
     "min_coverage": 0.0,
-    "reading": "absolute",
+    "sign": "absolute",
     "seed": 0,
 }
 
@@ -226,11 +245,11 @@ def test_instances_are_detected_and_present(inputs: dict[str, Any]) -> None:
     assert all(scores.shape == (2, 10) for scores in data.scores.values())
 
 
-@pytest.mark.parametrize("reading", ["absolute", "positive", "signed"])
-def test_scores_are_those_of_clip_and_class(inputs: dict[str, Any], reading: str) -> None:
-    data = evaluation.instances(**inputs, **{**OPTIONS, "reading": reading})
+@pytest.mark.parametrize("sign", ["absolute", "positive", "signed"])
+def test_scores_are_those_of_clip_and_class(inputs: dict[str, Any], sign: str) -> None:
+    data = evaluation.instances(**inputs, **{**OPTIONS, "sign": sign})
     rows = [1, 0]  # of the maps: (a, Bell), (b, Hum)
-    fine = inputs["maps"].read_as(reading).values[rows]
+    fine = inputs["maps"].read_as(sign).values[rows]
     assert_allclose(data.scores["ig"], fine.reshape(2, 10, 10).mean(axis=2), atol=1e-6)
     for name in OTHERS:
         values = inputs["scores"][name].values.reshape(2, 2, -1)

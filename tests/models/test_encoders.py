@@ -11,9 +11,11 @@ from torch import Tensor, nn
 
 from igsed_core.base.errors import IgsedError
 from igsed_core.data import assets
+from igsed_core.data.soundbank import procedural
 from igsed_core.models.encoders import registry as encoders
 from igsed_core.models.encoders.base import Encoder
 from igsed_core.models.encoders.embedded import network as embedded
+from igsed_core.models.encoders.embedded_mean import network as embedded_mean
 from igsed_core.models.encoders.mobilenet import MobileNet, MobileNetEncoder
 
 SHARED = Path(os.environ.get("IGSED_SHARED") or Path(__file__).resolve().parents[3] / "shared")
@@ -34,7 +36,7 @@ def untrained_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(params=["embedded", "mn04_as"])
+@pytest.fixture(params=["embedded", "embedded_mean", "mn04_as"])
 def encoder(request: pytest.FixtureRequest, untrained_checkpoint: Path) -> Encoder:
     weights = {"mn04_as": str(untrained_checkpoint)}
     return encoders.load(request.param, weights=weights.get(request.param, ""))
@@ -91,12 +93,24 @@ def test_public_checkpoint_has_its_checksum(mn04_as: MobileNetEncoder) -> None:
     assert f"sha256:{mn04_as.weights_sha256}" == assets.REGISTRY["mn04_as"].checksum
 
 
+# --- what the second embedded encoder is for
+def test_the_second_encoder_was_pretrained_otherwise_and_without_the_ten_classes() -> None:
+    record = json.loads(embedded_mean.WEIGHTS.with_suffix(".json").read_text())
+    assert not set(record["kinds"]) & set(procedural.CLASSES)
+    assert set(record["kinds"]) | set(procedural.CLASSES) == set(procedural.kinds())
+    assert record["settings"]["pooling"] == "mean" and not record["settings"]["ten_classes"]
+    first, second = (encoders.load(name) for name in ("embedded", "embedded_mean"))
+    assert (first.name, second.name) == ("embedded", "embedded_mean")
+    assert first.weights_sha256 != second.weights_sha256
+    assert embedded_mean.WEIGHTS.stat().st_size == embedded.WEIGHTS.stat().st_size
+
+
 # --- what every encoder promises
 def test_ten_seconds(encoder: Encoder) -> None:
     with torch.no_grad():
         x = noise(320_000, batch=2)
         features, feature_map = encoder(x), encoder.feature_map(encoder.frontend(x))
-    assert features.shape == (2, {"embedded": 31, "mn04_as": 32}[encoder.name], encoder.n_features)
+    assert features.shape == (2, {"mn04_as": 32}.get(encoder.name, 31), encoder.n_features)
     assert encoder.frame_duration == 32 * encoder.frontend.hop_length / encoder.frontend.sample_rate
     torch.testing.assert_close(features, feature_map.mean(2).transpose(1, 2))
 
@@ -152,7 +166,7 @@ def test_describe(encoder: Encoder) -> None:
     assert row["name"] == encoder.name and row["n_features"] == encoder.n_features
     assert row["parameters"] == sum(p.numel() for p in encoder.parameters())
     # The mel filter bank alone: frames x bins x mels.
-    frames = {"embedded": 1001, "mn04_as": 1000}[encoder.name]
+    frames = {"mn04_as": 1000}.get(encoder.name, 1001)
     assert frames * 513 * encoder.frontend.n_mels / 1e9 < row["gmac_10s"] < 0.3
 
 
@@ -181,7 +195,7 @@ def test_describe_counts_one_convolution_by_hand() -> None:
 
 # --- registry and files of weights
 def test_unknown_encoder_lists_the_known() -> None:
-    with pytest.raises(IgsedError, match=r"'vggish'.*cnn14, embedded, mn04_as"):
+    with pytest.raises(IgsedError, match=r"'vggish'.*cnn14, embedded, embedded_mean, mn04_as"):
         encoders.load("vggish")
 
 

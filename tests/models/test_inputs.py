@@ -21,7 +21,10 @@ from methods_classifier import CLASSES, RATE, classifier, clips
 # fast ones of every family
 METHODS = ("saliency", "saliency_waveform", "ixg", "deep_lift", "lrp_composite", "cam", "grad_cam", "shifted_cam")
 METHODS += ("occlusion_silence", "lime", "smoothgrad", "expected_gradients", "ig_db", "ig_captum")
-ENGINES = {"captum": {"rule": "riemann_middle", "n_points": 2}, "mel_path": {"rule": "db_midpoint", "n_points": 2}}
+ENGINES = {
+    "captum": {"quadrature": "riemann_middle", "n_steps": 2},
+    "mel_path": {"quadrature": "db_midpoint", "n_steps": 2},
+}
 
 Call = Callable[[Any, Any], Any]
 

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from igsed_core.chapters.audit.verdicts import common
+from igsed_core.chapters.audit.verdicts import choices, common
 from igsed_core.chapters.audit.verdicts.registry import ANSWERS
+from igsed_core.chapters.localiser import encoders, tables
 from igsed_core.metrics.judging import ABOVE, BELOW, LEVEL, NOT_DECIDED, NOT_TOLD_APART, VERDICTS
 from igsed_core.show import claims, findings, prose
 from igsed_core.show.claims import FEW, MARGIN, RELATIONS
@@ -34,6 +35,8 @@ FINDINGS: dict[str, Callable[[Tables], str]] = {
     "cost_and_quality": lambda made: findings.cost_and_quality(*made.methods(), "percentile"),
     "detected": lambda made: findings.detected(made.main_job()["instances"]),
     "localised": lambda made: findings.localised(*made.ladder(), ("fw_ss", "share_of_maximum")),
+    "under_encoders": lambda made: tables.under_encoders(*made.encoders()),
+    "family": lambda made: claims.family(made.family()),
     "localiser_answer": lambda made: findings.localiser_answer(*made.ladder()),
 }
 
@@ -102,12 +105,14 @@ def test_relations_of_the_main_result_agree_with_their_differences(made: Tables)
     found = made.main_job()
     texts = prose.sentences(found)
     assert set(map(type, texts.values())) == {str}
-    rows = found["differences"].set_index(["method", "other_method", "metric"])
+    rows = found["differences_two_way"].set_index(["method", "other_method", "metric"])
+    clips = found["differences"].set_index(["method", "other_method", "metric"])
     verdict_of = {words: said for said, words in RELATIONS.items()}
     for metric in ("iou", "f1", "pointing_game"):
         for other in ("fw_ws", "fw_ss", "random", "energy"):
             said = verdict_of[texts[f"ig_{metric}_to_{other}"]]
             check_verdict(said, texts[f"ig_{metric}_less_{other}"], int(rows.loc[("ig", other, metric), "n"]))
+            check_survival(texts[f"ig_{metric}_clips_{other}"], clips.loc[("ig", other, metric)])
     for text in texts.values():
         check_number(text)
 
@@ -121,7 +126,54 @@ def test_the_localiser_is_compared_by_the_difference_beside_the_words(made: Tabl
         text = texts[f"localiser_to_{method}_tuned"]
         words, n = re.match(f"({RELATION}) FW-", text), re.search(r"from (\d+) instance", text)
         assert words and n, text
-        check_verdict(verdict_of[words[1]], text.partition("difference ")[2], int(n[1]))
+        check_verdict(verdict_of[words[1]], text.partition("difference ")[2].partition(", over clips")[0], int(n[1]))
+
+
+@quick
+@given(made=MADE)
+def test_the_localiser_is_compared_under_each_encoder_by_the_difference_beside_the_words(made: Tables) -> None:
+    table, apart = made.encoders()
+    text = tables.under_encoders(table, apart)
+    names = dict.fromkeys(table["encoder"])
+    verdict_of = {words: said for said, words in RELATIONS.items()}
+    parts = re.split("(?=Under the encoder )", text.partition(" In this run nothing")[0])[1:]
+    assert len(parts) == len(names)
+    for part in parts:
+        said = re.findall(rf" is ({RELATION}) [^(]*(?:\(IG\) )?\(([^()]*)\),", part)
+        assert len(said) == len(encoders.PAIRS), part
+        for words, figure in said:
+            if triples(figure):
+                middle, low, high = triples(figure)[0]
+                if words == "above":
+                    assert low > 0 and middle >= MARGIN - ROUNDED, part
+                if words == "below":
+                    assert high < 0 and middle <= -MARGIN + ROUNDED, part
+                if words == "level with":
+                    assert max(-low, high) <= MARGIN + ROUNDED, part
+            else:
+                assert verdict_of[words] == NOT_DECIDED, part
+
+
+@quick
+@given(made=MADE)
+def test_survivors_are_those_of_the_table(made: Tables) -> None:
+    table = made.family()
+    text, decided = claims.family(table), table["p"].notna().sum()
+    count = re.match(r"Of (\d+) differences that were corrected together .* (none|\d+) surviv", text)
+    assert bool(count) == bool(decided), text
+    if count:
+        assert (int(count[1]), {"none": "0"}.get(count[2], count[2])) == (decided, str(table["survives"].sum())), text
+    for _, row in table.iterrows():
+        check_survival(claims.surviving(row), row)
+        assert (claims.SURVIVES in claims.marked(row)) == bool(row["survives"])
+
+
+def check_survival(text: str, row: pd.Series) -> None:
+    """A difference is said to survive only if it does, and nothing is said of one without a test."""
+    if pd.isna(row["p"]):
+        assert "survive" not in text
+    else:
+        assert ("does not survive" in text) != bool(row["survives"]) and "surviv" in text
 
 
 @quick
@@ -139,6 +191,7 @@ def test_the_gain_of_a_rule_is_judged_by_its_difference(made: Tables) -> None:
 def test_shuffled_maps_are_held_to_chance(made: Tables) -> None:
     text = findings.shuffled(made.sanity(), made.main_job()["detection"])
     words = re.search(f"share of (.*) of the instances, ({RELATION}) chance \\((.*), random", text)
+    assert "with energy partialled out" in text and re.search(r", (1 shuffle|5 shuffles)\)", text)
     assert words, text
     if not triples(words[1]) or not re.fullmatch(NUMBER, words[3]):
         assert words[2] == RELATIONS[NOT_DECIDED]
@@ -178,7 +231,7 @@ def test_enough_points_are_near_the_reference_from_there_on(made: Tables) -> Non
     if found:
         low, high, aim = map(value, found.groups()[1:])
         assert aim - MARGIN - 0.001 <= low <= high <= aim + MARGIN + 0.001, text
-        means = study[study["rule"] == "db_midpoint"].groupby("n_points")["iou"].mean()
+        means = study[study["quadrature"] == "db_midpoint"].groupby("n_steps")["iou"].mean()
         after = means[means.index >= int(found[1])].dropna()
         assert ((after - aim).abs() <= MARGIN + 0.001).all(), text
     else:
@@ -247,6 +300,24 @@ def test_an_effect_rests_on_a_printed_figure(question: str, made: Tables) -> Non
 
 @quick
 @given(made=MADE)
+def test_a_choice_moves_something_only_where_a_printed_figure_says_so(made: Tables) -> None:
+    found = made.audit()
+    answer = ANSWERS["factorial"](found)
+    for moved in re.findall(r"This moves what is measured: (.*?); an effect is", answer.verdict):
+        for middle, low, high in triples(moved):
+            assert (low > 0 or high < 0) and abs(middle) >= MARGIN - ROUNDED, answer.verdict
+    rows = choices.changes(found)
+    for key, words in choices.CHANGES.items():
+        alone = rows.get((*key, "paper"), {})
+        moves = any(claims.verdict_on(row) in (ABOVE, BELOW) for row in alone.values())
+        assert (words in answer.answer) == moves
+    if made.kind in ("nan", "equal", "none"):
+        assert answer.answer == "Not decided."
+        assert answer.decided == common.NO
+
+
+@quick
+@given(made=MADE)
 def test_a_better_pointer_is_named_with_its_gain(made: Tables) -> None:
     answer = ANSWERS["sign"](made.audit())
     if answer.decided == common.YES:
@@ -288,10 +359,12 @@ def test_ways_to_count_are_excluded_only_if_no_numbers_give_them(made: Tables) -
     found = made.audit()
     possible = found["audit_countings"].set_index("counting")["possible"]
     answer = ANSWERS["excluded"](found)
-    left_out = possible["evaluated"] or possible["false_as_zero"]
-    as_zero = possible["missed_as_zero"] or possible["both_as_zero"]
-    assert ("issed classes: undecided" in answer.answer) == bool(left_out and as_zero)
-    assert ("issed classes are left out" in answer.answer) == bool(left_out and not as_zero)
+    left_out = {possible["evaluated"], possible["false_as_zero"]}
+    as_zero = {possible["missed_as_zero"], possible["both_as_zero"]}
+    assert ("issed classes are left out" in answer.answer) == ("yes" in left_out and as_zero == {"no"})
+    assert ("issed classes count 0" in answer.answer) == ("yes" in as_zero and left_out == {"no"})
+    unknown = any("yes" not in way and "undecided" in way for way in (left_out, as_zero))
+    assert ("issed classes: undecided" in answer.answer) == (unknown or ("yes" in left_out and "yes" in as_zero))
     if answer.decided == common.YES:
         assert "undecided" not in answer.answer
 
@@ -303,10 +376,10 @@ def test_filters_are_compatible_by_their_p_value(made: Tables) -> None:
     answer = ANSWERS["overlap"](found)
     assert answer.decided != common.YES
     table = found["audit_overlap"]
-    mine = table[(table["lengths"] == "bank") & (table["onsets"] == "fitting") & (table["filter"] == "three_at_once")]
+    mine = table[table["own"]]
     p = mine["p_value"].iloc[0]
-    assert ("Not this book's" in answer.answer) == bool(p < 0.05)
-    assert ("This book's is compatible" in answer.answer) == bool(p >= 0.05)
+    assert ("Not this run's" in answer.answer) == bool(p < 0.05)
+    assert ("This run's is compatible" in answer.answer) == bool(p >= 0.05)
     assert (answer.answer == "Not decided.") == bool(pd.isna(p))
 
 

@@ -85,7 +85,9 @@ def test_differences_stand_a_row_a_pair():
     table = main_tables.differences_table(result_tables.differences())
     assert list(table.columns) == ["Difference", "n", "IoU", "F1", "Pointing game"]
     assert list(table["Difference"]) == [f"IG minus {other}" for other in ("FW-WS", "FW-SS", "Random", "Energy")]
-    assert table["IoU"].iloc[1] == f"{MINUS}0.20 [{MINUS}0.24,{NARROW}{MINUS}0.16]"
+    assert table["IoU"].iloc[1] == f"{MINUS}0.20 [{MINUS}0.24,{NARROW}{MINUS}0.16] *"  # survives
+    wide = main_tables.differences_table(result_tables.differences(0.5))
+    assert not wide["IoU"].str.contains("*", regex=False).any()
     assert cells.number(-0.001) == "0.00"
 
 
@@ -109,7 +111,7 @@ def test_completeness_is_summarised_by_class_and_over_all():
         {
             "label": ["Cat", "Cat", "Dog"],
             "completeness_error": [0.1, 0.3, 0.5],
-            "n_points": 8,
+            "n_steps": 8,
             "seconds": [1.0, 3.0, 5.0],
         }
     )
@@ -134,19 +136,28 @@ def test_bank_counts_files_by_class_and_pool():
 
 def test_the_text_compares_by_intervals():
     found = {"detection": result_tables.detection(), "instances": result_tables.instances()}
-    found["differences"] = result_tables.differences(0.04)
+    found["differences"] = result_tables.differences(0.02)
+    found["differences_two_way"] = result_tables.differences(0.04)
     texts = prose.sentences(found)
     assert texts["ig_iou_to_random"] == texts["ig_iou_to_energy"] == "above"
     assert texts["ig_iou_to_fw_ws"] == texts["ig_iou_to_fw_ss"] == "below"
     assert texts["ig_iou_less_fw_ws"] == f"{MINUS}0.10 [{MINUS}0.14,{NARROW}{MINUS}0.06]"
-    wide = prose.sentences({**found, "differences": result_tables.differences(0.11)})
+    assert texts["ig_iou_clips_fw_ws"] == f"{MINUS}0.10 [{MINUS}0.12,{NARROW}{MINUS}0.08], survives Holm's correction"
+    assert (
+        texts["family"]
+        == "Of 10 differences that were corrected together (Holm, level 0.05) 10 survive (from 20 clips only)."
+    )
+    wide = prose.sentences({**found, "differences_two_way": result_tables.differences(0.11)})
     assert wide["ig_iou_to_fw_ws"] == wide["ig_iou_to_energy"] == "not told apart from"  # that is not "level with"
     assert wide["ig_iou_to_fw_ss"] == "below"
     level = result_tables.differences(0.02).assign(value=0.0, ci_low=-0.02, ci_high=0.02)
-    assert prose.sentences({**found, "differences": level})["ig_iou_to_fw_ws"] == "level with"
-    assert prose.sentences({**found, "differences": level}, margin=0.01)["ig_iou_to_fw_ws"] == "not told apart from"
+    assert prose.sentences({**found, "differences_two_way": level})["ig_iou_to_fw_ws"] == "level with"
+    assert (
+        prose.sentences({**found, "differences_two_way": level}, margin=0.01)["ig_iou_to_fw_ws"]
+        == "not told apart from"
+    )
     one_clip = level.assign(value=0.2, ci_low=0.2, ci_high=0.2)
-    assert prose.sentences({**found, "differences": one_clip})["ig_iou_to_fw_ws"] == "undecided against"
+    assert prose.sentences({**found, "differences_two_way": one_clip})["ig_iou_to_fw_ws"] == "undecided against"
     assert texts["n_instances"] == "15"
     assert texts["from_instances"] == "from 15 instances only"
     assert texts["detected"].startswith(
@@ -173,7 +184,7 @@ def test_the_library_is_embedded_once_and_the_table_is_there_without_it(shown):
     assert len(library) < 1_100_000
     assert "igsedTables" in library
     assert first.count("<tr>") - 2 == len(table)
-    assert "<caption>IoU &lt; F1</caption>" in first
+    assert "<caption>IoU &lt; F1</caption>" in first  # thirty instances are not few
     assert '"paging": true' in second
     assert "http" not in first + second
     name = [part.split('id="')[1].split('"')[0] for part in (first, second)]
@@ -217,9 +228,9 @@ def test_rules_table_has_a_row_for_each_rule_and_number_of_points():
 
 def test_variants_table_compares_the_rule_that_both_have():
     study = result_tables.engine_study()
-    adaptive = study[study["rule"] == "db_adaptive"]
+    adaptive = study[study["quadrature"] == "db_adaptive"]
     probability = adaptive.assign(target="probability", iou=0.25)
-    coarse = study[study["rule"] == "db_midpoint"].assign(precision="bfloat16", cosine=0.9)
+    coarse = study[study["quadrature"] == "db_midpoint"].assign(precision="bfloat16", cosine=0.9)
     study = pd.concat([study, probability, coarse], ignore_index=True)
     targets = tables.variants_table(study, "target")
     assert list(targets["Target"]) == ["logit", "probability"]
@@ -262,3 +273,13 @@ def test_tables_one_and_three_keep_classes_apart_that_read_alike():
     ):
         renamed = of.replace({"class": {"Blender": "a_b", "Kettle": "a b"}})
         assert len(table(renamed)) == len(table(of))
+
+
+def test_a_table_says_which_rows_rest_on_few_instances(shown):
+    few = main_tables.table_2(result_tables.detection().assign(n=29))
+    display.show(few, caption="IoU")
+    assert "<caption>IoU. n is below 30 in every row</caption>" in shown[-1]
+    display.show(main_tables.table_3(result_tables.per_class()))
+    assert "<caption>n is below 30 in every row</caption>" in shown[-1]
+    assert display.few(pd.DataFrame({"n": ["30", "–", "12 to 179", "3"]})) == "n is below 30 in 2 of 4 rows"
+    assert display.few(pd.DataFrame({"m": [1]})) == display.few(pd.DataFrame({"n": []})) == ""

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from igsed_core import __version__
-from igsed_core.base import files
+from igsed_core.base import children, files
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.params import choices_of
 from igsed_core.base.paths import RunPaths
@@ -145,7 +145,7 @@ def test_notebooks_are_written_with_the_parameters(tmp_path: Path, capsys: pytes
 
 
 def test_a_failing_snakemake_is_an_explained_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 1))
+    monkeypatch.setattr(children, "run", lambda *_, **__: 1)
     with pytest.raises(IgsedError, match="experiment 'smoke' did not finish: the reason stands above"):
         notebook.run(PARAMS / "smoke.yaml", [], cores=1)
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from igsed_core.base.errors import IgsedError
-from igsed_core.base.params import StageParams
+from igsed_core.base.params import RENAMED, StageParams
 from igsed_core.main_job.params import DataSynthesis, Training
 from igsed_core.workflow import experiments
 
@@ -74,6 +74,25 @@ def test_unknown_parameter_in_a_file(tmp_path: Path) -> None:
         assert re.search(rf"\b{name}\b", message)
 
 
+@pytest.mark.parametrize(("old", "new"), RENAMED.items())
+def test_an_old_name_gives_an_error_that_names_the_new_one(tmp_path: Path, old: str, new: str) -> None:
+    """In a file, in an override and in a notebook's cell; the new name is one, the old one is none."""
+    known = experiments.parameter_fields()
+    assert new in known and old not in known
+    told = rf"parameter '{old}' is called '{new}' now: rename it there"
+    written = "24" if known[new].type == "int" else str(known[new].default)
+    path = write(tmp_path, f"{old}: {written}\n")
+    with pytest.raises(IgsedError, match=rf"{re.escape(str(path))}: {told}"):
+        experiments.load(path)
+    with pytest.raises(IgsedError, match=rf"override '{old}={written}': {told}"):
+        experiments.load(write(tmp_path, ""), [f"{old}={written}"])
+    (cls,) = (c for c in experiments.STAGE_PARAMS.values() if new in experiments.parameter_fields(c))
+    with pytest.raises(IgsedError, match=rf"notebook x: {told}"):
+        experiments.build(cls, {old: known[new].default}, source="notebook x")
+    with pytest.raises(IgsedError, match=rf"unknown parameter '{old}'"):  # a stage that has neither
+        experiments.build(DataSynthesis, {old: known[new].default}, source="notebook x")
+
+
 def test_key_given_twice(tmp_path: Path) -> None:
     path = write(tmp_path, "seed: 1\nn_points: 3\nseed: 2\n")
     with pytest.raises(IgsedError, match=r"mine\.yaml is not valid YAML: (.|\n)*'seed' is given twice(.|\n)*line 3"):
@@ -97,9 +116,9 @@ def test_empty_file_gives_the_defaults(tmp_path: Path) -> None:
 
 
 def test_overrides_win_over_the_file(tmp_path: Path) -> None:
-    path = write(tmp_path, "n_points: 3\n")
-    values = experiments.load(path, ["n_points=7", "learning_rate=1e-2", "soundbank=7", "weights=a=b"]).values()
-    assert values["n_points"] == 7
+    path = write(tmp_path, "n_steps: 3\n")
+    values = experiments.load(path, ["n_steps=7", "learning_rate=1e-2", "soundbank=7", "weights=a=b"]).values()
+    assert values["n_steps"] == 7
     assert values["learning_rate"] == 0.01
     assert values["soundbank"] == str(Path.cwd() / "7")  # text stays text, here the name of a folder
     assert values["weights"] == str(Path.cwd() / "a=b")  # only the first sign divides
@@ -113,10 +132,10 @@ def test_overrides_win_over_the_file(tmp_path: Path) -> None:
             "snr_mim=3",
             r"override 'snr_mim=3': unknown parameter 'snr_mim'\. Did you mean 'snr_min'\? Valid ones: chapters, exp",
         ),
-        ("n_points=[3", r"override 'n_points=\[3': '\[3' is no number; write it as name=value"),
-        ("n_points=", r"'n_points' is None, but must be a whole number"),
-        ("n_points=3.5", r"'n_points' is 3\.5, but must be a whole number \(points .*; default 24\)"),
-        ("n_points=0", r"'n_points' is 0, but must be at least 1"),
+        ("n_steps=[3", r"override 'n_steps=\[3': '\[3' is no number; write it as name=value"),
+        ("n_steps=", r"'n_steps' is None, but must be a whole number"),
+        ("n_steps=3.5", r"'n_steps' is 3\.5, but must be a whole number \(points .*; default 24\)"),
+        ("n_steps=0", r"'n_steps' is 0, but must be at least 1"),
         ("target=score", r"'target' is 'score': choose one of logit, probability"),
     ],
 )
@@ -140,9 +159,9 @@ def test_whole_numbers_pass_as_floats() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "wanted"),
     [
-        ("n_points", 3.0, "a whole number"),
-        ("n_points", True, "a whole number"),
-        ("n_points", "3", "a whole number"),
+        ("n_steps", 3.0, "a whole number"),
+        ("n_steps", True, "a whole number"),
+        ("n_steps", "3", "a whole number"),
         ("snr_min", True, "a number"),
         ("snr_min", "loud", "a number"),
         ("snr_min", None, "a number"),
@@ -184,15 +203,15 @@ def test_floats_must_be_finite(name: str, value: float) -> None:
         ({"events_min": 4}, r"'events_min' \(4\) exceeds 'events_max' \(3\): swap them"),
         ({"percentile_min": 99.5}, r"'percentile_min' \(99\.5\) exceeds 'percentile_max' \(99\.0\): swap them"),
         (
-            {"n_points": 1, "rule": "riemann_left"},
-            r"'n_points' is 1, but must be at least 2 for rule 'riemann_left'",
+            {"n_steps": 1, "quadrature": "riemann_left"},
+            r"'n_steps' is 1, but must be at least 2 for quadrature 'riemann_left'",
         ),
         (
-            {"engine": "captum", "rule": "db_gauss"},
-            r"'rule' is 'db_gauss', which engine 'captum' .*use engine=mel_path, or rule=gausslegendre",
+            {"engine": "captum", "quadrature": "db_gauss"},
+            r"'quadrature' is 'db_gauss', which engine 'captum' .*use engine=mel_path, or quadrature=gausslegendre",
         ),
         (
-            {"engine": "captum", "rule": "gausslegendre", "precision": "bfloat16"},
+            {"engine": "captum", "quadrature": "gausslegendre", "precision": "bfloat16"},
             r"'precision' is 'bfloat16', .*use engine=mel_path",
         ),
         ({"frame_length": 0.125}, r"'frame_length' is 0\.125 s: use a multiple of 0\.01 s"),
@@ -219,10 +238,10 @@ def test_experiment_names_a_folder(name: str) -> None:
         {},
         optional={
             "seed": st.integers(0, 2**31),
-            "n_points": st.integers(2, 1000),
+            "n_steps": st.integers(2, 1000),
             "snr_min": st.floats(-60, 15),
             "min_coverage": st.floats(0, 0.999),
-            "rule": st.sampled_from(experiments.parameter_fields()["rule"].metadata["choices"]),
+            "quadrature": st.sampled_from(experiments.parameter_fields()["quadrature"].metadata["choices"]),
             "experiment": st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True),
         },
     )

@@ -92,8 +92,8 @@ def test_unknown_parameter(cells: tuple[str, ...]) -> None:
 
 
 def test_a_parameter_of_another_stage_is_unknown_here() -> None:
-    with pytest.raises(IgsedError, match=r"notebook 01_data_synthesis: unknown parameter 'n_points'"):
-        begin("data_synthesis", "n_points = 3")
+    with pytest.raises(IgsedError, match=r"notebook 01_data_synthesis: unknown parameter 'n_steps'"):
+        begin("data_synthesis", "n_steps = 3")
 
 
 def test_calling_again_does_not_get_around_the_error() -> None:

@@ -23,19 +23,18 @@ import desed_archive
 from failing_server import Server, serve
 from igsed_core.data import assets
 from igsed_core.data.soundbank import desed
-from igsed_core.workflow import stages
+from igsed_core.workflow import experiments
 
 ROOT = Path(__file__).resolve().parents[2]
 CHECKPOINT = assets.REGISTRY["cnn14"].file_name
+EXPERIMENT = experiments.load(ROOT / "params" / "paper.yaml")
 ARCHIVE = assets.REGISTRY["desed"].file_name
 SMALL = {
     **{"experiment": "paper_test", "n_train": 8, "n_eval": 4, "duration": 1.4, "events_max": 1, "epochs": 2},
-    **{"probability_threshold": 0.0, "n_points": 1, "internal_batch": 1, "ig_workers": 1, "workers": 1},
-    **{"percentile_step": 30.0, "replicates": 10, "engine_clips": 1, "captum_clips": 1, "reference_points": 4},
-    **{"faithfulness_methods": "cam", "replacements": "silence", "faithfulness_clips": 1},
-    **{"sanity_clips": 1, "occlusion_clips": 1, "conditions_clips": 1, "conditions_snr_step": 30.0},
+    **{"probability_threshold": 0.0, "n_steps": 1, "internal_batch_size": 1, "ig_workers": 1, "workers": 1},
+    **{"percentile_step": 30.0, "replicates": 10},
     **{"seeds": "1", "seeds_points": 1},
-    **{"audit_clips": 1, "audit_draws": 100},
+    **{"audit_clips": 1, "factorial_clips": 1, "audit_draws": 100},
     **{"methods": "cam", "methods_validation_clips": 1, "methods_test_clips": 1},
     **{"shifts": 1, "components": 1, "pooling_clips": 1},
 }
@@ -97,7 +96,7 @@ def test_the_whole_pipeline_runs_from_a_server_that_fails(paper: PaperRun) -> No
     done = paper.igsed()
     assert done.returncode == 0, done.stdout + done.stderr
     root = paper.folder / "runs" / "paper_test"
-    records = {name: json.loads((root / "stages" / name / "record.json").read_text()) for name in stages.STAGES}
+    records = {name: json.loads((root / "stages" / name / "record.json").read_text()) for name in EXPERIMENT.stages}
     assert records["training"]["figures"]["encoder"] == "cnn14"
     assert records["training"]["params"]["window"] == "hann"
     checkpoint = paper.folder / "served" / CHECKPOINT

@@ -51,11 +51,11 @@ def test_a_change_of_the_snr_reruns_everything(smoke_run):
 
 
 def test_a_change_of_the_path_points_reruns_attribution_and_what_follows(smoke_run):
-    assert planned(smoke_run, "n_points=9") == {"integrated_gradients", *FROM_THRESHOLDS}
+    assert planned(smoke_run, "n_steps=9") == {"integrated_gradients", *FROM_THRESHOLDS}
 
 
 def test_execution_parameters_rerun_nothing(smoke_run):
-    assert planned(smoke_run, "workers=1", "internal_batch=2") == set()
+    assert planned(smoke_run, "workers=1", "internal_batch_size=2") == set()
 
 
 def test_detection_table_is_tidy_and_complete(smoke_run):
@@ -134,8 +134,8 @@ def test_attribution_is_kept_at_10_ms_and_records_its_error(smoke_run):
     index = pd.read_csv(smoke_run.stage("integrated_gradients") / "maps.csv")
     assert np.isfinite(index["completeness_error"]).all()
     params = experiments.load("params/smoke.yaml").values()
-    assert (index["n_points"] <= params["n_points"]).all()
-    stopped = index[index["n_points"] < params["n_points"]]
+    assert (index["n_steps"] <= params["n_steps"]).all()
+    stopped = index[index["n_steps"] < params["n_steps"]]
     assert (stopped["completeness_error"] <= params["tolerance"] + 1e-4).all()
 
 
@@ -151,7 +151,7 @@ def test_the_record_of_a_stage_says_what_it_ran_with(smoke_run):
 def test_the_benchmark_of_a_stage_leaves_the_run_as_it_is(smoke_run):
     """It runs the stage elsewhere, on the same artefacts, and counts the memory of all its processes."""
     record = (smoke_run.stage("integrated_gradients") / "record.json").read_text()
-    command = [sys.executable, "benchmarks/stage.py", str(smoke_run.root), "integrated_gradients", "n_points=2"]
+    command = [sys.executable, "benchmarks/stage.py", str(smoke_run.root), "integrated_gradients", "n_steps=2"]
     done = subprocess.run(command, env=smoke_run.environment, cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     heading, row = (line.split() for line in done.stdout.splitlines()[-2:])

@@ -29,6 +29,9 @@ OTHER = {
     "snr_min": 5.0,
     "snr_max": 30.0,
     "max_polyphony": 3,
+    "overlap_filter": "chain",
+    "figure_2_seconds": 4.0,
+    "onsets": "normal",
     "n_train": 10,
     "n_eval": 10,
     "workers": 1,
@@ -38,11 +41,12 @@ OTHER = {
     "batch_size": 8,
     "epochs": 3,
     "patience": 3,
+    "pooled_embedding": "kept",
     "probability_threshold": 0.4,
     "device": "cpu",
     "engine": "captum",
-    "rule": "riemann_left",
-    "n_points": 20,
+    "quadrature": "riemann_left",
+    "n_steps": 20,
     "tolerance": 0.1,
     "precision": "bfloat16",
     "engine_clips": 2,
@@ -53,8 +57,12 @@ OTHER = {
     "faithfulness_target": "logit",
     "faithfulness_clips": 2,
     "sanity_clips": 2,
+    "sanity_shuffles": 2,
     "occlusion_clips": 2,
     "audit_clips": 2,
+    "factorial_clips": 2,
+    "margin": 0.05,
+    "other_encoder": "",
     "audit_draws": 200,
     "methods": "cam",
     "methods_validation_clips": 2,
@@ -66,14 +74,21 @@ OTHER = {
     "conditions_snr_max": 20.0,
     "conditions_snr_step": 10.0,
     "pooling_clips": 2,
+    "gates": 2,
+    "attribution_gates": 1,
+    "detectors": "linear",
+    "detector_seeds": 2,
+    "detector_epochs": 3,
+    "poolings": "attention",
+    "pooled_clips": 2,
     "target": "probability",
-    "internal_batch": 1,
+    "internal_batch_size": 1,
     "ig_workers": 1,
     "ig_device": "cpu",
     "energy": "power",
     "frame_length": 0.2,
     "min_coverage": 0.5,
-    "reading": "positive",
+    "sign": "positive",
     "percentile_min": 5.0,
     "percentile_max": 95.0,
     "percentile_step": 2.0,
@@ -81,6 +96,8 @@ OTHER = {
     "seeds": "5, 6",
     "seeds_training_data": True,
     "seeds_points": 3,
+    "recordings_train_clips": 30,
+    "recordings_clips": 3,
 }
 
 
@@ -106,13 +123,13 @@ def keys(**values: Any) -> dict[str, Keys]:
     ("values", "stale"),
     [
         ({"percentile_max": 95.0}, {"threshold_sensitivity", *LAST}),
-        ({"n_points": 20}, {"integrated_gradients", "threshold_sensitivity", *LAST}),
+        ({"n_steps": 20}, {"integrated_gradients", "threshold_sensitivity", *LAST}),
         ({"engine_clips": 3}, {"engine"}),
         ({"energy": "power"}, {"baselines", "threshold_sensitivity", *LAST}),
         ({"epochs": 3}, AFTER_TRAINING),
         ({"snr_min": 5.0}, ALL),
         ({"seed": 1}, ALL),
-        ({"workers": 2, "ig_workers": 1, "internal_batch": 3, "device": "cpu", "ig_device": "cpu"}, set()),
+        ({"workers": 2, "ig_workers": 1, "internal_batch_size": 3, "device": "cpu", "ig_device": "cpu"}, set()),
         ({"experiment": "other"}, set()),
         ({"snr_min": 15}, set()),  # the default, written as a whole number
     ],
@@ -128,10 +145,10 @@ def test_stages_that_a_parameter_makes_stale(values: dict[str, Any], stale: set[
     "name", [n for n in experiments.parameter_fields() if n not in (*OUTSIDE, "seed", "experiment", "chapters")]
 )
 def test_each_parameter_makes_its_stage_and_those_after_it_stale(name: str) -> None:
-    stage = next(s for s in stages.STAGES.values() if name in experiments.parameter_fields(s.params))
+    takers = [s.name for s in stages.STAGES.values() if name in experiments.parameter_fields(s.params)]
     field = experiments.parameter_fields()[name]
-    wanted = set() if field.metadata["execution"] else {stage.name, *downstream(stage.name)}
-    base = {"rule": "gausslegendre"} if name == "engine" else {}  # Captum does not have the default rule
+    wanted = set() if field.metadata["execution"] else {*takers}.union(*(downstream(taker) for taker in takers))
+    base = {"quadrature": "gausslegendre"} if name == "engine" else {}  # Captum does not have the default rule
     assert changed(keys(**base), keys(**base, **{name: OTHER[name]})) == wanted
 
 
@@ -257,7 +274,7 @@ def test_a_folder_bank_outside_is_part_of_the_key(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("change", [{"shifts": 4}, {"components": 3}])
 def test_other_conditions_take_the_localiser_of_its_own_page(change: dict[str, int]) -> None:
-    assert changed(keys(), keys(**change)) == {"localiser", "conditions"}
+    assert changed(keys(), keys(**change)) == {"localiser", "conditions", "ceilings"}
 
 
 def test_recordings_outside_are_part_of_the_key_of_their_stage(tmp_path: Path) -> None:

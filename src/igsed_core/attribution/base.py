@@ -45,13 +45,13 @@ class Importance:
     step: float
     start: float = 0.0
 
-    def read_as(self, reading: str) -> NDArray[np.floating]:
-        """Return importance under a reading of the sign: one of
-        :data:`igsed_core.attribution.registry.READINGS`, ``[shape=(n_classes, n_steps)]``.
+    def read_as(self, sign: str) -> NDArray[np.floating]:
+        """Return importance with its sign read one way: one of
+        :data:`igsed_core.metrics.scores.SIGNS`, ``[shape=(n_classes, n_steps)]``.
 
         As :func:`igsed_core.metrics.scores.read`.
         """
-        return scores.read(self.signed, self.absolute, reading)
+        return scores.read(self.signed, self.absolute, sign)
 
 
 class Method(Protocol):
@@ -104,11 +104,11 @@ class Entry:
         Its name for a reader.
     family
         One of :data:`FAMILIES`.
-    reading
+    sign
         How the sign is read when the method is compared with others: what its source does.
     """
 
     factory: Callable[[], Method]
     title: str
     family: str
-    reading: str = "absolute"
+    sign: str = "absolute"

@@ -19,7 +19,7 @@ from igsed_core.models.encoders import registry as encoders
 
 WARM_UP = 1.0  # s of noise that is explained first, so that what happens once is not part of any time
 # Options that bound memory and change no result.
-MEMORY_ONLY = frozenset({"batch", "internal_batch", "internal_batch_size"})
+MEMORY_ONLY = frozenset({"batch", "internal_batch_size"})
 
 Loaded = tuple[Classifier, Engine]
 
@@ -118,8 +118,8 @@ def telling(options: Mapping[str, Any]) -> dict[str, Any]:
     Examples
     --------
     >>> from igsed_core.attribution.explainer import telling
-    >>> telling({"rule": "gausslegendre", "n_points": 50})
-    {'n_points': 50, 'rule': 'gausslegendre'}
+    >>> telling({"quadrature": "gausslegendre", "n_steps": 50})
+    {'n_steps': 50, 'quadrature': 'gausslegendre'}
     """
     return {name: options[name] for name in sorted(options) if name not in MEMORY_ONLY}
 

@@ -127,6 +127,7 @@ class PooledHead(nn.Module):
         if not isinstance(head, ClipLevelHead | FramewiseHead):
             raise IgsedError(f"head {type(head).__name__} is none that rules of propagation know: use another method")
         self.mean = nn.AdaptiveAvgPool2d((1, None))
+        self.embedding = _embedding(head)
         self.linear = copy.deepcopy(head.linear)
         self.pool = nn.MaxPool1d(1)
         self.pools_first = isinstance(head, ClipLevelHead)
@@ -136,9 +137,19 @@ class PooledHead(nn.Module):
         features = self.mean(features)[:, :, 0]  # (n_clips, channels, time)
         self.pool.kernel_size = self.pool.stride = features.shape[-1]
         if self.pools_first:
-            return self.linear(self.pool(features)[:, :, 0])
-        logits = self.linear(features.transpose(1, 2)).transpose(1, 2)  # (n_clips, n_outputs, time)
+            return self.linear(self.embedding(self.pool(features)[:, :, 0]))
+        logits = self.linear(self.embedding(features.transpose(1, 2))).transpose(1, 2)  # (n_clips, n_outputs, time)
         return self.pool(logits)[:, :, 0]
+
+
+def _embedding(head: Head) -> nn.Module:
+    """The embedding as layers that rules know."""
+    if head.embedding is None:
+        return nn.Identity()
+    n_embedded, n_features = head.embedding.weight.shape
+    layer = nn.Linear(n_features, n_embedded)
+    layer.load_state_dict(head.embedding.state_dict())
+    return nn.Sequential(layer, nn.ReLU())
 
 
 class Layers(nn.Module):

@@ -16,6 +16,7 @@ import torch
 from igsed_core.attribution import runner
 from igsed_core.attribution.explainer import Explainer, Loaded, noise
 from igsed_core.attribution.ig import engines
+from igsed_core.attribution.ig.base import Attribution
 from igsed_core.base import progress
 from igsed_core.base.errors import IgsedError
 from igsed_core.metrics import frames, scores
@@ -52,7 +53,7 @@ def compute(
     -------
     ScoresOverTime
         Mean over 10 ms of the signed attribution of the samples, and of the absolute one; the index has ``split, clip,
-        label, score, baseline_score, completeness_error, n_points, seconds``, the last one that of the clip, shared
+        label, score, baseline_score, completeness_error, n_steps, seconds``, the last one that of the clip, shared
         equally by its classes.
     """
     who = explainer.identity()
@@ -158,15 +159,15 @@ def seconds_per_point(
     Parameters
     ----------
     explainer
-        Whose engine is tried; one whose options name no ``n_points`` is timed whole.
+        Whose engine is tried; one whose options name no ``n_steps`` is timed whole.
     classifier, waveform, labels
         What is explained; the waveform is ``[shape=(n_samples,)]``.
     """
     options = dict(explainer.options)
     few = 1
-    if "n_points" in options:
-        batch = options.get("internal_batch", options.get("batch", 1))
-        few = options["n_points"] = min(options["n_points"], max(2, batch))  # some rules have no single point
+    if "n_steps" in options:
+        batch = options.get("internal_batch_size", options.get("batch", 1))
+        few = options["n_steps"] = min(options["n_steps"], max(2, batch))  # some rules have no single point
     engine = engines.create(explainer.engine, **options)
     outputs = [classifier.head.classes.index(label) for label in labels]
     return progress.seconds_of(lambda: engine(classifier, waveform, outputs).samples.cpu()) / few
@@ -193,9 +194,9 @@ def _warm_up(loaded: Loaded, *, device: str) -> None:
 
 def _trial(loaded: Loaded, item: _Item, *, n_labels: float) -> float:
     # Time grows with points and classes; a clip has as many classes as another, on average.
-    n_points = dict(item.explainer.options).get("n_points", 1)
+    n_steps = dict(item.explainer.options).get("n_steps", 1)
     seconds = seconds_per_point(item.explainer, loaded[0], item.waveform(), item.labels)
-    return float(seconds * n_points / len(item.labels) * n_labels)
+    return float(seconds * n_steps / len(item.labels) * n_labels)
 
 
 def _explain(loaded: Loaded, item: _Item) -> None:
@@ -203,18 +204,38 @@ def _explain(loaded: Loaded, item: _Item) -> None:
     waveform, labels = item.waveform(), item.labels
     started = time.perf_counter()
     result = engine(classifier, waveform, [classifier.head.classes.index(label) for label in labels])
-    attributed = result.samples.cpu().numpy()
+    result.samples.cpu()  # a GPU is waited for
     seconds = (time.perf_counter() - started) / len(labels)
-    window = round(STEP * classifier.encoder.frontend.sample_rate)
+    keep(item.path, item.made_by, result, classifier.encoder.frontend.sample_rate, seconds)
+
+
+def keep(path: Path, made_by: Mapping[str, Any], result: Attribution, sample_rate: int, seconds: float) -> None:
+    """Write the file of one clip, as :func:`read` reads it.
+
+    Parameters
+    ----------
+    path
+        Where to.
+    made_by
+        From :func:`of_clip`.
+    result
+        Attributions of the classes that ``made_by`` names.
+    sample_rate
+        In Hz.
+    seconds
+        What each class took.
+    """
+    attributed = result.samples.cpu().numpy()
+    window = round(STEP * sample_rate)
     index = pd.DataFrame(
         {
-            "split": item.made_by["split"],
-            "clip": item.made_by["clip"],
-            "label": labels,
+            "split": made_by["split"],
+            "clip": made_by["clip"],
+            "label": list(made_by["labels"]),
             "score": result.score.cpu().numpy(),
             "baseline_score": result.baseline_score.cpu().numpy(),
             "completeness_error": result.completeness_error.cpu().numpy(),
-            "n_points": result.n_points if result.points is None else result.points.cpu().numpy(),
+            "n_steps": result.n_steps if result.points is None else result.points.cpu().numpy(),
             "seconds": seconds,
         }
     )
@@ -223,4 +244,4 @@ def _explain(loaded: Loaded, item: _Item) -> None:
         frames.window_mean(attributed, window).astype(np.float32),
         STEP,
         absolute=frames.window_mean(np.abs(attributed), window).astype(np.float32),
-    ).save(item.path, item.made_by)
+    ).save(path, made_by)

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from igsed_core.attribution.base import Method
 
 FAMILIES = ("gradient", "path", "propagation", "activation", "perturbation", "own")
-READINGS = ("absolute", "signed", "positive")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,14 +22,15 @@ class MethodEntry(Entry):
     ----------
     family
         One of :data:`FAMILIES`.
-    reading
-        How the sign is read when the method is compared with others, one of :data:`READINGS`: what its source does.
+    sign
+        How the sign is read when the method is compared with others, one of
+        :data:`igsed_core.metrics.scores.SIGNS`: what its source does.
     """
 
     LOOKS: ClassVar[frozenset[str]] = Entry.LOOKS | {"family"}
 
     family: str
-    reading: str = "absolute"
+    sign: str = "absolute"
 
 
 REGISTRY = Registry(
@@ -41,7 +41,7 @@ REGISTRY = Registry(
             target="igsed_core.attribution.integrated_gradients:IntegratedGradients",
             title="IG, Captum (paper)",
             family="path",
-            options={"engine": "captum", "internal_batch": 5},
+            options={"engine": "captum", "internal_batch_size": 5},
             uses=((plugins.ENGINES, "captum"),),
         ),
         "ig_db": MethodEntry(
@@ -83,24 +83,24 @@ REGISTRY = Registry(
             title="LRP, epsilon",
             family="propagation",
             options={"rule": "epsilon"},
-            reading="positive",
+            sign="positive",
         ),
         "lrp_gamma": MethodEntry(
             target="igsed_core.attribution.lrp:Lrp",
             title="LRP, gamma",
             family="propagation",
             options={"rule": "gamma"},
-            reading="positive",
+            sign="positive",
         ),
         "lrp_composite": MethodEntry(
             target="igsed_core.attribution.lrp:Lrp",
             title="LRP, composite",
             family="propagation",
             options={"rule": "composite"},
-            reading="positive",
+            sign="positive",
         ),
         "cam": MethodEntry(
-            target="igsed_core.attribution.cam:ClassActivationMap", title="CAM", family="activation", reading="signed"
+            target="igsed_core.attribution.cam:ClassActivationMap", title="CAM", family="activation", sign="signed"
         ),
         "grad_cam": MethodEntry(
             target="igsed_core.attribution.grad_cam:GradCam", title="Grad-CAM", family="activation"
@@ -116,48 +116,48 @@ REGISTRY = Registry(
             title="Occlusion by silence",
             family="perturbation",
             options={"replace": "silence"},
-            reading="signed",
+            sign="signed",
         ),
         "occlusion_background": MethodEntry(
             target="igsed_core.attribution.occlusion:Occlusion",
             title="Occlusion by background",
             family="perturbation",
             options={"replace": "background"},
-            reading="signed",
+            sign="signed",
         ),
         "occlusion_mean": MethodEntry(
             target="igsed_core.attribution.occlusion:Occlusion",
             title="Occlusion by the mean",
             family="perturbation",
             options={"replace": "mean"},
-            reading="signed",
+            sign="signed",
         ),
         "occlusion_500ms": MethodEntry(
             target="igsed_core.attribution.occlusion:Occlusion",
             title="Occlusion by background, 0.5 s",
             family="perturbation",
             options={"window": 0.5},
-            reading="signed",
+            sign="signed",
         ),
         "lime": MethodEntry(
             target="igsed_core.attribution.surrogate:Surrogate",
             title="LIME on segments",
             family="perturbation",
             options={"kind": "lime"},
-            reading="signed",
+            sign="signed",
         ),
         "kernel_shap": MethodEntry(
             target="igsed_core.attribution.surrogate:Surrogate",
             title="KernelSHAP on segments",
             family="perturbation",
             options={"kind": "kernel_shap"},
-            reading="signed",
+            sign="signed",
         ),
         "shifted_cam": MethodEntry(
             target="igsed_core.attribution.shifted_cam:ShiftedCam",
             title="CAM at 8 shifts",
             family="own",
-            reading="signed",
+            sign="signed",
         ),
     },
 )

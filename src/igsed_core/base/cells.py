@@ -117,6 +117,11 @@ def stage_digest(notebook: Path, drawing: Callable[[str], bool], *, roots: Itera
     return of(computing(cells, drawing), drawing), of(json.dumps(page), imports.never)
 
 
+def same_cells(one: Path, other: Path) -> bool:
+    """Whether two notebooks, each in either form, have the same cells."""
+    return _cells(one) == _cells(other)
+
+
 @dataclass(frozen=True)
 class _Cell:
     kind: str

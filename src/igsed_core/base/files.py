@@ -8,7 +8,8 @@ import errno
 import hashlib
 import json
 import os
-import platform
+import re
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ def atomic(path: Path) -> Iterator[Path]:
     IgsedError
         If the disk is full, or the folder or the file cannot be written to; the message names the file and the remedy.
     """
-    temporary = path.with_name(_temporary_name(path))
+    temporary = path.with_name(temporary_name(path))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -51,13 +52,28 @@ def atomic(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
-def _temporary_name(path: Path) -> str:
-    """Name a temporary file beside ``path``, short even where that has a name as long as the file system allows."""
-    # Jobs on several nodes may have the same number and write into the same folder.
-    digest = hashlib.sha256(os.fsencode(path.name) + b"@" + os.fsencode(platform.node())).hexdigest()[:12]
+_TEMPORARY = re.compile(r"\.[0-9a-f]{12}\.[0-9a-f]{12}\.tmp.*")
+
+
+def temporary_name(path: Path) -> str:
+    """Name a temporary file beside ``path`` that nobody else takes, another machine on the same file system included.
+
+    It is short even where ``path`` has a name as long as the file system allows.
+    """
+    digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:12]
     # The suffix stays last: writers choose the format by it.
     suffix = path.suffix if len(os.fsencode(path.suffix)) <= 16 else ""
-    return f".{digest}.{os.getpid()}.tmp{suffix}"
+    return f".{digest}.{uuid.uuid4().hex[:12]}.tmp{suffix}"
+
+
+def sweep(folder: Path) -> None:
+    """Remove the temporary files that a process which was killed has left in a folder.
+
+    Only for who holds the folder's lock: nobody else is writing there.
+    """
+    for path in folder.glob(".*.tmp*"):
+        if _TEMPORARY.fullmatch(path.name):
+            path.unlink(missing_ok=True)
 
 
 def _concerns(name: object, path: Path) -> bool:
@@ -66,6 +82,40 @@ def _concerns(name: object, path: Path) -> bool:
         return False
     folder = Path(name)
     return path.parent in (folder, folder.parent) or path.is_relative_to(folder)
+
+
+# Why the system refuses something, whatever the program does: said without the program's own lines.
+_REMEDIES = {
+    errno.ENOSPC: "free some space",
+    errno.EDQUOT: "free some space",
+    errno.EACCES: "give yourself the right to do so, or choose another folder",
+    errno.EPERM: "give yourself the right to do so, or choose another folder",
+    errno.EROFS: "choose a folder that can be written",
+    errno.EIO: "look after the disk",
+    errno.ESTALE: "look after the network drive",
+    errno.EMFILE: "allow more open files (ulimit -n)",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.ENOTDIR: "move the file that is in the way",
+    errno.EISDIR: "move the folder that is in the way",
+    errno.ELOOP: "remove the link that leads to itself",
+    errno.ENOMEM: "give the machine more memory, or use fewer workers",
+}
+
+
+def explained(number: int | None, words: str) -> str | None:
+    """Explain an error of the system in a sentence; None if it is none that a user can mend.
+
+    Parameters
+    ----------
+    number
+        ``errno`` of the error.
+    words
+        What it says, with the names of files.
+    """
+    if number not in _REMEDIES:
+        return None
+    words = re.sub(r"^\[Errno \d+\] ", "", words)
+    return f"{words}: {_REMEDIES[number]}, then run the same command again; what was finished is kept"
 
 
 _MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
@@ -150,14 +200,32 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
+def holds(path: Path, text: str) -> bool:
+    """Whether a file is there and holds a text."""
+    try:
+        return path.read_bytes() == text.encode("utf-8")
+    except OSError:
+        return False
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write JSON, indented, whole or not at all."""
     write_text(path, json.dumps(value, indent=1, default=str) + "\n")
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    """Read a JSON file that a run has written.
+
+    Raises
+    ------
+    IgsedError
+        If it cannot be read or is damaged.
+    """
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no JSON"
+        raise IgsedError(f"{path} is damaged ({reason}): remove it, and run the same command again") from error
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
@@ -184,7 +252,21 @@ TEXT_COLUMNS = frozenset(
     {
         *("clip", "label", "class", "split", "method", "rule", "other_method", "other_rule", "average", "metric"),
         *("experiment", "source_file", "varied", "name", "condition", "background", "path", "filename", "reason"),
-        *("role", "pool", "by", "group", "kind", "head", "unit", "engine", "target", "reading", "question"),
+        *(
+            "role",
+            "pool",
+            "by",
+            "group",
+            "kind",
+            "head",
+            "unit",
+            "engine",
+            "target",
+            "reading",
+            "sign",
+            "quadrature",
+            "question",
+        ),
         *("replacement", "counting", "filter", "lengths", "onsets", "encoder"),
     }
 )

@@ -15,6 +15,13 @@ from igsed_core.base.errors import IgsedError
 LARGEST_SEED = 2**32 - 1  # what every generator of random numbers takes
 LARGEST = 2**31 - 1  # of any other whole number: what an index of arrays holds
 LONGEST_NAME = 100  # characters of an experiment's name: folders and files are named after it
+# Parameters that had another name in an earlier version -> today's.
+RENAMED = {
+    "rule": "quadrature",
+    "n_points": "n_steps",
+    "internal_batch": "internal_batch_size",
+    "reading": "sign",
+}
 
 
 def param(

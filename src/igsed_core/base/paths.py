@@ -11,6 +11,7 @@ from pathlib import Path
 from igsed_core.base.errors import IgsedError
 
 RUNS_VARIABLE, DATA_VARIABLE, STORE_VARIABLE = "IGSED_RUNS_DIR", "IGSED_DATA_DIR", "IGSED_STORE_DIR"
+PROJECT_VARIABLE = "IGSED_PROJECT"
 
 
 def absolute(text: str | Path, base: Path | None = None) -> Path:
@@ -54,15 +55,23 @@ def project_root() -> Path:
     Raises
     ------
     IgsedError
-        If there is none.
+        If there is none, or the variable names another folder.
     """
-    if os.environ.get("IGSED_PROJECT"):
-        return Path(os.environ["IGSED_PROJECT"]).resolve()
+    if named := _named_folder(PROJECT_VARIABLE):
+        if not ((named / "book").is_dir() and (named / "Snakefile").is_file()):
+            raise IgsedError(
+                f"environment variable {PROJECT_VARIABLE} names {named}, which is no clone of the project: unset it, "
+                "or name the folder that holds book/ and the Snakefile"
+            )
+        return named
     for start in (Path(__file__).resolve(), Path.cwd() / "x"):
         for folder in start.parents:
             if (folder / "book").is_dir() and (folder / "Snakefile").is_file():
                 return folder
-    raise IgsedError("the project's folder was not found: work inside a clone of the repository")
+    raise IgsedError(
+        "the project's folder was not found: work inside a clone of the repository (igsed train, locate, evaluate and "
+        "explain need none)"
+    )
 
 
 def runs_dir() -> Path:
@@ -71,15 +80,29 @@ def runs_dir() -> Path:
 
 
 def data_dir() -> Path:
-    """Cache of prepared sound banks and fetched weights: ``$IGSED_DATA_DIR``, else ``data/``."""
-    return _named_folder(DATA_VARIABLE) or (project_root() / "data").resolve()
+    """Cache of prepared sound banks and fetched weights: ``$IGSED_DATA_DIR``, else ``data/``.
+
+    Outside a clone of the repository, where tools work all the same, it lies in the user's cache.
+    """
+    return _named_folder(DATA_VARIABLE) or _in_project_or_cache("data")
 
 
 def store_dir() -> Path:
-    """The content-addressed store: ``$IGSED_STORE_DIR``; else in runs kept elsewhere, or ``store/`` in the project."""
+    """The content-addressed store: ``$IGSED_STORE_DIR``; else in runs kept elsewhere, or ``store/`` in the project.
+
+    Outside a clone of the repository it lies in the user's cache.
+    """
     if named := _named_folder(STORE_VARIABLE):
         return named
-    return runs_dir() / ".store" if os.environ.get(RUNS_VARIABLE) else (project_root() / "store").resolve()
+    return runs_dir() / ".store" if os.environ.get(RUNS_VARIABLE) else _in_project_or_cache("store")
+
+
+def _in_project_or_cache(name: str) -> Path:
+    try:
+        return (project_root() / name).resolve()
+    except IgsedError:
+        cache = os.environ.get("XDG_CACHE_HOME", "")
+        return (Path(cache) if os.path.isabs(cache) else Path.home() / ".cache") / "igsed" / name
 
 
 def pin_folders() -> None:
@@ -92,7 +115,7 @@ def pin_folders() -> None:
     IgsedError
         If a variable names no possible path.
     """
-    for variable in (RUNS_VARIABLE, DATA_VARIABLE, STORE_VARIABLE):
+    for variable in (RUNS_VARIABLE, DATA_VARIABLE, STORE_VARIABLE, PROJECT_VARIABLE):
         _named_folder(variable)
 
 

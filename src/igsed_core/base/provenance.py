@@ -7,7 +7,6 @@ import importlib.metadata
 import os
 import platform
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +17,6 @@ PACKAGES = (
     *("torch", "torchaudio", "captum", "scaper", "numpy", "scipy", "pandas", "soundfile"),
     *("papermill", "jupytext", "snakemake", "jupyter-book", "matplotlib", "seaborn"),
 )
-
-
-def python() -> str:
-    """Return the running interpreter."""
-    return sys.executable
 
 
 @functools.cache
@@ -60,7 +54,9 @@ def commit() -> str:
 
 def _git(root: Path, *words: str) -> str:
     command = ["git", "-C", str(root), *words]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    # In a hook git's own variables name another repository than the one that is asked for.
+    own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    return subprocess.run(command, check=True, capture_output=True, text=True, env=own).stdout.strip()
 
 
 def machine() -> dict[str, Any]:

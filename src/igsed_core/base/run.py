@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import datetime
 import os
-import platform
 import resource
 import time
 from collections.abc import Iterable, Iterator
@@ -19,10 +18,9 @@ from igsed_core.base import code, files, imports, plugins, provenance, shards, s
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.params import StageParams
 from igsed_core.base.paths import RunPaths
-from igsed_core.base.store import Entry
+from igsed_core.base.store import RECORD, Entry
 
 P = TypeVar("P", bound=StageParams)
-RECORD = "record.json"
 
 
 @dataclass(frozen=True)
@@ -34,9 +32,12 @@ class Finished:
 
     @classmethod
     def read(cls, entry: Entry) -> Finished | None:
-        """Read what lies in the store; None where the stage has not finished."""
-        path = entry.folder / RECORD
-        return cls(entry, files.read_json(path)) if path.is_file() else None
+        """Read what lies in the store; None where the stage has not finished, or a part of it has been lost."""
+        try:
+            record = files.read_json(entry.folder / RECORD)
+        except IgsedError:
+            return None
+        return cls(entry, record) if isinstance(record, dict) and not entry.losses() else None
 
 
 @dataclass
@@ -172,6 +173,7 @@ class StageRun:
                 raise IgsedError(f"stage {self.params.stage!r} declares table {name!r} and did not make it")
         seconds = time.perf_counter() - self.started
         figures = {**self.timings, **figures}
+        self.entry.seal()
         before = Finished.read(self.entry)
         if before:  # all artefacts were there already: keep what making them took
             seconds = before.record.get("seconds", seconds)
@@ -212,7 +214,7 @@ def publish(experiment: str, one: Finished) -> None:
         table = pd.read_csv(one.entry.folder / f"{name}.csv", dtype=str, keep_default_na=False)
         text = labelled(table, experiment=experiment, seed=one.record["params"]["seed"]).to_csv(index=False)
         target = paths.results / f"{name}.csv"
-        if not (target.is_file() and target.read_text(encoding="utf-8") == text):
+        if not files.holds(target, text):
             files.write_text(target, text)
 
 
@@ -229,14 +231,19 @@ def link(place: Path, target: Path) -> None:
     Raises
     ------
     IgsedError
-        If a folder of somebody's own lies there.
+        If a folder of somebody's own lies there, or the file system knows no links.
     """
     if place.is_symlink() and place.resolve() == target.resolve():
         return
     if place.exists() and not place.is_symlink():
         raise IgsedError(f"{place} is in the way: igsed puts a link there; move it elsewhere")
-    place.parent.mkdir(parents=True, exist_ok=True)
-    temporary = place.with_name(f".{place.name}.{platform.node()}.{os.getpid()}")  # other nodes count alike
-    temporary.unlink(missing_ok=True)
-    temporary.symlink_to(os.path.relpath(target.resolve(), place.parent.resolve()))
-    os.replace(temporary, place)
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        temporary = place.with_name(files.temporary_name(place))
+        temporary.symlink_to(os.path.relpath(target.resolve(), place.parent.resolve()))
+        os.replace(temporary, place)
+    except OSError as error:
+        raise IgsedError(
+            f"no link can be made at {place} ({error.strerror or error}): let IGSED_RUNS_DIR and IGSED_STORE_DIR name "
+            "folders that can be written, on a file system that knows links"
+        ) from error

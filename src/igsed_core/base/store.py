@@ -15,6 +15,7 @@ import json
 import os
 import shutil
 import time
+import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,8 @@ from igsed_core.base.progress import tell
 
 KEY_LENGTH = 16
 _MANIFEST = "entry.json"
+_CONTENTS = "contents.json"
+RECORD = "record.json"  # what a finished stage says of itself
 _LOCK = ".lock"
 PATIENCE = 2.0  # s after which a run that waits for another says so
 
@@ -64,6 +67,35 @@ class Entry:
         """``<kind>/<key>``, as records refer to it."""
         return f"{self.kind}/{self.key}"
 
+    def seal(self) -> None:
+        """Note which files lie here, with their sizes, so that a part that is lost later is noticed.
+
+        Of what is shared with others, which is behind links, only that it is there.
+        """
+        files.write_json(self.folder / _CONTENTS, dict(self._sizes()))
+
+    def _sizes(self) -> Iterator[tuple[str, int]]:
+        own = os.path.realpath(self.folder)
+        for folder, folders, names in os.walk(self.folder, followlinks=True):
+            folders.sort()
+            for name in sorted(names):
+                path = os.path.join(folder, name)
+                if not name.startswith(".") and name not in (_MANIFEST, _CONTENTS, RECORD):
+                    shared = not os.path.realpath(folder).startswith(own)
+                    yield os.path.relpath(path, self.folder), -1 if shared else os.stat(path).st_size
+
+    def losses(self) -> list[Path]:
+        """Files that were here when it was sealed and are not, or have another size; all that is known of it, if none.
+
+        What was never sealed has lost its seal.
+        """
+        seal = self.folder / _CONTENTS
+        try:
+            sizes = files.read_json(seal).items()
+        except (IgsedError, AttributeError):
+            return [seal]
+        return [path for name, size in sizes if not _there(path := self.folder / name, size)]
+
     def describe(self, made_from: dict[str, Any]) -> None:
         """Make the folder and let it say what it is made from, if it does not yet."""
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -94,6 +126,14 @@ class Entry:
             yield
         finally:
             guard.release(force=True)
+
+
+def _there(path: Path, size: int) -> bool:
+    try:
+        found = path.stat().st_size
+    except OSError:
+        return False
+    return size in (-1, found)
 
 
 _GUARDS: dict[Path, FileLock] = {}
@@ -147,7 +187,7 @@ def checksum(path: Path) -> str:
     version = (str(path), stat.st_size, stat.st_mtime_ns)
     if version not in _CHECKSUMS:
         remembered = store_dir() / "checksums" / f"{digest(version)}.json"
-        with contextlib.suppress(OSError, ValueError, KeyError):
+        with contextlib.suppress(IgsedError, KeyError, TypeError):
             _CHECKSUMS[version] = files.read_json(remembered)["sha256"]
         if version not in _CHECKSUMS:
             with path.open("rb") as stream:
@@ -240,7 +280,7 @@ def prune(unused: Iterable[Listed]) -> None:
             continue
         try:
             # Renamed first: whoever looks meanwhile finds all of it or nothing.
-            doomed = one.entry.folder.with_name(f".{one.entry.key}.{os.getpid()}.removed")
+            doomed = one.entry.folder.with_name(f".{one.entry.key}.{uuid.uuid4().hex[:12]}.removed")
             one.entry.folder.rename(doomed)
         finally:
             guard.release()

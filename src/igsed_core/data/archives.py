@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import gzip
 import lzma
-import os
 import shutil
 import tarfile
 import zipfile
@@ -14,8 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from igsed_core.data.audio import EXTENSIONS
-from igsed_core.base import progress
+from igsed_core.base import files, progress
 from igsed_core.base.errors import IgsedError
 from igsed_core.data import listing
 from igsed_core.data.audio import EXTENSIONS
@@ -59,8 +57,7 @@ def unpack(
         If a path leads outside the target, an entry is a link or a device, the archive is damaged or holds too
         few audio files that are wanted, or the disk is full. Nothing is left then.
     """
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
+    temporary = target.with_name(files.temporary_name(target))
     count = 0
     try:
         for path, stream in progress.bar(_entries(archive), desc=f"unpacking {archive.name}", unit=" files"):

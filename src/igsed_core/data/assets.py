@@ -12,11 +12,11 @@ from urllib.parse import quote
 
 import pooch
 
-from igsed_core.data import download
 from igsed_core.base import text
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.files import write_json
 from igsed_core.base.paths import data_dir
+from igsed_core.data import download
 from igsed_core.data.download import Download, FetchError
 
 MIRROR_VARIABLE = "IGSED_MIRROR"
@@ -141,6 +141,17 @@ def get(name: str) -> Asset:
     return REGISTRY[name]
 
 
+def path_of(name: str) -> Path:
+    """Place of a remote file in the cache, whether it is there or not.
+
+    Raises
+    ------
+    IgsedError
+        If the name is unknown.
+    """
+    return data_dir() / get(name).file_name
+
+
 def fetch(name: str) -> Path:
     """Path of a remote file, fetched on first use into `paths.data_dir()` and checked every time.
 
@@ -154,8 +165,7 @@ def fetch(name: str) -> Path:
     IgsedError
         If the name is unknown, the download fails, the disk is full, or the content has another checksum.
     """
-    asset = get(name)
-    path = data_dir() / asset.file_name
+    asset, path = get(name), path_of(name)
     if path.is_file():
         _require_whole(asset, path)
         return path

@@ -14,6 +14,7 @@ import soxr
 from igsed_core.base import text
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.files import atomic
+from igsed_core.data import cut_short
 
 # What libsndfile reads; of two files that differ in the suffix alone the first is taken.
 SUFFIXES = (
@@ -66,17 +67,23 @@ def read(path: Path) -> tuple[np.ndarray, int]:
     Raises
     ------
     IgsedError
-        If the file is missing or cannot be read as audio.
+        If the file is missing, cannot be read as audio, or was cut short.
     """
-    samples, rate, _ = _read(path)
+    samples, rate, _, missing = _read(path)
+    if missing:
+        raise IgsedError(f"{text.shown(path)} cannot be read as audio ({missing}): replace or remove it")
     return samples, rate
 
 
-def _read(path: Path) -> tuple[np.ndarray, int, str]:
-    """Samples, rate and subtype."""
+def _read(path: Path) -> tuple[np.ndarray, int, str, str]:
+    """Samples, rate, subtype, and what is missing at the end."""
     try:
         with soundfile.SoundFile(_file(path)) as file:
-            return file.read(dtype="float32", always_2d=True), file.samplerate, file.subtype
+            samples = file.read(dtype="float32", always_2d=True)
+            missing = cut_short.describe(
+                path, file.extra_info, promised=file.frames, read=len(samples), sample_rate=file.samplerate
+            )
+            return samples, file.samplerate, file.subtype, missing
     # A damaged header may promise more than there is memory for, or what NumPy has no shape for.
     except (soundfile.LibsndfileError, OSError, ValueError, TypeError, MemoryError, OverflowError) as error:
         raise _unreadable(path, error) from error
@@ -202,8 +209,8 @@ def read_sound(path: Path, sample_rate: int) -> Sound:
     IgsedError
         If the file is missing or cannot be read as audio.
     """
-    samples, rate, subtype = _read(path)
-    fault = find_fault(samples, rate, step=_STEPS.get(subtype, 0.0))
+    samples, rate, subtype, missing = _read(path)
+    fault = missing or find_fault(samples, rate, step=_STEPS.get(subtype, 0.0))
     if fault:
         return Sound(np.zeros(0, np.float32), fault)
     return Sound(_resampled(_without_offset(samples.mean(axis=1)), rate, sample_rate, path))

@@ -1,7 +1,7 @@
-"""Labelled clips from anywhere: what features, heads and whole networks are trained on, whether Scaper mixed it or not.
+"""Labelled clips from anywhere: what features, heads and whole networks are trained on, mixed by Scaper or not.
 
-:class:`Dataset` is all that is asked of data. :class:`igsed_core.data.soundscapes.SoundscapeSet` is one; for other clips
-there is :class:`TableDataset`, from tables or from a folder for each class.
+:class:`Dataset` is all that is asked of data. :class:`igsed_core.data.soundscapes.SoundscapeSet` is one; for other
+clips there is :class:`TableDataset`, from tables or from a folder for each class.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ class TableDataset:
         return samples
 
     def fingerprint(self) -> str:
-        """Say what the set is made from, for a key: its tables, its rate and length, the sizes and times of its files."""
+        """Say what the set is made from, for a key: tables, rate, length, and the sizes and times of its files."""
         digest = hashlib.sha256(repr((self.classes, self.sample_rate, self.duration)).encode())
         for table in (self.clips, self.events, self.labels):
             digest.update(b"" if table is None else table.to_csv(index=False).encode())
@@ -156,7 +156,9 @@ def from_tables(
         raise IgsedError(f"there is no clip in {root}: give a table of at least one")
     twice = clips["clip"][clips["clip"].duplicated()]
     if len(twice):
-        raise IgsedError(f"clip {twice.iloc[0]!r} stands twice in the table of clips: give every clip a name of its own")
+        raise IgsedError(
+            f"clip {twice.iloc[0]!r} stands twice in the table of clips: give every clip a name of its own"
+        )
     if events is None and labels is None:
         raise IgsedError("neither 'events' nor 'labels' says what the clips hold: give one of them")
     for name, table, columns in (("events", events, EVENT_COLUMNS), ("labels", labels, LABEL_COLUMNS)):
@@ -164,7 +166,9 @@ def from_tables(
             _check_columns(name, table, columns)
             unknown = sorted(set(table["clip"]) - set(clips["clip"]))
             if unknown:
-                raise IgsedError(f"the table of {name} names clip {unknown[0]!r}, which is none of the clips: add it there")
+                raise IgsedError(
+                    f"the table of {name} names clip {unknown[0]!r}, which is none of the clips: add it there"
+                )
     lengths = [audio.duration(root / str(file)) for file in clips["file"]]
     clips = clips.assign(duration=lengths).reset_index(drop=True)
     duration = duration or max(lengths)
@@ -177,7 +181,9 @@ def from_tables(
     names = tuple(classes) or tuple(sorted({str(label) for label in labels["label"]}))
     held = set(labels["label"]) | (set() if events is None else set(events["label"]))
     if other := sorted(str(label) for label in held - set(names)):
-        raise IgsedError(f"label {other[0]!r} is none of the classes ({', '.join(names)}): add it, or leave its rows out")
+        raise IgsedError(
+            f"label {other[0]!r} is none of the classes ({', '.join(names)}): add it, or leave its rows out"
+        )
     return TableDataset(root, clips, events, labels, names, sample_rate, duration)
 
 

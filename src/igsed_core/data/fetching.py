@@ -12,8 +12,6 @@ from igsed_core.base.errors import IgsedError
 from igsed_core.base.paths import data_dir
 from igsed_core.data import archives, assets
 from igsed_core.data.assets import GROUPS, REGISTRY
-from igsed_core.base.errors import IgsedError
-from igsed_core.base.paths import data_dir
 from igsed_core.data.download import FetchError, size_text
 
 EVERYTHING = "all"

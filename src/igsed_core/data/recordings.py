@@ -10,15 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from igsed_core.data.listing import File
-from igsed_core.data.soundbank.survey import class_label
 
-from igsed_core.data import audio
 from igsed_core.base import text
 from igsed_core.base.errors import IgsedError
 from igsed_core.data import audio, listing
 from igsed_core.data.audio import EXTENSIONS
-from igsed_core.base.errors import IgsedError
+from igsed_core.data.listing import File
+from igsed_core.data.soundbank.survey import class_label
 
 COLUMNS = ("filename", "onset", "offset", "event_label")
 FAMILY, LEVEL = "recordings", "recordings"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from igsed_core.base.errors import IgsedError
+from igsed_core.data.onsets import FILTERS, ONSETS, place, removed
 from igsed_core.data.soundbank.base import POOLS, SoundBank
 
 
@@ -29,6 +30,10 @@ class SoundscapeSpec:
         Loudness of an event above the background's, in dB, drawn uniformly.
     max_polyphony : int
         Soundscapes in which more events sound at once are removed.
+    onsets : str
+        Where events begin, one of :data:`igsed_core.data.onsets.ONSETS`.
+    overlap_filter : str
+        What "more at once" means, one of :data:`igsed_core.data.onsets.FILTERS`.
     """
 
     duration: float = 10.0
@@ -39,6 +44,8 @@ class SoundscapeSpec:
     snr_min: float = 15.0
     snr_max: float = 25.0
     max_polyphony: int = 2
+    onsets: str = "fitting"
+    overlap_filter: str = "at_once"
 
     @classmethod
     def of(cls, params: object) -> SoundscapeSpec:
@@ -53,6 +60,15 @@ class SoundscapeSpec:
             )
         if self.snr_min > self.snr_max:
             raise IgsedError(f"parameter 'snr_min' ({self.snr_min}) exceeds 'snr_max' ({self.snr_max}): swap them")
+        for name, known in (("onsets", ONSETS), ("overlap_filter", FILTERS)):
+            if getattr(self, name) not in known:
+                raise IgsedError(f"parameter {name!r} is {getattr(self, name)!r}: choose one of {', '.join(known)}")
+
+    def keeps(self, plan: ClipPlan) -> bool:
+        """Whether the filter leaves a soundscape in the set."""
+        onsets = np.array([[event.onset for event in plan.events]])
+        lengths = np.array([[event.duration for event in plan.events]])
+        return not bool(removed(onsets, lengths, self.max_polyphony)[self.overlap_filter][0])
 
 
 @dataclass(frozen=True)
@@ -104,8 +120,8 @@ def draw(bank: SoundBank, spec: SoundscapeSpec, *, pool: str, n: int, seed: int)
     """Draw ``n`` soundscapes from one pool of the bank.
 
     Clip ``i`` depends on ``seed``, the pool and ``i`` alone. The number of events, their classes (uniform
-    over classes), files (uniform in the class) and SNRs are independent; onsets are uniform over every place
-    where the whole event fits. Scaper's own draw would move events that do not fit to the end of the clip.
+    over classes), files (uniform in the class) and SNRs are independent; onsets are drawn as ``spec.onsets`` says, by
+    default uniformly over every place where the whole event fits.
     Files that are longer than the soundscape are not drawn (:meth:`SoundBank.fitting` lists them).
 
     Raises
@@ -139,7 +155,6 @@ def _draw_event(rng: np.random.Generator, by_class: dict[str, np.recarray], spec
     labels = list(by_class)
     label = labels[rng.integers(len(labels))]
     file = by_class[label][rng.integers(len(by_class[label]))]
-    duration = float(file["duration"])
-    onset = float(rng.uniform(0.0, spec.duration - duration))
+    onset, duration = place(spec.onsets, rng, np.array([float(file["duration"])]), spec.duration)
     snr = float(rng.uniform(spec.snr_min, spec.snr_max))
-    return PlannedEvent(label, str(file["path"]), onset, duration, snr)
+    return PlannedEvent(label, str(file["path"]), float(onset[0]), float(duration[0]), snr)

@@ -12,12 +12,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from igsed_core.data import audio, mixing
 from igsed_core.base import shards
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.files import read_table, write_table, write_text
 from igsed_core.base.parallel import parallel_map
-from igsed_core.data.soundbank.base import SoundBank
 from igsed_core.data import audio, mixing
 from igsed_core.data.soundbank.base import SoundBank, warn_of_skipped
 from igsed_core.data.soundscape_plan import ClipPlan, SoundscapeSpec, draw
@@ -183,18 +181,18 @@ def generate(
     added = fitting.skipped.iloc[len(bank.skipped) :]
     warn_of_skipped(bank.root, list(zip(added["path"], added["reason"], strict=True)), len(bank.files))
     drawn = draw(bank, spec, pool="train", n=n_train, seed=seed) + draw(bank, spec, pool="eval", n=n_eval, seed=seed)
-    kept = [plan for plan in drawn if plan.polyphony <= spec.max_polyphony]
+    kept = [plan for plan in drawn if spec.keeps(plan)]
     splits = assign_splits(kept)
     for split in SPLITS if n_train else SPLITS[1:]:
         if split not in splits:
             raise IgsedError(
                 f"no soundscape is left for {split}: {len(drawn) - len(kept)} of {len(drawn)} have more than "
-                f"{spec.max_polyphony} simultaneous events. Raise 'n_train' ({n_train}), 'n_eval' ({n_eval}) "
-                "or 'max_polyphony'"
+                f"{spec.max_polyphony} simultaneous events (overlap_filter={spec.overlap_filter}). Raise 'n_train' "
+                f"({n_train}), 'n_eval' ({n_eval}) or 'max_polyphony'"
             )
     paths = [out_dir / split / f"{plan.clip}.flac" for plan, split in zip(kept, splits, strict=True)]
     _delete_others(out_dir, {path.with_suffix(suffix) for path in paths for suffix in (".flac", ".jams")})
-    removed = [plan for plan in drawn if plan.polyphony > spec.max_polyphony]
+    removed = [plan for plan in drawn if not spec.keeps(plan)]
     made = realise(
         bank, kept, [spec] * len(kept), splits, out_dir=out_dir, workers=workers, progress=progress, removed=removed
     )

@@ -70,7 +70,7 @@ def random_scores(clips: NDArray[np.str_], classes: tuple[str, ...], *, duration
 
 
 def energy(
-    root: Path, clips: pd.DataFrame, classes: tuple[str, ...], *, sample_rate: int, reading: str
+    root: Path, clips: pd.DataFrame, classes: tuple[str, ...], *, sample_rate: int, quantity: str
 ) -> ScoresOverTime:
     """Signal amplitude over time, the same for every class.
 
@@ -84,13 +84,13 @@ def energy(
         Class names.
     sample_rate
         Of the soundscapes, in Hz.
-    reading
+    quantity
         ``amplitude`` (mean absolute sample) or ``power`` (mean squared sample).
     """
     rows = []
     for i in range(len(clips)):
         samples = soundscapes.read_clips(root, clips.iloc[[i]])[0]
-        loud = np.abs(samples) if reading == "amplitude" else samples.astype(np.float64) ** 2
+        loud = np.abs(samples) if quantity == "amplitude" else samples.astype(np.float64) ** 2
         rows.append(frames.window_mean(loud, round(STEP * sample_rate)))
     values = np.repeat(np.stack(rows)[:, None].astype(np.float32), len(classes), axis=1)
     return ScoresOverTime.of_product(clips["clip"].to_numpy(dtype=str), classes, values, STEP)

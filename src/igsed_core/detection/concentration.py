@@ -17,6 +17,7 @@ from torch import Tensor
 
 from igsed_core.attribution.explainer import Explainer
 from igsed_core.attribution.ig.base import Engine
+from igsed_core.base.errors import IgsedError
 from igsed_core.metrics.scores import ScoresOverTime
 from igsed_core.metrics.summaries import Series
 from igsed_core.models.classifier import Classifier
@@ -32,7 +33,7 @@ class MeanPooledHead(ClipLevelHead):
 
     def clip_logits(self, features: Tensor) -> Tensor:
         """Average each feature over time, then classify: ``(batch, time, n_features) -> (batch, n_classes)``."""
-        return self.linear(features.mean(dim=1))  # (batch, n_features) -> (batch, n_classes)
+        return self.classify(features.mean(dim=1))  # (batch, n_features) -> (batch, n_classes)
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class MeanPooledExplainer(Explainer):
     def load(self) -> tuple[Classifier, Engine]:
         """Load the classifier, exchange its pooling, and create the engine."""
         classifier, engine = super().load()
-        head = MeanPooledHead(classifier.encoder.n_features, classifier.head.classes)
+        head = MeanPooledHead(classifier.encoder.n_features, classifier.head.classes, classifier.head.embedding)
         head.load_state_dict(classifier.head.state_dict())
         head.requires_grad_(False)
         return Classifier(classifier.encoder, head).to(self.device).eval(), engine
@@ -56,7 +57,17 @@ def winners(head: ClipLevelHead, features: FeatureFrames) -> ScoresOverTime:
     """What each feature frame gives to the clip's logit: the weights times the features whose maximum it holds.
 
     The sum over time, plus the bias, is the logit. Of several frames that share a maximum the first counts.
+
+    Raises
+    ------
+    IgsedError
+        If the head has an embedding: its logit is no sum over features.
     """
+    if head.embedding is not None:
+        raise IgsedError(
+            "with pooled_embedding=kept a logit is no sum over features, so that no frame gives a share of it: "
+            "leave the chapter localiser out (parameter 'chapters'), or use pooled_embedding=dropped"
+        )
     values = torch.from_numpy(features.values)
     highest, frame = values.max(dim=1)  # (n_clips, n_features) each
     weight, n_clips = head.linear.weight.detach(), len(values)

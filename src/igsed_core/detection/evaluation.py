@@ -131,7 +131,7 @@ def instances(
     duration: float,
     frame_length: float,
     min_coverage: float,
-    reading: str,
+    sign: str,
     seed: int,
     false_too: bool = False,
 ) -> Instances:
@@ -153,7 +153,7 @@ def instances(
         Seconds.
     min_coverage
         See :func:`igsed_core.metrics.frames.activity`.
-    reading
+    sign
         See :func:`igsed_core.metrics.scores.read`.
     seed
         Breaks the oracle's ties.
@@ -185,7 +185,7 @@ def instances(
             for pair in pairs
         ]
     )
-    by_method = {IG: maps.at(index).read_as(reading).to_frames(frame_length, n, duration)}
+    by_method = {IG: maps.at(index).read_as(sign).to_frames(frame_length, n, duration)}
     logits: dict[str, NDArray[np.float64]] = {}
     for name, over_time in scores.items():
         mine = over_time.at(index)
@@ -340,26 +340,36 @@ class Report:
     at_ig: pd.DataFrame
     per_class: pd.DataFrame
     differences: pd.DataFrame
+    two_way: pd.DataFrame
 
 
 def report(
     measured: dict[str, Measured],
     chosen: dict[str, dict[str, float]],
     classes: Sequence[str],
+    events: pd.DataFrame,
     *,
     replicates: int,
     seed: int,
 ) -> Report:
-    """Compare the methods at the chosen thresholds; the intervals hold these fixed."""
+    """Compare the methods at the chosen thresholds; the intervals hold these fixed.
+
+    The ``differences`` are resampled over clips, and once more (``two_way``) over clips and the source files of
+    ``events`` (``clip, label, source_file``), which clips share.
+    """
     summarise = functools.partial(summaries.summarise, replicates=replicates, seed=seed, spread_of=("iou",))
     at_ig = {method: chosen[IG] for method in chosen}
     pairs = [((one, RULE), (other, RULE)) for one, other in itertools.combinations(COMPARED, 2)]
-    own, common, apart = [], [], []
+    own, common = [], []
+    apart: list[pd.DataFrame] = []
+    two_way: list[pd.DataFrame] = []
     for m in measured.values():
         series = at_thresholds(m, chosen)
         own.append(summarise(m.index, series, classes=classes))
         common.append(summarise(m.index, at_thresholds(m, at_ig)))
-        apart.append(summaries.differences(m.index, series, pairs, replicates=replicates, seed=seed))
+        both = summaries.in_both_ways(m.index, series, pairs, events, replicates=replicates, seed=seed)
+        for tables, resampled in ((apart, summaries.CLIPS), (two_way, summaries.TWO_WAY)):
+            tables.append(both.loc[both["resampled"] == resampled, summaries.DIFFERENCE_COLUMNS])
     table = pd.concat(own, ignore_index=True)
     whole = table["class"] == summaries.ALL
     return Report(
@@ -367,4 +377,5 @@ def report(
         pd.concat(common, ignore_index=True),
         table[~whole].reset_index(drop=True),
         pd.concat(apart, ignore_index=True),
+        pd.concat(two_way, ignore_index=True),
     )

@@ -77,7 +77,7 @@ class MainJob:
         return {name: ScoresOverTime.load(self.run.input("baselines") / f"{name}.npz") for name in names}
 
     def instances(self, split: str, scores: dict[str, ScoresOverTime] | None = None) -> Instances:
-        """Evaluated (clip, class) pairs of one split, by the main job's frames and reading of the sign.
+        """Evaluated (clip, class) pairs of one split, by the main job's frames and with the sign read as there.
 
         Parameters
         ----------
@@ -102,7 +102,7 @@ class MainJob:
         scores: dict[str, ScoresOverTime],
         split: str,
     ) -> Instances:
-        """Evaluated (clip, class) pairs of any clips, by the main job's frames and reading of the sign.
+        """Evaluated (clip, class) pairs of any clips, by the main job's frames and with the sign read as there.
 
         Parameters
         ----------
@@ -124,7 +124,7 @@ class MainJob:
             duration=self.run.params_of(DataSynthesis).duration,
             frame_length=evaluated.frame_length,
             min_coverage=evaluated.min_coverage,
-            reading=evaluated.reading,
+            sign=evaluated.sign,
             seed=self.run.params.seed,
         )
 

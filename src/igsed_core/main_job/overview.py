@@ -105,7 +105,7 @@ def completeness_table(index: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     index
-        ``label, completeness_error, n_points, seconds``, a row a map.
+        ``label, completeness_error, n_steps, seconds``, a row a map.
     """
     groups = [(class_name(str(label)), group) for label, group in index.groupby("label")]
     rows = []
@@ -117,7 +117,7 @@ def completeness_table(index: pd.DataFrame) -> pd.DataFrame:
                 "maps": len(group),
                 "median error": number(middle, 3),
                 "90th percentile": number(high, 3),
-                "points": f"{round(group['n_points'].mean(), 1):g}",
+                "points": f"{round(group['n_steps'].mean(), 1):g}",
                 "seconds per map": number(group["seconds"].mean()),
             }
         )
@@ -128,3 +128,30 @@ def _plain(value: object) -> str:
     if isinstance(value, int) and not isinstance(value, bool) and value > 9999:
         return f"{value:,}"
     return f"{value:.4g}" if isinstance(value, float) else str(value) or "(empty)"
+
+
+def psds_material(n_clips: int, duration: float) -> str:
+    """Say how little audio PSDS is from: one false detection in it is many per hour.
+
+    Parameters
+    ----------
+    n_clips
+        Clips of the split.
+    duration
+        Of a clip, in seconds.
+
+    Examples
+    --------
+    >>> from igsed_core.main_job.overview import psds_material
+    >>> psds_material(112, 10.0).split(":")[0]
+    'PSDS is from 19 minutes of audio (112 clips), where a single false detection of a class is 3.2 per hour'
+    """
+    seconds = n_clips * duration
+    if not seconds > 0:
+        return "PSDS is from no audio: it has no value."
+    return (
+        f"PSDS is from {number(seconds / 60, 0)} minutes of audio ({n_clips} clips), where a single false detection of "
+        f"a class is {number(3600 / seconds, 1)} per hour: its curve has few steps, and a bootstrap replicate repeats "
+        "some clips and leaves out others, so that its intervals are skewed. Read it as an order of the methods here, "
+        "not as a figure to compare with other data."
+    )

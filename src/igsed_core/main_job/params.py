@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from igsed_core.base import plugins
 from igsed_core.base.params import StageParams, param
+from igsed_core.data.onsets import FILTERS, ONSETS
 from igsed_core.data.soundbank import registry as soundbank
 from igsed_core.detection import scored
 
@@ -52,6 +53,10 @@ class DataSynthesis(StageParams):
     snr_min: float = param(15.0, "lowest event-to-background ratio", unit="dB", low=-60.0, high=60.0)
     snr_max: float = param(25.0, "highest event-to-background ratio", unit="dB", low=-60.0, high=60.0)
     max_polyphony: int = param(2, "soundscapes with more simultaneous events are removed", low=1)
+    overlap_filter: str = param("at_once", "what counts as simultaneous there", choices=tuple(FILTERS))
+    onsets: str = param(
+        "fitting", "where events begin ('cut' is DESED's, 'normal' Scaper's example)", choices=tuple(ONSETS)
+    )
     n_train: int = param(1000, "soundscapes generated for training, before the removal", low=2)
     n_eval: int = param(250, "soundscapes generated for validation and test, before the removal", low=4)
     workers: int = param(0, "processes; 0 means one per core", low=0, execution=True)
@@ -109,6 +114,11 @@ class Training(StageParams):
         "analysis window of the encoder's front end: 'auto' takes that of the checkpoint, another must agree with it",
         choices=("auto", "hann", "hamming"),
     )
+    pooled_embedding: str = param(
+        "dropped",
+        "CNN14's layer fc1 with its ReLU, between pooling and output layer: the new output layer follows it, or not",
+        choices=("dropped", "kept"),
+    )
     learning_rate: float = param(1e-3, "Adam's learning rate", low=0.0)
     batch_size: int = param(16, "soundscapes in a training batch", low=1)
     epochs: int = param(100, "most epochs", low=1)
@@ -147,9 +157,9 @@ class IntegratedGradients(StageParams):
         "how the integral is computed: 'captum' is the paper's, 'mel_path' is faster and knows more rules",
         registry=plugins.ENGINES,
     )
-    rule: str = param(
+    quadrature: str = param(
         "db_adaptive",
-        "quadrature rule along the path; Captum's default, and the paper's, is gausslegendre",
+        "rule of the integral along the path; Captum's default, and the paper's, is gausslegendre",
         choices=(
             "gausslegendre",
             "riemann_left",
@@ -161,10 +171,10 @@ class IntegratedGradients(StageParams):
             "db_adaptive",
         ),
     )
-    n_points: int = param(
+    n_steps: int = param(
         24, "points on the path from silence to the clip (the paper: 50); the most, for db_adaptive", low=1
     )
-    tolerance: float = param(0.05, "rule db_adaptive: relative completeness error at which it stops", low=0.0)
+    tolerance: float = param(0.05, "quadrature db_adaptive: relative completeness error at which it stops", low=0.0)
     target: str = param(
         "logit", "what is attributed (the paper's words mean the probability)", choices=("logit", "probability")
     )
@@ -173,7 +183,7 @@ class IntegratedGradients(StageParams):
         "arithmetic of the network on the path (engine mel_path)",
         choices=("float32", "bfloat16"),
     )
-    internal_batch: int = param(5, "path points in one forward pass: memory only", low=1, execution=True)
+    internal_batch_size: int = param(5, "path points in one forward pass: memory only", low=1, execution=True)
     ig_workers: int = param(0, "processes on a CPU; 0 means one per core", low=0, execution=True)
     ig_device: str = param(
         "auto", "'auto' takes CUDA where there is one", choices=("auto", "cpu", "cuda"), execution=True
@@ -182,12 +192,17 @@ class IntegratedGradients(StageParams):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.require(
-            not self.rule.startswith("riemann") or self.n_points > 1,
-            f"parameter 'n_points' is {self.n_points}, but must be at least 2 for rule {self.rule!r}",
+            not self.quadrature.startswith("riemann") or self.n_steps > 1,
+            f"parameter 'n_steps' is {self.n_steps}, but must be at least 2 for quadrature {self.quadrature!r}",
         )
         # Captum knows neither; to go on with something else would mislabel every map.
         for name, value, refused, instead in (
-            ("rule", self.rule, self.rule.startswith("db_"), "rule=gausslegendre n_points=50 (the paper's)"),
+            (
+                "quadrature",
+                self.quadrature,
+                self.quadrature.startswith("db_"),
+                "quadrature=gausslegendre n_steps=50 (the paper's)",
+            ),
             ("precision", self.precision, self.precision != "float32", "precision=float32"),
         ):
             self.require(
@@ -198,12 +213,12 @@ class IntegratedGradients(StageParams):
 
     def options(self) -> dict[str, Any]:
         """Options that :func:`igsed_core.attribution.ig.engines.create` takes for the chosen engine."""
-        common = {"rule": self.rule, "n_points": self.n_points, "target": self.target}
+        common = {"quadrature": self.quadrature, "n_steps": self.n_steps, "target": self.target}
         if self.engine == "captum":
-            return {**common, "internal_batch": self.internal_batch}
+            return {**common, "internal_batch_size": self.internal_batch_size}
         return {
             **common,
-            "batch": self.internal_batch,
+            "batch": self.internal_batch_size,
             "tolerance": self.tolerance,
             "precision": self.precision,
         }
@@ -242,6 +257,7 @@ class ThresholdSensitivity(StageParams):
         "detection": "each method at its own thresholds (Table II)",
         "per_class": "the same, per class (Table III)",
         "differences": "paired differences between methods at their own thresholds",
+        "differences_two_way": "the same differences, with intervals over clips and source files",
         "further": "AUROC, average precision, event-based F1, onset and offset error, PSDS",
         "curves": "IoU and F1 at every threshold (Fig. 3)",
         "detection_at_ig_threshold": "every method at the thresholds chosen for Integrated Gradients",
@@ -254,7 +270,7 @@ class ThresholdSensitivity(StageParams):
         low=0.0,
         high=0.999,
     )
-    reading: str = param(
+    sign: str = param(
         "absolute",
         "which part of a signed attribution counts",
         choices=("absolute", "positive", "signed"),
@@ -263,6 +279,12 @@ class ThresholdSensitivity(StageParams):
     percentile_max: float = param(99.0, "highest percentile threshold", low=0.0, high=100.0)
     percentile_step: float = param(1.0, "step between percentile thresholds", low=0.01)
     replicates: int = param(1000, "bootstrap replicates over clips for the 95 % intervals", low=10)
+    margin: float = param(
+        0.03,
+        "smallest difference (IoU, F1, pointing game) that a sentence names; 'level with' is said within it only",
+        low=0.0,
+        high=1.0,
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -292,6 +314,14 @@ class Results(StageParams):
     notebook: ClassVar[str] = "06_results"
     upstream: ClassVar[tuple[str, ...]] = MAIN_JOB
     light: ClassVar[bool] = True
+
+    figure_2_seconds: float = param(
+        0.0, "what Figure 2 shows of its clip, from the beginning (the paper: 4); 0: all of it", unit="s", low=0.0
+    )
+
+    def shown_seconds(self, duration: float) -> float:
+        """Return what Figure 2 shows of a clip as long as ``duration``, in s."""
+        return min(self.figure_2_seconds or duration, duration)
 
     def uses(self) -> tuple[tuple[str, str], ...]:
         """See :meth:`igsed_core.base.params.StageParams.uses`."""

@@ -11,6 +11,7 @@ from igsed_core.detection.further_metrics import RAW, SHARE
 from igsed_core.detection.scored import COMPARED, LEARNED, RANKED
 from igsed_core.metrics.summaries import ALL
 from igsed_core.show.cells import NONE, OURS, PAPER, Cells, by_key, frame, number, with_interval
+from igsed_core.show.claims import marked
 from igsed_core.show.style import METRICS, class_name, class_names, name
 
 _MEAN = "Mean over classes"
@@ -155,7 +156,8 @@ def differences_table(
     Parameters
     ----------
     differences
-        ``split, method, other_method, metric, average, value, ci_low, ci_high``
+        ``split, method, other_method, metric, average, value, ci_low, ci_high, p, survives``; what survives the
+        correction is marked.
     split, average, first, metrics
         Which rows and columns to show.
     """
@@ -164,7 +166,7 @@ def differences_table(
     short = "IG" if first == "ig" else name(first)
     return pd.DataFrame(
         {"Difference": f"{short} minus {name(other)}", "n": number(chosen[other, shown[0]].get("n"), 0)}
-        | {METRICS[metric]: with_interval(chosen.get((other, metric))) for metric in shown}
+        | {METRICS[metric]: marked(chosen.get((other, metric))) for metric in shown}
         for other in dict.fromkeys(key[0] for key in chosen if key[1] == shown[0])
     )
 

@@ -193,9 +193,11 @@ def average_logits(
     Parameters
     ----------
     logits
-        As the ``values`` of :func:`average`.
-    step, frame_length, n_frames, start, duration
-        As for :func:`average`.
+        As the ``values`` of :func:`average`, ``[shape=(..., n_steps)]``.
+    step, frame_length, start, duration
+        As for :func:`average`, in seconds.
+    n_frames
+        Number of evaluation frames.
 
     Returns
     -------

@@ -41,6 +41,16 @@ def intervals(resampled: NDArray[np.float64], n: ArrayLike, *, level: float = LE
     np.ndarray [shape=(2, n_series)]
         Lower and upper ends; NaN where nothing is decided: the sample's statistic is NaN, there are fewer than two
         units, or all replicates are equal.
+
+    Examples
+    --------
+    Replicates that all agree decide nothing.
+
+    >>> import numpy as np
+    >>> from igsed_core.metrics.intervals import intervals
+    >>> varied = np.concatenate([[0.5], np.linspace(0.4, 0.6, 101)])
+    >>> intervals(np.stack([varied, np.full(102, 0.5)], axis=1), n=30).round(3).tolist()
+    [[0.404, nan], [0.596, nan]]
     """
     value, replicates = resampled[0], resampled[1:]
     n = np.broadcast_to(np.asarray(n), value.shape)
@@ -76,11 +86,11 @@ def proportions(
     Parameters
     ----------
     resampled
-        As for :func:`intervals`, in [0, 1].
+        As for :func:`intervals`, ``[shape=(1 + replicates, n_series)]``, in [0, 1].
     n_trials
-        Number of trials (instances), one for all or one for each series.
+        Number of trials (instances), one for all or one for each series, ``[shape=(n_series,)]``.
     n
-        Number of units that were resampled (clips), likewise.
+        Number of units that were resampled (clips), likewise, ``[shape=(n_series,)]``.
     level
         Nominal coverage.
 
@@ -119,9 +129,9 @@ def wilson(share: ArrayLike, n: ArrayLike, *, level: float = LEVEL) -> NDArray[n
     Parameters
     ----------
     share
-        Of successes, in [0, 1].
+        Of successes, in [0, 1], ``[shape=(...)]``.
     n
-        Number of trials, not necessarily whole.
+        Number of trials, not necessarily whole, ``[shape=(...)]``.
     level
         Nominal coverage.
 
@@ -129,6 +139,14 @@ def wilson(share: ArrayLike, n: ArrayLike, *, level: float = LEVEL) -> NDArray[n
     -------
     np.ndarray [shape=(2, ...)]
         Lower and upper ends; NaN without a trial.
+
+    Examples
+    --------
+    All of 14 are right, which is no proof that all are.
+
+    >>> from igsed_core.metrics.intervals import wilson
+    >>> wilson(1.0, 14).round(3).tolist()
+    [0.785, 1.0]
     """
     share, n = np.broadcast_arrays(np.asarray(share, dtype=float), np.asarray(n, dtype=float))
     z = float(stats.norm.ppf(0.5 + level / 2))
@@ -150,9 +168,9 @@ def f1_of_counts(tp: ArrayLike, wrong: ArrayLike, *, level: float = LEVEL) -> ND
     Parameters
     ----------
     tp
-        Hits.
+        Hits, ``[shape=(...)]``.
     wrong
-        False alarms and misses together.
+        False alarms and misses together, ``[shape=(...)]``.
     level
         Nominal coverage.
 
@@ -173,8 +191,10 @@ def p_values(resampled: NDArray[np.float64], n: ArrayLike) -> NDArray[np.float64
 
     Parameters
     ----------
-    resampled, n
-        As for :func:`intervals`.
+    resampled
+        As for :func:`intervals`, ``[shape=(1 + replicates, n_series)]``.
+    n
+        Likewise, one for all or ``[shape=(n_series,)]``.
 
     Returns
     -------

@@ -90,3 +90,35 @@ def rank_correlation(one: NDArray[np.floating], other: NDArray[np.floating]) -> 
     a, b = (r - r.mean(axis=-1, keepdims=True) for r in ranks)
     length = np.sqrt((a**2).sum(axis=-1) * (b**2).sum(axis=-1))
     return np.asarray((a * b).sum(axis=-1) / np.where(length > 0, length, 1.0))
+
+
+def partial_rank_correlation(
+    one: NDArray[np.floating], other: NDArray[np.floating], given: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """Spearman's rank correlation of two rows with what a third one explains of both taken out.
+
+    ``(r12 - r13 r23) / sqrt((1 - r13^2) (1 - r23^2))``: what is alike in two maps beyond both following, say, loudness.
+
+    Parameters
+    ----------
+    one, other, given
+        ``[shape=(..., n)]``
+
+    Returns
+    -------
+    np.ndarray [shape=(...)]
+        NaN where one of the two is constant or follows ``given`` entirely, since nothing is left to correlate.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.metrics.ranking import partial_rank_correlation
+    >>> one, other, given = np.array([1.0, 2, 4, 3]), np.array([2.0, 1, 3, 4]), np.array([1.0, 2, 3, 4])
+    >>> round(float(partial_rank_correlation(one, other, given)), 3)
+    -0.111
+    """
+    r12, r13, r23 = (rank_correlation(a, b) for a, b in ((one, other), (one, given), (other, given)))
+    constant = [np.ptp(values, axis=-1) == 0 for values in (one, other)]
+    left = (1 - r13**2) * (1 - r23**2)
+    nothing = (left < 1e-12) | constant[0] | constant[1]
+    return np.where(nothing, np.nan, (r12 - r13 * r23) / np.sqrt(np.where(nothing, 1.0, left)))

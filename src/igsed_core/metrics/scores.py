@@ -205,7 +205,7 @@ class ScoresOverTime:
     def ranked_frames(self, frame_length: float, n_frames: int, duration: float | None = None) -> NDArray[np.float64]:
         """Average as :meth:`to_frames` does, but return the logits of probabilities, which rank and do not saturate.
 
-        Scores without logits are averaged as they are.
+        Scores without logits are averaged as they are. ``[shape=(n_instances, n_frames)]``, by instance and frame.
         """
         if self.logits is None:
             return self.to_frames(frame_length, n_frames, duration)

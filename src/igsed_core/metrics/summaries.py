@@ -25,6 +25,7 @@ DIFFERENCE_COLUMNS = [
     *("split", "method", "rule", "other_method", "other_rule", "metric", "class", "average"),
     *("value", "n", "n_clips", "ci_low", "ci_high", "p", "survives"),
 ]
+CLIPS, TWO_WAY = "clips", "clips and source files"  # in a column `resampled`
 # Shares of instances: their intervals are Wilson's. So are those of any metric that is 0 or 1 for every instance.
 PROPORTIONS = frozenset({"pointing_game"})
 # Metrics that no mean can take beyond 1.
@@ -199,11 +200,11 @@ def differences(
     >>> from igsed_core.metrics.summaries import Series, differences
     >>> index = pd.DataFrame({"split": "test", "clip": ["a", "a", "b"], "label": ["Bell", "Hum", "Bell"]})
     >>> ig = Series("ig", "otsu", "iou", np.array([0.2, 0.9, 0.4]))
-    >>> cam = Series("cam", "otsu", "iou", np.array([0.1, 0.8, 0.3]))
+    >>> cam = Series("cam", "otsu", "iou", np.array([0.1, 0.6, 0.4]))
     >>> pair = (("ig", "otsu"), ("cam", "otsu"))
     >>> found = differences(index, [ig, cam], [pair], replicates=100, seed=0)
-    >>> found[["average", "value", "ci_low"]].round(3).to_dict("records")
-    [{'average': 'instance', 'value': 0.1, 'ci_low': 0.1}, {'average': 'class', 'value': 0.1, 'ci_low': 0.1}]
+    >>> found[["average", "value", "n", "n_clips", "survives"]].round(3).to_dict("records")[0]
+    {'average': 'instance', 'value': 0.133, 'n': 3, 'n_clips': 2, 'survives': False}
     """
     values, own, labels, names = _values(index, series)
     drawn, clip_of = _draws(index, sources, replicates=replicates, seed=seed)
@@ -239,7 +240,7 @@ def difference(
     Parameters
     ----------
     apart
-        The difference in the sample (first) and in each replicate.
+        The difference in the sample (first) and in each replicate, ``[shape=(1 + replicates,)]``.
     n, n_clips
         For the columns of this name.
     n_units
@@ -256,6 +257,36 @@ def with_survivors(table: pd.DataFrame) -> pd.DataFrame:
     for _, rows in table.groupby(["split", "metric", "average"], sort=False).groups.items():
         survives[rows] = judging.holm(table.loc[rows, "p"].to_numpy(dtype=float)) < 1 - intervals.LEVEL
     return table.assign(survives=survives)
+
+
+def in_both_ways(
+    index: pd.DataFrame,
+    series: Sequence[Series],
+    pairs: Sequence[tuple[tuple[str, str], tuple[str, str]]],
+    events: pd.DataFrame,
+    *,
+    replicates: int,
+    seed: int,
+) -> pd.DataFrame:
+    """Paired differences twice: with intervals over clips, and over clips and source files.
+
+    Parameters
+    ----------
+    index, series, pairs, replicates, seed
+        As in :func:`differences`.
+    events
+        ``clip, label, source_file``.
+
+    Returns
+    -------
+    pd.DataFrame
+        ``resampled`` (:data:`CLIPS` or :data:`TWO_WAY`) and :data:`DIFFERENCE_COLUMNS`.
+    """
+    tables = [
+        differences(index, series, pairs, replicates=replicates, seed=seed, sources=sources).assign(resampled=resampled)
+        for resampled, sources in ((CLIPS, None), (TWO_WAY, sources_of(events, index)))
+    ]
+    return pd.concat(tables, ignore_index=True)[["resampled", *DIFFERENCE_COLUMNS]]
 
 
 def sources_of(events: pd.DataFrame, index: pd.DataFrame) -> list[tuple[str, ...]]:

@@ -30,7 +30,7 @@ class Classifier(nn.Module):
 
     def __init__(self, encoder: Encoder, head: Head) -> None:
         super().__init__()
-        taken = getattr(getattr(head, "linear", None), "in_features", None)
+        taken = getattr(head, "n_features", None)
         given = getattr(encoder, "n_features", None)
         if None not in (taken, given) and taken != given:
             raise IgsedError(

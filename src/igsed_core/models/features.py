@@ -19,6 +19,7 @@ from igsed_core.base.errors import IgsedError
 from igsed_core.data import soundscapes
 from igsed_core.data.dataset import Dataset
 from igsed_core.metrics import frames
+from igsed_core.models.encoders import registry as encoders
 from igsed_core.models.encoders.base import Encoder
 
 CLIPS_A_PART = 64
@@ -61,12 +62,7 @@ def check_sample_rate(encoder: Encoder, sample_rate: int) -> None:
     IgsedError
         If they have not; the message names the parameter and its value.
     """
-    wanted = encoder.frontend.sample_rate
-    if sample_rate != wanted:
-        raise IgsedError(
-            f"parameter 'sample_rate' is {sample_rate} Hz, but encoder {encoder.name!r} needs {wanted} Hz: "
-            f"set sample_rate={wanted}"
-        )
+    encoders.check_sample_rate(encoder.name, encoder.frontend.sample_rate, sample_rate)
 
 
 def identity(encoder: Encoder, root: Path) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from igsed_core.base.errors import IgsedError
 from igsed_core.models import heads, trainer
 from igsed_core.models.examples import InMemory
 from igsed_core.models.features import FeatureFrames, Targets
-from igsed_core.models.heads import Head
+from igsed_core.models.heads import Embedding, Head
 from igsed_core.models.objective import Settings
 
 
@@ -36,6 +36,7 @@ def train(
     epochs: int,
     patience: int,
     seed: int,
+    embedding: Embedding | None = None,
 ) -> Trained:
     """Train one head with Adam and binary cross-entropy, with early stopping.
 
@@ -56,6 +57,8 @@ def train(
         Paper, section III-C: 1e-3, 16, 100, 10.
     seed
         Initial weights and order of the batches.
+    embedding
+        Of :meth:`igsed_core.models.encoders.base.Encoder.pooled_embedding`, where it is kept; it stays as it is.
 
     Raises
     ------
@@ -66,7 +69,7 @@ def train(
     settings = Settings(learning_rate=learning_rate, batch_size=batch_size, epochs=epochs, patience=patience, seed=seed)
     examples, held_out = _examples(name, data), _examples(name, validation)
     fitted = trainer.fit(
-        lambda: heads.create(name, examples.inputs.shape[-1], classes, seed=seed),
+        lambda: heads.create(name, examples.inputs.shape[-1], classes, seed=seed, embedding=embedding),
         examples,
         held_out,
         settings,

@@ -6,12 +6,16 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import pandas as pd
+
 from igsed_core.metrics import judging
 from igsed_core.metrics.judging import ABOVE, BELOW, LEVEL, NOT_DECIDED, NOT_TOLD_APART
 from igsed_core.show.cells import number, with_interval
 
-# Smallest difference of IoU, F1 or pointing game that a sentence calls an effect, and how near is "level".
+# Smallest difference of IoU, F1 or pointing game that a sentence calls an effect, and how near is "level", where no
+# parameter says otherwise (`margin`).
 MARGIN = 0.03
+SURVIVES = "\N{ASTERISK}"  # in tables, behind a difference that survives Holm's correction
 FEW = 30  # instances; what rests on fewer says "only"
 MOST_DIGITS = 4
 
@@ -78,6 +82,42 @@ def sample(n: Any, what: str = "instances") -> str:
 def effect_size(margin: float = MARGIN) -> str:
     """Say what is called an effect."""
     return f"an effect is an interval off zero and a size of at least {number(margin)}"
+
+
+def surviving(row: Row | None) -> str:
+    """Say whether a difference survives Holm's correction for its table's family; nothing if undecided."""
+    if row is None or _missing(row.get("p")):
+        return ""
+    return "survives Holm's correction" if row["survives"] else "does not survive Holm's correction"
+
+
+def marked(row: Row | None, digits: int = 2) -> str:
+    """Format a difference for a table: :data:`SURVIVES` behind one that survives the correction of its family."""
+    text = with_interval(row, digits)
+    return f"{text} {SURVIVES}" if row is not None and not _missing(row.get("p")) and row["survives"] else text
+
+
+def family(table: pd.DataFrame, **where: str) -> str:
+    """Say how many differences of a family survive Holm's correction.
+
+    Parameters
+    ----------
+    table
+        With ``split, metric, average, p, survives``.
+    where
+        Column and value of the rows that make the family, as they were corrected together.
+    """
+    for column, value in where.items():
+        table = table[table[column] == value]
+    decided = table[table["p"].notna()]
+    if decided.empty:
+        return "Of these differences none is decided."
+    n = int(decided["survives"].sum())
+    n_clips = int(decided["n_clips"].min())
+    return (
+        f"Of {len(decided)} differences that were corrected together (Holm, level 0.05) {n if n else 'none'} "
+        f"{'survives' if n == 1 else 'survive'} ({sample(n_clips, 'clips')})."
+    )
 
 
 def _missing(value: Any) -> bool:

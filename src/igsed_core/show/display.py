@@ -14,6 +14,8 @@ import itables
 import pandas as pd
 from IPython.display import HTML, display
 
+from igsed_core.show.claims import FEW
+
 # The table is in the page as it is; the script only adds behaviour to it. The JavaScript of itables (DataTables) is
 # loaded from memory, since a browser refuses to import a module from a file.
 _LIBRARY = """<script>
@@ -50,7 +52,7 @@ def show(
     table
         What to show, without its index; a numeric column sorts as numbers, any other as text.
     caption
-        Words over the table.
+        Words over the table; behind them is said which rows rest on few instances (:func:`few`).
     paging
         Rows on a page; 0 shows all rows.
     search
@@ -61,7 +63,33 @@ def show(
     _embed_library()
     kind = "igsed-table igsed-words" if words else "igsed-table"
     search = len(table) >= LONG if search is None else search
-    display(HTML(_page_element(table, caption, paging, search, f"igsed-table-{next(_numbers)}", kind)))
+    said = ". ".join(filter(None, (caption, few(table)))) or None
+    display(HTML(_page_element(table, said, paging, search, f"igsed-table-{next(_numbers)}", kind)))
+
+
+def few(table: pd.DataFrame) -> str:
+    """Say how many rows of a table rest on fewer than :data:`igsed_core.show.claims.FEW` instances, if any does.
+
+    Parameters
+    ----------
+    table
+        With a column ``n`` of numbers, or of text such as "12 to 179", of which the first counts.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from igsed_core.show.display import few
+    >>> few(pd.DataFrame({"Method": ["IG", "CAM"], "n": ["179", "5 to 30"]}))
+    'n is below 30 in 1 of 2 rows'
+    """
+    counted = [column for column in table.columns if column == "n" or (isinstance(column, tuple) and column[-1] == "n")]
+    if not counted:
+        return ""
+    n = pd.to_numeric(table[counted[0]].astype(str).str.extract(r"^(\d+)")[0])
+    rows = int((n < FEW).sum())
+    return (
+        f"n is below {FEW} in {'every row' if rows == len(table) else f'{rows} of {len(table)} rows'}" if rows else ""
+    )
 
 
 def _page_element(

@@ -12,7 +12,7 @@ from scipy.stats import spearmanr
 from igsed_core.metrics.judging import ABOVE, BELOW, LEVEL, NOT_DECIDED, judge
 from igsed_core.metrics.summaries import ALL
 from igsed_core.show.cells import by_key, number, with_interval
-from igsed_core.show.claims import FEW, MARGIN, RELATIONS, against, figure, sample, verdict_on
+from igsed_core.show.claims import FEW, MARGIN, RELATIONS, against, figure, sample, surviving, verdict_on
 from igsed_core.show.style import METRICS, class_name, name
 
 PAPER = "percentile"
@@ -50,7 +50,7 @@ def rule_gain(
         f"Under the rule '{title}' (without a parameter, chosen on validation) IG's IoU is {figure(mine)}, "
         f"{RELATIONS[verdict_on(gain, margin=margin)]} the {figure(paper)} under the paper's percentile: a difference "
         f"of "
-        f"{figure(gain)}, {sample(gain['n'] if gain else 0)}."
+        f"{figure(gain)}{', ' if surviving(gain) else ''}{surviving(gain)}, {sample(gain['n'] if gain else 0)}."
     )
 
 
@@ -71,6 +71,8 @@ def shuffled(checked: pd.DataFrame, detection: pd.DataFrame, *, method: str = "i
     rows = by_key(checked, ("metric",), method=method, rule=SHUFFLED, average="instance")
     random = by_key(detection, ("metric",), split="test", method="random", average="instance").get(("pointing_game",))
     hits, alike = rows.get(("pointing_game",)), rows.get(("rank_correlation",))
+    beyond = rows.get(("partial_correlation",))
+    shuffles = int(hits.get("shuffles") or 1) if hits else 1
     if hits is None or alike is None or random is None:
         return f"In this run {name(method)} was not tested with shuffled weights."
     said = against(hits, float(random["value"]), margin=margin)
@@ -79,7 +81,8 @@ def shuffled(checked: pd.DataFrame, detection: pd.DataFrame, *, method: str = "i
         f"{figure(hits)} "
         f"of the instances, {RELATIONS[said]} chance ({number(random['value'])}, random scores on the whole test "
         f"split); "
-        f"the rank correlation with the map of the trained classifier is {figure(alike)} ({sample(hits['n'])})."
+        f"the rank correlation with the map of the trained classifier is {figure(alike)}, {figure(beyond)} with energy "
+        f"partialled out ({sample(hits['n'])}, {shuffles} {'shuffle' if shuffles == 1 else 'shuffles'})."
     )
 
 
@@ -122,21 +125,21 @@ def _conditions(who: str, rows: list[dict[str, Any]], margin: float) -> str:
     return f"{none}; where the interval reaches beyond {number(margin)} that is not ruled out ({few})."
 
 
-def enough_points(study: pd.DataFrame, rule: str, *, margin: float = MARGIN) -> str:
+def enough_points(study: pd.DataFrame, quadrature: str, *, margin: float = MARGIN) -> str:
     """Say from how many points on the IoU of a rule's maps stays near that of the reference.
 
     Parameters
     ----------
     study
         From :func:`igsed_core.chapters.engine.study.compare`.
-    rule
-        Quadrature rule.
+    quadrature
+        The rule.
     margin
         How far mean IoU may be from the reference's.
     """
     mine = study[(study["engine"] == "mel_path") & study["iou"].notna()]
-    reference = mine[mine["rule"] == "reference"]["iou"]
-    means = mine[mine["rule"] == rule].groupby("n_points")["iou"].mean().sort_index()
+    reference = mine[mine["quadrature"] == "reference"]["iou"]
+    means = mine[mine["quadrature"] == quadrature].groupby("n_steps")["iou"].mean().sort_index()
     few = sample(len(reference), "maps")
     if reference.empty or means.empty or len(reference) < 2:
         return f"This run does not decide how many points are enough ({few})."
@@ -239,6 +242,7 @@ def detected(instances: pd.DataFrame, *, split: str = "test") -> str:
 def localised(
     ladder: pd.DataFrame,
     differences: pd.DataFrame,
+    two_way: pd.DataFrame,
     other: tuple[str, str],
     *,
     split: str = "test",
@@ -246,10 +250,13 @@ def localised(
 ) -> str:
     """Say how the localiser stands to a framewise detector: "above FW-WS (0.83 [...]; difference 0.04 [...])".
 
+    The verdict is by the interval over clips and source files; that over clips alone stands behind it, with whether the
+    difference survives the correction for all that the table compares.
+
     Parameters
     ----------
-    ladder, differences
-        The tidy tables ``localiser.csv`` and ``localiser_differences.csv``.
+    ladder, differences, two_way
+        The tidy tables ``localiser.csv``, ``localiser_differences.csv`` and ``localiser_differences_two_way.csv``.
     other
         Method and rule.
     split, margin
@@ -257,30 +264,40 @@ def localised(
     """
     ours = by_key(ladder, ("method", "rule"), **{"split": split, "average": "instance", "class": ALL, "metric": "iou"})
     pair = ("method", "rule", "other_method", "other_rule")
-    apart = by_key(differences, pair, split=split, average="instance", metric="iou").get((*LOCALISER, *other))
+    clips, wide = (
+        by_key(table, pair, split=split, average="instance", metric="iou").get((*LOCALISER, *other))
+        for table in (differences, two_way)
+    )
+    alone = ", ".join(filter(None, (f"over clips alone {figure(clips)}", surviving(clips))))
     return (
-        f"{RELATIONS[verdict_on(apart, margin=margin)]} {name(other[0])} ({with_interval(ours.get(other))}; "
-        f"difference {figure(apart)}, {sample(apart['n'] if apart else 0)})"
+        f"{RELATIONS[verdict_on(wide, margin=margin)]} {name(other[0])} ({with_interval(ours.get(other))}; "
+        f"difference {figure(wide)}, {alone}; {sample(wide['n'] if wide else 0)})"
     )
 
 
 def localiser_answer(
-    ladder: pd.DataFrame, differences: pd.DataFrame, *, split: str = "test", margin: float = MARGIN
+    ladder: pd.DataFrame,
+    differences: pd.DataFrame,
+    two_way: pd.DataFrame,
+    *,
+    split: str = "test",
+    margin: float = MARGIN,
 ) -> str:
     """Say how the localiser stands to the framewise detectors, in one sentence.
 
     Parameters
     ----------
-    ladder, differences, split, margin
+    ladder, differences, two_way, split, margin
         As for :func:`localised`.
     """
     ours = by_key(ladder, ("method", "rule"), **{"split": split, "average": "instance", "class": ALL, "metric": "iou"})
     ws, ss = (
-        localised(ladder, differences, (method, TUNED), split=split, margin=margin) for method in ("fw_ws", "fw_ss")
+        localised(ladder, differences, two_way, (method, TUNED), split=split, margin=margin)
+        for method in ("fw_ws", "fw_ss")
     )
     return (
         f"The localiser's IoU is {with_interval(ours.get(LOCALISER))}: {ws}, {ss}, both with a level that was tuned "
-        "with time labels and read every feature frame."
+        "with time labels and read every feature frame. Intervals of differences draw clips and source files anew."
     )
 
 

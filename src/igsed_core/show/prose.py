@@ -11,7 +11,7 @@ from igsed_core.detection.scored import COMPARED, IG
 from igsed_core.metrics.summaries import ALL
 from igsed_core.show import findings
 from igsed_core.show.cells import by_key, number, with_interval
-from igsed_core.show.claims import MARGIN, RELATIONS, figure, sample, verdict_on
+from igsed_core.show.claims import MARGIN, RELATIONS, family, figure, sample, surviving, verdict_on
 
 _METRICS = ("iou", "f1", "pointing_game")
 
@@ -20,8 +20,10 @@ def glue_results(found: dict[str, pd.DataFrame], *, split: str = "test", margin:
     """Make the main results available to the pages' text.
 
     Keys: ``<method>_<metric>`` (``value [low, high]``), ``paper_<method>_<metric>``, ``class_<method>_<metric>``
-    (mean over classes), ``ig_<metric>_to_<method>`` (one of :data:`igsed_core.show.claims.RELATIONS`),
-    ``ig_<metric>_less_<method>`` (the paired difference with its interval), ``n_instances``, ``n_present``,
+    (mean over classes), ``ig_<metric>_to_<method>`` (one of :data:`igsed_core.show.claims.RELATIONS`, by the interval
+    over clips and source files), ``ig_<metric>_less_<method>`` (the paired difference with that interval),
+    ``ig_<metric>_clips_<method>`` (the same with the interval over clips, and whether it survives the correction for
+    the family), ``family`` (how many differences of IoU survive), ``n_instances``, ``n_present``,
     ``n_classes``, ``from_instances``, ``detected``, ``margin``, ``ig_<metric>_threshold``.
 
     Parameters
@@ -40,7 +42,9 @@ def sentences(found: dict[str, pd.DataFrame], *, split: str = "test", margin: fl
     """Return the words and numbers that :func:`glue_results` hands to the text, by key."""
     ours = by_key(found["detection"], ("method", "metric"), split=split, average="instance")
     by_class = by_key(found["detection"], ("method", "metric"), split=split, average="class")
-    apart = by_key(found["differences"], ("method", "other_method", "metric"), split=split, average="instance")
+    pair = ("method", "other_method", "metric")
+    apart = by_key(found["differences"], pair, split=split, average="instance")
+    wide = by_key(found["differences_two_way"], pair, split=split, average="instance")
     published = paper.detection().set_index("method")
     counted = found["instances"][found["instances"]["split"] == split]
     texts = {
@@ -50,6 +54,7 @@ def sentences(found: dict[str, pd.DataFrame], *, split: str = "test", margin: fl
         "from_instances": sample(counted["evaluated"].sum()),
         "detected": findings.detected(found["instances"], split=split),
         "margin": number(margin),
+        "family": family(found["differences"], split=split, average="instance", metric="iou"),
     }
     for method in COMPARED:
         for metric in _METRICS:
@@ -57,43 +62,54 @@ def sentences(found: dict[str, pd.DataFrame], *, split: str = "test", margin: fl
             texts[f"class_{method}_{metric}"] = with_interval(by_class[method, metric])
             texts[f"paper_{method}_{metric}"] = number(published.loc[method, metric])
             if method != IG:
-                difference = apart["ig", method, metric]
-                texts[f"ig_{metric}_to_{method}"] = RELATIONS[verdict_on(difference, margin=margin)]
-                texts[f"ig_{metric}_less_{method}"] = figure(difference)
+                both, clips = wide["ig", method, metric], apart["ig", method, metric]
+                texts[f"ig_{metric}_to_{method}"] = RELATIONS[verdict_on(both, margin=margin)]
+                texts[f"ig_{metric}_less_{method}"] = figure(both)
+                texts[f"ig_{metric}_clips_{method}"] = ", ".join(filter(None, (figure(clips), surviving(clips))))
     for metric in ("iou", "f1"):
         texts[f"ig_{metric}_threshold"] = f"{ours['ig', metric]['threshold']:g}"
     return texts
 
 
 def glue_localiser(
-    ladder: pd.DataFrame, differences: pd.DataFrame, *, split: str = "test", margin: float = MARGIN
+    ladder: pd.DataFrame,
+    differences: pd.DataFrame,
+    two_way: pd.DataFrame,
+    *,
+    split: str = "test",
+    margin: float = MARGIN,
 ) -> None:
     """Make the localiser's main results available to the pages' text.
 
     Keys: ``localiser_iou``, ``localiser_pointing_game``; ``localiser_to_fw_ws_tuned``, ``localiser_to_fw_ss_tuned``
-    (how it stands to the two at a share of the maximum that was tuned with time labels, with both figures).
+    (how it stands to the two at a share of the maximum that was tuned with time labels, with all figures).
 
     Parameters
     ----------
-    ladder, differences
-        The tidy tables ``localiser.csv`` and ``localiser_differences.csv``.
+    ladder, differences, two_way
+        The tidy tables ``localiser.csv``, ``localiser_differences.csv`` and ``localiser_differences_two_way.csv``.
     split
         Which rows to take.
     margin
         Smallest difference that is called one; an interval within it is called level.
     """
-    _glue(localiser_sentences(ladder, differences, split=split, margin=margin))
+    _glue(localiser_sentences(ladder, differences, two_way, split=split, margin=margin))
 
 
 def localiser_sentences(
-    ladder: pd.DataFrame, differences: pd.DataFrame, *, split: str = "test", margin: float = MARGIN
+    ladder: pd.DataFrame,
+    differences: pd.DataFrame,
+    two_way: pd.DataFrame,
+    *,
+    split: str = "test",
+    margin: float = MARGIN,
 ) -> dict[str, str]:
     """Return the words and numbers that :func:`glue_localiser` hands to the text, by key."""
     ours = by_key(ladder, ("method", "rule", "metric"), **{"split": split, "average": "instance", "class": ALL})
     texts = {f"localiser_{m}": with_interval(ours[(*findings.LOCALISER, m)]) for m in ("iou", "pointing_game")}
     for method in ("fw_ws", "fw_ss"):
         texts[f"localiser_to_{method}_tuned"] = findings.localised(
-            ladder, differences, (method, findings.TUNED), split=split, margin=margin
+            ladder, differences, two_way, (method, findings.TUNED), split=split, margin=margin
         )
     return texts
 

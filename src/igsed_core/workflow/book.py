@@ -7,12 +7,10 @@ import importlib.metadata
 import os
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
-from igsed_core.base import code, provenance
+from igsed_core.base import children, code, files
 from igsed_core.base.errors import IgsedError
-from igsed_core.base.files import write_text
 from igsed_core.base.paths import RunPaths, project_root
 from igsed_core.workflow import api_pages, book_pages, stages
 from igsed_core.workflow.experiments import Experiment
@@ -53,7 +51,7 @@ def build(experiment: Experiment) -> Path:
             _run_jupyter_book(paths.book)
             _drop_font_preloads(html)
             _check_sizes(html)
-            write_text(guard, key)
+            files.write_text(guard, key)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     if html.is_relative_to(project_root()):
@@ -77,26 +75,28 @@ def stage(experiment: Experiment, folder: Path) -> None:
         shutil.copy(root / name, folder / name)
     shutil.copytree(root / "_static", folder / "_static")
     for source in sorted([*(root / "book").glob("*.md"), *(root / "book").glob("*.bib")]):
-        write_text(pages / source.name, book_pages.without(source.read_text(encoding="utf-8"), absent))
+        files.write_text(pages / source.name, book_pages.without(source.read_text(encoding="utf-8"), absent))
     offered = {name: of for name, of in stages.tables().items() if of[0] in experiment.stages}
     for name in offered:
         _copy(paths.results / f"{name}.csv", pages / "data" / f"{name}.csv")
     _copy(paths.stage("results") / _PICTURE, pages / _PICTURE)
     for s in absent:  # links from other pages stay whole
-        write_text(pages / f"{s.notebook}.md", book_pages.stub(s))
+        files.write_text(pages / f"{s.notebook}.md", book_pages.stub(s))
     for s in map(stages.get, experiment.stages):
         notebook = paths.notebooks / f"{s.notebook}.ipynb"
         _require(notebook)
         # The results page offers every table, another page those that its own stage makes.
         tables = [t for t, (maker, _) in offered.items() if s.name in ("results", maker)]
-        write_text(pages / notebook.name, book_pages.page_of(notebook, book_pages.downloads(tables), offered=offered))
+        files.write_text(
+            pages / notebook.name, book_pages.page_of(notebook, book_pages.downloads(tables), offered=offered)
+        )
     for layer in api_pages.LAYERS:
-        write_text(pages / "api" / f"{layer}.md", api_pages.page(layer))
+        files.write_text(pages / "api" / f"{layer}.md", api_pages.page(layer))
     records = [paths.record(name) for name in experiment.stages]
     for record in records:
         _require(record)
-    write_text(pages / "_generated" / "parameters.md", book_pages.parameters(experiment))
-    write_text(pages / "_generated" / "provenance.md", book_pages.provenance(records))
+    files.write_text(pages / "_generated" / "parameters.md", book_pages.parameters(experiment))
+    files.write_text(pages / "_generated" / "provenance.md", book_pages.provenance(records))
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -128,9 +128,9 @@ def _run_jupyter_book(folder: Path) -> None:
     """Build with warnings as errors; silent if all is well."""
     log = folder / "build.log"
     main = "from jupyter_book.cli.main import main; main()"  # the module has no entry point for `python -m`
-    command = [provenance.python(), "-c", main, "build", str(folder), "-W", "-n", "--keep-going"]
+    command = children.python(main, "build", str(folder), "-W", "-n", "--keep-going")
     with log.open("w", encoding="utf-8") as stream:
-        status = subprocess.run(command, stdout=stream, stderr=subprocess.STDOUT, check=False).returncode
+        status = children.run(command, output=stream)
     if status:
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
         worst = [line for line in lines if "WARNING" in line or "ERROR" in line] or lines[-20:]
@@ -144,7 +144,7 @@ def _drop_font_preloads(html: Path) -> None:
     """
     for page in html.rglob("*.html"):
         text = page.read_text(encoding="utf-8")
-        write_text(page, re.sub(r'<link rel="preload" as="font"[^>]*>\n?', "", text))
+        files.write_text(page, re.sub(r'<link rel="preload" as="font"[^>]*>\n?', "", text))
 
 
 def _check_sizes(html: Path) -> None:
@@ -162,7 +162,6 @@ def _link(link: Path, target: Path) -> None:
     link.parent.mkdir(exist_ok=True)
     if link.is_dir() and not link.is_symlink():
         shutil.rmtree(link)  # left by a build in the source tree
-    temporary = link.with_name(f".{link.name}.{os.getpid()}")
-    temporary.unlink(missing_ok=True)
+    temporary = link.with_name(files.temporary_name(link))
     temporary.symlink_to(os.path.relpath(target, link.parent))
     os.replace(temporary, link)

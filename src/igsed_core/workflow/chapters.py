@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from igsed_core.base.params import StageParams
 from igsed_core.chapters.audit.params import Audit
+from igsed_core.chapters.ceilings.params import Ceilings
 from igsed_core.chapters.conditions.params import Conditions
 from igsed_core.chapters.engine.params import EngineStudy
 from igsed_core.chapters.faithfulness.params import Faithfulness
 from igsed_core.chapters.localiser.params import Localiser
 from igsed_core.chapters.methods.params import Methods
+from igsed_core.chapters.recordings.params import Recordings
 from igsed_core.chapters.seeds.params import SeedStudy
 from igsed_core.chapters.threshold_rules.params import ThresholdRules
 from igsed_core.main_job.params import (
@@ -35,4 +37,6 @@ PAGES: tuple[type[StageParams], ...] = (
     EngineStudy,
     SeedStudy,
     Audit,
+    Ceilings,
+    Recordings,
 )

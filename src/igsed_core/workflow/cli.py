@@ -1,4 +1,9 @@
-"""The command line: ``igsed run | book | sweep | status | stage | ... | fetch``, thin over the same functions."""
+"""The command line, thin over the same functions.
+
+Stages: ``igsed run | book | stage | notebooks | parameters | store``; many experiments: ``igsed sweep | status``;
+anyone's recordings, without a clone of the repository: ``igsed train | locate | evaluate | explain``; ``igsed fetch``
+for all of them.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +16,15 @@ import sys
 from collections.abc import Sequence
 
 from igsed_core import __version__
-from igsed_core.base import paths, store
+from igsed_core.base import children, files, paths, store
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.parallel import n_processes
 from igsed_core.base.params import StageParams, choices_of
 from igsed_core.base.paths import store_dir
 from igsed_core.data import assets, fetching
-from igsed_core.workflow import experiments, stages
+from igsed_core.workflow import checks, experiments, stages
 from igsed_core.workflow.experiments import RunParams
+from igsed_core.workflow.recordings import commands as commands_for_recordings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,14 +56,23 @@ def _reader_has_gone() -> bool:
 def _main(arguments: Sequence[str] | None) -> int:
     options = _parse(arguments)
     try:
+        children.follow()
         paths.pin_folders()
-        options.command(options)
+        with children.stoppable():
+            options.command(options)
     except IgsedError as error:
         print(f"igsed: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        if (known := files.explained(error.errno, str(error))) is None:
+            raise
+        print(f"igsed: {known}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt as error:
         print("igsed: stopped; what was finished is kept, the same command goes on from there", file=sys.stderr)
-        return 130
+        return 128 + (error.number if isinstance(error, children.Stopped) else signal.SIGINT)
     return 0
 
 
@@ -116,6 +131,7 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("store", _store, "list what runs have made, or remove what no experiment refers to any more")
     sub.add_argument("action", nargs="?", choices=("list", "prune"), default="list", help="by default: list")
     sub.add_argument("--yes", action="store_true", help="prune without asking")
+    commands_for_recordings.add(command)
     command("parameters", _parameters, "list all parameters with their defaults and meanings")
     return parser
 
@@ -146,6 +162,7 @@ def _stage(options: argparse.Namespace) -> None:
     from igsed_core.workflow import notebook
 
     experiment = experiments.load(options.params, options.overrides)
+    checks.check_paths(experiment)
     print(f"igsed: {options.stage} ...", file=sys.stderr)
     notebook.execute(options.stage, experiment)
 

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import os
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from igsed_core.base import paths
 from igsed_core.base.errors import IgsedError
-from igsed_core.base.params import StageParams, absolute, names_of, param, shown
+from igsed_core.base.params import RENAMED, StageParams, absolute, param, shown
 from igsed_core.workflow import parameter_file
 from igsed_core.workflow.chapters import PAGES
 
@@ -141,33 +140,6 @@ def load(path: str | Path, overrides: list[str] | tuple[str, ...] = ()) -> Exper
     return from_values(values, source=source)
 
 
-def check_paths(experiment: Experiment) -> None:
-    """Make sure, before anything runs, that every file and folder that a parameter names is there.
-
-    Raises
-    ------
-    IgsedError
-        If one is missing, of another kind or unreadable; the message names the parameter, the path and the remedy.
-    """
-    for params in experiment.stages.values():
-        for f in fields(params):
-            value, kind = getattr(params, f.name), f.metadata["path"]
-            if not kind or not value or value in names_of(f):
-                continue
-            place = Path(value)
-            known = [*map(repr, names_of(f)), *(["leave it empty"] if f.default == "" else [])]
-            remedy = f"give the path of a {kind} that is there, or {' or '.join(known)}"
-            try:
-                there = place.is_file() if kind == "file" else place.is_dir()
-                reason = "" if there else f"which is no {kind}" if place.exists() else f"and there is no such {kind}"
-                if there and not os.access(place, os.R_OK | (os.X_OK if kind == "folder" else 0)):
-                    reason, remedy = f"a {kind} that you may not read", "give yourself the right to read it"
-            except OSError as error:
-                reason = f"which cannot be looked at ({error.strerror or error})"
-            if reason:
-                raise IgsedError(f"parameter {f.name!r} names {place}, {reason}: {remedy}")
-
-
 def from_values(values: dict[str, Any], *, source: str = "parameters") -> Experiment:
     """Split a flat mapping of parameters over the stages (missing ones take their defaults)."""
     _reject_unknown(values, parameter_fields(), source)
@@ -196,6 +168,8 @@ def _reject_unknown(values: dict[str, Any], known: dict[str, Any], source: str) 
     for name in values:
         if name in known:
             continue
+        if RENAMED.get(name) in known:
+            raise IgsedError(f"{source}: parameter {name!r} is called {RENAMED[name]!r} now: rename it there")
         near = difflib.get_close_matches(str(name), known, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise IgsedError(f"{source}: unknown parameter {shown(name)}.{hint} Valid ones: {', '.join(known)}")

@@ -1,4 +1,4 @@
-"""What a notebook calls first and last, and how one is executed by papermill."""
+"""What a notebook calls first, how one is executed for an experiment, and how all of them are, by Snakemake."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
@@ -18,19 +17,18 @@ from typing import Any
 
 from filelock import FileLock
 
-from igsed_core.base import files, provenance, shards, store
+from igsed_core.base import children, files, shards, store
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.params import StageParams
 from igsed_core.base.paths import RunPaths, check_folders, project_root
-from igsed_core.base.progress import TERMINAL_VARIABLE
 from igsed_core.base.run import Finished, StageRun, publish
 from igsed_core.base.store import Entry
-from igsed_core.workflow import experiments, stages
+from igsed_core.workflow import checks, experiments, kernels, stages
 from igsed_core.workflow.experiments import Experiment
 
 # Exact keys of the stages before a notebook, for the kernel of a run: another run may change the experiment meanwhile.
 UPSTREAM_VARIABLE = "IGSED_UPSTREAM"
-_DONE = "page.json"
+_DONE = stages.PAGE_DONE
 
 
 def begin(stage_name: str, namespace: Mapping[str, Any]) -> StageRun:
@@ -61,6 +59,9 @@ def begin(stage_name: str, namespace: Mapping[str, Any]) -> StageRun:
     run = StageRun(params, made.data, upstream)
     if shards.current() is None:  # the shards of a stage work beside one another, each on files of its own
         run.held.enter_context(made.data.lock())
+        files.sweep(made.data.folder)
+        for lost in made.data.losses():  # a file of another size than it had is made again, like one that is missing
+            lost.unlink(missing_ok=True)
     made.data.describe(made_from)
     return run
 
@@ -128,6 +129,7 @@ def parameterise(
     *,
     execute: bool,
     upstream: dict[str, str] | None = None,
+    shard: shards.Shard | None = None,
 ) -> None:
     """Write a stage's notebook with the given parameters to ``target``, executed or not.
 
@@ -139,6 +141,8 @@ def parameterise(
         Execute it, too.
     upstream
         Data keys of the stages that it is to read from; by default those that the experiment refers to.
+    shard
+        Execute it as this shard; it may end before its last cell.
 
     Raises
     ------
@@ -146,48 +150,21 @@ def parameterise(
         If a cell fails; the message ends with the cell's own error, and the notebook up to that cell
         is kept at ``target``.
     """
-    import papermill
-    from papermill.exceptions import PapermillExecutionError
-
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with _kernel_environment({UPSTREAM_VARIABLE: json.dumps(upstream)} if upstream else {}):
-        try:
-            papermill.execute_notebook(
-                # papermill fills in parameters at { } in a path.
-                *(str(path).replace("{", "{{").replace("}", "}}") for path in (stage.source, target)),
-                parameters=asdict(params),
-                prepare_only=not execute,
-                progress_bar=False,
-                log_output=False,
-                cwd=str(project_root()),
-                kernel_name="python3",
-            )
-        except PapermillExecutionError as error:
-            if error.ename == shards.ShardEnd.__name__:
-                return
-            cause = (
-                error.evalue
-                if error.ename == "IgsedError"
-                else f"{error.ename}: {error.evalue}\n" + "\n".join(error.traceback)
-            )
-            raise IgsedError(f"notebook {stage.notebook} failed: {cause}\n(see {target})") from None
-
-
-# What a kernel inherits: progress bars go to this terminal and not into the page, and idle threads sleep
-# instead of spinning (on a shared machine spinning makes two busy threads slower than one).
-_KERNEL_ENVIRONMENT = {TERMINAL_VARIABLE: "1", "OMP_WAIT_POLICY": "PASSIVE"}
-
-
-@contextlib.contextmanager
-def _kernel_environment(further: dict[str, str]) -> Iterator[None]:
-    before = dict(os.environ)
-    own = {**_KERNEL_ENVIRONMENT, **{k: before[k] for k in _KERNEL_ENVIRONMENT if k in before}}
-    os.environ.update({**own, **further})
+    variables = {UPSTREAM_VARIABLE: json.dumps(upstream)} if upstream else {}
+    if shard:
+        variables[shards.VARIABLE] = str(shard)
     try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
+        kernels.fill(
+            stage.source,
+            target,
+            asdict(params),
+            execute=execute,
+            variables=variables,
+        )
+    except kernels.CellFailed as error:
+        if shard and error.kind == shards.ShardEnd.__name__:
+            return
+        raise IgsedError(f"notebook {stage.notebook} failed: {error}\n(see {target})") from None
 
 
 def execute(stage_name: str, experiment: Experiment) -> Path:
@@ -213,6 +190,7 @@ def execute(stage_name: str, experiment: Experiment) -> Path:
         mine.page.describe({"stage": stage_name, "data": mine.data.name})
         with files.atomic(mine.page.folder / target.name) as temporary:
             shutil.copyfile(target, temporary)
+        mine.page.seal()
         files.write_json(mine.page.folder / _DONE, {"stage": stage_name})
     adopt(experiment, stage_name, mine)
     return target
@@ -237,12 +215,9 @@ def execute_shard(stage_name: str, experiment: Experiment, shard: shards.Shard) 
     if Finished.read(every[stage_name].data):
         return
     upstream = {name: every[name].data.key for name in stage.upstream}
-    with (
-        tempfile.TemporaryDirectory(prefix="igsed-shard-") as folder,
-        _kernel_environment({shards.VARIABLE: str(shard)}),
-    ):
+    with tempfile.TemporaryDirectory(prefix="igsed-shard-") as folder:
         target = Path(folder) / f"{stage.notebook}.ipynb"
-        parameterise(stage, experiment.stages[stage_name], target, execute=True, upstream=upstream)
+        parameterise(stage, experiment.stages[stage_name], target, execute=True, upstream=upstream, shard=shard)
 
 
 def adopt(experiment: Experiment, stage_name: str, mine: stages.Keys) -> bool:
@@ -262,7 +237,7 @@ def adopt(experiment: Experiment, stage_name: str, mine: stages.Keys) -> bool:
     name = f"{stages.get(stage_name).notebook}.ipynb"
     page = _named((mine.page.folder / name).read_text(encoding="utf-8"), experiment.name)
     target = paths.notebooks / name
-    if not (target.is_file() and target.read_text(encoding="utf-8") == page):
+    if not files.holds(target, page):
         files.write_text(target, page)
     if not marker.exists():
         files.write_json(marker, {"stage": stage_name, "data": mine.data.name, "page": mine.page.name})
@@ -279,6 +254,21 @@ def _named(page: str, experiment: str) -> str:
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
+def check(experiment: Experiment) -> dict[str, stages.Keys]:
+    """Check everything that can be checked before anything runs, and return the keys of the stages.
+
+    Raises
+    ------
+    IgsedError
+        For what a stage would refuse later; the message names it and the remedy.
+    """
+    checks.check_paths(experiment)
+    check_folders(experiment.name)
+    every = stages.keys(experiment)
+    checks.check(experiment, [name for name, mine in every.items() if not Finished.read(mine.data)])
+    return every
+
+
 def run(params: Path, overrides: list[str], *, cores: int, dry_run: bool = False) -> Experiment:
     """Run the stages that are missing or out of date, through Snakemake.
 
@@ -291,9 +281,7 @@ def run(params: Path, overrides: list[str], *, cores: int, dry_run: bool = False
         For bad parameters, or if a stage fails.
     """
     experiment = experiments.load(params, overrides)
-    experiments.check_paths(experiment)
-    check_folders(experiment.name)
-    every = stages.keys(experiment)
+    every = check(experiment)
     if dry_run:
         _say_what_would_run(experiment, every)
         return experiment
@@ -302,18 +290,19 @@ def run(params: Path, overrides: list[str], *, cores: int, dry_run: bool = False
         values = paths.root / "parameters.json"
         files.write_json(values, experiment.values())
         missing = [name for name, mine in every.items() if not adopt(experiment, name, mine)]
-        if missing and subprocess.run(_snakemake(paths.root, cores), check=False).returncode:
+        if missing and children.run(_snakemake(paths.root, cores)):
             raise IgsedError(f"experiment {experiment.name!r} did not finish: the reason stands above")
     return experiment
 
 
 def _snakemake(folder: Path, cores: int) -> list[str]:
     return [
-        *(provenance.python(), "-m", "snakemake", "--snakefile", str(project_root() / "Snakefile")),
+        *children.python("from snakemake.cli import main; main()", "--snakefile", str(project_root() / "Snakefile")),
         *("--directory", str(folder), "--cores", str(cores), "--rerun-triggers", "mtime"),
         *("--scheduler", "greedy", "--resources", "heavy=1"),  # so small a graph needs no solver
         *("--quiet", "rules", "host", "progress"),
         "--nolock",  # a lock of our own waits instead of failing
+        "--ignore-incomplete",  # a marker is written whole or not at all
     ]
 
 
@@ -327,9 +316,15 @@ def _say_what_would_run(experiment: Experiment, every: dict[str, stages.Keys]) -
 @contextlib.contextmanager
 def _alone(paths: RunPaths) -> Iterator[None]:
     """Let one run at a time work on an experiment; a second one waits, and says so."""
-    paths.root.mkdir(parents=True, exist_ok=True)
     guard = FileLock(paths.root / ".lock")
-    store.acquire(guard, f"another run works on experiment {paths.experiment!r}")
+    try:
+        paths.root.mkdir(parents=True, exist_ok=True)
+        store.acquire(guard, f"another run works on experiment {paths.experiment!r}")
+    except OSError as error:
+        raise IgsedError(
+            f"{paths.root / '.lock'} cannot be locked ({error.strerror or error}): move what is in the way, or let "
+            "IGSED_RUNS_DIR name another folder"
+        ) from error
     try:
         yield
     finally:

@@ -17,13 +17,13 @@ from igsed_core.base import cells, imports, plugins, store
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.params import StageParams
 from igsed_core.base.paths import RunPaths, project_root
-from igsed_core.base.run import RECORD, Finished
-from igsed_core.base.store import Entry
+from igsed_core.base.run import Finished
+from igsed_core.base.store import RECORD, Entry
 from igsed_core.workflow import experiments
 from igsed_core.workflow.chapters import PAGES
 from igsed_core.workflow.experiments import Experiment
 
-PAGE_KIND = "pages"
+PAGE_KIND, PAGE_DONE = "pages", "page.json"
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Keys:
     def finished(self) -> Finished | None:
         """The stage's record, if its artefacts and its page are whole."""
         done = Finished.read(self.data)
-        return done if done and (self.page.folder / "page.json").is_file() else None
+        return done if done and (self.page.folder / PAGE_DONE).is_file() and not self.page.losses() else None
 
 
 def get(name: str) -> Stage:
@@ -155,8 +155,27 @@ def keys(experiment: Experiment) -> dict[str, Keys]:
     result: dict[str, Keys] = {}
     for name, params in experiment.stages.items():
         stage = get(name)
+        check_twin(stage)
         result[name] = keys_of(stage, params, {up: result[up].data.key for up in stage.upstream})[0]
     return result
+
+
+def check_twin(stage: Stage) -> None:
+    """Make sure that the notebook, which is run, is not behind its text, which somebody has edited.
+
+    Raises
+    ------
+    IgsedError
+        If it is.
+    """
+    text = stage.source.with_suffix(".py")
+    if not text.is_file() or not stage.source.is_file() or cells.same_cells(text, stage.source):
+        return
+    if text.stat().st_mtime_ns > stage.source.stat().st_mtime_ns:
+        raise IgsedError(
+            f"{text} was edited and {stage.source.name}, which is run, was not: bring them into step with "
+            f"`python tools/sync_notebooks.py`, or with `jupytext --sync {text.name}` in its folder"
+        )
 
 
 def markers(experiment: Experiment) -> dict[str, Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -12,17 +13,24 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.optimize import OptimizeResult
 
 from igsed_core import paper
 from igsed_core.attribution import maps
 from igsed_core.attribution.explainer import Explainer
+from igsed_core.attribution.ig.decibel import TARGETS
+from igsed_core.attribution.ig.reduced import MelScore
+from igsed_core.base.errors import IgsedError
 from igsed_core.chapters.audit import (
     again,
     averages,
+    both_targets,
     chance,
+    embedding,
     energy,
     examine,
     excluded,
+    factorial,
     fig3,
     figures,
     overlap,
@@ -38,15 +46,17 @@ from igsed_core.chapters.audit.verdicts import data as data_verdicts
 from igsed_core.chapters.audit.verdicts import registry as verdicts
 from igsed_core.chapters.audit.verdicts.registry import ANSWERS
 from igsed_core.data import audio, soundscapes
+from igsed_core.data import onsets as onsets_of_data
 from igsed_core.detection.scored import BASELINES
 from igsed_core.detection.thresholds import levels
 from igsed_core.main_job.params import DataSynthesis, ThresholdSensitivity
 from igsed_core.metrics import localisation
 from igsed_core.metrics.ranking import rank_correlation
-from igsed_core.metrics.scores import ScoresOverTime
+from igsed_core.metrics.scores import SIGNS, ScoresOverTime
 from igsed_core.metrics.summaries import Series
 from igsed_core.models import heads
 from igsed_core.models.encoders import registry as encoders
+from igsed_core.models.encoders.base import Encoder
 from igsed_core.show import style
 
 RATE, SECONDS, N_FRAMES = 32_000, 1.2, 12
@@ -122,8 +132,12 @@ def explainer(material: Material, tmp_path_factory: pytest.TempPathFactory) -> E
     torch.set_num_threads(1)
     head = tmp_path_factory.mktemp("head") / "clip_level.safetensors"
     heads.save(heads.create("clip_level", encoders.load("embedded").n_features, CLASSES, seed=1), "clip_level", head)
-    options = (("rule", "gausslegendre"), ("n_points", 3), ("target", "logit"), ("batch", 3))
+    options = (("quadrature", "gausslegendre"), ("n_steps", 3), ("target", "logit"), ("batch", 3))
     return Explainer("embedded", "", head, material.data.root, "mel_path", options)
+
+
+def never(embedding: heads.Embedding | None) -> heads.Head:
+    raise AssertionError("the encoder has no layer to keep: nothing is to be trained")
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +146,15 @@ def found(
 ) -> dict[str, pd.DataFrame]:
     synthesis = DataSynthesis(duration=SECONDS)
     return examine.examine(
-        material, explainer, synthesis, tmp_path_factory.mktemp("out"), n_clips=1, draws=200, workers=1
+        material,
+        explainer,
+        synthesis,
+        never,
+        tmp_path_factory.mktemp("out"),
+        n_clips=1,
+        n_factorial=0,
+        draws=200,
+        workers=1,
     )
 
 
@@ -164,12 +186,34 @@ def test_whole_numbers_are_the_fewest_that_fit() -> None:
     """One class of IoU 0 seen 40 of 60 times, one of IoU 1: half and half needs 40 of it, a third 20."""
     options = [[(40, 60, 0)], [(20, 60, 20), (40, 80, 0), (80, 90, 0)]]
     by_class = np.array([[0.0], [1.0]])
-    assert_array_equal(averages.smallest_counts(options, by_class, np.array([0.5])), [[40, 60, 0], [40, 80, 0]])
-    assert_array_equal(averages.smallest_counts(options, by_class, np.array([1 / 3])), [[40, 60, 0], [20, 60, 20]])
-    assert averages.smallest_counts(options, by_class, np.array([0.9])) is None
+    half = averages.smallest_counts(options, by_class, np.array([0.5]))
+    assert_array_equal(half.counts, [[40, 60, 0], [40, 80, 0]])
+    assert half.possible == averages.POSSIBLE and half.smallest
+    third = averages.smallest_counts(options, by_class, np.array([1 / 3]))
+    assert_array_equal(third.counts, [[40, 60, 0], [20, 60, 20]])
+    none = averages.smallest_counts(options, by_class, np.array([0.9]))
+    assert none.possible == averages.IMPOSSIBLE and none.counts is None
     # False detections that count 0: 20 / (60 + 20)
     with_false = averages.smallest_counts(options, by_class, np.array([0.25]), counting="false_as_zero")
-    assert_array_equal(with_false, [[40, 60, 0], [20, 60, 20]])
+    assert_array_equal(with_false.counts, [[40, 60, 0], [20, 60, 20]])
+
+
+def test_a_solver_that_was_stopped_has_decided_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same program, which has no solution, without the time to find that out."""
+    options = [[(40, 60, 0)], [(20, 60, 20), (40, 80, 0), (80, 90, 0)]]
+    by_class, overall = np.array([[0.0], [1.0]]), np.array([0.9])
+    stopped = OptimizeResult(x=None, status=1, message="Time limit reached.")
+    monkeypatch.setattr(averages, "milp", lambda *_, **options: stopped if options["options"]["time_limit"] < 1 else 0)
+    found = averages.smallest_counts(options, by_class, overall, seconds=0.5)
+    assert (found.possible, found.smallest, found.counts) == (averages.UNDECIDED, False, None)
+    failed = OptimizeResult(x=None, status=4, message="Other.")
+    monkeypatch.setattr(averages, "milp", lambda *_, **__: failed)
+    with pytest.raises(IgsedError, match=r"counting 'evaluated' cannot be solved \(Other\.\)"):
+        averages.smallest_counts(options, by_class, overall)
+    first = OptimizeResult(x=np.array([1.0, 0.0, 1.0, 0.0]), status=1, message="Time limit reached.")
+    monkeypatch.setattr(averages, "milp", lambda *_, **__: first)
+    found = averages.smallest_counts(options, by_class, overall)
+    assert found.possible == averages.POSSIBLE and not found.smallest  # it fits, whatever else may
 
 
 def test_the_papers_tables_are_explained_by_a_mean_over_instances() -> None:
@@ -184,10 +228,10 @@ def test_the_papers_tables_are_explained_by_a_mean_over_instances() -> None:
     assert ((mix["evaluated"] / mix["present"] - recall).abs() < 0.0051).all()
     countings = averages.paper_countings().set_index("counting")["possible"]
     assert countings.to_dict() == {
-        "evaluated": True,
-        "missed_as_zero": False,
-        "false_as_zero": True,
-        "both_as_zero": False,
+        "evaluated": "yes",
+        "missed_as_zero": "no",
+        "false_as_zero": "yes",
+        "both_as_zero": "no",
     }
 
 
@@ -427,6 +471,108 @@ def test_an_encoder_behind_the_other_window(name: str) -> None:
     assert_allclose(changed.frontend.window, torch.hamming_window(1024, periodic=True), atol=1e-6)
 
 
+def test_the_other_reading_of_the_embedding_is_trained_and_explained(
+    material: Material,
+    explainer: Explainer,
+    found: dict[str, pd.DataFrame],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    torch.manual_seed(0)
+    layer = torch.nn.Linear(encoders.load("embedded").n_features, 16)
+    asked = []
+
+    def retrain(embedding: heads.Embedding | None) -> heads.Head:
+        asked.append(embedding)
+        return heads.create("clip_level", layer.in_features, CLASSES, seed=2, embedding=embedding)
+
+    how = {"n_clips": 1, "workers": 1}
+    assert all(t.empty for t in embedding.compare(material, explainer, retrain, tmp_path / "none", **how))
+    assert ANSWERS["embedding"](found).run == "not measured"
+    monkeypatch.setattr(Encoder, "pooled_embedding", lambda self: layer)
+    rows, apart = embedding.compare(material, explainer, retrain, tmp_path / "a", **how)
+    assert torch.equal(asked[0].weight, layer.weight)
+    assert set(rows["method"]) == {"ig:dropped", "ig:kept"}
+    tables_of = {**found, "audit": pd.concat([found["audit"], rows], ignore_index=True)}
+    tables_of["audit_differences"] = pd.concat([found["audit_differences"], apart], ignore_index=True)
+    assert "With the layer kept instead" in ANSWERS["embedding"](tables_of).verdict
+    embedding.compare(material, explainer, retrain, tmp_path / "a", **how)
+    assert len(asked) == 1  # what is there is not trained again
+    other = dataclasses.replace(explainer, head=tmp_path / "a" / "clip_level.safetensors")
+    embedding.compare(material, other, retrain, tmp_path / "b", **how)
+    assert asked[1] is None
+
+
+# --- the factorial ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("baseline", ["silence", "background"])
+def test_both_targets_from_one_pass_are_captums_attributions(explainer: Explainer, baseline: str) -> None:
+    """In double precision: in single precision rounding may move a point across a kink of the network."""
+    classifier = explainer.load()[0].double()
+    classifier.head.linear.weight.data *= 50  # the slope of the sigmoid is hardly a constant
+    waveform = explainer.waveform("test", "t0").double()
+    how = {"baseline": baseline, "seed": 3, "batch": 25}
+    model = MelScore(classifier, target="logit")
+    found = both_targets.attribute((classifier, model), waveform, [1, 0], **how)
+    captum = both_targets.attribute((classifier, None), waveform, [1, 0], **how)
+    assert set(found) == set(captum) == {"logit", "probability"}
+    for name, exact in captum.items():
+        assert_allclose(found[name].samples, exact.samples, rtol=1e-5, atol=1e-6 * float(exact.samples.abs().max()))
+        assert_allclose(found[name].score, exact.score, rtol=1e-7)
+        assert_allclose(found[name].baseline_score, exact.baseline_score, rtol=1e-7)
+    directions = [one.samples / one.samples.norm() for one in found.values()]
+    assert float((directions[0] - directions[1]).norm()) > 0.01  # two targets, not one twice
+
+
+def test_every_cell_of_the_factorial_is_there(
+    material: Material, explainer: Explainer, found: dict[str, pd.DataFrame], tmp_path: Path
+) -> None:
+    cells = found["audit_factorial"]
+    crossed = {(t, s, b, "paper") for t in TARGETS for s in SIGNS for b in factorial.BASELINES}
+    crossed |= {(t, s, "silence", "run") for t in TARGETS for s in SIGNS}
+    assert set(cells[["target", "sign", "baseline", "engine"]].itertuples(index=False, name=None)) == crossed
+    assert (cells.loc[cells["average"] == "instance", "n"].max()) == len(material.splits["test"].index)
+    # This run's own cell is what the page on thresholds measured.
+    own = cells.query("target == 'logit' and sign == 'absolute' and baseline == 'silence' and engine == 'run'")
+    own = own[(own["metric"] == "iou") & (own["average"] == "instance")]["value"].item()
+    test = material.splits["test"]
+    masks = levels.percentile(test.scores["ig"], material.tuned["ig"]["iou"])
+    assert own == pytest.approx(localisation.iou(masks, test.truth).mean())
+    # A run that has the paper's points has no other quadrature to compare with.
+    options = {**dict(explainer.options), "n_steps": both_targets.N_STEPS}
+    same = dataclasses.replace(explainer, options=tuple(options.items()))
+    cells, effects = factorial.compare(material, same, tmp_path, n_clips=1, workers=1)
+    assert set(cells["engine"]) == {"paper"}
+    assert set(effects["choice"]) == {"target", "sign", "baseline", "all"}
+
+
+def test_what_a_choice_moves_is_the_difference_of_its_cells(material: Material) -> None:
+    """Cells whose values are sums of what each level adds: alone or averaged, a choice moves what it adds."""
+    index = material.splits["test"].index
+    adds = {"logit": 0.1, "signed": -0.2, "positive": 0.04, "background": 0.3, "run": 0.5}
+    clip = np.linspace(0.0, 0.1, len(index))
+    series = {}
+    for levels_of in itertools.product(*factorial.LEVELS.values()):
+        cell = factorial.Cell(*levels_of)
+        if (cell.baseline, cell.engine) != ("background", "run"):
+            value = sum(adds.get(level, 0.0) for level in levels_of)
+            series[cell] = [Series(cell.name, "r", metric, value + clip) for metric in ("iou", "f1")]
+    own = factorial.Cell("logit", "absolute", "silence", "run")
+    table = factorial.effects(material, index, series, own)
+    table = table[(table["metric"] == "iou") & (table["average"] == "instance")]
+    found = table.set_index(["choice", "to", "others"])["value"].to_dict()
+    expected = {
+        (c, level, o): adds[level]
+        for c, of in factorial.LEVELS.items()
+        for level in of
+        if level in adds
+        for o in ("paper", "averaged")
+    }
+    assert found == pytest.approx({**expected, ("all", "run", "run"): 0.6})
+    assert (table["from"].to_numpy()[:2] == "probability").all()
+
+
 # --- overlap ----------------------------------------------------------------------------------------------
 
 
@@ -443,17 +589,19 @@ def test_an_encoder_behind_the_other_window(name: str) -> None:
 def test_what_each_filter_removes(
     onsets: tuple[float, ...], lengths: tuple[float, ...], expected: tuple[bool, ...]
 ) -> None:
-    gone = overlap.removed(np.array([onsets]), np.array([lengths]))
-    assert tuple(bool(gone[name][0]) for name in overlap.FILTERS) == expected
+    gone = onsets_of_data.removed(np.array([onsets]), np.array([lengths]))
+    assert tuple(bool(gone[name][0]) for name in onsets_of_data.FILTERS) == expected
 
 
 def test_onsets_leave_room_for_the_event() -> None:
     rng = np.random.default_rng(0)
     lengths = rng.uniform(0.25, 4.2, (500, 3))
-    for name, (_, draw) in overlap.ONSETS.items():
-        onsets = draw(rng, lengths, 10.0)
+    for name in onsets_of_data.ONSETS:
+        onsets, left = onsets_of_data.place(name, rng, lengths, 10.0)
         assert (onsets >= 0).all(), name
-        assert (onsets + lengths <= 10 + 1e-9).all(), name
+        assert (onsets + left <= 10 + 1e-9).all(), name
+        assert np.array_equal(left, lengths) == (name != "cut"), name  # natural lengths, unless the end cuts
+        assert (left >= min(onsets_of_data.SHORTEST, lengths.min()) - 1e-9).all(), name
 
 
 def test_lengths_come_from_clips_that_the_filter_cannot_have_removed(material: Material) -> None:
@@ -474,12 +622,12 @@ def test_every_table_is_there_and_tidy(found: dict[str, pd.DataFrame]) -> None:
     assert all(len(table) for table in found.values())
     key = ["question", "split", "method", "rule", "metric", "class", "average", "threshold"]
     assert not found["audit"].duplicated(key).any()
-    assert set(found["audit"]["question"]) == {*ANSWERS, "averages"} - {"overlap"}
+    assert set(found["audit"]["question"]) == {*ANSWERS, "averages"} - {"overlap", "factorial", "embedding"}
 
 
 def test_every_question_has_a_verdict(found: dict[str, pd.DataFrame]) -> None:
     answers = verdicts.verdicts(found)
-    assert len(answers) == len(ANSWERS) == 9
+    assert len(answers) == len(ANSWERS) == 11
     assert answers["decided"].isin([common.YES, common.PARTLY, common.NO]).all()
     assert not answers.map(lambda text: "nan" in text or not text.strip()).to_numpy().any()
     shown = verdicts.verdicts_table(answers)
@@ -529,8 +677,11 @@ def test_the_verdict_on_averages_follows_the_numbers(found: dict[str, pd.DataFra
     table = found["audit_paper_averages"]
     agreed = {**found, "audit_paper_averages": table.assign(class_mean=table["table_2"])}
     assert "compatible with Table II" in evaluation.averages(agreed).verdict
-    none = changed(found, "audit_countings", {"counting": "evaluated"}, possible=False)
+    none = changed(found, "audit_countings", {"counting": "evaluated"}, possible="no")
     assert evaluation.averages(none).answer == "Neither classes nor instances."
+    stopped = changed(found, "audit_countings", {"counting": "evaluated"}, possible="undecided")
+    assert evaluation.averages(stopped).answer == "Not classes; instances undecided."
+    assert "is undecided: the solver's time was up" in evaluation.averages(stopped).verdict
     unknown = {**found, "audit_paper_averages": table.assign(class_mean=np.nan)}
     assert evaluation.averages(unknown).decided == common.NO
 
@@ -650,6 +801,22 @@ def test_no_reading_of_the_sign_is_called_alike_for_want_of_instances(found: dic
     assert says(value=0.0, ci_low=-0.01, ci_high=0.01)[0] == "None points better than absolute by 0.03."
 
 
+def test_the_verdict_on_the_choices_follows_the_numbers(found: dict[str, pd.DataFrame]) -> None:
+    effects = found["audit_factorial_effects"].assign(value=0.0, ci_low=-0.01, ci_high=0.01, n=40, n_clips=40)
+    still = ANSWERS["factorial"]({**found, "audit_factorial_effects": effects})
+    assert still.answer.startswith("None is shown to move")
+    moved = effects.assign(value=0.1, ci_low=0.05, ci_high=0.2).where(effects["to"] == "signed", effects)
+    answer = ANSWERS["factorial"]({**found, "audit_factorial_effects": moved})
+    assert "moves with signed means for absolute values." in answer.answer
+    assert "logit" not in answer.answer
+    averaged = moved.where(moved["others"] != "averaged", effects)
+    text = ANSWERS["factorial"]({**found, "audit_factorial_effects": averaged}).verdict
+    assert "Averaged over the other choices the verdict on IoU is another one for signed means" in text
+    nothing = effects.assign(ci_low=np.nan, ci_high=np.nan)
+    answer = ANSWERS["factorial"]({**found, "audit_factorial_effects": nothing})
+    assert (answer.answer, answer.decided) == ("Not decided.", common.NO)
+
+
 def test_random_scores_are_not_called_tuned_where_every_frame_is_marked(found: dict[str, pd.DataFrame]) -> None:
     where = {"question": "chance", "method": "random", "rule": "percentile"}
     edge = changed(found, "audit", where, threshold=1.0)
@@ -660,13 +827,13 @@ def test_random_scores_are_not_called_tuned_where_every_frame_is_marked(found: d
 def test_the_verdict_on_the_filter_follows_the_numbers(found: dict[str, pd.DataFrame]) -> None:
     none = {**found, "audit_overlap": found["audit_overlap"].assign(p_value=0.0)}
     assert data_verdicts.overlap(none).decided == common.NO
-    ours = {"lengths": "bank", "onsets": "fitting", "filter": "three_at_once"}
+    ours = {"lengths": "bank", "onsets": "fitting", "filter": "at_once"}
     agreed = changed(none, "audit_overlap", ours, p_value=0.5)
     assert "are compatible with the paper's numbers" in data_verdicts.overlap(agreed).verdict
     unknown = {**found, "audit_overlap": found["audit_overlap"].assign(p_value=np.nan)}
     assert data_verdicts.overlap(unknown).answer == "Not decided."
     other = changed(none, "audit_overlap", {**ours, "filter": "chain"}, p_value=0.5)
-    assert overlap.FILTERS["chain"] in data_verdicts.overlap(other).verdict
+    assert data_verdicts.removes("chain") in data_verdicts.overlap(other).verdict
 
 
 def test_a_run_with_one_instance_and_one_event_a_clip_is_audited(
@@ -688,7 +855,7 @@ def test_a_run_with_one_instance_and_one_event_a_clip_is_audited(
         seed=0,
     )
     assert len(few.splits["test"].index) == 1
-    small = examine.examine(few, explainer, synthesis, tmp_path, n_clips=1, draws=100, workers=1)
+    small = examine.examine(few, explainer, synthesis, never, tmp_path, n_clips=1, n_factorial=1, draws=100, workers=1)
     answers = verdicts.verdicts(small)
     assert not answers.map(lambda text: "nan" in text).to_numpy().any()
     for draw in (figures.threshold_readings, figures.energy_readings, figures.sign_readings, figures.countings):

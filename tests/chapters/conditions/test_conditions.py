@@ -268,7 +268,7 @@ def studied(bank: SoundBank, tmp_path_factory: pytest.TempPathFactory) -> dict[s
     explainer = Explainer("embedded", "", folder / "head.safetensors", clips.root, "mel_path", ())
     found = study.explain(explainer, predictions, folder / "maps", target="logit", batch=8, workers=1)
     scores = study.score(clips, extracted, made, duration=2.0, sample_rate=RATE, energy="amplitude", seed=0)
-    grid = {"duration": 2.0, "frame_length": 0.1, "min_coverage": 0.0, "reading": "absolute", "seed": 0}
+    grid = {"duration": 2.0, "frame_length": 0.1, "min_coverage": 0.0, "sign": "absolute", "seed": 0}
     mine = evaluation.instances(predictions, clips.events, found, scores, split="test", **grid)
     mine = study.localised({}, explainer, clips.root, mine, folder / "shifted", shifts=8, frame_length=0.1, workers=1)
     # The main job's splits are the same clips here: validation needs instances to tune a percentile on.

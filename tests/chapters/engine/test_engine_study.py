@@ -77,31 +77,33 @@ def test_each_map_once_for_the_first_class_of_each_clip(study: pd.DataFrame) -> 
     mine = study[(study["engine"] == "mel_path") & (study["precision"] == "float32")]
     wanted = [(rule, n) for rule, counts in FEW.items() for n in counts]
     for _, of_clip in mine.groupby("clip"):
-        assert list(zip(of_clip["rule"], of_clip["n_points"], strict=True)) == [
+        assert list(zip(of_clip["quadrature"], of_clip["n_steps"], strict=True)) == [
             ("reference", 24),
             *wanted,
             ("db_adaptive", 24),  # of the other target
         ]
         assert list(of_clip["target"]) == ["logit"] * (1 + len(wanted)) + ["probability"]
-    fixed = mine[mine["rule"] != "db_adaptive"]
-    assert_array_equal(fixed["points"], fixed["n_points"])
-    assert (mine["points"] <= mine["n_points"]).all()
+    fixed = mine[mine["quadrature"] != "db_adaptive"]
+    assert_array_equal(fixed["points"], fixed["n_steps"])
+    assert (mine["points"] <= mine["n_steps"]).all()
     assert (study["seconds"] > 0).all()
 
 
 def test_maps_are_compared_with_the_reference(study: pd.DataFrame) -> None:
     """Over the same levels it is as exact as its rule, and closer to it than few points come."""
-    assert_allclose(study.loc[study["rule"] == "reference", "cosine"], 1.0, rtol=1e-6)
+    assert_allclose(study.loc[study["quadrature"] == "reference", "cosine"], 1.0, rtol=1e-6)
     assert study["cosine"].between(0, 1 + 1e-6).all()
     same = (
-        study[(study["rule"] == "db_midpoint") & (study["precision"] == "float32")].groupby("n_points")["cosine"].min()
+        study[(study["quadrature"] == "db_midpoint") & (study["precision"] == "float32")]
+        .groupby("n_steps")["cosine"]
+        .min()
     )
     assert same[4] < same[24] < 1
     assert same[24] == pytest.approx(1, abs=0.01)
 
 
 def test_a_row_is_what_the_engine_gives(study: pd.DataFrame, explainer: Explainer) -> None:
-    engine = MelPathIntegratedGradients(rule="db_midpoint", n_points=4, batch=3)
+    engine = MelPathIntegratedGradients(quadrature="db_midpoint", n_steps=4, batch=3)
     classifier = explainer.load()[0]
     clip = pd.DataFrame({"split": ["test"], "clip": ["t1"]})
     samples = torch.from_numpy(soundscapes.read_clips(explainer.soundscapes, clip)[0])
@@ -109,7 +111,7 @@ def test_a_row_is_what_the_engine_gives(study: pd.DataFrame, explainer: Explaine
     frames = result.samples[0].abs().reshape(6, -1).mean(dim=1).numpy()
     above = frames > np.median(frames)
     truth = np.arange(6) < 4
-    row = study[(study["clip"] == "t1") & (study["rule"] == "db_midpoint") & (study["n_points"] == 4)].iloc[0]
+    row = study[(study["clip"] == "t1") & (study["quadrature"] == "db_midpoint") & (study["n_steps"] == 4)].iloc[0]
     assert row["completeness_error"] == pytest.approx(float(result.completeness_error), rel=1e-3, abs=1e-5)
     assert row["iou"] == pytest.approx((above & truth).sum() / (above | truth).sum())
     assert row["pointing_game"] == float(truth[frames.argmax()])
@@ -119,7 +121,9 @@ def test_bfloat16_is_near_where_the_processor_has_it(study: pd.DataFrame) -> Non
     coarse = study[study["precision"] == "bfloat16"]
     assert len(coarse) == (2 if devices.has_bfloat16("cpu") else 0)
     for _, row in coarse.iterrows():
-        same = study[(study["clip"] == row["clip"]) & (study["rule"] == row["rule"]) & (study["n_points"] == 4)]
+        same = study[
+            (study["clip"] == row["clip"]) & (study["quadrature"] == row["quadrature"]) & (study["n_steps"] == 4)
+        ]
         exact = same.loc[same["precision"] == "float32", "cosine"].item()
         assert 0.8 < row["cosine"] < 1
         assert row["cosine"] != exact
@@ -129,8 +133,8 @@ def test_captum_agrees_to_rounding(study: pd.DataFrame) -> None:
     captum = study[study["engine"] == "captum"]
     assert list(captum["clip"]) == ["t0"]
     assert captum["difference"].iloc[0] < 1e-4
-    same = study[(study["engine"] == "mel_path") & (study["clip"] == "t0") & (study["rule"] == "gausslegendre")]
-    same = same[same["n_points"] == 6].iloc[0]
+    same = study[(study["engine"] == "mel_path") & (study["clip"] == "t0") & (study["quadrature"] == "gausslegendre")]
+    same = same[same["n_steps"] == 6].iloc[0]
     for measured in ("completeness_error", "cosine", "iou", "pointing_game"):
         assert captum[measured].iloc[0] == pytest.approx(same[measured], rel=1e-3, abs=1e-5)
     assert study.loc[study["engine"] == "mel_path", "difference"].isna().all()
@@ -179,9 +183,9 @@ def test_cosine() -> None:
 def test_nothing_has_more_points_than_the_reference(explainer: Explainer, instances: Instances, tmp_path: Path) -> None:
     settings = dataclasses.replace(SETTINGS, reference_points=3)
     found = engine_study.compare(explainer, instances, settings, tmp_path, n_clips=1, n_captum=1, workers=1)
-    assert (found["n_points"] <= 3).all()
+    assert (found["n_steps"] <= 3).all()
     found = found[found["precision"] == "float32"]
-    assert list(zip(found["engine"], found["rule"], found["n_points"], strict=True)) == [
+    assert list(zip(found["engine"], found["quadrature"], found["n_steps"], strict=True)) == [
         ("mel_path", "reference", 3),
         ("mel_path", "gausslegendre", 2),
         ("mel_path", "gausslegendre", 3),

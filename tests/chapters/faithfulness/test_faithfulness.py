@@ -227,8 +227,59 @@ def test_rank_correlation_is_spearmans(pairs: list[tuple[int, int]]) -> None:
 
 def test_measures_of_a_map() -> None:
     truth = np.arange(10) < 5
-    measured = sanity.measure(truth + np.linspace(0.1, 0, 10), np.arange(10.0), truth, percentile=50)
-    assert measured == pytest.approx({"rank_correlation": -1.0, "iou": 1.0, "pointing_game": 1.0})
+    scores, original = truth + np.linspace(0.1, 0, 10), np.arange(10.0)
+    measured = sanity.measure(scores, original, truth, percentile=50)
+    unknown = {"partial_correlation": np.nan, "rank_correlation": -1.0, "iou": 1.0, "pointing_game": 1.0}
+    assert measured == pytest.approx(unknown, nan_ok=True)
+    energy = np.array([3.0, 1, 4, 1, 5, 9, 2, 6, 5, 3])
+    assert sanity.measure(scores, original, truth, percentile=50, energy=energy)["partial_correlation"] == (
+        pytest.approx(-1.0)
+    )
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 2**16))
+def test_energy_is_partialled_out_as_by_regression(seed: int) -> None:
+    """The partial correlation of ranks is the correlation of what a straight line on the third leaves of them."""
+    rng = np.random.default_rng(seed)
+    energy = rng.standard_normal(60)
+    maps_of = energy + rng.standard_normal((2, 60))
+    ranks = [stats.rankdata(row) for row in (*maps_of, energy)]
+    left = [row - np.polyval(np.polyfit(ranks[2], row, 1), ranks[2]) for row in ranks[:2]]
+    found = ranking.partial_rank_correlation(maps_of[0], maps_of[1], energy)
+    assert found == pytest.approx(np.corrcoef(left)[0, 1], abs=1e-9)
+    assert np.isnan(ranking.partial_rank_correlation(energy, maps_of[0], energy))
+    assert np.isnan(ranking.partial_rank_correlation(np.zeros(60), maps_of[0], energy))
+
+
+def test_two_maps_that_follow_energy_alone_are_not_alike_without_it() -> None:
+    rng = np.random.default_rng(4)
+    energy = rng.standard_normal((200, 100))
+    one, other = (energy + rng.standard_normal(energy.shape) for _ in range(2))
+    assert ranking.rank_correlation(one, other).mean() > 0.4
+    assert abs(ranking.partial_rank_correlation(one, other, energy).mean()) < 0.05
+
+
+def test_shuffles_differ_and_repeat(classifier: Classifier, log_mel: Tensor) -> None:
+    first, again, other = (
+        weights_of(sanity.randomised(classifier, log_mel, 1.0, seed=3, shuffle=n), log_mel) for n in (1, 1, 2)
+    )
+    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not any(torch.equal(a, b) for a, b in zip(first, other, strict=True))
+
+
+def test_intervals_know_of_the_shuffles() -> None:
+    """Clips agree within a shuffle: what varies is the shuffle, which resampling of clips alone cannot see."""
+    clips = [f"t{i}" for i in range(40)]
+    index = pd.DataFrame({"split": "test", "clip": clips, "label": "Hum"})
+    rows = index.assign(method="ig", level="all", shuffle=np.arange(40) // 8)
+    for name in sanity.MEASURES:
+        rows[name] = 0.1 * rows["shuffle"]
+    table = sanity.report(rows, index, replicates=300, seed=0)
+    alone = sanity.report(rows.assign(shuffle=0), index, replicates=300, seed=0)
+    wide, narrow = (t[(t["metric"] == "iou") & (t["average"] == "instance")].iloc[0] for t in (table, alone))
+    assert (wide["shuffles"], narrow["shuffles"]) == (5, 1)
+    assert wide["ci_high"] - wide["ci_low"] > 1.5 * (narrow["ci_high"] - narrow["ci_low"])
 
 
 # --- occlusion by loss gradient
@@ -346,7 +397,7 @@ def small(tmp_path: Path, classifier: Classifier) -> dict[str, Any]:
         "predictions": pd.DataFrame(rows, columns=columns),
         "settings": settings,
         "out_dir": tmp_path / "clips",
-        **{"n_clips": 2, "n_sanity": 1, "n_occluded": 0, "workers": 1},
+        **{"n_clips": 2, "n_sanity": 1, "n_shuffles": 5, "n_occluded": 0, "workers": 1},
     }
 
 
@@ -358,6 +409,7 @@ def test_the_study_measures_every_clip_once_and_resumes(small: dict[str, Any], m
     assert set(found.sanity["clip"]) == {"t0"}
     assert found.logits.shape == (3, len(found.versions), len(CLASSES))
     assert_array_equal(found.labels, [[False, True]] * 3)
+    assert list(found.shuffled["clip"]) == ["t0"]
     known = found.sanity.set_index(["method", "level"])["rank_correlation"]
     assert known["random", "all"] == pytest.approx(1.0)  # it never knew the classifier
     assert known["ixg", "original"] == pytest.approx(1.0)
@@ -367,6 +419,16 @@ def test_the_study_measures_every_clip_once_and_resumes(small: dict[str, Any], m
     again = study.compute(**small)
     pd.testing.assert_frame_equal(again.curves, found.curves)
     pd.testing.assert_frame_equal(again.sanity, found.sanity)
+
+
+def test_shuffles_take_turns_over_all_clips_whether_they_have_curves_or_not(small: dict[str, Any]) -> None:
+    found = study.compute(**small | {"n_clips": 1, "n_sanity": 0, "n_shuffles": 2})
+    assert list(found.index["clip"]) == ["t0"]
+    assert set(found.curves["clip"]) == {"t0"}
+    assert list(found.shuffled["clip"]) == ["t0", "t1"]
+    assert found.sanity.groupby("clip")["shuffle"].unique().map(list).to_dict() == {"t0": [0], "t1": [1]}
+    report = sanity.report(found.sanity, found.shuffled, replicates=20, seed=0)
+    assert (report["shuffles"] == 2).all()
 
 
 def test_the_clip_as_it_is_has_the_classifiers_logits(small: dict[str, Any], classifier: Classifier) -> None:

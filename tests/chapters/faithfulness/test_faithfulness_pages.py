@@ -51,10 +51,7 @@ def test_curves_of_every_method() -> None:
 def test_shuffled_weights_in_the_order_of_the_cascade() -> None:
     levels = (sanity.ORIGINAL, *sanity.CASCADE)
     rows = [
-        (m, level, k, float("nan"), 0.5)
-        for m in METHODS[:2]
-        for level in reversed(levels)
-        for k in ("rank_correlation", "iou", "pointing_game")
+        (m, level, k, float("nan"), 0.5) for m in METHODS[:2] for level in reversed(levels) for k in sanity.MEASURES
     ]
     figure = figures.shuffled_weights(tidy(rows))
     assert [tick.get_text() for tick in figure.axes[-1].get_xticklabels()][:2] == ["trained", "head"]

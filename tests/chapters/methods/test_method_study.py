@@ -22,7 +22,7 @@ from igsed_core.data import audio
 from igsed_core.detection import tuning
 from igsed_core.detection.evaluation import Instances
 from igsed_core.metrics import summaries
-from igsed_core.metrics.scores import ScoresOverTime
+from igsed_core.metrics.scores import SIGNS, ScoresOverTime
 from igsed_core.models import heads
 from igsed_core.models.encoders import registry as encoders
 from igsed_core.show import explanations, style
@@ -83,6 +83,19 @@ def summary(judged) -> pd.DataFrame:
     return tuning.table(judged, **OPTIONS)
 
 
+def test_every_method_is_held_to_ig_under_each_rule(judged, data) -> None:
+    """Of methods, Otsu and the percentile; the test split's instances share one source file for each class."""
+    events = data["test"].index.assign(source_file=data["test"].index["label"])
+    found = method_study.differences(judged, events, **OPTIONS)
+    mine = found[(found["average"] == "instance") & (found["resampled"] == summaries.CLIPS)]
+    assert set(zip(mine["method"], mine["rule"], strict=True)) == {
+        (name, rule) for name in NAMES for rule in ("percentile", "otsu", "none")
+    }
+    assert set(mine["other_method"]) == {"ig"} and (mine["rule"] == mine["other_rule"]).all()
+    table = tables.differences_table(found)
+    assert len(table) == len(NAMES) and set(table["", "n"]) == {"3"}
+
+
 @pytest.fixture(scope="module")
 def cost(data, explained) -> pd.DataFrame:
     index = data["test"].index.assign(seconds=[3.0, 3.0, 6.0])
@@ -131,9 +144,9 @@ def test_each_method_is_read_in_its_own_way(data, explained) -> None:
     own = method_study.with_methods(data, explained, frame_length=0.1)["test"].scores
     assert list(own) == [*NAMES, "ig", "oracle"]
     for name in NAMES:
-        found = explained["test"][name].read_as(methods.REGISTRY[name].reading)
+        found = explained["test"][name].read_as(methods.REGISTRY[name].sign)
         assert_array_equal(own[name], found.to_frames(0.1, N_FRAMES))
-    signed = method_study.with_methods(data, explained, frame_length=0.1, reading="signed")["test"].scores
+    signed = method_study.with_methods(data, explained, frame_length=0.1, sign="signed")["test"].scores
     assert_array_equal(signed["saliency"], explained["test"]["saliency"].to_frames(0.1, N_FRAMES))
 
 
@@ -169,7 +182,7 @@ def test_figures_and_table_show_every_method(data, explained, judged, summary, c
     by_class = method_study.per_class(judged, CLASSES, **OPTIONS)
     assert set(by_class["class"]) == set(CLASSES) and summaries.ALL not in set(by_class["class"])
     readings = method_study.readings(data, explained, frame_length=0.1, **OPTIONS)
-    assert set(readings["reading"]) == set(methods.READINGS)
+    assert set(readings["sign"]) == set(SIGNS)
     example = method_study.with_methods(data, explained, frame_length=0.1)["test"].first_of("test0")
     drawn = [
         figures.methods_quality(summary),
@@ -214,10 +227,10 @@ def test_the_identity_of_a_methods_maps(explainer, data, tmp_path) -> None:
     assert json.loads(json.dumps([cam, shapley])) == [cam, shapley]
     assert cam["method"] == "cam" and shapley["options"]["n_masks"] > 0
     assert cam["head_sha256"] == explainer.identity()["head_sha256"] and "engine" not in cam
-    slow = Explainer(**{**vars(explainer), "engine": "captum", "options": (("n_points", 50),)})
+    slow = Explainer(**{**vars(explainer), "engine": "captum", "options": (("n_steps", 50),)})
     assert method_study.identity(slow, "cam") == cam  # the run's own engine is not asked
     captum = method_study.identity(explainer, "ig_captum")["options"]["engine"]
-    assert captum["n_points"] == 50 and "internal_batch" not in captum
+    assert captum["n_steps"] == 50 and "internal_batch_size" not in captum
 
 
 def test_maps_of_another_method_are_an_error(explainer, data, tmp_path) -> None:

@@ -128,7 +128,7 @@ def run(recipe: seed_study.Recipe, out_dir: Path, **options: Any) -> pd.DataFram
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("IGSED_DATA_DIR", str(recipe.data_dir.parent / "data"))
         return seed_study.study(
-            recipe, recipe.data.seed, (7,), out_dir, **{"training_data": True, "n_points": 2, **options}
+            recipe, recipe.data.seed, (7,), out_dir, **{"training_data": True, "n_steps": 2, **options}
         )
 
 

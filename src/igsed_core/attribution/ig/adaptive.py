@@ -85,7 +85,7 @@ def integrate(
     silence: Tensor,
     score: Tensor,
     *,
-    n_points: int,
+    n_steps: int,
     tolerance: float,
     batch: int,
 ) -> tuple[Tensor, Tensor]:
@@ -103,7 +103,7 @@ def integrate(
         Level at which each clip's path begins, in dB.
     silence, score
         Of silence and of the clips, ``[shape=(n_outputs,)]`` and ``[shape=(n_clips, n_outputs)]``.
-    n_points
+    n_steps
         Most points of a class.
     tolerance
         Relative completeness error at which a class is done.
@@ -123,7 +123,7 @@ def integrate(
     >>> from igsed_core.attribution.ig.mel_path import Task
     >>> total = lambda power: power.sum(dim=(1, 2))[:, None]  # one class; h is 1, and the integral of a is 1/2
     >>> task, silence, score = Task(torch.ones(1, 1, 2), [[0]]), torch.zeros(1), torch.tensor([[2.0]])
-    >>> integral, points = integrate(total, task, [-60.0], silence, score, n_points=32, tolerance=0.01, batch=8)
+    >>> integral, points = integrate(total, task, [-60.0], silence, score, n_steps=32, tolerance=0.01, batch=8)
     >>> bool((integral - 0.5).abs().max() < 0.01), bool(points.max() <= 32)
     (True, True)
     """
@@ -137,13 +137,13 @@ def integrate(
         ]
         for clip, classes in enumerate(task.classes)
     ]
-    n_first = max(1, min(FIRST, int(FIRST_SHARE * n_points)))
+    n_first = max(1, min(FIRST, int(FIRST_SHARE * n_steps)))
     shares = (np.arange(n_first) + 0.5) / n_first
     wanted = [(of_clip, lowest * (1 - share)) for of_clip, lowest in zip(maps, floors, strict=True) for share in shares]
     active = [one for of_clip in maps for one in of_clip]
     while wanted:
         _evaluate(model, task.power, wanted, batch)
-        unfinished = [one for one in active if one.missing() > tolerance and len(one.levels) < n_points]
+        unfinished = [one for one in active if one.missing() > tolerance and len(one.levels) < n_steps]
         levels = {one: one.next_level() for one in unfinished}
         wanted = [([one], level) for one, level in levels.items() if level is not None]
         still = [one for (one,), _ in wanted]

@@ -23,7 +23,7 @@ class Attribution:
         Signed attribution of each sample, ``[shape=(n_classes, n_samples)]``.
     score, baseline_score
         The class score of the clip and of the baseline, ``[shape=(n_classes,)]``.
-    n_points
+    n_steps
         Points on the path that were evaluated.
     points
         The same for each class, where that can differ, ``[shape=(n_classes,)]``.
@@ -38,7 +38,7 @@ class Attribution:
     --------
     >>> import torch
     >>> from igsed_core.attribution.ig.base import Attribution
-    >>> found = Attribution(torch.tensor([[0.5, 1.0]]), torch.tensor([2.0]), torch.tensor([0.0]), n_points=8)
+    >>> found = Attribution(torch.tensor([[0.5, 1.0]]), torch.tensor([2.0]), torch.tensor([0.0]), n_steps=8)
     >>> found.completeness_error.tolist()
     [0.25]
     """
@@ -46,7 +46,7 @@ class Attribution:
     samples: Tensor
     score: Tensor
     baseline_score: Tensor
-    n_points: int
+    n_steps: int
     points: Tensor | None = None
     frames: Tensor | None = None
     time_frequency: Tensor | None = None

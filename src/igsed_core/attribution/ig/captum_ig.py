@@ -20,13 +20,13 @@ class CaptumIntegratedGradients:
 
     Parameters
     ----------
-    rule
-        Captum's quadrature rule; its default, Gauss-Legendre.
-    n_points
+    quadrature
+        Captum's rule; its default, Gauss-Legendre.
+    n_steps
         Points on the straight path (the paper: 50).
     target
         ``logit`` or ``probability``; the paper's words mean the probability.
-    internal_batch
+    internal_batch_size
         Points in one forward pass; it bounds memory and changes nothing else.
     baseline
         One of :data:`igsed_core.attribution.replacement.KINDS`, of the clip's own waveform, or a waveform as long as
@@ -43,17 +43,17 @@ class CaptumIntegratedGradients:
     def __init__(
         self,
         *,
-        rule: str = "gausslegendre",
-        n_points: int = 50,
+        quadrature: str = "gausslegendre",
+        n_steps: int = 50,
         target: str = "logit",
-        internal_batch: int = 10,
+        internal_batch_size: int = 10,
         baseline: Baseline = "silence",
         seed: int = 0,
     ) -> None:
-        self.rule = rule
-        self.n_points = n_points
+        self.quadrature = quadrature
+        self.n_steps = n_steps
         self.target = target
-        self.internal_batch = internal_batch
+        self.internal_batch_size = internal_batch_size
         self.baseline = replacement.checked(baseline)
         self.seed = seed
 
@@ -80,12 +80,12 @@ class CaptumIntegratedGradients:
                 clip,
                 None if replacement.is_silence(self.baseline) else begin[None],
                 target=int(c),
-                n_steps=self.n_points,
-                method=self.rule,
-                internal_batch_size=self.internal_batch,
+                n_steps=self.n_steps,
+                method=self.quadrature,
+                internal_batch_size=self.internal_batch_size,
             )[0].detach()
             for c in classes
         ]
         with torch.no_grad():
             ends = score(torch.stack([waveform, begin]))[:, list(classes)]
-        return Attribution(torch.stack(maps).to(waveform.dtype), ends[0], ends[1], self.n_points)
+        return Attribution(torch.stack(maps).to(waveform.dtype), ends[0], ends[1], self.n_steps)

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from igsed_core.attribution import replacement
-from igsed_core.attribution.ig import adaptive, mel_path, quadrature, straight
+from igsed_core.attribution.ig import adaptive, mel_path, straight
+from igsed_core.attribution.ig import quadrature as quadratures
 from igsed_core.attribution.ig.base import Attribution
 from igsed_core.attribution.ig.mel_path import Task
 from igsed_core.attribution.ig.reduced import PRECISIONS, MelScore, UnsupportedEncoder
@@ -30,9 +31,9 @@ class MelPathIntegratedGradients:
 
     Parameters
     ----------
-    rule
-        One of :data:`igsed_core.attribution.ig.quadrature.NAMES`.
-    n_points
+    quadrature
+        The rule, one of :data:`igsed_core.attribution.ig.quadrature.NAMES`.
+    n_steps
         Points on the path; with ``db_adaptive`` the most that a clip may take.
     target
         ``logit`` or ``probability``.
@@ -63,8 +64,8 @@ class MelPathIntegratedGradients:
     def __init__(
         self,
         *,
-        rule: str = quadrature.ADAPTIVE,
-        n_points: int = 32,
+        quadrature: str = quadratures.ADAPTIVE,
+        n_steps: int = 32,
         target: str = "logit",
         batch: int = 8,
         tolerance: float = 0.05,
@@ -75,7 +76,7 @@ class MelPathIntegratedGradients:
         seed: int = 0,
     ) -> None:
         for name, value, choices in (
-            ("rule", rule, quadrature.NAMES),
+            ("quadrature", quadrature, quadratures.NAMES),
             ("target", target, TARGETS),
             ("precision", precision, PRECISIONS),
         ):
@@ -85,21 +86,21 @@ class MelPathIntegratedGradients:
             raise IgsedError(f"parameter 'batch' is {batch}: use at least 1")
         if floor > 0:
             raise IgsedError(f"parameter 'floor' is {floor} dB: use a negative level, or 0 for automatic")
-        if rule != quadrature.ADAPTIVE:
-            quadrature.points(rule, n_points, -1.0)
-        elif n_points < 1:
-            raise IgsedError(f"parameter 'n_points' is {n_points}: rule {rule!r} needs at least 1")
-        self.rule = rule
-        self.n_points = n_points
+        if quadrature != quadratures.ADAPTIVE:
+            quadratures.points(quadrature, n_steps, -1.0)
+        elif n_steps < 1:
+            raise IgsedError(f"parameter 'n_steps' is {n_steps}: quadrature {quadrature!r} needs at least 1")
+        self.quadrature = quadrature
+        self.n_steps = n_steps
         self.target = target
         self.batch = batch
         self.tolerance = tolerance
         self.floor = floor
         self.precision = precision
-        if not replacement.is_silence(replacement.checked(baseline)) and rule not in quadrature.STRAIGHT:
+        if not replacement.is_silence(replacement.checked(baseline)) and quadrature not in quadratures.STRAIGHT:
             raise IgsedError(
-                f"the path of rule {rule!r} goes over levels, which begin at silence: leave baseline='silence', or "
-                f"choose a straight rule, one of {', '.join(quadrature.STRAIGHT)}"
+                f"the path of quadrature {quadrature!r} goes over levels, which begin at silence: "
+                f"leave baseline='silence', or choose a straight rule, one of {', '.join(quadratures.STRAIGHT)}"
             )
         self.fallback = fallback
         self.baseline = baseline
@@ -160,22 +161,22 @@ class MelPathIntegratedGradients:
         silence = model.silence(power)  # (n_outputs,)
         score = mel_path.scores(model, power, batch=self.batch)  # (n_clips, n_outputs)
         floors = self._floors(model, power, silence, score)
-        if self.rule == quadrature.ADAPTIVE:
+        if self.quadrature == quadratures.ADAPTIVE:
             integral, used = adaptive.integrate(
                 model,
                 task,
                 floors,
                 silence,
                 score,
-                n_points=self.n_points,
+                n_steps=self.n_steps,
                 tolerance=self.tolerance,
                 batch=self.batch,
             )
         else:
-            points = [quadrature.points(self.rule, self.n_points, lowest) for lowest in floors]
+            points = [quadratures.points(self.quadrature, self.n_steps, lowest) for lowest in floors]
             gains, weights = (np.stack(values) for values in zip(*points, strict=True))
             integral = mel_path.integrate(model, task, gains, weights, batch=self.batch)
-            used = torch.full((len(power), task.n_slots), self.n_points)
+            used = torch.full((len(power), task.n_slots), self.n_steps)
         samples = mel_path.to_samples(waveforms, to_waveform, integral)  # (n_clips, n_slots, n_samples)
         time_frequency = 2 * power[:, None] * integral  # (n_clips, n_slots, frames, mels)
         return [
@@ -183,7 +184,7 @@ class MelPathIntegratedGradients:
                 samples=samples[clip, : len(wanted)],
                 score=score[clip, wanted],
                 baseline_score=silence[wanted],
-                n_points=int(used[clip].max()),
+                n_steps=int(used[clip].max()),
                 points=used[clip, : len(wanted)],
                 frames=time_frequency[clip, : len(wanted)].sum(dim=-1),
                 time_frequency=time_frequency[clip, : len(wanted)],
@@ -194,15 +195,15 @@ class MelPathIntegratedGradients:
     def _from_baseline(self, model: MelScore, waveforms: Tensor, classes: Sequence[Sequence[int]]) -> list[Attribution]:
         rate = model.encoder.frontend.sample_rate
         baselines = [replacement.of_waveform(self.baseline, clip, rate, self.seed) for clip in waveforms.detach()]
-        points = quadrature.points(self.rule, self.n_points, 0.0)
+        points = quadratures.points(self.quadrature, self.n_steps, 0.0)
         found = straight.integrate(model, waveforms.detach(), torch.stack(baselines), classes, points, batch=self.batch)
         return [
             Attribution(
                 samples=found.samples[clip, : len(wanted)],
                 score=found.score[clip, list(wanted)],
                 baseline_score=found.baseline_score[clip, list(wanted)],
-                n_points=self.n_points,
-                points=torch.full((len(wanted),), self.n_points),
+                n_steps=self.n_steps,
+                points=torch.full((len(wanted),), self.n_steps),
                 frames=found.time_frequency[clip, : len(wanted)].sum(dim=-1),
                 time_frequency=found.time_frequency[clip, : len(wanted)],
             )
@@ -210,7 +211,7 @@ class MelPathIntegratedGradients:
         ]
 
     def _floors(self, model: MelScore, power: Tensor, silence: Tensor, score: Tensor) -> list[float]:
-        if self.rule in quadrature.STRAIGHT or self.floor:
+        if self.quadrature in quadratures.STRAIGHT or self.floor:
             return [self.floor] * len(power)
         return mel_path.floor(model, power, silence, score, batch=self.batch)
 
@@ -239,12 +240,14 @@ class MelPathIntegratedGradients:
     def _captum(self, classifier: AnyClassifier, waveform: Tensor, classes: Sequence[int]) -> Attribution:
         from igsed_core.attribution.ig.captum_ig import CaptumIntegratedGradients
 
-        rule, n_points = (self.rule, self.n_points) if self.rule in quadrature.STRAIGHT else ("gausslegendre", 50)
+        quadrature, n_steps = (
+            (self.quadrature, self.n_steps) if self.quadrature in quadratures.STRAIGHT else ("gausslegendre", 50)
+        )
         engine = CaptumIntegratedGradients(
-            rule=rule,
-            n_points=n_points,
+            quadrature=quadrature,
+            n_steps=n_steps,
             target=self.target,
-            internal_batch=self.batch,
+            internal_batch_size=self.batch,
             baseline=self.baseline,
             seed=self.seed,
         )

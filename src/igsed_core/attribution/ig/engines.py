@@ -43,7 +43,7 @@ def create(name: str, **options: Any) -> Engine:
     Examples
     --------
     >>> from igsed_core.attribution.ig.engines import create
-    >>> create("mel_path", n_points=16).n_points
+    >>> create("mel_path", n_steps=16).n_steps
     16
     """
     if name not in ENGINES:

@@ -101,7 +101,7 @@ def integrate(
     model, task
         The score and its clips.
     gains, weights
-        Of each clip's points, ``[shape=(n_clips, n_points)]``.
+        Of each clip's points, ``[shape=(n_clips, n_steps)]``.
     batch
         Mel maps in one forward pass; it bounds memory and changes nothing else.
 

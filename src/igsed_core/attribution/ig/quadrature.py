@@ -90,11 +90,11 @@ def points(rule: str, n: int, floor: float) -> Points:
     0.333315
     """
     if rule not in FIXED:
-        raise IgsedError(f"parameter 'rule' is {rule!r}: choose one of {', '.join(NAMES)}")
+        raise IgsedError(f"parameter 'quadrature' is {rule!r}: choose one of {', '.join(NAMES)}")
     # One point at gain 0 sees nothing, so Captum too asks for two.
     least = 2 if rule.startswith("riemann") else 1
     if n < least:
-        raise IgsedError(f"parameter 'n_points' is {n}: rule {rule!r} needs at least {least}")
+        raise IgsedError(f"parameter 'n_steps' is {n}: quadrature {rule!r} needs at least {least}")
     if rule in STRAIGHT:
         return STRAIGHT[rule](n)
     shares, weights = DECIBEL[rule](n)  # of the range of levels, from its floor to 0 dB

@@ -18,7 +18,7 @@ from igsed_core.models.frontend import FrontEnd
 
 PRECISIONS = ("float32", "bfloat16")
 UNTRACEABLE = (fx.proxy.TraceError, TypeError, ValueError, RuntimeError, AttributeError)  # what torch.fx may raise
-_REMEDY = "use engine=captum with rule=gausslegendre, which needs nothing but a gradient"
+_REMEDY = "use engine=captum with quadrature=gausslegendre, which needs nothing but a gradient"
 
 
 class UnsupportedEncoder(IgsedError):

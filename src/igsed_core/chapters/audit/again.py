@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from igsed_core.attribution import maps
 from igsed_core.attribution.explainer import Explainer
 from igsed_core.chapters.audit.material import AT_IG, Material, instances_of, measured
+from igsed_core.detection.evaluation import Instances
 from igsed_core.detection.thresholds import levels
 from igsed_core.metrics import localisation, ranking
 from igsed_core.metrics.summaries import Series
@@ -41,14 +42,18 @@ class Twice:
     changed: NDArray[np.float64]
 
 
+def first(material: Material, n_clips: int, split: str = "test") -> tuple[Instances, pd.DataFrame, pd.DataFrame]:
+    """Return the instances of the first clips of a split (0: all), their predictions, and which pairs they are."""
+    mine = material.splits[split].first_clips(n_clips)
+    few = material.predictions[material.predictions["clip"].isin(mine.index["clip"])]
+    return mine, few, classification.evaluated_pairs(few, split)
+
+
 def explain(
     material: Material, explainer: Explainer, out_dir: Path, *, n_clips: int, workers: int, split: str = "test"
 ) -> Twice:
     """Explain the instances of the first clips of a split; clips whose file exists are not explained again."""
-    data = material.splits[split]
-    mine = data.first_clips(n_clips)
-    few = material.predictions[material.predictions["clip"].isin(mine.index["clip"])]
-    pairs = classification.evaluated_pairs(few, split)
+    mine, few, pairs = first(material, n_clips, split)
     found = maps.compute(explainer, pairs, out_dir, workers=workers)
     changed = instances_of(
         material.data, few, found, {}, split, material.duration, material.settings, material.seed

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.optimize import Bounds, LinearConstraint, linprog, milp
 
 from igsed_core import paper
+from igsed_core.base.errors import IgsedError
 from igsed_core.chapters.audit.material import TUNED, Material, measured
 from igsed_core.detection.scored import LEARNED
 from igsed_core.metrics import bootstrap, summaries
@@ -25,6 +27,9 @@ from igsed_core.metrics.summaries import CLASS, INSTANCE, Series
 ROUNDING = 0.01
 HALF = ROUNDING / 2 + 1e-6
 MOST_EVENTS = 3  # in a clip (paper, section II-A)
+SECONDS = 10.0  # that the integer program may take; on a slow machine it may end undecided
+POSSIBLE, IMPOSSIBLE, UNDECIDED = "yes", "no", "undecided"
+_OPTIMAL, _STOPPED, _INFEASIBLE = 0, 1, 2  # status of scipy.optimize.milp
 
 Counts = tuple[int, int, int]  # of one class: pairs detected and present, present, detected but absent
 # way to count -> what the sum over detected and present pairs is divided by
@@ -102,6 +107,26 @@ def counts_of(precision: float, recall: float, most: int) -> list[Counts]:
     ]
 
 
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """What the integer program says of one way to count.
+
+    Attributes
+    ----------
+    possible
+        ``yes``: there are counts that fit; ``no``: it is proven that there are none; ``undecided``: the time was up
+        before either was known.
+    smallest
+        Whether it is proven that no fewer present pairs fit.
+    counts
+        Evaluated, present and false of each class, ``[shape=(n_classes, 3)]``; None unless ``possible`` is ``yes``.
+    """
+
+    possible: str
+    smallest: bool
+    counts: NDArray[np.int64] | None
+
+
 def smallest_counts(
     options: list[list[Counts]],
     by_class: NDArray[np.float64],
@@ -109,7 +134,8 @@ def smallest_counts(
     *,
     counting: str = "evaluated",
     tolerance: float = ROUNDING,
-) -> NDArray[np.int64] | None:
+    seconds: float = SECONDS,
+) -> Fit:
     """Fewest present pairs whose evaluated ones, as weights, turn class means into overall means.
 
     Parameters
@@ -120,11 +146,13 @@ def smallest_counts(
         As in :func:`mix_ranges`.
     counting
         One of :data:`COUNTINGS`: what the sum over evaluated instances is divided by.
+    seconds
+        That the solver may take. Whoever stops it learns nothing from that: what it has not proven is undecided.
 
-    Returns
-    -------
-    np.ndarray [shape=(n_classes, 3)] or None
-        Evaluated, present and false of each class; None if there is no solution.
+    Raises
+    ------
+    IgsedError
+        If the solver fails.
     """
     which = np.concatenate([np.full(len(of_class), i) for i, of_class in enumerate(options)])
     evaluated, present, false = np.array([counts for of_class in options for counts in of_class]).T
@@ -141,12 +169,17 @@ def smallest_counts(
             LinearConstraint(apart + slack, 0, np.inf),
             LinearConstraint(present[None].astype(float), test_clips(), MOST_EVENTS * test_clips()),
         ],
-        options={"time_limit": 10.0},
+        options={"time_limit": seconds},
     )
-    if found.x is None:
-        return None
-    chosen = found.x > 0.5
-    return np.column_stack([evaluated[chosen], present[chosen], false[chosen]])
+    if found.x is not None:
+        chosen = found.x > 0.5
+        counts = np.column_stack([evaluated[chosen], present[chosen], false[chosen]])
+        return Fit(POSSIBLE, found.status == _OPTIMAL, counts)
+    if found.status == _INFEASIBLE:
+        return Fit(IMPOSSIBLE, False, None)
+    if found.status == _STOPPED:
+        return Fit(UNDECIDED, False, None)
+    raise IgsedError(f"the integer program of counting {counting!r} cannot be solved ({found.message}): report it")
 
 
 def test_clips() -> int:
@@ -156,7 +189,7 @@ def test_clips() -> int:
 
 
 @functools.cache
-def _fitted(counting: str) -> NDArray[np.int64] | None:
+def _fitted(counting: str) -> Fit:
     by_class, overall = published()
     by_name = paper.classification().set_index("class").loc[by_class.index]
     options = [counts_of(p, r, test_clips()) for p, r in zip(by_name["precision"], by_name["recall"], strict=True)]
@@ -169,14 +202,14 @@ def paper_countings() -> pd.DataFrame:
     Returns
     -------
     pd.DataFrame
-        ``counting, possible, evaluated, present, false``: totals of the smallest solution.
+        ``counting, possible, smallest, evaluated, present, false``: see :class:`Fit`; totals of its counts.
     """
     rows = []
     for counting in COUNTINGS:
         found = _fitted(counting)
-        totals = (np.nan,) * 3 if found is None else found.sum(axis=0)
-        rows.append((counting, found is not None, *totals))
-    return pd.DataFrame(rows, columns=["counting", "possible", "evaluated", "present", "false"])
+        totals = (np.nan,) * 3 if found.counts is None else found.counts.sum(axis=0)
+        rows.append((counting, found.possible, found.smallest, *totals))
+    return pd.DataFrame(rows, columns=["counting", "possible", "smallest", "evaluated", "present", "false"])
 
 
 def paper_averages() -> pd.DataFrame:
@@ -214,7 +247,7 @@ def paper_mix() -> pd.DataFrame:
     """
     by_class, overall = published()
     _, ranges = mix_ranges(by_class.to_numpy(), overall.to_numpy())
-    found = _fitted("evaluated")
+    found = _fitted("evaluated").counts
     counted = np.full((len(by_class), 3), np.nan) if found is None else found
     return pd.DataFrame(
         {

@@ -7,7 +7,20 @@ from pathlib import Path
 import pandas as pd
 
 from igsed_core.attribution.explainer import Explainer
-from igsed_core.chapters.audit import averages, chance, energy, excluded, fig3, overlap, placement, sign, target, window
+from igsed_core.chapters.audit import (
+    averages,
+    chance,
+    embedding,
+    energy,
+    excluded,
+    factorial,
+    fig3,
+    overlap,
+    placement,
+    sign,
+    target,
+    window,
+)
 from igsed_core.chapters.audit.material import Material
 from igsed_core.main_job.params import DataSynthesis
 
@@ -27,6 +40,8 @@ TABLES = {
     "audit_placement": "the same without audio, for other onsets and lengths of the events",
     "audit_overlap": "shares of soundscapes that polyphony filters remove",
     "audit_removed": "soundscapes that this run's filter removed",
+    "audit_factorial": "IoU, F1, pointing game, AUROC under every target, sign, baseline and quadrature",
+    "audit_factorial_effects": "what each of these choices moves: paired differences",
     "audit_random": "percentile at which random scores earn what the paper's earn",
 }
 
@@ -35,9 +50,11 @@ def examine(
     material: Material,
     explainer: Explainer,
     synthesis: DataSynthesis,
+    retrain: embedding.Retrain,
     out_dir: Path,
     *,
     n_clips: int,
+    n_factorial: int,
     draws: int,
     workers: int,
 ) -> dict[str, pd.DataFrame]:
@@ -51,10 +68,14 @@ def examine(
         As it explained the run's clips.
     synthesis
         How the run's soundscapes were drawn.
+    retrain
+        Trains the clip-level head with another embedding (:class:`igsed_core.chapters.audit.embedding.OfRun`).
     out_dir
         Maps are kept here, so that an interrupted call goes on.
     n_clips
-        Test soundscapes that are explained again.
+        Test soundscapes that are explained again: behind the other window, with the other embedding.
+    n_factorial
+        Test soundscapes that are explained under every target, baseline and quadrature; 0: all.
     draws
         Soundscapes that are planned for each filter and distribution.
     workers
@@ -65,18 +86,19 @@ def examine(
     dict
         The tables of :data:`TABLES` by name.
     """
-    again = {"n_clips": n_clips, "workers": workers}
     rows, apart = [], []
     for found, between in (
         averages.of_run(material),
         sign.compare(material),
         excluded.compare(material),
-        target.compare(material, explainer, out_dir / "maps_target", **again),
-        window.compare(material, explainer, out_dir / "maps_window", **again),
+        target.compare(material, explainer, out_dir / "maps_target", n_clips=n_factorial, workers=workers),
+        window.compare(material, explainer, out_dir / "maps_window", n_clips=n_clips, workers=workers),
+        embedding.compare(material, explainer, retrain, out_dir / "embedding", n_clips=n_clips, workers=workers),
         (chance.compare(material), chance.identity(material)),
     ):
         rows.append(found)
         apart.append(between)
+    cells, effects = factorial.compare(material, explainer, out_dir, n_clips=n_factorial, workers=workers)
     curves, rankings = fig3.curves(material), energy.compare(material)
     return {
         "audit": pd.concat([*rows, sign.reasons(material), curves, rankings], ignore_index=True),
@@ -92,5 +114,7 @@ def examine(
         "audit_placement": placement.simulate(material, synthesis, n=min(draws, PLACED), seed=material.seed),
         "audit_overlap": overlap.simulate(material, synthesis, n=draws, seed=material.seed),
         "audit_removed": overlap.of_run(material),
+        "audit_factorial": cells,
+        "audit_factorial_effects": effects,
         "audit_random": chance.threshold_of(material),
     }

@@ -47,7 +47,7 @@ class Material:
     sample_rate, duration
         Of the soundscapes, in Hz and s.
     settings
-        Of the evaluation: frames, reading of the sign, replicates.
+        Of the evaluation: frames, sign, replicates.
     seed
         Of the bootstrap.
     """
@@ -132,7 +132,7 @@ def instances_of(
         duration=duration,
         frame_length=settings.frame_length,
         min_coverage=settings.min_coverage,
-        reading=settings.reading,
+        sign=settings.sign,
         seed=seed,
     )
 

@@ -33,10 +33,15 @@ class Audit(StageParams):
         "audit_placement": "readings of energy without audio, for other onsets and lengths",
         "audit_overlap": "shares of soundscapes that polyphony filters remove",
         "audit_removed": "soundscapes that this run's filter removed",
+        "audit_factorial": "IoU, F1, pointing game, AUROC under every target, sign, baseline and quadrature",
+        "audit_factorial_effects": "what each of these choices moves: paired differences",
         "audit_random": "percentile at which random scores earn what the paper's earn",
     }
 
-    audit_clips: int = param(12, "test soundscapes explained again: other target, other window", low=1)
+    audit_clips: int = param(12, "test soundscapes explained again: other window, other pooled embedding", low=1)
+    factorial_clips: int = param(
+        0, "test soundscapes explained under every target, sign, baseline and quadrature; 0: all", low=0
+    )
     audit_draws: int = param(100000, "soundscapes planned for each reading of the polyphony filter", low=100)
 
     def uses(self) -> tuple[tuple[str, str], ...]:

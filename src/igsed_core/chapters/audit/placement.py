@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from igsed_core.chapters.audit import overlap
 from igsed_core.chapters.audit.energy import apart_from_paper
 from igsed_core.chapters.audit.material import Material
+from igsed_core.data.onsets import ONSETS, place
 from igsed_core.detection.thresholds import levels
 from igsed_core.main_job.params import DataSynthesis
 from igsed_core.metrics import localisation
@@ -71,10 +72,10 @@ def simulate(material: Material, synthesis: DataSynthesis, *, n: int, seed: int)
     for lengths_name, lengths in overlap.lengths_of(material, synthesis, "eval", n, rng).items():
         counts = rng.integers(synthesis.events_min, synthesis.events_max, n, endpoint=True)
         there = np.arange(lengths.shape[1]) < counts[:, None]
-        for onsets_name, (_, draw) in overlap.ONSETS.items():
-            onsets = draw(rng, lengths, synthesis.duration)
-            power = _power(rng, onsets, lengths, there, synthesis, material.n_frames)
-            truth = _active(onsets[:, 0], lengths[:, 0], synthesis.duration, material.n_frames)
+        for onsets_name in ONSETS:
+            onsets, left = place(onsets_name, rng, lengths, synthesis.duration)
+            power = _power(rng, onsets, left, there, synthesis, material.n_frames)
+            truth = _active(onsets[:, 0], left[:, 0], synthesis.duration, material.n_frames)
             chance = _figures(rng.random(truth.shape), truth, material.tuned["ig"])
             activity = float(truth.mean())
             chance["pointing_game"] = activity

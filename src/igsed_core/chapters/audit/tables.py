@@ -9,9 +9,11 @@ import pandas as pd
 
 from igsed_core import paper
 from igsed_core.chapters.audit.energy import READINGS
-from igsed_core.chapters.audit.overlap import FILTERS, ONSETS
+from igsed_core.chapters.audit.factorial import AVERAGED
+from igsed_core.chapters.audit.verdicts.choices import CHANGES, changes
 from igsed_core.chapters.audit.verdicts.common import what_if
-from igsed_core.chapters.audit.verdicts.data import LENGTHS
+from igsed_core.chapters.audit.verdicts.data import LENGTHS, removes
+from igsed_core.data.onsets import ONSETS
 from igsed_core.show.cells import NONE, OURS, PAPER, Cells, by_key, frame, number, with_interval
 from igsed_core.show.style import METRICS, class_name, counted, name
 
@@ -150,6 +152,33 @@ def what_if_table(found: Found, question: str) -> pd.DataFrame:
     return table
 
 
+def factorial_table(found: Found) -> pd.DataFrame:
+    """What each choice moves: put alone in the place of the paper's, and averaged over the others."""
+    by_change = changes(found)
+    rows: dict[str, Cells] = {}
+    for (choice, level, others), row in by_change.items():
+        cells = rows.setdefault(CHANGES[choice, level], {})
+        over = "averaged over the others" if others == AVERAGED else "alone"
+        for metric in _METRICS:
+            cells[over, METRICS[metric]] = with_interval(row[metric])
+        cells["alone", "n"] = number(row["iou"].get("n"), 0)
+    return frame(rows, "Change")
+
+
+def cells_table(found: Found) -> pd.DataFrame:
+    """Every cell of the factorial, means over instances."""
+    keys = ("target", "sign", "baseline", "engine")
+    ours = by_key(found["audit_factorial"], (*keys, "metric"), average="instance")
+    engines = {"paper": "Captum's 50 points", "run": "this run's"}
+    rows = []
+    for target, sign, baseline, engine in dict.fromkeys(key[:4] for key in ours):
+        mine = {m: ours[target, sign, baseline, engine, m] for m in (*_METRICS, "auroc")}
+        named = {"Target": target, "sign": sign, "baseline": baseline, "quadrature": engines[engine]}
+        figures = {METRICS[m]: with_interval(row) for m, row in mine.items()}
+        rows.append({**named, "n": number(mine["iou"].get("n"), 0), **figures})
+    return pd.DataFrame(rows)
+
+
 def overlap_table(found: Found) -> pd.DataFrame:
     """Share of soundscapes that each filter removes, most plausible first."""
     table = found["audit_overlap"]
@@ -160,9 +189,10 @@ def overlap_table(found: Found) -> pd.DataFrame:
         shares = {pool: by_pool[(*key, pool)] for pool in ("train", "eval")}
         rows.append(
             {
-                "Removed if": FILTERS[str(row["filter"])],
+                "Removed if": removes(str(row["filter"])),
                 "onsets": ONSETS[str(row["onsets"])][0],
                 "lengths": LENGTHS[str(row["lengths"])],
+                "this run's": "yes" if row["own"] else "",
                 **{f"{pool} (%)": number(100 * one["removed"], 1) for pool, one in shares.items()},
                 **{f"paper, {pool} (%)": number(100 * one["paper"], 1) for pool, one in shares.items()},
                 "p": number(row["p_value"], 3),

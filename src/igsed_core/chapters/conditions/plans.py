@@ -83,7 +83,7 @@ def all_conditions(
 def _drawn(bank: SoundBank, spec: SoundscapeSpec, n: int, seed: int) -> list[ClipPlan]:
     """Soundscapes as in the main job, its filter included."""
     plans = draw(bank, spec, pool="eval", n=4 * n, seed=seed + _OTHER_CLIPS)
-    return [plan for plan in plans if plan.polyphony <= spec.max_polyphony][:n]
+    return [plan for plan in plans if spec.keeps(plan)][:n]
 
 
 def _by_number(bank: SoundBank, spec: SoundscapeSpec, n: int, seed: int) -> Iterator[Condition]:

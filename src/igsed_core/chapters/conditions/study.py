@@ -25,7 +25,7 @@ from igsed_core.models.features import FeatureFrames
 from igsed_core.models.heads import Head
 
 # IG of new clips by the adaptive rule: the same integral, in a fraction of the time (see the page on the engine).
-RULE = {"rule": "db_adaptive", "n_points": 32, "tolerance": 0.05}
+QUADRATURE = {"quadrature": "db_adaptive", "n_steps": 32, "tolerance": 0.05}
 CLASSIFIER = "clip_level"  # as a method: the classifier itself, metrics classifier_precision, _recall, _f1
 
 
@@ -138,7 +138,7 @@ def score(
         "cam": baselines.framewise(heads[CLASSIFIER], extracted, probability=False),
         **{name: baselines.framewise(heads[name], extracted) for name in DETECTORS},
         "random": baselines.random_scores(extracted.clips, classes, duration=duration, seed=seed),
-        "energy": baselines.energy(clips.root, clips.clips, classes, sample_rate=sample_rate, reading=energy),
+        "energy": baselines.energy(clips.root, clips.clips, classes, sample_rate=sample_rate, quantity=energy),
     }
 
 
@@ -160,7 +160,7 @@ def explain(
     workers
         Processes on a CPU (0: one a core).
     """
-    options = tuple({**RULE, "target": target, "batch": batch}.items())
+    options = tuple({**QUADRATURE, "target": target, "batch": batch}.items())
     detected = classification.detected_pairs(predictions)
     present = detected[detected["present"]]  # what is detected and not there is no instance
     return maps.compute(replace(explainer, engine="mel_path", options=options), present, out_dir, workers=workers)

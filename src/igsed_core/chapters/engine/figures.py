@@ -44,8 +44,8 @@ def score_along_path(path: pd.DataFrame, points: Mapping[str, NDArray[np.floatin
         rows = path if x == "gain" else heard
         ax.plot(rows[x], rows["score"], color=style.INK, lw=1.8, zorder=2)
         ax.axhline(silence, color=style.FAINT, lw=1, ls=":", zorder=1)
-        for rule, gains in points.items():
-            title, colour, marker = _RULES[rule]
+        for quadrature, gains in points.items():
+            title, colour, marker = _RULES[quadrature]
             at = gains if x == "gain" else 20 * np.log10(gains)
             scores = np.interp(gains, path["gain"], path["score"])
             seen = at >= lowest
@@ -64,7 +64,7 @@ def completeness_by_points(study: pd.DataFrame) -> Figure:
     Parameters
     ----------
     study
-        ``engine, rule, n_points, points, completeness_error``, a row a map.
+        ``engine, quadrature, n_steps, points, completeness_error``, a row a map.
     """
     fig, axes = _columns(1, height=4.2)
     _curves(axes[0], study, "completeness_error", middle="median", band=True)
@@ -81,14 +81,14 @@ def localisation_by_points(study: pd.DataFrame) -> Figure:
     Parameters
     ----------
     study
-        ``engine, rule, n_points, points, cosine, iou, pointing_game``, a row a map; the dashed line is the
-        map of rule ``reference``.
+        ``engine, quadrature, n_steps, points, cosine, iou, pointing_game``, a row a map; the dashed line is the
+        map of quadrature ``reference``.
     """
     fig, axes = _columns(len(_MEASURES))
-    maps = int((study["rule"] == "reference").sum())
+    maps = int((study["quadrature"] == "reference").sum())
     for ax, (measure, title) in zip(axes, _MEASURES.items(), strict=True):
         _curves(ax, study, measure, middle="mean", band=False)
-        exact = study.loc[study["rule"] == "reference", measure].mean()
+        exact = study.loc[study["quadrature"] == "reference", measure].mean()
         ax.axhline(exact, color=style.INK, ls="--", lw=1.2, zorder=1, label="reference")
         ax.set(title=title, xscale="log", xlabel=f"points on the path (n = {maps} maps)")
         if measure != "cosine":
@@ -128,8 +128,8 @@ def _columns(n: int, *, height: float = 3.6, sharey: bool = False) -> tuple[Figu
 def _curves(ax: Axes, study: pd.DataFrame, measure: str, *, middle: str, band: bool) -> None:
     """One curve a rule over the points that its maps took on average."""
     mine = study[study["engine"] == "mel_path"]
-    for rule, (title, colour, marker) in _RULES.items():
-        groups = mine[mine["rule"] == rule].groupby("n_points", sort=True)
+    for quadrature, (title, colour, marker) in _RULES.items():
+        groups = mine[mine["quadrature"] == quadrature].groupby("n_steps", sort=True)
         x = groups["points"].mean()
         values = groups[measure].agg(middle)
         if measure == "completeness_error":
@@ -143,6 +143,6 @@ def _curves(ax: Axes, study: pd.DataFrame, measure: str, *, middle: str, band: b
 
 
 def _plain_ticks(ax: Axes, study: pd.DataFrame) -> None:
-    ticks = [t for t in (4, 8, 16, 32, 50, 100) if t in set(study["n_points"])]
+    ticks = [t for t in (4, 8, 16, 32, 50, 100) if t in set(study["n_steps"])]
     ax.set_xticks(ticks, [str(t) for t in ticks])
     ax.minorticks_off()

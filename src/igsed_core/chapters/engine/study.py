@@ -43,7 +43,7 @@ BOTH_PRECISIONS = ("db_midpoint", 16)  # how float32 and bfloat16 are, where the
 CAPTUM = ("gausslegendre", 50)  # the paper's
 
 COLUMNS = [
-    *("clip", "label", "engine", "target", "precision", "rule", "n_points", "points", "completeness_error"),
+    *("clip", "label", "engine", "target", "precision", "quadrature", "n_steps", "points", "completeness_error"),
     *("cosine", "iou", "pointing_game", "difference", "seconds"),
 ]
 
@@ -58,7 +58,7 @@ class Settings:
         Points of the map that stands for the exact one.
     percentile
         Threshold at which maps become detections.
-    reading
+    sign
         See :func:`igsed_core.metrics.scores.read`.
     frame_length
         Evaluation frame in seconds.
@@ -68,7 +68,7 @@ class Settings:
 
     reference_points: int
     percentile: float
-    reading: str = "absolute"
+    sign: str = "absolute"
     frame_length: float = 0.1
     target: str = "logit"
     batch: int = 10
@@ -107,11 +107,11 @@ def compare(
     Returns
     -------
     pd.DataFrame
-        A row a map: ``clip, label, engine, target, precision, rule, n_points`` (wanted; for the adaptive rule the
+        A row a map: ``clip, label, engine, target, precision, quadrature, n_steps`` (wanted; for the adaptive rule the
         most), ``points`` (evaluated), ``completeness_error``, ``cosine`` (of the 10 ms map to the reference's),
         ``iou`` (at the percentile), ``pointing_game``, ``difference`` (of Captum's samples to those of
-        ``mel_path`` with the same rule and points: the largest, relative to the largest sample), ``seconds``.
-        Rule ``reference`` is what all others are compared with. One map has the other target and, where the
+        ``mel_path`` with the same quadrature and points: the largest, relative to the largest sample), ``seconds``.
+        Quadrature ``reference`` is what all others are compared with. One map has the other target and, where the
         processor has it, one is computed in bfloat16; all others have the target of the settings and float32.
     """
     first = instances.index.reset_index(drop=True).drop_duplicates("clip").head(n_clips)
@@ -135,7 +135,7 @@ def compare(
         workers=workers,
         device=explainer.device,
         trial=functools.partial(
-            _trial, n_points=of_captum + sum(one.n_points for one in _maps(settings, explainer.device))
+            _trial, n_steps=of_captum + sum(one.n_steps for one in _maps(settings, explainer.device))
         ),
     )
     return pd.concat([_table(job) for job in jobs], ignore_index=True)
@@ -177,12 +177,12 @@ def _load(explainer: Explainer, batch: int) -> _Loaded:
     }
 
 
-def _trial(loaded: _Loaded, job: _Job, *, n_points: float) -> float:
+def _trial(loaded: _Loaded, job: _Job, *, n_steps: float) -> float:
     batch = job.settings.batch
-    options = (("rule", REFERENCE_RULE), ("n_points", batch), ("batch", batch))
+    options = (("quadrature", REFERENCE_RULE), ("n_steps", batch), ("batch", batch))
     quick = dataclasses.replace(job.explainer, engine="mel_path", options=options)
     waveform = job.explainer.waveform(job.split, job.clip)
-    return n_points * seconds_per_point(quick, loaded[0], waveform, [job.label])
+    return n_steps * seconds_per_point(quick, loaded[0], waveform, [job.label])
 
 
 def _timed(engine: Engine, classifier: Classifier, waveform: torch.Tensor, output: int) -> tuple[Attribution, float]:
@@ -193,11 +193,11 @@ def _timed(engine: Engine, classifier: Classifier, waveform: torch.Tensor, outpu
 
 
 class _Map(NamedTuple):
-    """How one map is computed; its name is the rule, or that of the reference."""
+    """How one map is computed; its name is the quadrature, or that of the reference."""
 
     name: str
-    rule: str
-    n_points: int
+    quadrature: str
+    n_steps: int
     target: str
     precision: str = "float32"
 
@@ -206,13 +206,13 @@ def _maps(settings: Settings, device: str) -> list[_Map]:
     """Return the maps of a clip, the reference first."""
     most, target = settings.reference_points, settings.target
     maps = [_Map(REFERENCE, REFERENCE_RULE, most, target)]
-    for rule, counts in RULES.items():
-        maps += [_Map(rule, rule, n, target) for n in sorted({min(n, most) for n in counts})]
-    rule, n_points = BOTH_TARGETS
-    maps += [_Map(rule, rule, min(n_points, most), other) for other in TARGETS if other != target]
+    for quadrature, counts in RULES.items():
+        maps += [_Map(quadrature, quadrature, n, target) for n in sorted({min(n, most) for n in counts})]
+    quadrature, n_steps = BOTH_TARGETS
+    maps += [_Map(quadrature, quadrature, min(n_steps, most), other) for other in TARGETS if other != target]
     if devices.has_bfloat16(device):
-        rule, n_points = BOTH_PRECISIONS
-        maps.append(_Map(rule, rule, min(n_points, most), target, "bfloat16"))
+        quadrature, n_steps = BOTH_PRECISIONS
+        maps.append(_Map(quadrature, quadrature, min(n_steps, most), target, "bfloat16"))
     return maps
 
 
@@ -225,42 +225,42 @@ def _study(loaded: _Loaded, job: _Job) -> None:
     for target, precision in sorted({(one.target, one.precision) for one in maps}):
         engine = engines[target, precision]
         engine.tolerance = settings.tolerance
-        engine.rule, engine.n_points = "gausslegendre", 2
+        engine.quadrature, engine.n_steps = "gausslegendre", 2
         _timed(engine, classifier, waveform, output)  # what happens once is not part of any time
     truth, rate = np.array(job.truth), classifier.encoder.frontend.sample_rate
-    rule, n_points = CAPTUM
-    paper = _Map(rule, rule, min(n_points, settings.reference_points), settings.target)
+    quadrature, n_steps = CAPTUM
+    paper = _Map(quadrature, quadrature, min(n_steps, settings.reference_points), settings.target)
     rows: list[dict[str, object]] = []
     exact: NDArray[np.floating] = np.empty(0)
     counterpart = None
     for one in maps:
         engine = engines[one.target, one.precision]
-        engine.rule, engine.n_points = one.rule, one.n_points
+        engine.quadrature, engine.n_steps = one.quadrature, one.n_steps
         engine.floor = REFERENCE_FLOOR if one.name == REFERENCE else 0.0
         result, seconds = _timed(engine, classifier, waveform, output)
-        importance = _read(result, rate, settings.reading)
+        importance = _read(result, rate, settings.sign)
         exact = importance if one.name == REFERENCE else exact
         rows.append(_row(job, "mel_path", one, result, importance, exact, truth, seconds))
         if one == paper:
             counterpart = result.samples
     if job.captum and counterpart is not None:
         captum = CaptumIntegratedGradients(
-            rule=paper.rule, n_points=paper.n_points, target=paper.target, internal_batch=settings.batch
+            quadrature=paper.quadrature, n_steps=paper.n_steps, target=paper.target, internal_batch_size=settings.batch
         )
         result, seconds = _timed(captum, classifier, waveform, output)
-        row = _row(job, "captum", paper, result, _read(result, rate, settings.reading), exact, truth, seconds)
+        row = _row(job, "captum", paper, result, _read(result, rate, settings.sign), exact, truth, seconds)
         largest = result.samples.abs().max()
         row["difference"] = float((counterpart - result.samples).abs().max() / largest.clamp_min(1e-30))
         rows.append(row)
     files.write_table(job.path, pd.DataFrame(rows, columns=COLUMNS))
 
 
-def _read(result: Attribution, rate: int, reading: str) -> NDArray[np.floating]:
-    """The 10 ms map under a reading of the sign, ``[shape=(n_steps,)]``."""
+def _read(result: Attribution, rate: int, sign: str) -> NDArray[np.floating]:
+    """The 10 ms map with its sign read one way, ``[shape=(n_steps,)]``."""
     samples = result.samples.cpu().numpy()
     window = round(STEP * rate)
     absolute, signed = (frames.window_mean(values, window) for values in (np.abs(samples), samples))
-    return scores.read(signed, absolute, reading)[0]
+    return scores.read(signed, absolute, sign)[0]
 
 
 def _row(
@@ -282,9 +282,9 @@ def _row(
         "engine": engine,
         "target": one.target,
         "precision": one.precision,
-        "rule": one.name,
-        "n_points": one.n_points,
-        "points": result.n_points,
+        "quadrature": one.name,
+        "n_steps": one.n_steps,
+        "points": result.n_steps,
         "completeness_error": float(result.completeness_error[0]),
         "cosine": cosine(importance, exact),
         "iou": float(localisation.iou(mask, truth)),

@@ -25,11 +25,14 @@ def rules_table(study: pd.DataFrame) -> pd.DataFrame:
         From :func:`igsed_core.chapters.engine.study.compare`; engine ``mel_path`` is shown.
     """
     rows = []
-    for (rule, n_points), group in study[study["engine"] == "mel_path"].groupby(["rule", "n_points"], sort=False):
+    for (quadrature, n_steps), group in study[study["engine"] == "mel_path"].groupby(
+        ["quadrature", "n_steps"], sort=False
+    ):
         middle, high = group["completeness_error"].quantile([0.5, 0.9])
         rows.append(
             {
-                "Rule": _NAMES.get(str(rule), str(rule)) + (f", at most {n_points}" if rule == "db_adaptive" else ""),
+                "Rule": _NAMES.get(str(quadrature), str(quadrature))
+                + (f", at most {n_steps}" if quadrature == "db_adaptive" else ""),
                 "points": f"{group['points'].mean():.3g}",
                 "maps": len(group),
                 "median error": number(middle, 3),
@@ -55,10 +58,10 @@ def variants_table(study: pd.DataFrame, varied: str) -> pd.DataFrame:
         Column that varies: ``target`` or ``precision``. The others are as for the reference.
     """
     mine = study[study["engine"] == "mel_path"]
-    reference = mine[mine["rule"] == "reference"].iloc[0]
+    reference = mine[mine["quadrature"] == "reference"].iloc[0]
     (fixed,) = {"target", "precision"} - {varied}
     mine = mine[mine[fixed] == reference[fixed]]
-    several = mine.groupby(["rule", "n_points"])[varied].transform("nunique") > 1
+    several = mine.groupby(["quadrature", "n_steps"])[varied].transform("nunique") > 1
     rows = []
     for value, group in mine[several].groupby(varied, sort=False):
         rows.append(
@@ -85,7 +88,7 @@ def engines_table(study: pd.DataFrame) -> pd.DataFrame:
         From :func:`igsed_core.chapters.engine.study.compare`; only clips that Captum explained count.
     """
     captum = study[study["engine"] == "captum"].set_index("clip")
-    same = ["rule", "n_points"]
+    same = ["quadrature", "n_steps"]
     mine = study[(study["engine"] == "mel_path") & study["clip"].isin(captum.index)]
     mine = mine.merge(captum[same].drop_duplicates(), on=same).set_index("clip").loc[captum.index]
     ratio = (captum["seconds"] / mine["seconds"]).median()
@@ -96,7 +99,7 @@ def engines_table(study: pd.DataFrame) -> pd.DataFrame:
             {
                 "Engine": _ENGINES[engine],
                 "maps": len(table),
-                "points": str(int(table["n_points"].iloc[0])),
+                "points": str(int(table["n_steps"].iloc[0])),
                 "median seconds per map": number(table["seconds"].median()),
                 "times as fast (median)": number(ratio, 1) if ours else "1",
                 "largest relative difference": f"{captum['difference'].max():.1e}" if ours else NONE,

@@ -72,13 +72,23 @@ class Explained:
     label: str
     truth: NDArray[np.bool_]
     scores: dict[str, NDArray[np.float64]]  # of the main job's methods
-    shuffled: bool
+    energy: NDArray[np.float64] | None  # of each frame, as the baseline has it
+    curves: bool
+    shuffle: int | None  # number of the shuffle of the weights that it is explained with; None: with none
 
     @classmethod
-    def of(cls, instances: Instances, row: int, settings: Settings, *, shuffled: bool) -> Explained:
+    def of(cls, instances: Instances, row: int, settings: Settings, *, curves: bool, shuffle: int | None) -> Explained:
         """Take a row of the instances, and the scores of those methods that are wanted and there."""
         there = {name: values[row] for name, values in instances.scores.items() if name in settings.methods}
-        return cls(str(instances.index["label"].iloc[row]), instances.truth[row], there, shuffled)
+        energy = instances.scores.get("energy")
+        return cls(
+            str(instances.index["label"].iloc[row]),
+            instances.truth[row],
+            there,
+            None if energy is None else energy[row],
+            curves,
+            shuffle,
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,28 +113,32 @@ class Job:
         explained = self.explained
         return [
             *(["occluded"] if self.labels else []),
-            *(["curves"] if explained else []),
-            *(["sanity"] if explained and explained.shuffled else []),
+            *(["curves"] if explained and explained.curves else []),
+            *(["sanity"] if explained and explained.shuffle is not None else []),
         ]
 
 
 @dataclass(frozen=True, eq=False)
 class Models:
-    """The classifier, its lean copy, and shuffled ones, made once per process."""
+    """The classifier, its lean copy, and those of one shuffle at a time, made once per process and shuffle."""
 
     classifier: Classifier
     lean: MelScore
-    shuffled: dict[str, Classifier] = field(default_factory=dict)
+    shuffled: dict[tuple[str, int], Classifier] = field(default_factory=dict)
 
-    def level(self, name: str, waveforms: torch.Tensor, seed: int) -> Classifier:
+    def level(self, name: str, waveforms: torch.Tensor, seed: int, shuffle: int) -> Classifier:
         """Return the classifier shuffled down to a level, made when it is first asked for.
 
         The waveforms, ``[shape=(n_clips, n_samples)]``, tell which layers are used.
         """
-        if name not in self.shuffled:
+        if (name, shuffle) not in self.shuffled:
+            for known in [key for key in self.shuffled if key[1] != shuffle]:
+                del self.shuffled[known]  # a large encoder fits into memory a few times only
             log_mel = self.classifier.encoder.frontend(waveforms)
-            self.shuffled[name] = sanity.randomised(self.classifier, log_mel, sanity.CASCADE[name], seed=seed)
-        return self.shuffled[name]
+            self.shuffled[name, shuffle] = sanity.randomised(
+                self.classifier, log_mel, sanity.CASCADE[name], seed=seed, shuffle=shuffle
+            )
+        return self.shuffled[name, shuffle]
 
 
 def load(explainer: Explainer) -> Models:
@@ -152,22 +166,38 @@ def study_clip(models: Models, job: Job) -> None:
         return
     output = models.classifier.head.classes.index(job.explained.label)
     named = {"clip": job.clip, "label": job.explained.label}
+    if job.explained.curves and not job.path("curves").exists():
+        _draw_curves(job, models, waveforms, log_mel, output, frame).assign(**named).pipe(_write, job.path("curves"))
+    if job.explained.shuffle is not None and not job.path("sanity").exists():
+        _write(_shuffle(job, models, waveforms, output).assign(**named), job.path("sanity"))
+
+
+def _write(table: pd.DataFrame, path: Path) -> None:
+    files.write_table(path, table)
+
+
+def _draw_curves(
+    job: Job,
+    models: Models,
+    waveforms: torch.Tensor,
+    log_mel: torch.Tensor,
+    output: int,
+    frame: NDArray[np.int64],
+) -> pd.DataFrame:
+    explained, settings = job.explained, job.settings
+    assert explained is not None
     scores = {
-        name: job.explained.scores.get(name)
-        if name in job.explained.scores
+        name: explained.scores.get(name)
+        if name in explained.scores
         else importance(name, models.classifier, waveforms, output, settings)
         for name in settings.methods
     }
-    if not job.path("curves").exists():
-        found = curves.of_clip(
-            *(models.lean, log_mel, output, scores, job.explained.truth, frame),  # type: ignore[arg-type]
-            replacements=settings.replacements,
-            percentile=settings.percentile,
-            seed=settings.seed,
-        )
-        files.write_table(job.path("curves"), found.assign(**named))
-    if job.explained.shuffled and not job.path("sanity").exists():
-        files.write_table(job.path("sanity"), _shuffle(job, models, waveforms, output).assign(**named))
+    return curves.of_clip(
+        *(models.lean, log_mel, output, scores, explained.truth, frame),  # type: ignore[arg-type]
+        replacements=settings.replacements,
+        percentile=settings.percentile,
+        seed=settings.seed,
+    )
 
 
 def _occlude(job: Job, models: Models, log_mel: torch.Tensor, frame: NDArray[np.int64]) -> None:
@@ -226,7 +256,7 @@ def importance(
     """
     found = methods.create(name)(classifier, waveforms, [[output]])[0]
     return frames.average(
-        found.read_as(methods.REGISTRY[name].reading)[0],
+        found.read_as(methods.REGISTRY[name].sign)[0],
         step=found.step,
         start=found.start,
         frame_length=settings.frame_length,
@@ -236,21 +266,24 @@ def importance(
 
 def _shuffle(job: Job, models: Models, waveforms: torch.Tensor, output: int) -> pd.DataFrame:
     explained, settings = job.explained, job.settings
-    assert explained is not None
+    assert explained is not None and explained.shuffle is not None
     rows = []
     for name in settings.methods:
         fixed = explained.scores.get(name) if name in WITHOUT_CLASSIFIER else None
         original: NDArray[np.float64] | None = None
         for level in (sanity.ORIGINAL, *sanity.CASCADE):
-            classifier = (
-                models.classifier if level == sanity.ORIGINAL else models.level(level, waveforms, settings.seed)
-            )
-            scores = (
-                fixed
-                if fixed is not None
-                else importance(QUICK.get(name, name), classifier, waveforms, output, settings)
-            )
+            if fixed is not None:
+                scores = fixed
+            else:
+                classifier = (
+                    models.classifier
+                    if level == sanity.ORIGINAL
+                    else models.level(level, waveforms, settings.seed, explained.shuffle)
+                )
+                scores = importance(QUICK.get(name, name), classifier, waveforms, output, settings)
             original = scores if original is None else original
-            measured = sanity.measure(scores, original, explained.truth, percentile=settings.percentile)
-            rows.append({"method": name, "level": level, **measured})
+            measured = sanity.measure(
+                scores, original, explained.truth, percentile=settings.percentile, energy=explained.energy
+            )
+            rows.append({"method": name, "level": level, "shuffle": explained.shuffle, **measured})
     return pd.DataFrame(rows)

@@ -20,7 +20,12 @@ _LEVELS = {
     "top_three_quarters": "+ three\nquarters",
     "all": "all",
 }
-_MEASURES = {"rank_correlation": "rank correlation", "iou": "IoU", "pointing_game": "Pointing game"}
+_MEASURES = {
+    "rank_correlation": "rank correlation",
+    "partial_correlation": "... without energy",
+    "iou": "IoU",
+    "pointing_game": "Pointing game",
+}
 _ORDERS = {
     "random": ("random", style.FAINT, ":"),
     "cam": ("least important, CAM", "#009E73", "-"),
@@ -71,7 +76,7 @@ def shuffled_weights(sanity: pd.DataFrame) -> Figure:
     """
     rows = sanity[sanity["average"] == "instance"]
     levels = [level for level in _LEVELS if level in set(rows["rule"])]
-    fig, axes = plt.subplots(len(_MEASURES), 1, figsize=(style.WIDTH, 7.2), sharex=True, layout="constrained")
+    fig, axes = plt.subplots(len(_MEASURES), 1, figsize=(style.WIDTH, 9.0), sharex=True, layout="constrained")
     methods = list(dict.fromkeys(rows["method"]))
     for ax, (metric, measure) in zip(axes, _MEASURES.items(), strict=True):
         for i, method in enumerate(methods):
@@ -80,7 +85,7 @@ def shuffled_weights(sanity: pd.DataFrame) -> Figure:
             x = np.arange(len(levels)) + 0.06 * (i - (len(methods) - 1) / 2)  # side by side, so that bars show
             ax.vlines(x, mine["ci_low"], mine["ci_high"], color=colour, lw=3, alpha=0.3)
             ax.plot(x, mine["value"], line, marker="o", ms=5, color=colour, lw=1.8, label=style.title(method))
-        ax.set(ylabel=measure, ylim=(-1.05, 1.05) if metric == "rank_correlation" else (0, 1.03))
+        ax.set(ylabel=measure, ylim=(-1.05, 1.05) if metric.endswith("correlation") else (0, 1.03))
     axes[-1].set_xticks(range(len(levels)), [_LEVELS[level] for level in levels])
     axes[-1].set_xlabel(f"weights that are shuffled, from the head down (n = {style.counted(rows)} instances)")
     fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)

@@ -14,6 +14,9 @@ from igsed_core.main_job.params import MAIN_JOB
 # Of shuffled classifiers: the same integral with fewer points than the maps of the main job, since many are needed.
 QUICK = {"ig": "ig_db"}
 
+# Kinds of igsed_core.attribution.replacement, which this file does not import: that loads PyTorch.
+REPLACEMENTS = ("silence", "background", "mean")
+
 
 @dataclass(frozen=True)
 class Faithfulness(StageParams):
@@ -43,8 +46,13 @@ class Faithfulness(StageParams):
         "probability", "height of the deletion and insertion curves", choices=("probability", "logit")
     )
     faithfulness_clips: int = param(12, "test soundscapes with deletion and insertion curves", low=1)
-    sanity_clips: int = param(5, "those of them that are explained with shuffled weights, too", low=1)
+    sanity_clips: int = param(0, "test soundscapes that are explained with shuffled weights, too; 0 means all", low=0)
+    sanity_shuffles: int = param(5, "different shuffles of each level, which take turns over these soundscapes", low=1)
     occlusion_clips: int = param(0, "test soundscapes that are occluded by loss gradient; 0 means all", low=0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        plugins.names_in(self.replacements, "replacements", REPLACEMENTS)
 
     def uses(self) -> tuple[tuple[str, str], ...]:
         """See :meth:`igsed_core.base.params.StageParams.uses`."""

@@ -20,6 +20,8 @@ from igsed_core.models.classifier import Classifier
 
 ORIGINAL = "original"
 # name -> share of the encoder's layers, from the top, whose weights are shuffled; the head's are in every case
+MEASURES = ("rank_correlation", "partial_correlation", "iou", "pointing_game")
+APART = 1_000_003  # between the seeds of two shuffles: no other seed of a run comes near
 CASCADE = {"head": 0.0, "top_quarter": 0.25, "top_half": 0.5, "top_three_quarters": 0.75, "all": 1.0}
 
 
@@ -54,7 +56,7 @@ def layers(classifier: Classifier, log_mel: Tensor) -> list[nn.Module]:
     return used
 
 
-def randomised(classifier: Classifier, log_mel: Tensor, share: float, *, seed: int) -> Classifier:
+def randomised(classifier: Classifier, log_mel: Tensor, share: float, *, seed: int, shuffle: int = 0) -> Classifier:
     """Copy of a classifier with shuffled weights: the head's, and those of the top share of the encoder's layers.
 
     The entries of each weight are permuted, so that their distribution stays and nothing has to be known of how
@@ -71,13 +73,16 @@ def randomised(classifier: Classifier, log_mel: Tensor, share: float, *, seed: i
         Between 0 (the head alone) and 1 (everything).
     seed
         Of the permutations.
+    shuffle
+        Number of the shuffle: each has permutations of its own.
     """
     changed = copy.deepcopy(classifier)
     used = layers(changed, log_mel)
     chosen = used[len(used) - round(share * len(used)) :]
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed + shuffle * APART)
     with torch.no_grad():
-        for layer in (changed.head.linear, *reversed(chosen)):
+        embedding = [] if changed.head.embedding is None else [changed.head.embedding]
+        for layer in (changed.head.linear, *embedding, *reversed(chosen)):
             weight = layer.weight
             assert isinstance(weight, Tensor)
             mixed = torch.randperm(weight.numel(), generator=generator).to(weight.device)
@@ -86,7 +91,12 @@ def randomised(classifier: Classifier, log_mel: Tensor, share: float, *, seed: i
 
 
 def measure(
-    scores: NDArray[np.floating], original: NDArray[np.floating], truth: NDArray[np.bool_], *, percentile: float
+    scores: NDArray[np.floating],
+    original: NDArray[np.floating],
+    truth: NDArray[np.bool_],
+    *,
+    percentile: float,
+    energy: NDArray[np.floating] | None = None,
 ) -> dict[str, float]:
     """Compare a map with that of the trained classifier, and with the annotation.
 
@@ -96,41 +106,52 @@ def measure(
         Over evaluation frames, ``[shape=(n_frames,)]``.
     percentile
         Of the clip, at which the map becomes a mask.
+    energy
+        Of the evaluation frames, which both maps may follow, ``[shape=(n_frames,)]``.
 
     Returns
     -------
     dict
-        ``rank_correlation, iou, pointing_game``
+        :data:`MEASURES`: rank correlation with the original; the same with energy partialled out, NaN where no energy
+        is given or nothing is left; IoU; pointing game.
     """
     mask = levels.percentile(scores, percentile)
     return {
         "rank_correlation": float(ranking.rank_correlation(scores, original)),
+        "partial_correlation": float(
+            np.nan if energy is None else ranking.partial_rank_correlation(scores, original, energy)
+        ),
         "iou": float(localisation.iou(mask, truth)),
         "pointing_game": float(localisation.pointing_game(scores, truth)),
     }
 
 
 def report(rows: pd.DataFrame, index: pd.DataFrame, *, replicates: int, seed: int) -> pd.DataFrame:
-    """Averages with bootstrap intervals.
+    """Averages with intervals of a bootstrap over clips and, independently, shuffles.
 
     Parameters
     ----------
     rows
-        ``clip, label, method, level, rank_correlation, iou, pointing_game``
+        ``clip, label, method, level, shuffle`` and :data:`MEASURES`.
     index
         ``split, clip, label`` of the instances.
     replicates, seed
-        Of the bootstrap over clips.
+        Of the bootstrap.
 
     Returns
     -------
     pd.DataFrame
-        Tidy; ``rule`` is the level of the cascade.
+        Tidy; ``rule`` is the level of the cascade, ``shuffles`` says how many shuffles a level has.
     """
     pairs = pd.MultiIndex.from_frame(index[["clip", "label"]])
     series = [
         Series(str(method), str(level), metric, group.set_index(["clip", "label"])[metric].loc[pairs].to_numpy())
         for (method, level), group in rows.groupby(["method", "level"], sort=False)
-        for metric in ("rank_correlation", "iou", "pointing_game")
+        for metric in MEASURES
     ]
-    return summarise(index, series, replicates=replicates, seed=seed)
+    shuffle_of = rows.drop_duplicates(["clip", "label"]).set_index(["clip", "label"])["shuffle"].loc[pairs]
+    sources = [(str(one),) for one in shuffle_of]
+    number = len(set(sources))
+    several = sources if number > 1 else None
+    found = summarise(index, series, replicates=replicates, seed=seed, sources=several)
+    return found.assign(shuffles=number)

@@ -26,16 +26,19 @@ class Study:
     Attributes
     ----------
     index
-        ``split, clip, label`` of the instances of ``curves``; the first of them are those of ``sanity``.
+        ``split, clip, label`` of the instances of ``curves``.
+    shuffled
+        The same of ``sanity``; the instance of a clip is the same in both.
     curves
         ``clip, label`` and the columns of :func:`igsed_core.chapters.faithfulness.curves.of_clip`.
     sanity
-        ``clip, label, method, level`` and what :func:`igsed_core.chapters.faithfulness.sanity.measure` gives.
+        ``clip, label, method, level, shuffle`` and what :func:`igsed_core.chapters.faithfulness.sanity.measure` gives.
     versions, logits, labels
         Of the occluded test split: see :func:`igsed_core.chapters.faithfulness.improvement.report`.
     """
 
     index: pd.DataFrame
+    shuffled: pd.DataFrame
     curves: pd.DataFrame
     sanity: pd.DataFrame
     versions: pd.DataFrame
@@ -53,6 +56,7 @@ def compute(
     *,
     n_clips: int,
     n_sanity: int,
+    n_shuffles: int,
     n_occluded: int,
     workers: int,
 ) -> Study:
@@ -73,7 +77,10 @@ def compute(
     out_dir
         One file a clip is kept here.
     n_clips, n_sanity, n_occluded
-        Clips with curves; those of them with shuffled weights; clips that are occluded by loss gradient (0: all).
+        Clips with curves; with shuffled weights (0: all); that are occluded by loss gradient (0: all).
+    n_shuffles
+        Different shuffles of each level. They take turns: a clip is explained with one of them, neighbours with the
+        same one.
     workers
         See :func:`igsed_core.attribution.runner.run`.
 
@@ -82,7 +89,10 @@ def compute(
     IgsedError
         For an unknown method.
     """
-    chosen = _one_each(instances, n_clips, settings.seed)
+    chosen = _one_each(instances, settings.seed)
+    n_clips = min(n_clips, len(chosen))
+    n_sanity = min(n_sanity or len(chosen), len(chosen))
+    chosen = chosen[: max(n_clips, n_sanity)]
     test = predictions[(predictions["method"] == "clip_level") & (predictions["split"] == "test")]
     present = test.pivot_table(index="clip", columns="label", values="present", aggfunc="first", sort=False)
     occluded = list(present.index[: n_occluded or len(present)])
@@ -90,8 +100,11 @@ def compute(
     jobs = []
     for clip in dict.fromkeys([*instances.index["clip"].iloc[chosen], *occluded]):
         row = next((i for i in chosen if instances.index["clip"].iloc[i] == clip), None)
-        place = len(chosen) if row is None else chosen.index(row)
-        explained = None if row is None else Explained.of(instances, row, settings, shuffled=place < n_sanity)
+        explained = None
+        if row is not None:
+            place = chosen.index(row)
+            shuffle = place * min(n_shuffles, n_sanity) // n_sanity if place < n_sanity else None
+            explained = Explained.of(instances, row, settings, curves=place < n_clips, shuffle=shuffle)
         labels = present.loc[clip].to_dict() if clip in occluded else {}
         mine = explainer.of_clip(str(clip))
         jobs.append(Job(mine, settings, out_dir, str(clip), explained, labels, detected.get(str(clip))))
@@ -103,14 +116,15 @@ def compute(
         workers=workers,
         device=explainer.device,
     )
-    index = instances.index.iloc[chosen].reset_index(drop=True)
+    index, shuffled = (instances.index.iloc[chosen[:n]].reset_index(drop=True) for n in (n_clips, n_sanity))
     stored = [files.read_arrays(out_dir / "occluded" / f"{clip}.npz") for clip in occluded]
     versions = files.read_table(out_dir / "versions.csv")
     return Study(
         index,
+        shuffled,
         pd.concat([files.read_table(out_dir / "curves" / f"{clip}.csv") for clip in index["clip"]], ignore_index=True),
         pd.concat(
-            [files.read_table(out_dir / "sanity" / f"{clip}.csv") for clip in index["clip"].head(n_sanity)],
+            [files.read_table(out_dir / "sanity" / f"{clip}.csv") for clip in shuffled["clip"]],
             ignore_index=True,
         ),
         versions,
@@ -119,12 +133,12 @@ def compute(
     )
 
 
-def _one_each(instances: Instances, n_clips: int, seed: int) -> list[int]:
-    """Rows of one instance, drawn at random, of each of the first clips."""
+def _one_each(instances: Instances, seed: int) -> list[int]:
+    """Rows of one instance, drawn at random, of each clip."""
     rng = np.random.default_rng([seed, 0xFA17])
     rows = pd.Series(np.arange(len(instances.index)))
     groups = rows.groupby(instances.index["clip"].to_numpy(), sort=False)
-    return [int(rng.choice(group.to_numpy())) for _, group in groups][:n_clips]
+    return [int(rng.choice(group.to_numpy())) for _, group in groups]
 
 
 def _detected(maps: ScoresOverTime, settings: Settings) -> dict[str, Detected]:

@@ -141,6 +141,14 @@ def series(
     return made
 
 
+def two_way(
+    index: pd.DataFrame, made: Sequence[Series], events: pd.DataFrame, *, replicates: int, seed: int
+) -> pd.DataFrame:
+    """Paired differences of :data:`PAIRS`, with intervals over clips and the source files of ``events``."""
+    options = {"replicates": replicates, "seed": seed, "sources": summaries.sources_of(events, index)}
+    return summaries.differences(index, made, PAIRS, **options)  # type: ignore[arg-type]
+
+
 def report(
     index: pd.DataFrame, made: Sequence[Series], classes: Sequence[str], *, replicates: int, seed: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:

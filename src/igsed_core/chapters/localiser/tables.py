@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import pandas as pd
 
+from igsed_core.chapters.localiser import encoders
 from igsed_core.chapters.localiser.figures import LADDER
-from igsed_core.metrics.summaries import ALL
+from igsed_core.metrics.summaries import ALL, CLIPS, TWO_WAY
 from igsed_core.show.cells import by_key, number, with_interval
+from igsed_core.show.claims import MARGIN, RELATIONS, figure, marked, sample, verdict_on
 from igsed_core.show.style import METRICS, class_name, name
 
 _METRICS = ("iou", "f1", "pointing_game")
+_INSTANCES = {"own": "its classifier's", "common": "both classifiers'"}
 _CONCENTRATED = {
     "winners": "What each frame gives to the logit",
     "ig_mean": "IG, mean over time for the maximum",
@@ -49,7 +52,8 @@ def gains_table(differences: pd.DataFrame, *, split: str = "test", average: str 
     Parameters
     ----------
     differences
-        ``split, method, rule, other_method, other_rule, metric, average, value, ci_low, ci_high``
+        ``split, method, rule, other_method, other_rule, metric, average, value, ci_low, ci_high, p, survives``; what
+        survives the correction is marked.
     split, average
         Which rows to show.
     """
@@ -63,13 +67,113 @@ def gains_table(differences: pd.DataFrame, *, split: str = "test", average: str 
                 "over": LADDER[other_method, other_rule][0],
                 "n": number((ours.get((method, rule, other_method, other_rule, "iou")) or {}).get("n"), 0),
                 **{
-                    METRICS[metric]: with_interval(ours.get((method, rule, other_method, other_rule, metric)))
+                    METRICS[metric]: marked(ours.get((method, rule, other_method, other_rule, metric)))
                     for metric in _METRICS
                 },
             }
             for method, rule, other_method, other_rule in pairs
         ]
     )
+
+
+def encoders_table(table: pd.DataFrame, *, split: str = "test", average: str = "instance") -> pd.DataFrame:
+    """Every method under each encoder, on the encoder's own instances and on those of both.
+
+    Parameters
+    ----------
+    table
+        ``encoder, instances, split, method, rule, metric, class, average, value, n, ci_low, ci_high``
+    split, average
+        Which rows to show.
+    """
+    where = {"split": split, "average": average, "class": ALL}
+    ours = by_key(table, ("encoder", "instances", "method", "rule", "metric"), **where)
+    metrics = (*_METRICS, "auroc")
+    keys = dict.fromkeys(key[:4] for key in ours if key[4] == "iou")
+    order: list[tuple[str, ...]] = list(LADDER)
+    return pd.DataFrame(
+        [
+            {
+                "Scores and threshold": LADDER[method, rule][0],
+                "encoder": encoder,
+                "instances": _INSTANCES[instances],
+                "n": number(ours[encoder, instances, method, rule, "iou"].get("n"), 0),
+                **{METRICS[q]: with_interval(ours.get((encoder, instances, method, rule, q))) for q in metrics},
+            }
+            for encoder, instances, method, rule in sorted(keys, key=lambda key: (order.index(key[2:]), key[1]))
+        ]
+    )
+
+
+def encoder_gains_table(
+    differences: pd.DataFrame, *, split: str = "test", average: str = "instance", instances: str = "own"
+) -> pd.DataFrame:
+    """Paired differences under each encoder: intervals over clips, and over clips and source files.
+
+    Parameters
+    ----------
+    differences
+        ``encoder, instances, resampled`` and the columns of
+        :data:`igsed_core.metrics.summaries.DIFFERENCE_COLUMNS`; what survives the correction is marked.
+    split, average, instances
+        Which rows to show.
+    """
+    pair = ("method", "rule", "other_method", "other_rule")
+    where = {"split": split, "average": average, "instances": instances, "metric": "iou"}
+    ours = by_key(differences, (*pair, "encoder", "resampled"), **where)
+    return pd.DataFrame(
+        [
+            {
+                "Of": LADDER[key[0], key[1]][0],
+                "over": LADDER[key[2], key[3]][0],
+                "encoder": key[4],
+                "n": number(row.get("n"), 0),
+                "IoU, clips drawn anew": marked(row),
+                "clips and source files": marked(ours.get((*key[:5], TWO_WAY))),
+            }
+            for key, row in ours.items()
+            if key[5] == CLIPS
+        ]
+    )
+
+
+def under_encoders(
+    table: pd.DataFrame, differences: pd.DataFrame, *, split: str = "test", margin: float = MARGIN
+) -> str:
+    """Say, encoder by encoder, how IG, CAM, the framewise detectors and the localiser stand to each other.
+
+    Verdicts are on IoU over the encoder's own instances, by the intervals over clips and source files.
+
+    Parameters
+    ----------
+    table, differences
+        The tidy tables ``localiser_encoders.csv`` and ``localiser_encoders_differences.csv``.
+    split, margin
+        Which rows; the smallest difference worth naming.
+    """
+    recalls = by_key(table, ("encoder",), split=split, metric=encoders.RECALL, average="instance")
+    pair = ("encoder", "method", "rule", "other_method", "other_rule")
+    where = {"split": split, "average": "instance", "metric": "iou", "instances": encoders.OWN, "resampled": TWO_WAY}
+    apart = by_key(differences, pair, **where)
+    sentences = []
+    for (encoder,), recall in recalls.items():
+        rows = {(first, other): apart.get((encoder, *first, *other)) for first, other in encoders.PAIRS}
+        n = min((row["n"] for row in rows.values() if row), default=0)
+        said = [
+            f"{_in_words(first)} is {RELATIONS[verdict_on(row, margin=margin)]} {_in_words(other)} ({figure(row)})"
+            for (first, other), row in rows.items()
+        ]
+        sentences.append(
+            f"Under the encoder {encoder} the classifier detects a share of {with_interval(recall)} of the present "
+            f"pairs, and by IoU {', '.join(said)}, {sample(n)}."
+        )
+    if len(sentences) < 2:
+        sentences.append("In this run nothing was measured under a second encoder.")
+    return " ".join(sentences)
+
+
+def _in_words(key: tuple[str, str]) -> str:
+    return "the localiser" if key == encoders.LOCALISER else name(key[0])
 
 
 def durations_table(durations: pd.DataFrame) -> pd.DataFrame:

@@ -25,7 +25,7 @@ _RULES = {
     FIXED: "Otsu, fixed beforehand",
 }
 _MARKS = {PERCENTILE: "o", SHARE: "s", FREE: "D", FIXED: "v"}
-_READINGS = {"absolute": "o", "signed": "^", "positive": "P"}
+_SIGNS = {"absolute": "o", "signed": "^", "positive": "P"}
 
 
 def kinds(rows: pd.DataFrame) -> pd.DataFrame:
@@ -238,12 +238,12 @@ def methods_per_class(table: pd.DataFrame, *, split: str = "test") -> Figure:
 
 @drawing
 def readings_of_methods(table: pd.DataFrame, *, split: str = "test") -> Figure:
-    """What the sign is worth: each method read as absolute, signed or positive part; filled is its own reading.
+    """What the sign is worth: each method read as absolute, signed or positive part; filled is its own way.
 
     Parameters
     ----------
     table
-        ``reading, split, method, rule, metric, class, average, value, ci_low, ci_high``
+        ``sign, split, method, rule, metric, class, average, value, ci_low, ci_high``
     split
         Which rows to draw.
     """
@@ -253,11 +253,11 @@ def readings_of_methods(table: pd.DataFrame, *, split: str = "test") -> Figure:
     fig, axes = plt.subplots(1, 3, figsize=(style.WIDTH, 0.32 * len(shown) + 1.5), sharey=True, layout="constrained")
     titles = {"iou": "IoU, percentile", "pointing_game": "Pointing game", "auroc": "AUROC"}
     for ax, (metric, title) in zip(axes, titles.items(), strict=True):
-        for offset, (reading, mark) in zip((-0.2, 0.0, 0.2), _READINGS.items(), strict=True):
-            mine = rows[(rows["metric"] == metric) & (rows["reading"] == reading)].set_index("method")
+        for offset, (sign, mark) in zip((-0.2, 0.0, 0.2), _SIGNS.items(), strict=True):
+            mine = rows[(rows["metric"] == metric) & (rows["sign"] == sign)].set_index("method")
             for y, method in enumerate(shown):
                 row, colour = mine.loc[method], _colour(method)
-                own = methods.REGISTRY[method].reading == reading
+                own = methods.REGISTRY[method].sign == sign
                 ends = [row["ci_low"], row["ci_high"]]
                 ax.plot(ends, [y + offset] * 2, color=colour, lw=2, alpha=0.3, solid_capstyle="round")
                 face = colour if own else "white"
@@ -272,8 +272,8 @@ def readings_of_methods(table: pd.DataFrame, *, split: str = "test") -> Figure:
     axes[0].set_ylim(len(shown) - 0.5, -0.5)
     axes[0].set_xlabel(f"mean over {style.counted(rows)} instances")
     handles = [
-        Line2D([], [], marker=mark, ls="none", color=style.INK, markerfacecolor="white", label=reading)
-        for reading, mark in _READINGS.items()
+        Line2D([], [], marker=mark, ls="none", color=style.INK, markerfacecolor="white", label=sign)
+        for sign, mark in _SIGNS.items()
     ]
     fig.legend(handles=[*handles, *_family_handles(shown)], loc="outside lower center", ncols=4)
     return fig

@@ -25,6 +25,7 @@ class Methods(StageParams):
     tables: ClassVar[dict[str, str]] = {
         "methods": "every method of the registry under threshold rules, beside the references",
         "methods_per_class": "the same, per class",
+        "methods_differences": "each method minus IG, resampled over clips, and over clips and source files",
         "methods_cost": "seconds per map of each method",
         "methods_readings": "each method under each reading of the sign",
     }

@@ -13,15 +13,15 @@ import pandas as pd
 from igsed_core.attribution import by_method
 from igsed_core.attribution.by_method import Wanted
 from igsed_core.attribution.explainer import Explainer
-from igsed_core.attribution.registry import READINGS, REGISTRY, create
+from igsed_core.attribution.registry import REGISTRY, create
 from igsed_core.base import plugins
 from igsed_core.detection import tuning
 from igsed_core.detection.evaluation import Instances
-from igsed_core.detection.scored import ORACLE
+from igsed_core.detection.scored import IG, ORACLE
 from igsed_core.detection.thresholds import registry as thresholds
 from igsed_core.detection.tuning import Evaluated
 from igsed_core.metrics import localisation, ranking, summaries
-from igsed_core.metrics.scores import ScoresOverTime
+from igsed_core.metrics.scores import SIGNS, ScoresOverTime
 from igsed_core.metrics.summaries import Series
 
 PERCENTILE, SHARE = "percentile", "share_of_maximum"
@@ -82,7 +82,7 @@ def with_methods(
     explained: Mapping[str, Mapping[str, ScoresOverTime]],
     *,
     frame_length: float,
-    reading: str = "",
+    sign: str = "",
 ) -> dict[str, Instances]:
     """Put the methods' scores before those of the references.
 
@@ -94,7 +94,7 @@ def with_methods(
         From :func:`compute`.
     frame_length
         Evaluation frame in seconds.
-    reading
+    sign
         How the sign is read; by default each method's own way.
     """
     return {
@@ -102,9 +102,7 @@ def with_methods(
             instances,
             scores={
                 **{
-                    name: one.read_as(reading or REGISTRY[name].reading).to_frames(
-                        frame_length, instances.truth.shape[1]
-                    )
+                    name: one.read_as(sign or REGISTRY[name].sign).to_frames(frame_length, instances.truth.shape[1])
                     for name, one in explained[split].items()
                 },
                 **instances.scores,
@@ -150,6 +148,30 @@ def evaluate(data: Mapping[str, Instances], *, frame_length: float) -> Evaluated
     return Evaluated(under.index, series)
 
 
+def differences(judged: Evaluated, events: pd.DataFrame, *, replicates: int, seed: int) -> pd.DataFrame:
+    """Each method minus the run's Integrated Gradients, paired, under the percentile, the fixed rule and without one.
+
+    Parameters
+    ----------
+    judged
+        From :func:`evaluate`.
+    events
+        ``clip, label, source_file`` of the test soundscapes.
+    replicates, seed
+        Of the bootstrap.
+
+    Returns
+    -------
+    pd.DataFrame
+        As :func:`igsed_core.metrics.summaries.in_both_ways`, of the test split. ``survives`` is by a correction for all
+        methods and rules of one metric.
+    """
+    series = judged.series["test"]
+    there = dict.fromkeys((one.method, one.rule) for one in series if one.rule in (PERCENTILE, tuning.FIXED, NO_RULE))
+    pairs = [(one, (IG, one[1])) for one in there if one[0] != IG and (IG, one[1]) in there]
+    return summaries.in_both_ways(judged.index["test"], series, pairs, events, replicates=replicates, seed=seed)
+
+
 def readings(
     data: Mapping[str, Instances],
     explained: Mapping[str, Mapping[str, ScoresOverTime]],
@@ -158,17 +180,17 @@ def readings(
     replicates: int,
     seed: int,
 ) -> pd.DataFrame:
-    """Each method under each reading of the sign, by the paper's rule, the pointing game and AUROC.
+    """Each method under each way to read the sign, by the paper's rule, the pointing game and AUROC.
 
     Returns
     -------
     pd.DataFrame
-        ``reading`` and the columns of :func:`igsed_core.metrics.summaries.summarise`; the test split.
+        ``sign`` and the columns of :func:`igsed_core.metrics.summaries.summarise`; the test split.
     """
     tables = []
-    for reading in READINGS:
+    for sign in SIGNS:
         bare = {split: replace(instances, scores={}, logits={}) for split, instances in data.items()}
-        mine = with_methods(bare, explained, frame_length=frame_length, reading=reading)
+        mine = with_methods(bare, explained, frame_length=frame_length, sign=sign)
         under = tuning.evaluate(mine, (PERCENTILE,), methods=list(explained["test"]), frame_length=frame_length)
         test = mine["test"]
         series = list(under.series["test"])
@@ -176,7 +198,7 @@ def readings(
             series.append(Series(name, NO_RULE, "pointing_game", localisation.pointing_game(scores, test.truth)))
             series.append(Series(name, NO_RULE, "auroc", ranking.auroc(scores, test.truth)))
         made = summaries.summarise(test.index, series, replicates=replicates, seed=seed)
-        made.insert(0, "reading", reading)
+        made.insert(0, "sign", sign)
         tables.append(made)
     return pd.concat(tables, ignore_index=True)
 

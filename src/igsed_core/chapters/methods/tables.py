@@ -6,7 +6,10 @@ import pandas as pd
 
 from igsed_core.chapters.methods.figures import FIXED, FREE, kinds
 from igsed_core.detection.thresholds import registry as thresholds
+from igsed_core.detection.tuning import FIXED as FIXED_RULE
+from igsed_core.metrics.summaries import CLIPS, TWO_WAY
 from igsed_core.show.cells import Cells, by_key, frame, number, with_interval
+from igsed_core.show.claims import marked
 from igsed_core.show.style import FAMILY_NAMES, METRICS, family, name
 
 _KINDS = {
@@ -51,3 +54,36 @@ def methods_table(table: pd.DataFrame, cost: pd.DataFrame, *, split: str = "test
         cells["", "AUROC"] = with_interval(values.get((method, "none", "auroc")))
         rows[name(method)] = cells
     return frame(rows, "Method")
+
+
+def differences_table(differences: pd.DataFrame, *, split: str = "test") -> pd.DataFrame:
+    """Each method minus IG: IoU under the percentile and Otsu's rule, AUROC, and IoU with source files drawn anew, too.
+
+    Parameters
+    ----------
+    differences
+        From :func:`igsed_core.chapters.methods.study.differences`; what survives the correction is marked.
+    split
+        Which rows to show.
+    """
+    rows = by_key(differences, ("method", "rule", "metric", "resampled"), split=split, average="instance")
+    shown = {
+        ("percentile", "iou", CLIPS): ("IoU, percentile", "clips"),
+        ("percentile", "iou", TWO_WAY): ("IoU, percentile", "clips and source files"),
+        (FIXED_RULE, "iou", CLIPS): ("IoU, Otsu, fixed beforehand", "clips"),
+        (FIXED_RULE, "iou", TWO_WAY): ("IoU, Otsu, fixed beforehand", "clips and source files"),
+        ("none", "auroc", CLIPS): ("AUROC", "clips"),
+        ("none", "auroc", TWO_WAY): ("AUROC", "clips and source files"),
+    }
+    order = sorted(
+        dict.fromkeys(key[0] for key in rows),
+        key=lambda method: -rows.get((method, "none", "auroc", CLIPS), {"value": 0.0})["value"],
+    )
+    cells: dict[str, Cells] = {}
+    for method in order:
+        n = rows.get((method, "percentile", "iou", CLIPS), {}).get("n")
+        cells[f"{name(method)} minus IG"] = {
+            ("", "n"): number(n, 0),
+            **{title: marked(rows.get((method, *key))) for key, title in shown.items()},
+        }
+    return frame(cells, "Difference") if cells else pd.DataFrame({"Difference": []})

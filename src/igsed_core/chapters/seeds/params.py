@@ -30,7 +30,9 @@ class SeedStudy(StageParams):
     seeds_training_data: bool = param(
         False, "draw the training soundscapes anew, too: a whole run more for each of the seeds"
     )
-    seeds_points: int = param(4, "points of rule db_midpoint in this study; 0: rule and points of the main job", low=0)
+    seeds_points: int = param(
+        4, "points of quadrature db_midpoint in this study; 0: quadrature and points of the main job", low=0
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()

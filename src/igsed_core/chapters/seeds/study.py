@@ -33,7 +33,7 @@ VARIED = {
     DATA: "validation and test soundscapes, from the same sounds; random scores",
     BOTH: "all soundscapes, from the same sounds; heads; random scores",
 }
-RULE = "db_midpoint"  # of Integrated Gradients where `seeds_points` is not 0
+QUADRATURE = "db_midpoint"  # of Integrated Gradients where `seeds_points` is not 0
 HELD_OUT = ("validation", "test")
 COLUMNS = ["varied", "seed", *summaries.COLUMNS]
 
@@ -81,7 +81,7 @@ def variants(seed: int, further: Sequence[int], *, training_data: bool) -> list[
 
 
 def study(
-    recipe: Recipe, seed: int, further: Sequence[int], out_dir: Path, *, training_data: bool, n_points: int
+    recipe: Recipe, seed: int, further: Sequence[int], out_dir: Path, *, training_data: bool, n_steps: int
 ) -> pd.DataFrame:
     """Repeat data, training, baselines, attribution and evaluation; what is finished is not done again.
 
@@ -93,8 +93,8 @@ def study(
         See :func:`variants`.
     out_dir
         A folder a variant is kept here.
-    n_points
-        Points of Integrated Gradients, by the rule :data:`RULE`; 0 takes rule and points of the main job. The
+    n_steps
+        Points of Integrated Gradients, by :data:`QUADRATURE`; 0 takes quadrature and points of the main job. The
         main job's seed is computed again in the same way, so that nothing but seeds varies.
 
     Returns
@@ -103,8 +103,8 @@ def study(
         ``varied, seed`` and the columns of :data:`igsed_core.metrics.summaries.COLUMNS`; every method on the test split
         at the thresholds that this variant's own validation split chose.
     """
-    if n_points:
-        cheap = dataclasses.replace(recipe.attribution, engine="mel_path", rule=RULE, n_points=n_points)
+    if n_steps:
+        cheap = dataclasses.replace(recipe.attribution, engine="mel_path", quadrature=QUADRATURE, n_steps=n_steps)
         recipe = dataclasses.replace(recipe, attribution=cheap)
     wanted = {out_dir / f"{one.name}.csv": one for one in variants(seed, further, training_data=training_data)}
     for path, variant in shards.share(list(wanted.items())):
@@ -180,7 +180,7 @@ def _measure(recipe: Recipe, variant: Variant, out_dir: Path) -> pd.DataFrame:
             duration=recipe.data.duration,
             frame_length=recipe.evaluation.frame_length,
             min_coverage=recipe.evaluation.min_coverage,
-            reading=recipe.evaluation.reading,
+            sign=recipe.evaluation.sign,
             seed=variant.seed,
         )
         for split in HELD_OUT
@@ -246,6 +246,7 @@ def _heads(
             (frames_of[split], features.targets(frames_of[split], data.events, data.classes))
             for split in ("train", "validation")
         )
+        embedding = heads.load(recipe.training_dir / "heads" / "clip_level.safetensors").embedding
         for name in heads.HEADS:
             result = training.train(
                 name,
@@ -257,6 +258,7 @@ def _heads(
                 epochs=recipe.training.epochs,
                 patience=recipe.training.patience,
                 seed=variant.seed,
+                embedding=embedding,
             )
             heads.save(result.head, name, folder / f"{name}.safetensors")
     return {name: heads.load(folder / f"{name}.safetensors") for name in heads.HEADS}
@@ -276,6 +278,6 @@ def _baselines(
         extracted.clips, classes, duration=recipe.data.duration, seed=variant.seed
     )
     result["energy"] = baselines.energy(
-        data.root, held_out, classes, sample_rate=recipe.data.sample_rate, reading=recipe.baselines.energy
+        data.root, held_out, classes, sample_rate=recipe.data.sample_rate, quantity=recipe.baselines.energy
     )
     return result

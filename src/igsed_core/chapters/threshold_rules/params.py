@@ -14,7 +14,7 @@ from igsed_core.main_job.params import MAIN_JOB
 
 @dataclass(frozen=True)
 class ThresholdRules(StageParams):
-    """Rules compared (not in the paper); frames, reading and replicates are those of the threshold sensitivity."""
+    """Rules compared (not in the paper); frames, sign and replicates are those of the threshold sensitivity."""
 
     title: ClassVar[str] = "Threshold rules"
     stage: ClassVar[str] = "threshold_rules"

@@ -9,6 +9,7 @@ import pandas as pd
 from igsed_core.detection.scored import RANKED
 from igsed_core.detection.thresholds.registry import CLASS, CLIP, SPLIT, Rule
 from igsed_core.show.cells import NONE, Cells, by_key, frame, number, with_interval
+from igsed_core.show.claims import marked
 from igsed_core.show.style import counted, name
 
 _SCOPES = {CLIP: "its own clip", CLASS: "its class", SPLIT: "all clips"}
@@ -36,7 +37,8 @@ def by_rule(
     Parameters
     ----------
     table
-        ``split, method, rule, metric, average, value, ci_low, ci_high``: values, or gains.
+        ``split, method, rule, metric, average, value, ci_low, ci_high``: values, or gains with ``p, survives`` too, of
+        which those that survive the correction are marked.
     titles
         Names of the rules, in the order of the rows.
     metric, split
@@ -48,7 +50,7 @@ def by_rule(
     methods = [method for method in RANKED if any(key[1] == method for key in cells)]
     rows = []
     for rule, title in titles.items():
-        mine = {name(m): with_interval(cells.get((rule, m))) for m in methods}
+        mine = {name(m): marked(cells.get((rule, m))) for m in methods}
         if any(text != NONE for text in mine.values()):
             of_rule = pd.DataFrame([cells[rule, m] for m in methods if (rule, m) in cells])
             rows.append({first: title, "n": counted(of_rule), **mine})

@@ -130,6 +130,9 @@ class Bank(Protocol):
         """Return the bank ready for Scaper, from the cache if it was prepared before."""
         ...
 
+    # A bank may have a method `check(wanted, duration)`, too: it looks at what can be seen before the bank is
+    # prepared, for soundscapes of `duration` seconds, and returns the names of the classes.
+
 
 @dataclass(frozen=True)
 class BankFile:
@@ -173,6 +176,44 @@ def check_complete(root: Path, present: set[tuple[str, str]], folders: set[str])
         )
     if not any(pool == "background" for pool, _ in present):
         raise IgsedError(f"sound bank {root}: no usable wav, flac or ogg file in background/<label>/: add one")
+
+
+def check_usable(root: Path, files: list[BankFile], classes: set[str], duration: float) -> None:
+    """Raise unless every class has a sound in both pools that can be read and fits a soundscape, by its header.
+
+    As few files are opened as will do.
+
+    Parameters
+    ----------
+    root : Path
+        The bank, for the message.
+    files : list of BankFile
+        What it holds.
+    classes : set of str
+        Classes expected in both pools.
+    duration : float
+        Length of a soundscape in s.
+    """
+    usable: set[tuple[str, str]] = set()
+    failed: dict[tuple[str, str], str] = {}
+    for file in files:
+        place = (file.pool, file.label)
+        if place in usable:
+            continue
+        try:
+            length = audio.duration(file.path)
+        except IgsedError as error:
+            failed.setdefault(place, str(error))
+            continue
+        if file.role == "foreground" and length > duration:
+            failed[place] = f"{text.shown(file.path)} is longer than the soundscape ({length:.2f} s of {duration:g} s)"
+        else:
+            usable.add(place)
+    try:
+        check_complete(root, usable, classes)
+    except IgsedError as error:
+        reason = next((words for place, words in failed.items() if place not in usable), "")
+        raise IgsedError(f"{error}. The first that is not: {reason}" if reason else str(error)) from None
 
 
 def digest(path: Path) -> str:

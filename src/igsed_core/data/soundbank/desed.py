@@ -33,7 +33,7 @@ LONGEST = 10.0  # s; DESED's soundscapes are no longer
 LAYOUT = "audio/train/soundbank/foreground/<Class>[_nOn][_nOff]/*.wav and the same in audio/eval"
 _SUFFIXES = re.compile(r"(_nOn|_nOff)+$")  # the file lacks the onset or the offset of its sound
 _EVAL_SHARE = 0.25  # of the recordings, where the bank has neither an eval part nor a list
-_VERSION = 2  # raised when the reading changes
+_VERSION = 3  # raised when the reading changes
 
 
 def find_root(path: Path) -> Path | None:
@@ -227,6 +227,18 @@ def _is_list(file: listing.File) -> bool:
     return _key(file.parts[-1]) == VALIDATION_LIST
 
 
+def _list_in(folder: Path) -> Path | None:
+    """Find the official list of files for validation."""
+    return next((file.path for file in listing.scan(folder).files if _is_list(file)), None)
+
+
+def _root(place: Path) -> Path:
+    root = find_root(place)
+    if root is None:
+        raise IgsedError(f"sound bank {place}: expected {LAYOUT}; delete the folder and fetch it again")
+    return root
+
+
 def prepare(
     path: Path | None, *, sample_rate: int, cache_dir: Path, workers: int, background_source: str
 ) -> base.SoundBank:
@@ -265,11 +277,8 @@ def prepare(
 
         place, validation = fetching.desed(), fetching.validation_list()
     else:
-        place = path
-        validation = next((file.path for file in listing.scan(path).files if _is_list(file)), None)
-    root = find_root(place)
-    if root is None:
-        raise IgsedError(f"sound bank {place}: expected {LAYOUT}; delete the folder and fetch it again")
+        place, validation = path, _list_in(path)
+    root = _root(place)
     found = counts(root)
     if path is None and any(found[part].total() != published for part, published in PUBLISHED.items()):
         warnings.warn(f"DESED: the numbers of files are not those published\n{report(root)}", stacklevel=2)
@@ -289,6 +298,22 @@ class Desed:
     def fingerprint(self, wanted: base.Wanted) -> str:
         """See :func:`fingerprint`."""
         return fingerprint(wanted.place, wanted.sample_rate, wanted.background_source)
+
+    def check(self, wanted: base.Wanted, duration: float) -> tuple[str, ...]:
+        """Look at a folder, or at the backgrounds of the published bank, before anything is prepared or fetched.
+
+        Raises
+        ------
+        IgsedError
+            If a class or the backgrounds are missing.
+        """
+        if wanted.place is not None:
+            root = _root(wanted.place)
+            files, _ = list_files(root, _list_in(wanted.place), wanted.background_source)
+            base.check_usable(root, files, set(CLASSES), duration)
+        elif wanted.background_source not in (OWN, SINS):
+            _backgrounds(Path(), wanted.background_source)
+        return CLASSES
 
     def prepare(self, wanted: base.Wanted, *, cache_dir: Path, workers: int) -> base.SoundBank:
         """See :func:`prepare`."""

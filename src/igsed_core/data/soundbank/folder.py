@@ -19,7 +19,7 @@ from igsed_core.data.soundbank import base, survey
 # nor the 24-bit file clips, and far above Scaper's floor of -70 LUFS, below which its SNR would be wrong.
 PEAK = 10 ** (-1 / 20)
 SHORTEST = 0.02  # s; Scaper fades each event in and out over 10 ms
-_VERSION = 2  # raised when the preparation changes
+_VERSION = 3  # raised when the preparation changes
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,20 @@ class Folder:
     def fingerprint(self, wanted: base.Wanted) -> str:
         """See :func:`fingerprint`."""
         return fingerprint(_place(wanted), wanted.sample_rate)
+
+    def check(self, wanted: base.Wanted, duration: float) -> tuple[str, ...]:
+        """Look at the bank before it is prepared, and return its classes.
+
+        Raises
+        ------
+        IgsedError
+            If no sound of a class can be used in a pool.
+        """
+        root = _place(wanted)
+        files, _ = survey.survey(root)
+        classes = {file.label for file in files if file.role == "foreground"}
+        base.check_usable(root, files, classes, duration)
+        return tuple(sorted(classes))
 
     def prepare(self, wanted: base.Wanted, *, cache_dir: Path, workers: int) -> base.SoundBank:
         """See :func:`prepare`."""

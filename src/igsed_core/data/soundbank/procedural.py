@@ -18,7 +18,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from igsed_core.base import code
+from igsed_core.base import code, files
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.parallel import parallel_map
 from igsed_core.data.soundbank import base, survey
@@ -181,7 +181,7 @@ def _render(job: _Job) -> None:
     else:
         duration = 12.0 + 2.0 * float(np.random.default_rng([*job.seed, _stable_id("duration")]).random())
         x = synthesize_background(seed=job.seed, duration=duration, sample_rate=job.sample_rate)
-    temporary = job.path.with_name(f".{job.path.name}.{os.getpid()}")
+    temporary = job.path.with_name(files.temporary_name(job.path))
     soundfile.write(temporary, np.round(x * 32767.0).astype(np.int16), job.sample_rate, format="WAV", subtype="PCM_16")
     os.replace(temporary, job.path)
 
@@ -198,7 +198,7 @@ def _claim(root: Path, settings: dict[str, int]) -> None:
             )
         return
     root.mkdir(parents=True, exist_ok=True)
-    temporary = root / f".bank.json.{os.getpid()}"
+    temporary = root / files.temporary_name(record)
     temporary.write_text(json.dumps(settings, indent=2) + "\n")
     os.replace(temporary, record)
 
@@ -277,6 +277,10 @@ class Procedural:
         """Return a key of the bank's arguments and of the generators' code."""
         sounds = code.digest([__name__], without=lambda module: module.startswith(_MAKES_NO_SOUND))
         return hashlib.sha256(repr((NAME, *_arguments(wanted).items(), sounds)).encode()).hexdigest()[:16]
+
+    def check(self, wanted: base.Wanted, duration: float) -> tuple[str, ...]:
+        """Return its classes: it is made as it is wanted."""
+        return CLASSES
 
     def prepare(self, wanted: base.Wanted, *, cache_dir: Path, workers: int) -> base.SoundBank:
         """Write the bank and list it, or read the cache."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
-from igsed_core.base import plugins, store, text
+from igsed_core.base import names, plugins, store, text
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.paths import data_dir
 from igsed_core.base.registry import Entry, Registry
@@ -114,7 +114,9 @@ def prepare(
     bank, wanted = _find(name_or_path, seed, sample_rate, sizes)
     try:
         with _one_at_a_time(cache_dir):  # the jobs of a sweep all begin with the same bank
-            return bank.prepare(wanted, cache_dir=cache_dir, workers=workers)
+            prepared = bank.prepare(wanted, cache_dir=cache_dir, workers=workers)
+        names.check_classes(prepared.classes)
+        return prepared
     except OSError as error:
         where = getattr(error, "filename", None) or cache_dir
         raise IgsedError(
@@ -163,6 +165,34 @@ def prepare_for(params: Any) -> SoundBank:
         n_background=params.bank_backgrounds,
         background_source=params.background_source,
     )
+
+
+def check_for(params: Any) -> tuple[str, ...] | None:
+    """Look at the bank that parameters describe without preparing it, in a second or two.
+
+    Parameters
+    ----------
+    params
+        Those of the data synthesis: see :func:`prepare_for`, and ``duration``.
+
+    Returns
+    -------
+    tuple of str or None
+        Its classes; None where the bank does not say them before it is prepared.
+
+    Raises
+    ------
+    IgsedError
+        If it lacks something; the message says what.
+    """
+    sizes: dict[str, int | str] = {"background_source": params.background_source}
+    bank, wanted = _find(params.soundbank, params.seed, params.sample_rate, sizes)
+    look = getattr(bank, "check", None)
+    if look is None:
+        return None
+    classes: tuple[str, ...] = look(wanted, params.duration)
+    names.check_classes(classes)
+    return classes
 
 
 def _find(name_or_path: str, seed: int, sample_rate: int, sizes: dict[str, int | str]) -> tuple[Bank, Wanted]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from igsed_core.base import text
+from igsed_core.base import names, text
 from igsed_core.base.errors import IgsedError
 from igsed_core.data import audio, listing
 from igsed_core.data.audio import EXTENSIONS, SUFFIXES
@@ -82,7 +82,9 @@ def survey(root: Path) -> tuple[list[BankFile], dict[Path, str]]:
             unused |= dict.fromkeys(sounds, "lies in neither foreground/train nor foreground/eval")
     files, passed = sort_by_class(base / "background", "background", "background")
     found, doubles = with_own_names(found + files)
-    check_complete(root, {(file.pool, file.label) for file in found}, folders=_class_folders(base))
+    classes = _class_folders(base)
+    check_complete(root, {(file.pool, file.label) for file in found}, folders=classes)
+    names.check_classes(sorted(classes))
     return found, unused | passed | doubles
 
 

@@ -74,6 +74,19 @@ class Encoder(nn.Module):
                 "only: load the published checkpoint"
             )
 
+    def pooled_embedding(self) -> nn.Linear:
+        """Return the layer that the network has, with a ReLU, between its pooling and its output layer.
+
+        Raises
+        ------
+        IgsedError
+            If it has none.
+        """
+        raise IgsedError(
+            f"encoder {self.name!r} has no layer between its pooling and its output layer: "
+            "use pooled_embedding=dropped, or encoder=cnn14"
+        )
+
     def feature_map(self, log_mel: Tensor) -> Tensor:
         """Features over frequency and time.
 

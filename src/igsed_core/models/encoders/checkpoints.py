@@ -118,13 +118,20 @@ def _kind(content: bytes, complaint: str) -> str:
             "it holds Python objects, which may run any code and are not loaded "
             "(save the state dict alone: torch.save(model.state_dict(), path))"
         )
-    if content.startswith(b"PK") and zipfile.is_zipfile(io.BytesIO(content)):
-        names = [Path(name).name for name in zipfile.ZipFile(io.BytesIO(content)).namelist()]
+    if content.startswith(b"PK") and (names := _names_in(content)):
         if "constants.pkl" in names:
             return "it is a TorchScript program (save its state dict: torch.save(program.state_dict(), path))"
         if "data.pkl" not in names:
             return "it is an archive of something else"
     return "it is cut off, damaged or another kind of file"
+
+
+def _names_in(content: bytes) -> list[str]:
+    """Names of the files in an archive; none if it is damaged."""
+    try:
+        return [Path(name).name for name in zipfile.ZipFile(io.BytesIO(content)).namelist()]
+    except Exception:  # zipfile, too, raises nearly anything
+        return []
 
 
 def state_dict(content: object, path: Path, remedy: str) -> dict[str, Tensor]:

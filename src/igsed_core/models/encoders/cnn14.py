@@ -99,6 +99,17 @@ class Cnn14Encoder(Encoder):
 
     network: Cnn14
 
+    def pooled_embedding(self) -> nn.Linear:
+        """Return ``fc1``.
+
+        Raises
+        ------
+        IgsedError
+            If the weights came without it.
+        """
+        self.require_classifier()
+        return self.network.fc1
+
     def audioset_logits(self, waveform: Tensor) -> Tensor:
         """Logits of the 527 AudioSet classes: (batch, samples) -> (batch, 527).
 

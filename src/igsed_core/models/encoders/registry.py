@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from igsed_core.base import plugins
+from igsed_core.base.errors import IgsedError
 from igsed_core.base.registry import Entry, Registry
 
 if TYPE_CHECKING:
@@ -18,9 +20,32 @@ REGISTRY = Registry(
     {
         "cnn14": Entry(target="igsed_core.models.encoders.cnn14:load", title="CNN14"),
         "embedded": Entry(target="igsed_core.models.encoders.embedded.network:load", title="shipped with the package"),
+        "embedded_mean": Entry(
+            target="igsed_core.models.encoders.embedded_mean.network:load",
+            title="shipped with the package, pretrained by mean pooling without the ten classes",
+        ),
         "mn04_as": Entry(target="igsed_core.models.encoders.mobilenet:load", title="MobileNetV3, width 0.4"),
     },
 )
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What is known of an encoder of this package before its weights are read, or fetched.
+
+    Attributes
+    ----------
+    sample_rate
+        That it was trained with, in Hz.
+    window
+        Analysis window of its own weights.
+    """
+
+    sample_rate: int
+    window: str
+
+
+TRAITS = {name: Traits(32_000, "hann") for name in ("cnn14", "embedded", "embedded_mean", "mn04_as")}
 
 
 def available() -> list[str]:
@@ -54,6 +79,28 @@ def load(name: str, weights: str = "", window: str = "") -> Encoder:
     """
     encoder: Encoder = REGISTRY.load(name)(weights, "" if window == "auto" else window)
     return encoder
+
+
+def check_sample_rate(name: str, wanted: int, sample_rate: int) -> None:
+    """Make sure that soundscapes have the rate that an encoder was trained with.
+
+    Parameters
+    ----------
+    name : str
+        Of the encoder.
+    wanted, sample_rate : int
+        The encoder's rate and that of the soundscapes, in Hz.
+
+    Raises
+    ------
+    IgsedError
+        If they differ; the message names the parameter and its value.
+    """
+    if sample_rate != wanted:
+        raise IgsedError(
+            f"parameter 'sample_rate' is {sample_rate} Hz, but encoder {name!r} needs {wanted} Hz: "
+            f"set sample_rate={wanted}"
+        )
 
 
 def describe(encoder: Encoder) -> dict[str, Any]:

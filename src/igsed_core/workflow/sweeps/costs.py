@@ -13,7 +13,7 @@ from typing import Any
 from igsed_core.base import files
 from igsed_core.base.params import StageParams
 from igsed_core.base.paths import store_dir
-from igsed_core.base.run import RECORD
+from igsed_core.base.store import RECORD
 from igsed_core.workflow import experiments
 
 COST = "cost.json"  # beside a stage's record: what all its jobs took

@@ -11,10 +11,10 @@ from typing import Any
 
 from filelock import FileLock
 
-from igsed_core.base import files, paths, provenance, store
+from igsed_core.base import children, files, paths, store
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.progress import tell
-from igsed_core.workflow import experiments, notebook, stages
+from igsed_core.workflow import checks, notebook, stages
 from igsed_core.workflow.sweeps import job as jobs
 from igsed_core.workflow.sweeps import plan as planning
 from igsed_core.workflow.sweeps import report
@@ -56,7 +56,7 @@ def run(sweep: Sweep, *, profile: Path, cores: int, most_jobs: int = MOST_JOBS) 
     if not (profile / "config.yaml").is_file():
         raise IgsedError(f"there is no profile {profile}: give a folder with a config.yaml, such as profiles/slurm")
     for experiment in sweep.experiments.values():
-        experiments.check_paths(experiment)
+        checks.check_paths(experiment)
     paths.check_folders(next(iter(sweep.experiments)))
     sweep.folder.mkdir(parents=True, exist_ok=True)
     with _alone(sweep):
@@ -67,7 +67,7 @@ def run(sweep: Sweep, *, profile: Path, cores: int, most_jobs: int = MOST_JOBS) 
         costs = Costs.of_store(stages.STAGES)
         for group in plan.groups(most_jobs):
             write_batch(plan, group, costs)
-            subprocess.run(snakemake(sweep, profile, cores), check=False)
+            _make(sweep, snakemake(sweep, profile, cores))
         plan = planning.make(sweep)
         for name, experiment in sweep.experiments.items():
             for node in map(plan.nodes.__getitem__, plan.of_experiment[name]):
@@ -100,6 +100,15 @@ def dry_run(sweep: Sweep) -> str:
         f"estimated from times {sources or 'of none'}",
     ]
     return "\n".join(lines)
+
+
+def _make(sweep: Sweep, command: list[str]) -> None:
+    """Call Snakemake; whoever is asked to end takes the jobs back that lie on the cluster."""
+    try:
+        children.run(command)
+    except KeyboardInterrupt:
+        cancel_left(sweep)
+        raise
 
 
 @contextlib.contextmanager
@@ -190,8 +199,11 @@ def snakemake(sweep: Sweep, profile: Path, cores: int) -> list[str]:
     """Return the command that makes the jobs of ``batch.json``, on this machine or where the profile says."""
     slurm = "executor: slurm" in (profile / "config.yaml").read_text(encoding="utf-8")
     on = ["--slurm-jobname-prefix", job_prefix(sweep)] if slurm else ["--cores", str(cores)]
+    # Jobs here end with this process, like all that igsed starts; jobs on a cluster cannot see whether it lives.
+    apart = f"import os; del os.environ[{children.LIFELINE_VARIABLE!r}]; " if slurm else ""
     return [
-        *(provenance.python(), "-m", "snakemake", "--snakefile", str(Path(__file__).with_name("sweep.smk"))),
+        *children.python(apart + "from snakemake.cli import main; main()"),
+        *("--snakefile", str(Path(__file__).with_name("sweep.smk"))),
         *("--directory", str(sweep.folder), "--profile", str(paths.absolute(profile)), *on),
         *("--rerun-triggers", "mtime", "--scheduler", "greedy", "--keep-going", "--nolock", "--drop-metadata"),
         *("--quiet", "rules", "host", "progress"),

@@ -127,3 +127,28 @@ def window(found: Found, *, margin: float = MARGIN) -> Answer:
         f"{seen.differences}. {seen.conclusion} The paper's figures do not reveal its window.",
         PARTLY,
     )
+
+
+def embedding(found: Found, *, margin: float = MARGIN) -> Answer:
+    """Answer what CNN14's layer between pooling and output layer changes, where the run's encoder has it."""
+    question = "Is CNN14's fc1 with its ReLU kept?"
+    readings = "dropped: the new layer follows the pooling; kept: only the output layer is replaced"
+    theirs = (
+        "'global max pooling to obtain a 2048-dimensional embedding'; 'the original 527-class output layer is replaced'"
+    )
+    words = "Both readings agree with the paper's words, and its figures do not show which it was."
+    if not (found["audit_differences"]["question"] == "embedding").any():
+        nothing = "This run's encoder has no such layer, so that what it changes is not measured here."
+        return Answer(question, readings, theirs, "not measured", "Not decided.", f"{words} {nothing}", NO)
+    name, differences, own = what_if(found, "embedding")
+    seen = effect(differences, margin=margin)
+    return Answer(
+        question,
+        readings,
+        theirs,
+        f"{name} instead: {seen.differences}",
+        f"{seen.short}; which one it was is undecided.",
+        f"{words} With the layer {name} instead, and the head trained again: {seen.differences}. {seen.conclusion} The "
+        f"masks of the two overlap by an IoU of {figure(own['mask_iou'])}.",
+        NO if seen.short == "Not decided" else PARTLY,
+    )

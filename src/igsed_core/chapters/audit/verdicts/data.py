@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from igsed_core.chapters.audit.energy import READINGS
-from igsed_core.chapters.audit.overlap import BANK, FILTERS, ONSETS, PAPER
+from igsed_core.chapters.audit.overlap import BANK, PAPER
 from igsed_core.chapters.audit.verdicts.common import NO, PARTLY, Answer, Found, listed, percent, published, rows_of
+from igsed_core.data.onsets import FILTERS, ONSETS
 from igsed_core.metrics.judging import ABOVE, BELOW, LEVEL, NOT_DECIDED
 from igsed_core.show.cells import by_key, number
 from igsed_core.show.claims import MARGIN, against, figure, sample
@@ -20,6 +21,7 @@ PLACES = {
     "fitting": "uniform where they fit",
     "moved": "uniform, late events moved",
     "normal": "around the middle, late events moved",
+    "cut": "uniform, late events cut",
 }
 _FIGURES = ("iou", "f1", "pointing_game")
 
@@ -80,28 +82,32 @@ def overlap(found: Found, *, margin: float = MARGIN) -> Answer:
     A probable reading is compatible with the paper's numbers, an improbable one is not; no reading is proven.
     """
     table = found["audit_overlap"]
-    by_pool = by_key(table, ("lengths", "onsets", "filter", "pool"))
-    mine = [by_pool[BANK, "fitting", "three_at_once", pool] for pool in ("train", "eval")]
+    own = table["own"].astype(bool)
+    by_pool = by_key(table[own], ("pool",))
+    mine = [by_pool[pool,] for pool in ("train", "eval")]
     removed = listed([f"{row['removed']} of {row['generated']}" for row in found["audit_removed"].to_dict("records")])
     fits = table[table["p_value"] >= PLAUSIBLE].drop_duplicates(["lengths", "onsets", "filter"])
     shares = " and ".join(percent(row["removed"], 1) for row in mine)
     p = mine[0]["p_value"]
-    own = f"This book's onsets and filter ({shares} expected, p = {number(p, 3)})"
-    others = fits[(fits["lengths"] != BANK) | (fits["onsets"] != "fitting") | (fits["filter"] != "three_at_once")]
+    here = (
+        f"This run's onsets and filter ({ONSETS[mine[0]['onsets']][0]}; {removes(mine[0]['filter'])}; {shares} "
+        f"expected, p = {number(p, 3)})"
+    )
+    others = fits[~own[fits.index]]
     readings = [
-        f"{FILTERS[row['filter']]}, onsets {ONSETS[row['onsets']][0]}, lengths {LENGTHS[row['lengths']]} "
+        f"{removes(row['filter'])}, onsets {ONSETS[row['onsets']][0]}, lengths {LENGTHS[row['lengths']]} "
         f"(p = {number(row['p_value'], 3)})"
         for row in others.sort_values("p_value", ascending=False).to_dict("records")
     ]
     if p >= PLAUSIBLE:
-        answer, decided = f"This book's is compatible, and so {_are(len(readings))}.", PARTLY
-        verdict = f"{own} are compatible with the paper's numbers. "
+        answer, decided = f"This run's is compatible, and so {_are(len(readings))}.", PARTLY
+        verdict = f"{here} are compatible with the paper's numbers. "
     elif p < PLAUSIBLE:
-        answer, decided = f"Not this book's; {_are(len(readings))} compatible.", PARTLY if readings else NO
-        verdict = f"{own} remove another share than the paper's. "
+        answer, decided = f"Not this run's; {_are(len(readings))} compatible.", PARTLY if readings else NO
+        verdict = f"{here} remove another share than the paper's. "
     else:
         answer, decided = "Not decided.", NO
-        verdict = f"{own} are not judged. "
+        verdict = f"{here} are not judged. "
     verdict += (
         f"Compatible with both of the paper's numbers: {'; '.join(readings)}. "
         if readings
@@ -117,6 +123,11 @@ def overlap(found: Found, *, margin: float = MARGIN) -> Answer:
         verdict,
         decided,
     )
+
+
+def removes(name: str, max_polyphony: int = 2) -> str:
+    """Say which soundscapes a filter removes."""
+    return FILTERS[name].format(m=max_polyphony)
 
 
 def _are(count: int) -> str:

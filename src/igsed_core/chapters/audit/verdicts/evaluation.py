@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from igsed_core import paper
-from igsed_core.chapters.audit.averages import ROUNDING
+from igsed_core.chapters.audit.averages import IMPOSSIBLE, POSSIBLE, ROUNDING, UNDECIDED
 from igsed_core.chapters.audit.fig3 import CLIP, POOLED
 from igsed_core.chapters.audit.verdicts.common import (
     NO,
@@ -35,7 +35,7 @@ _NEAR, _FAR, _FLAT = "near", "not near", "too flat to tell"
 _GAP = {
     ABOVE: "above, the class mean is higher",
     BELOW: "below, the class mean is lower",
-    LEVEL: f"level, within {number(MARGIN)}",
+    LEVEL: "level, within {margin}",
     NOT_DECIDED: "not decided",
 }
 
@@ -64,20 +64,27 @@ def averages(found: Found, *, margin: float = MARGIN) -> Answer:
             f"Table II is no mean over classes: the class means of Table III are off by up to {number(off, 3)}, of "
             f"which rounding explains {number(ROUNDING)}. "
         )
-        if fits["possible"]:
+        if fits["possible"] == POSSIBLE:
+            least = "smallest numbers" if fits["smallest"] else "smallest numbers found in time"
             largest = found["audit_mix"].sort_values("evaluated").iloc[-1]
             verdict += (
-                f"A mean over instances is compatible with all {len(table)} figures: the smallest numbers that agree "
+                f"A mean over instances is compatible with all {len(table)} figures: the {least} that agree "
                 f"with Table I are {number(fits['evaluated'], 0)} instances of {number(fits['present'], 0)} present "
                 f"classes, {number(largest['evaluated'], 0)} of them {class_name(largest['class'])}. Other weights of "
                 "the classes may be, too."
             )
             answer = "Not classes; compatible with instances."
+        elif fits["possible"] == UNDECIDED:
+            verdict += (
+                "Whether a class mix that agrees with Table I is compatible with a mean over instances is undecided: "
+                "the solver's time was up."
+            )
+            answer = "Not classes; instances undecided."
         else:
             verdict += "Nor is any class mix that agrees with Table I compatible with a mean over instances."
             answer = "Neither classes nor instances."
         decided = PARTLY
-    here = _GAP.get(verdict_on(gap, margin=margin), "not told apart")
+    here = _GAP.get(verdict_on(gap, margin=margin), "not told apart").format(margin=number(margin))
     return Answer(
         "What is Table II a mean over?",
         "classes, as it says; instances",
@@ -258,7 +265,7 @@ def excluded(found: Found, *, margin: float = MARGIN) -> Answer:
     What the paper's tables exclude is decided, whatever the run; this run's figures say what each way would change.
     """
     rows, recalls = rows_of(found, "excluded"), found["audit_recalls"]
-    possible = {key[0]: bool(row["possible"]) for key, row in by_key(found["audit_countings"], ("counting",)).items()}
+    possible = {key[0]: str(row["possible"]) for key, row in by_key(found["audit_countings"], ("counting",)).items()}
     base, missed, false = (
         rows["ig", rule, "iou"] for rule in ("detected_and_present", "missed_as_zero", "false_as_zero")
     )
@@ -267,10 +274,14 @@ def excluded(found: Found, *, margin: float = MARGIN) -> Answer:
     verdict = f"Table III leaves missed classes out: the IoU of {listed(beyond)} exceeds the recall. " if beyond else ""
     # Each way of counting leaves out one, the other, both or none of the two.
     missed_short, missed_words, missed_open = _whether(
-        "issed classes", possible["evaluated"] or possible["false_as_zero"], possible["missed_as_zero"] or both
+        "issed classes",
+        _either(possible["evaluated"], possible["false_as_zero"]),
+        _either(possible["missed_as_zero"], both),
     )
     false_short, false_words, false_open = _whether(
-        "alse detections", possible["evaluated"] or possible["missed_as_zero"], possible["false_as_zero"] or both
+        "alse detections",
+        _either(possible["evaluated"], possible["missed_as_zero"]),
+        _either(possible["false_as_zero"], both),
     )
     verdict += f"M{missed_words} F{false_words} "
     verdict += (
@@ -291,12 +302,22 @@ def excluded(found: Found, *, margin: float = MARGIN) -> Answer:
     )
 
 
-def _whether(what: str, left_out: bool, as_zero: bool) -> tuple[str, str, bool]:
+def _either(one: str, other: str) -> str:
+    """Whether one of two ways to count is possible: ``no`` only where neither is, ``undecided`` where that is open."""
+    return next((known for known in (POSSIBLE, UNDECIDED) if known in (one, other)), IMPOSSIBLE)
+
+
+def _whether(what: str, left_out: str, as_zero: str) -> tuple[str, str, bool]:
     """Say in short and at length how something is counted in Table II, and whether that stays open."""
-    if left_out and as_zero:
+    if UNDECIDED in (left_out, as_zero):
+        ways = (("can be left out of Table II", left_out), ("can count 0 there", as_zero))
+        known = {POSSIBLE: "is compatible", IMPOSSIBLE: "is excluded", UNDECIDED: "is undecided (the time was up)"}
+        words = ", ".join(f"that they {way} {known[status]}" for way, status in ways)
+        return f"{what}: undecided", f"{what}: {words}.", True
+    if left_out == as_zero == POSSIBLE:
         return f"{what}: undecided", f"{what} may be left out of Table II or count 0 there: both are compatible.", True
-    if left_out:
+    if left_out == POSSIBLE:
         return f"{what} are left out", f"{what} cannot count 0 in Table II: no numbers would give it.", False
-    if as_zero:
+    if as_zero == POSSIBLE:
         return f"{what} count 0", f"{what} cannot be left out of Table II: only as zeros do numbers give it.", False
     return f"{what}: neither way agrees", f"{what} can neither be left out of Table II nor count 0 there.", True

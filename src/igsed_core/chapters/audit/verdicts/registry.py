@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from igsed_core.chapters.audit.verdicts import attribution, data, evaluation
+from igsed_core.chapters.audit.verdicts import attribution, choices, data, evaluation
 from igsed_core.chapters.audit.verdicts.common import Answer, Found
 from igsed_core.show.claims import MARGIN
 
@@ -20,7 +20,9 @@ ANSWERS: dict[str, Callable[..., Answer]] = {
     "energy": data.energy,
     "sign": attribution.sign,
     "target": attribution.target,
+    "factorial": choices.factorial,
     "window": attribution.window,
+    "embedding": attribution.embedding,
     "overlap": data.overlap,
 }
 COLUMNS = {

@@ -54,7 +54,7 @@ class CompactCnn(nn.Module):
         return self.expand(x)  # (batch, 512, 4, frames // 32)
 
 
-def load(weights: str, window: str) -> Encoder:
+def load(weights: str, window: str, *, name: str = NAME) -> Encoder:
     """Load the embedded encoder.
 
     Parameters
@@ -63,13 +63,15 @@ def load(weights: str, window: str) -> Encoder:
         Path of a file of weights of the same network; empty for the one in the package.
     window : str
         Empty, or the window that the weights were trained with: the file names it, and the two must agree.
+    name : str
+        What the encoder is called; :mod:`igsed_core.models.encoders.embedded_mean.network` has the same network.
 
     Raises
     ------
     IgsedError
         If the file is absent, is no file of weights or does not fit, or names another window.
     """
-    checkpoint = checkpoints.read(weights or WEIGHTS, NAME, _REMEDY)
+    checkpoint = checkpoints.read(weights or WEIGHTS, name, _REMEDY)
     path, trained_with = checkpoint.path, checkpoint.metadata.get("window", "hann")
     if window not in ("", trained_with):
         raise IgsedError(
@@ -78,9 +80,9 @@ def load(weights: str, window: str) -> Encoder:
     network = CompactCnn()
     state = checkpoints.state_dict(checkpoint.content, path, _REMEDY)
     state = checkpoints.without_prefix(state, network.state_dict(), path, _REMEDY)
-    checkpoints.load(network, state, head=(), path=path, encoder=NAME, remedy=_REMEDY)
+    checkpoints.load(network, state, head=(), path=path, encoder=name, remedy=_REMEDY)
     return Encoder(
-        NAME,
+        name,
         PannsLogMel(trained_with),
         network,
         n_features=N_FEATURES,

@@ -1,0 +1,165 @@
+# %% [markdown]
+# # Time stamps for your own recordings
+#
+# **In short.** Two commands turn clips of which you know only *what* sounds in them into onsets and offsets in recordings of
+# any length:
+#
+# ```bash
+# igsed train labels.tsv --audio clips/ --encoder mn04_as --out model.igsed
+# igsed locate recordings/ --model model.igsed --out found/ --html
+# ```
+#
+# `labels.tsv` has a line per clip, `filename<TAB>event_labels`, labels by commas; a folder of clips per class does as well.
+# `found/events.tsv` has a line per event. Nobody marks a time. This page does the same with sounds that are at hand, and
+# says how good it is and what it cannot do. The method is that of {doc}`10_localiser`.
+
+# %% tags=["parameters"]
+experiment = "embedded"  # name of the experiment; its artefacts lie in runs/<experiment>
+seed = 2026  # seed of every random choice
+recordings_train_clips = 150  # weakly labelled clips to train on
+recordings_clips = 60  # test soundscapes that are joined to a long recording
+
+# %%
+from igsed_core.workflow import notebook
+
+run = notebook.begin("recordings", globals())
+
+# %%
+from igsed_core.chapters.recordings import study
+from igsed_core.data import soundscapes
+from igsed_core.detection import localiser_training
+from igsed_core.detection.localiser import Localiser
+from igsed_core.main_job.params import Training
+from igsed_core.metrics import event_lists
+from igsed_core.models.encoders import registry as registry
+from igsed_core.show import display, players, recordings
+
+data = soundscapes.load(run.input("data_synthesis"))
+training = run.params_of(Training)
+encoder = registry.load(training.encoder, training.weights, training.window)
+
+# %% [markdown]
+# ## What you have: clips with labels, without times
+#
+# Training soundscapes stand for the clips. Of each the labels are kept and the times thrown away.
+
+# %%
+labels = study.weak_labels(data, run.params.recordings_train_clips)
+display.show(labels[["filename", "event_labels"]].head(5), caption="The first lines of labels.tsv")
+
+# %% [markdown]
+# ## Training
+#
+# `igsed train` computes feature frames by the frozen encoder, trains a clip-level head, fits what each class looks like
+# where it sounds and where it does not, and calibrates the probabilities on clips that it held out. The same in Python:
+
+# %%
+waveforms = data.read(labels.merge(data.clips[["clip"]], on="clip"))
+trained = localiser_training.fit(
+    encoder,
+    [localiser_training.features_of(encoder, waveform, data.sample_rate) for waveform in waveforms],
+    [names.split(",") if names else [] for names in labels["event_labels"]],
+    seed=run.params.seed,
+)
+trained.localiser.save(run.dir / "model.igsed")
+run.table("recordings_training", trained.counts)
+display.show(trained.counts, caption="Clips that hold each class, and what is to be known of it")
+
+# %% [markdown]
+# Classes with few examples are named in the last column: for these expect little. The model is one file, a
+# [safetensors](https://huggingface.co/docs/safetensors) file that runs no code when it is opened.
+
+# %% [markdown]
+# ## A long recording
+#
+# Test soundscapes, one after the other, make a recording of which the model knows nothing.
+
+# %%
+samples, rate, truth = study.join(data, run.params.recordings_clips)
+recording = study.write(run.dir, labels, samples, rate)
+localiser = Localiser.load(run.dir / "model.igsed", training.weights)
+with run.timed("locate_seconds"):
+    curves = localiser.of_file(recording)
+found = curves.events()
+display.show(found.head(8), caption=f"The first of {len(found)} events in {curves.duration / 60:.0f} minutes")
+
+# %% [markdown]
+# Listen to the first half minute, and compare:
+
+# %%
+end = min(30.0, curves.duration)
+players.player(samples[: round(end * rate)], rate, "The recording's first half minute")
+
+# %%
+truth_here = truth.rename(columns={"label": "event_label"})
+recordings.stretch(samples, rate, curves, found, begin=0.0, end=end, truth=truth_here)
+
+# %% [markdown]
+# ## How good is it?
+#
+# Below are the figures that `igsed evaluate found/ truth.tsv --audio recordings/` gives, for the long recording and for the
+# same soundscapes searched one by one. Windows overlap, so that it should not matter how a recording is cut.
+
+# %%
+clips = list(data.clips[data.clips["split"] == "test"].head(run.params.recordings_clips)["clip"])
+length = curves.duration / len(clips)
+true = data.events[data.events["clip"].isin(clips) & data.events["label"].isin(localiser.classes)]
+found_in = {
+    "one long recording": study.in_parts(found, data, run.params.recordings_clips),
+    "clip by clip": study.on_single_clips(localiser, data, run.params.recordings_clips),
+}
+tables = [
+    event_lists.evaluate(events, true, dict.fromkeys(clips, length), localiser.classes, seed=run.params.seed).assign(
+        name=name
+    )
+    for name, events in found_in.items()
+]
+located = run.table("recordings_located", study.together(tables))
+display.show(
+    located[located["class"] == event_lists.ALL][["name", "metric", "value", "n", "ci_low", "ci_high"]],
+    caption="All classes together; 95 % intervals over soundscapes",
+)
+
+# %% [markdown]
+# ## What it cannot do
+#
+# - It knows the sounds that it was trained on. A new room, microphone or sound needs clips from there; held-out figures of
+#   clips cut from the same recordings are too good. Name sources in a third column `source`, so that they are not divided.
+# - Every class needs clips with it *and* clips without it, five of each at the least, better fifty. What always sounds together
+#   cannot be told apart.
+# - Onsets and offsets are in steps of 40 ms, but the encoder hears some tenths of a second around: short gaps are bridged, short
+#   sounds come out long. The first and last half second of a recording are heard beside nothing.
+# - Two sounds of one class at a time are one event.
+# - A probability says how sure the model is that the class sounds in the ten seconds around, calibrated on *your* held-out
+#   clips. In recordings where the class is rarer than there, it is too high: raise `--threshold`.
+# - The sounds of this page are synthetic, and the encoder that ships with the package was pretrained on their kind. With your
+#   own recordings take `mn04_as`, and judge by a few minutes that you marked by hand (`igsed evaluate`).
+#
+# ## Your own classifier
+#
+# `igsed explain` asks a classifier of your own when its classes sound. It takes any PyTorch module from waveforms to logits:
+#
+# ```python
+# import igsed_core
+#
+# found = igsed_core.explain(model, waveform, sample_rate=16_000, classes=["dog", "bell"], method="ig_captum")
+# found.events("otsu")
+# ```
+#
+# Methods on the waveform work with any module; those that need a log-mel map or the feature frames of an encoder say so. A
+# Hugging Face audio classifier that hears waveforms goes in as it is. One that hears spectrograms (AST) needs a module
+# around it that computes them in PyTorch:
+#
+# ```python
+# class Ast(torch.nn.Module):
+#     def __init__(self, network):
+#         super().__init__()
+#         self.network = network
+#
+#     def forward(self, waveform):  # (batch, samples) at 16 kHz
+#         maps = [torchaudio.compliance.kaldi.fbank(one[None], num_mel_bins=128) for one in waveform]
+#         return self.network((torch.stack(maps) + 4.27) / (2 * 4.57)).logits
+# ```
+
+# %%
+run.finish(minutes=curves.duration / 60, events=len(found))

@@ -1,0 +1,113 @@
+"""The page's answers in words, by rule from its tables."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from igsed_core.chapters.ceilings import study
+from igsed_core.chapters.ceilings.names import RULES, method_name, supervision
+from igsed_core.metrics.judging import ABOVE, BELOW
+from igsed_core.metrics.summaries import ALL
+from igsed_core.show.cells import by_key, number, with_interval
+from igsed_core.show.claims import MARGIN, RELATIONS, figure, sample, verdict_on
+
+_PAIR = ("method", "rule", "other_method", "other_rule")
+
+
+def ceilings(table: pd.DataFrame, differences: pd.DataFrame, *, split: str = "test", margin: float = MARGIN) -> str:
+    """Say how the localiser stands to its best ceiling and to the linear one, before and after its edges.
+
+    Parameters
+    ----------
+    table, differences
+        The tidy tables ``ceilings.csv`` and ``ceilings_differences.csv``.
+    split, margin
+        Which rows; the smallest difference worth naming.
+    """
+    where = {"split": split, "average": "instance", "class": ALL, "metric": "iou"}
+    ours = by_key(table, ("method", "rule"), **where)
+    apart = by_key(differences, _PAIR, **{key: where[key] for key in ("split", "average", "metric")})
+    after, before = (study.LOCALISER, study.CALIBRATED), (study.LOCALISER, study.FOUND)
+    strong = [key for key in ours if "training" in supervision(*key)]
+    gain = apart.get((*after, *before))
+    words = [
+        f"With edges calibrated on gates the localiser's IoU is {with_interval(ours.get(after), 3)}, "
+        f"{with_interval(ours.get(before), 3)} without: a gain of {with_interval(gain, 3)}"
+        f"{_size(gain, margin)}, {sample(gain['n'] if gain else 0)}."
+    ]
+    for title, key in (
+        ("the linear detector with strong labels", study.MAIN[1]),
+        ("the best detector with strong labels", max(strong, key=lambda one: ours[one]["value"], default=None)),
+    ):
+        row = apart.get((*after, *key)) if key else None
+        if key is None or row is None:
+            continue
+        words.append(
+            f"It is {RELATIONS[verdict_on(row, margin=margin)]} {title} at its own resolution ({method_name(key[0])}, "
+            f"{RULES[key[1]]}: {with_interval(ours[key], 3)}; difference {with_interval(row, 3)})."
+        )
+    return " ".join(words)
+
+
+def _size(row: dict[str, object] | None, margin: float) -> str:
+    """Say that a difference is small, though its interval leaves out zero."""
+    if row is None:
+        return ""
+    low, high, value = (float(row[column]) for column in ("ci_low", "ci_high", "value"))  # type: ignore[arg-type]
+    if low <= 0 <= high:
+        return ", whose interval holds zero"
+    return f", small (below {number(margin)})" if abs(value) < margin else ""
+
+
+def pooling(table: pd.DataFrame, *, split: str = "test") -> str:
+    """Say whether Integrated Gradients of heads that do not pool by a maximum are less concentrated.
+
+    Parameters
+    ----------
+    table
+        The tidy table ``pooling.csv``.
+    split
+        Which rows.
+    """
+    rows = by_key(table, ("rule", "method", "metric"), **{"split": split, "average": "instance", "class": ALL})
+    halves = {rule: row for (rule, method, metric), row in rows.items() if (method, metric) == ("ig", "half_mass")}
+    maximum, others = halves.pop("max_features", None), halves
+    if maximum is None or not others:
+        return "This run does not compare poolings."
+    wider = [name for name, row in others.items() if row["ci_low"] > maximum["ci_high"]]
+    narrower = [name for name, row in others.items() if row["ci_high"] < maximum["ci_low"]]
+    listed = ", ".join(f"{method_name(name)} {figure(row)}" for name, row in others.items())
+    said = (
+        f"{len(wider)} of {len(others)} other poolings spread IG over more of an event's frames than the maximum of "
+        f"features, "
+        f"{len(narrower)} over fewer (by intervals that do not overlap)"
+    )
+    return (
+        f"{said}. Half of what IG gives an event lies in {figure(maximum)} of its frames with the maximum of features; "
+        f"with others: {listed} ({sample(maximum['n'])})."
+    )
+
+
+def best_ceiling(differences: pd.DataFrame, *, split: str = "test", margin: float = MARGIN) -> dict[str, list[str]]:
+    """Sort detectors by how the calibrated localiser stands to them.
+
+    Parameters
+    ----------
+    differences
+        The tidy table ``ceilings_differences.csv``.
+    split, margin
+        Which rows; the smallest difference worth naming.
+
+    Returns
+    -------
+    dict
+        ``above``, ``below`` and ``neither`` -> names of detectors with their decision.
+    """
+    rows = by_key(differences, _PAIR, split=split, average="instance", metric="iou")
+    sorted_: dict[str, list[str]] = {ABOVE: [], BELOW: [], "neither": []}
+    for key, row in rows.items():
+        if key[:2] == (study.LOCALISER, study.CALIBRATED) and key[2] != study.LOCALISER:
+            said = verdict_on(row, margin=margin)
+            name = f"{method_name(key[2])} ({RULES[key[3]]})"
+            sorted_[said if said in sorted_ else "neither"].append(name)
+    return sorted_

@@ -1,0 +1,50 @@
+"""Parameters of page 15."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from igsed_core.base import plugins
+from igsed_core.base.params import StageParams, param
+from igsed_core.chapters.ceilings.choices import names_of
+from igsed_core.detection import scored
+from igsed_core.main_job.params import MAIN_JOB
+
+
+@dataclass(frozen=True)
+class Ceilings(StageParams):
+    """What detectors with time labels reach at the localiser's resolution, and its edges (not in the paper)."""
+
+    title: ClassVar[str] = "Fair ceilings, and edges without time labels"
+    stage: ClassVar[str] = "ceilings"
+    notebook: ClassVar[str] = "15_ceilings"
+    upstream: ClassVar[tuple[str, ...]] = MAIN_JOB
+    tables: ClassVar[dict[str, str]] = {
+        "ceilings": "detectors at the localiser's resolution, with and without time labels, and the perfect one",
+        "ceilings_differences": "paired differences of the localiser, before and after its edges, to each detector",
+        "ceilings_training": "how long each detector was trained, and whether it converged",
+        "edges": "how far decisions reach beyond gates that were made of training clips",
+        "edges_durations": "IoU before and after the edges, by the length of the event",
+        "pooling": "heads that pool in other ways: Integrated Gradients, class activation map and localiser of each",
+    }
+
+    shifts: int = param(8, "shifts of a feature frame at which the encoder looks; 1: none", low=1, high=32)
+    components: int = param(2, "normal densities of the frame logits in each state", low=1, high=10)
+    gates: int = param(20, "gates of each class and length on which edges are calibrated", low=1)
+    attribution_gates: int = param(2, "the same for Integrated Gradients, which take longer; 0: none", low=0)
+    detectors: str = param("linear, tcn", "detectors to train at this resolution, separated by commas; or all")
+    detector_seeds: int = param(1, "seeds with which each is trained", low=1, high=100)
+    detector_epochs: int = param(300, "most epochs of a detector", low=1)
+    poolings: str = param("all", "poolings over time of heads that are compared, separated by commas; or all")
+    pooled_clips: int = param(12, "test soundscapes explained for each pooling", low=1)
+
+    def __post_init__(self) -> None:
+        """Check the lists of names."""
+        super().__post_init__()
+        names_of("detectors", self.detectors)
+        names_of("poolings", self.poolings)
+
+    def uses(self) -> tuple[tuple[str, str], ...]:
+        """See :meth:`igsed_core.base.params.StageParams.uses`."""
+        return (*scored.uses(("ig", "fw_ws", "fw_ss", "cam", "shifted_cam", scored.LOCALISER)), (plugins.RULES, "otsu"))

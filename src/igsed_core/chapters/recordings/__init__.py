@@ -1,0 +1,1 @@
+"""Page 16: time stamps for recordings of one's own."""

@@ -1,0 +1,170 @@
+"""Label files of recordings: what sounds in a file (weak), and when (strong), in DCASE's forms; a folder per class."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from igsed_core.base import names, text
+from igsed_core.base.errors import IgsedError
+from igsed_core.data import audio, listing
+
+WEAK = ("filename", "event_labels")
+STRONG = ("filename", "onset", "offset", "event_label")
+_WEAK_FORM = "a header `filename<TAB>event_labels` and a line per file, its labels separated by commas"
+_STRONG_FORM = "a header `filename<TAB>onset<TAB>offset<TAB>event_label` and a line per event"
+_OF_A_SOURCE = re.compile(r"_\d+(\.\d+)?_\d+(\.\d+)?$")  # DCASE: <source>_<begin>_<end>
+
+
+@dataclass(frozen=True)
+class WeakClip:
+    """A file and what sounds in it.
+
+    Attributes
+    ----------
+    path
+        The audio file.
+    labels
+        Names of its classes; none where the file is known to hold no class.
+    source
+        What it was cut from: clips of one source are never divided between training and held-out clips.
+    """
+
+    path: Path
+    labels: tuple[str, ...]
+    source: str
+
+
+def source_of(name: str) -> str:
+    """Return what a file was cut from, by its name: that of DCASE without begin and end.
+
+    Examples
+    --------
+    >>> from igsed_core.data.labels import source_of
+    >>> source_of("Yabc-12_30.000_40.000.wav"), source_of("kitchen.wav")
+    ('Yabc-12', 'kitchen')
+    """
+    return _OF_A_SOURCE.sub("", Path(name).stem)
+
+
+def weak(labels: Path, audio_folder: Path | None = None) -> list[WeakClip]:
+    """Read weak labels: a table in DCASE's form, or a folder with a folder of audio files per class.
+
+    Parameters
+    ----------
+    labels
+        The table, or the folder.
+    audio_folder
+        Where the files of the table lie; by default beside it.
+
+    Raises
+    ------
+    IgsedError
+        If the table or a file that it lists is missing or has another form; the message names file and line. A file
+        that stands twice with the same labels counts once; with other labels it is an error.
+    """
+    if labels.is_dir():
+        return _folders(labels)
+    root = labels.parent if audio_folder is None else audio_folder
+    if listing.find_folder(root) is None:
+        raise IgsedError(f"folder {text.shown(root)} of the audio files does not exist: give it by --audio FOLDER")
+    has_source = "source" in [cell.strip().casefold() for cell in text.read(labels).split("\n")[0].split("\t")]
+    found: dict[Path, WeakClip] = {}
+    lines: dict[Path, int] = {}
+    for row in text.rows(labels, (*WEAK, *(["source"] if has_source else [])), _WEAK_FORM):
+        line = f"{text.shown(labels)}, line {row.line}"
+        path = _file(root, row.cells["filename"], line)
+        held = tuple(sorted({text.name(label) for label in row.cells["event_labels"].split(",")} - {""}))
+        if path in found and found[path].labels != held:
+            raise IgsedError(f"{line}: {path.name} stands in line {lines[path]} with other labels: remove one of them")
+        if path not in found:
+            found[path] = WeakClip(path, held, row.cells.get("source") or source_of(path.name))
+            lines[path] = row.line
+    if not found:
+        raise IgsedError(f"{text.shown(labels)} lists no file; expected {_WEAK_FORM}")
+    return list(found.values())
+
+
+def classes_of(clips: Iterable[WeakClip]) -> tuple[str, ...]:
+    """Names of the classes that occur, sorted.
+
+    Raises
+    ------
+    IgsedError
+        If there is none, or a name cannot be one (:func:`igsed_core.base.names.check_classes`).
+    """
+    found = sorted({label for clip in clips for label in clip.labels})
+    names.check_classes(found)
+    return tuple(found)
+
+
+def strong(path: Path) -> pd.DataFrame:
+    """Read strong labels in DCASE's form.
+
+    A row with a filename and nothing else says that the file holds no event.
+
+    Returns
+    -------
+    pd.DataFrame
+        ``filename, onset, offset, event_label`` (s); of a file without an event onset and offset are NaN, and the label
+        is empty. Of rows that stand twice one is kept.
+
+    Raises
+    ------
+    IgsedError
+        If it has another form, or an event has no time or no length; the message names file and line.
+    """
+    made: list[tuple[str, float, float, str]] = []
+    for row in text.rows(path, STRONG, _STRONG_FORM):
+        line = f"{text.shown(path)}, line {row.line}"
+        name, label = row.cells["filename"], row.cells["event_label"]
+        if not name:
+            raise IgsedError(f"{line}: no filename: name the file of the event")
+        if not any(row.cells[column] for column in STRONG[1:]):
+            made.append((name, math.nan, math.nan, ""))
+            continue
+        if not label:
+            raise IgsedError(f"{line}: no event_label: name the class of the event")
+        times = []
+        for column in ("onset", "offset"):
+            try:
+                times.append(float(row.cells[column]))
+            except ValueError:
+                raise IgsedError(
+                    f"{line}: {column} {row.cells[column]!r} is no number of seconds: correct it"
+                ) from None
+        if not (math.isfinite(times[0]) and math.isfinite(times[1]) and 0 <= times[0] < times[1]):
+            raise IgsedError(f"{line}: the event from {times[0]:g} to {times[1]:g} s has no length: correct it")
+        made.append((name, times[0], times[1], label))
+    return pd.DataFrame(made, columns=list(STRONG)).drop_duplicates(ignore_index=True)
+
+
+def _file(root: Path, name: str, line: str) -> Path:
+    if not name:
+        raise IgsedError(f"{line}: no filename: name the file of the labels")
+    path = root / name
+    if not path.is_file():
+        # A name that is spelt in another form of Unicode, or has spaces at its ends that a table does not keep.
+        fitting = [file.path for file in listing.scan(root).files if text.name("/".join(file.parts)) == name]
+        if not fitting:
+            raise IgsedError(f"{line}: {text.shown(path)} does not exist: correct the name, or --audio FOLDER")
+        path = fitting[0]
+    return path
+
+
+def _folders(root: Path) -> list[WeakClip]:
+    found = [
+        WeakClip(file.path, (text.name(file.parts[0]),), source_of(file.path.name))
+        for file in listing.scan(root).files
+        if len(file.parts) >= 2 and file.suffix in audio.EXTENSIONS
+    ]
+    if not found:
+        raise IgsedError(
+            f"{text.shown(root)} holds no audio file as <class>/<name>.wav: lay them out like that, or give a table"
+        )
+    return found

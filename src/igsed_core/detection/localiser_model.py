@@ -1,0 +1,166 @@
+"""What a trained localiser is made of, and the one file that holds it: safetensors with JSON beside, never pickle."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save as serialise
+
+from igsed_core.base import files, text
+from igsed_core.base.errors import IgsedError
+from igsed_core.detection.absence_hmm import Mixture, SoundModel
+from igsed_core.models import heads
+from igsed_core.models.heads import Head
+
+FORMAT = "igsed localiser"
+VERSION = 1
+_KEY = "igsed"  # one entry of safetensors' metadata holds all of ours
+
+
+@dataclass(frozen=True, eq=False)
+class LocaliserModel:
+    """All that training finds.
+
+    Attributes
+    ----------
+    encoder, encoder_sha256
+        Name of the frozen encoder and SHA-256 of its weights.
+    head
+        Clip-level head.
+    sounds
+        Class -> how it shows in the frame logits.
+    calibration
+        Of each class the slope and offset that turn its clip-level logit into that of a calibrated probability,
+        ``[shape=(n_classes, 2)]``.
+    shifts, window
+        Shifts of a feature frame; length of the encoder's windows in seconds.
+    edges
+        Arrays of a calibration of onsets and offsets, by name; none where there is none.
+    info
+        Provenance and licence, as JSON can hold it.
+    """
+
+    encoder: str
+    encoder_sha256: str
+    head: Head
+    sounds: Mapping[str, SoundModel]
+    calibration: NDArray[np.float64]
+    shifts: int
+    window: float
+    edges: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    info: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names, in the order of the head's outputs."""
+        return self.head.classes
+
+    def save(self, path: Path) -> None:
+        """Write the model as one file, whole or not at all; the same model gives the same bytes."""
+        arrays: dict[str, NDArray[Any]] = {
+            f"head.{name}": tensor.cpu().numpy() for name, tensor in self.head.state_dict().items()
+        }
+        arrays["calibration"] = self.calibration
+        for c, name in enumerate(self.classes):
+            if name in self.sounds:
+                arrays.update({f"sound.{c}.{key}": value for key, value in _arrays(self.sounds[name]).items()})
+        arrays.update({f"edges.{name}": np.asarray(value) for name, value in self.edges.items()})
+        about = {
+            "format": FORMAT,
+            "version": VERSION,
+            "encoder": self.encoder,
+            "encoder_sha256": self.encoder_sha256,
+            "classes": list(self.classes),
+            "shifts": self.shifts,
+            "window": self.window,
+            "info": dict(self.info),
+        }
+        arrays = {name: np.ascontiguousarray(value) for name, value in sorted(arrays.items())}
+        with files.atomic(path) as temporary:
+            temporary.write_bytes(serialise(arrays, metadata={_KEY: json.dumps(about, sort_keys=True)}))
+
+
+def load(path: Path) -> LocaliserModel:
+    """Read a model that :meth:`LocaliserModel.save` wrote.
+
+    Raises
+    ------
+    IgsedError
+        If there is no such file, it is another kind of file or damaged, or a newer version of igsed wrote it.
+    """
+    name = text.shown(path)
+    if not path.is_file():
+        raise IgsedError(f"model {name} does not exist: give the file that `igsed train --out` wrote")
+    try:
+        with safe_open(str(path), framework="np") as stored:
+            about = json.loads((stored.metadata() or {}).get(_KEY, "{}"))
+            arrays = {key: stored.get_tensor(key) for key in stored.keys()}  # noqa: SIM118 (no mapping)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise IgsedError(f"{name} is damaged, or no model of `igsed train`: train it again") from error
+    if about.get("format") != FORMAT:
+        raise IgsedError(f"{name} is a safetensors file, but no model of `igsed train`: give another one")
+    if about["version"] > VERSION:
+        made_by = about.get("info", {}).get("igsed", "a newer one")
+        raise IgsedError(
+            f"{name} has format {about['version']} (igsed {made_by}), this igsed reads up to {VERSION}: update igsed"
+        )
+    try:
+        classes = about["classes"]
+        weight = arrays["head.linear.weight"]
+        head = heads.create("clip_level", weight.shape[1], classes, seed=0)
+        head.load_state_dict({"linear.weight": torch.from_numpy(weight), "linear.bias": _tensor(arrays, "linear.bias")})
+        sounds = {
+            label: _sound({key.split(".", 2)[2]: a for key, a in arrays.items() if key.startswith(f"sound.{c}.")})
+            for c, label in enumerate(classes)
+            if f"sound.{c}.transitions" in arrays
+        }
+        return LocaliserModel(
+            about["encoder"],
+            about["encoder_sha256"],
+            head.eval().requires_grad_(False),
+            sounds,
+            arrays["calibration"],
+            int(about["shifts"]),
+            float(about["window"]),
+            {key.removeprefix("edges."): array for key, array in arrays.items() if key.startswith("edges.")},
+            about["info"],
+        )
+    except (KeyError, IndexError, RuntimeError, TypeError) as error:
+        raise IgsedError(f"{name} is damaged: parts of the model are missing; train it again") from error
+
+
+def _tensor(arrays: Mapping[str, NDArray[Any]], name: str) -> torch.Tensor:
+    return torch.from_numpy(arrays[f"head.{name}"])
+
+
+def _arrays(of: SoundModel) -> dict[str, NDArray[Any]]:
+    mixtures = {"absent": of.absent, "present": of.present}
+    return {
+        **{
+            f"{state}.{part}": getattr(mixture, part)
+            for state, mixture in mixtures.items()
+            for part in ("weights", "means", "stds")
+        },
+        "initial": of.initial,
+        "transitions": of.transitions,
+        "limits": np.array(of.limits),
+        "n": np.array([of.n_present, of.n_absent]),
+    }
+
+
+def _sound(arrays: Mapping[str, NDArray[Any]]) -> SoundModel:
+    absent, present = (
+        Mixture(*(arrays[f"{state}.{part}"] for part in ("weights", "means", "stds")))
+        for state in ("absent", "present")
+    )
+    lowest, highest = arrays["limits"].tolist()
+    n_present, n_absent = arrays["n"].tolist()
+    return SoundModel(absent, present, arrays["initial"], arrays["transitions"], (lowest, highest), n_present, n_absent)

@@ -1,0 +1,176 @@
+"""What is looked at before anything runs: files, folders, programs, and parameters of different stages together.
+
+Whatever a stage would refuse for reasons that are there from the beginning is refused here, at once: hours of work may
+lie before that stage. Only stages that are yet to run are looked at.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from dataclasses import fields
+from pathlib import Path
+from typing import cast
+
+from igsed_core.base.errors import IgsedError
+from igsed_core.base.params import names_of
+from igsed_core.chapters.conditions.params import Conditions
+from igsed_core.chapters.localiser.params import Localiser
+from igsed_core.data import assets, mixing
+from igsed_core.data.soundbank import registry as soundbank
+from igsed_core.main_job.params import DataSynthesis, IntegratedGradients, Training
+from igsed_core.models.encoders import registry as encoders
+from igsed_core.workflow.experiments import Experiment
+
+
+def check(experiment: Experiment, missing: Collection[str]) -> None:
+    """Check what is there and what fits together.
+
+    Parameters
+    ----------
+    experiment
+        Its parameters, each good by itself.
+    missing
+        Stages that are yet to run.
+
+    Raises
+    ------
+    IgsedError
+        For the first thing that a stage would refuse; the message names the parameter or the file and the remedy.
+    """
+    data = cast(DataSynthesis, experiment.stages[DataSynthesis.stage])
+    training = cast(Training, experiment.stages[Training.stage])
+    if Training.stage in missing:
+        check_encoder(training, data.sample_rate)
+        check_device("device", training.device)
+    if IntegratedGradients.stage in missing:
+        attribution = cast(IntegratedGradients, experiment.stages[IntegratedGradients.stage])
+        check_device("ig_device", attribution.ig_device)
+        check_precision(attribution)
+    sounding = {DataSynthesis.stage, Conditions.stage} & {*missing}
+    if sounding:
+        mixing.require_sox()
+    if sounding or Localiser.stage in missing:
+        classes = soundbank.check_for(data)
+        if classes is not None and Localiser.stage in missing:
+            check_classes(classes, data.soundbank)
+        if classes is not None and Conditions.stage in missing:
+            check_recordings(cast(Conditions, experiment.stages[Conditions.stage]), classes)
+
+
+def check_paths(experiment: Experiment) -> None:
+    """Make sure that every file and folder that a parameter names is there.
+
+    Raises
+    ------
+    IgsedError
+        If one is missing, of another kind or unreadable; the message names the parameter, the path and the remedy.
+    """
+    for params in experiment.stages.values():
+        for f in fields(params):
+            value, kind = getattr(params, f.name), f.metadata["path"]
+            if not kind or not value or value in names_of(f):
+                continue
+            place = Path(value)
+            known = [*map(repr, names_of(f)), *(["leave it empty"] if f.default == "" else [])]
+            remedy = f"give the path of a {kind} that is there, or {' or '.join(known)}"
+            try:
+                there = place.is_file() if kind == "file" else place.is_dir()
+                reason = "" if there else f"which is no {kind}" if place.exists() else f"and there is no such {kind}"
+                if there and not os.access(place, os.R_OK | (os.X_OK if kind == "folder" else 0)):
+                    reason, remedy = f"a {kind} that you may not read", "give yourself the right to read it"
+            except OSError as error:
+                reason = f"which cannot be looked at ({error.strerror or error})"
+            if reason:
+                raise IgsedError(f"parameter {f.name!r} names {place}, {reason}: {remedy}")
+
+
+def check_encoder(training: Training, sample_rate: int) -> None:
+    """Hold sample rate and window against the encoder, and read its weights where they are there already.
+
+    Raises
+    ------
+    IgsedError
+        If one does not fit, or the file of weights cannot be used.
+    """
+    name = training.encoder
+    traits = encoders.TRAITS.get(name)
+    if traits:
+        encoders.check_sample_rate(name, traits.sample_rate, sample_rate)
+        if not training.weights and training.window not in ("auto", traits.window):
+            raise IgsedError(
+                f"parameter 'window' is {training.window!r}, but the weights of encoder {name!r} were trained with "
+                f"{traits.window!r}: set window=auto, or give other weights"
+            )
+    fetched = name in assets.REGISTRY and assets.path_of(name).is_file()
+    if training.weights or fetched:
+        encoder = encoders.load(name, training.weights, training.window)
+        encoders.check_sample_rate(name, encoder.frontend.sample_rate, sample_rate)
+
+
+def check_device(parameter: str, name: str) -> None:
+    """Make sure that a device is there.
+
+    Raises
+    ------
+    IgsedError
+        If CUDA is asked for and there is none.
+    """
+    if name != "cuda":
+        return
+    from igsed_core.base import devices  # loads PyTorch, which takes seconds
+
+    try:
+        devices.choose(name)
+    except IgsedError:
+        raise IgsedError(
+            f"parameter {parameter!r} is 'cuda', but no CUDA device is there: use 'auto' or 'cpu'"
+        ) from None
+
+
+def check_precision(attribution: IntegratedGradients) -> None:
+    """Make sure that the processor knows the precision of the path.
+
+    Raises
+    ------
+    IgsedError
+        If it does not.
+    """
+    if attribution.precision != "bfloat16":
+        return
+    from igsed_core.base import devices
+
+    if not devices.has_bfloat16(devices.choose(attribution.ig_device)):
+        raise IgsedError(
+            "parameter 'precision' is 'bfloat16', for which this processor has no instructions "
+            "(AVX512-BF16, AMX, or a recent GPU): use 'float32'"
+        )
+
+
+def check_classes(classes: Collection[str], bank: str) -> None:
+    """Make sure that there is something to tell a class from.
+
+    Raises
+    ------
+    IgsedError
+        If there is a single class.
+    """
+    if len(classes) < 2:
+        raise IgsedError(
+            f"sound bank {bank!r} has one class, {next(iter(classes))!r}, which every soundscape holds: the localiser "
+            "learns from soundscapes without a class; add a second one, or leave those pages out with chapters=none"
+        )
+
+
+def check_recordings(conditions: Conditions, classes: Collection[str]) -> None:
+    """Read the table of the user's recordings, and the recordings.
+
+    Raises
+    ------
+    IgsedError
+        If a line or a file cannot be used.
+    """
+    if conditions.recordings:
+        from igsed_core.data import recordings
+
+        recordings.read(conditions.recordings, sorted(classes))

@@ -1,0 +1,124 @@
+"""A notebook filled with parameters and executed by papermill, in a kernel and an environment of our own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+from igsed_core.base import children, files
+from igsed_core.base.errors import IgsedError
+from igsed_core.base.paths import project_root
+from igsed_core.base.progress import TERMINAL_VARIABLE
+
+
+class CellFailed(IgsedError):
+    """A cell of a notebook failed; the message is the cell's own.
+
+    Attributes
+    ----------
+    kind
+        Name of the cell's exception.
+    """
+
+    def __init__(self, message: str, kind: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+def fill(
+    source: Path, target: Path, parameters: Mapping[str, Any], *, execute: bool, variables: Mapping[str, str]
+) -> None:
+    """Write a notebook with parameters to ``target``, executed or not.
+
+    Parameters
+    ----------
+    source, target
+        The notebook, and the file to write.
+    parameters
+        Values for the cell that papermill injects.
+    execute
+        Execute it, too.
+    variables
+        Of the environment, for the kernel.
+
+    Raises
+    ------
+    CellFailed
+        If a cell fails; the notebook up to that cell is kept at ``target``.
+    """
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with _environment_of_a_kernel(variables):
+        try:
+            _beside(
+                lambda: papermill.execute_notebook(
+                    # papermill fills in parameters at { } in a path.
+                    *(str(path).replace("{", "{{").replace("}", "}}") for path in (source, target)),
+                    parameters=dict(parameters),
+                    prepare_only=not execute,
+                    progress_bar=False,
+                    log_output=False,
+                    cwd=str(project_root()),
+                    kernel_name=children.KERNEL,
+                )
+            )
+        except PapermillExecutionError as error:
+            raise CellFailed(_cause(error), error.ename) from None
+
+
+def _cause(error: Any) -> str:
+    """What failed in a cell: in a sentence if it was explained or is the system's, else with the traceback."""
+    if error.ename == "IgsedError":
+        return str(error.evalue)
+    number = re.match(r"\[Errno (\d+)\]", str(error.evalue))
+    known = files.explained(int(number[1]), str(error.evalue)) if number else None
+    return known or f"{error.ename}: {error.evalue}\n" + "\n".join(error.traceback)
+
+
+# What a kernel inherits: progress bars go to this terminal and not into the page, and idle threads sleep
+# instead of spinning (on a shared machine spinning makes two busy threads slower than one).
+_INHERITED = {TERMINAL_VARIABLE: "1", "OMP_WAIT_POLICY": "PASSIVE"}
+
+
+@contextlib.contextmanager
+def _environment_of_a_kernel(further: Mapping[str, str]) -> Iterator[None]:
+    """Let this process have the environment of a kernel, which ends with the block."""
+    before = dict(os.environ)
+    own = {**_INHERITED, **{k: before[k] for k in _INHERITED if k in before}}
+    with children.lifeline() as alive:
+        inner = children.environment({**own, **further, **alive})
+        try:
+            os.environ.clear()
+            os.environ.update(inner)
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+
+
+def _beside(work: Callable[[], object]) -> None:
+    """Do something in a thread of its own.
+
+    In the main one nbclient takes signals for itself: it ends the kernel, waits for it, and fails with a traceback of
+    its own. Here a signal reaches who knows what to say.
+    """
+    done: Future[None] = Future()
+
+    def call() -> None:
+        try:
+            work()
+        except BaseException as error:
+            done.set_exception(error)
+        else:
+            done.set_result(None)
+
+    threading.Thread(target=call, daemon=True).start()
+    done.result()

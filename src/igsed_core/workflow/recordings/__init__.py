@@ -1,0 +1,1 @@
+"""Commands for anyone's recordings and classifiers: they need no clone of the repository."""

@@ -1,0 +1,81 @@
+"""Files of results: DCASE's strong labels, Audacity's labels, JAMS, scores for sed_scores_eval, a page to listen to."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from igsed_core.base import files
+from igsed_core.base.errors import IgsedError
+from igsed_core.detection.localiser import Curves
+from igsed_core.metrics import frames
+
+COLUMNS = ["filename", "onset", "offset", "event_label", "probability"]
+PAGE_SECONDS = 600.0  # s of a recording that a page shows
+
+Writer = Callable[[Path, Path, Curves, pd.DataFrame], None]  # folder, recording, curves, events
+
+
+def write_tsv(path: Path, events: pd.DataFrame) -> None:
+    """Write events in DCASE's strong form, with their probabilities in a fifth column; times in milliseconds."""
+    table = events.reindex(columns=COLUMNS)
+    shown = table.assign(**{name: table[name].map("{:.3f}".format) for name in ("onset", "offset", "probability")})
+    files.write_text(path, shown.to_csv(sep="\t", index=False, lineterminator="\n"))
+
+
+def read_events(path: Path, name: str) -> pd.DataFrame:
+    """Read what :func:`write_tsv` wrote for one recording."""
+    text_columns = {"filename": str, "event_label": str}
+    try:
+        table = pd.read_csv(path, sep="\t", dtype=text_columns, keep_default_na=False, lineterminator="\n")
+        return table.astype({"onset": float, "offset": float, "probability": float}).assign(filename=name)[COLUMNS]
+    except (OSError, ValueError, KeyError) as error:
+        raise IgsedError(f"{path} is damaged ({error}): remove its folder and run the same command again") from error
+
+
+def _audacity(folder: Path, _: Path, __: Curves, events: pd.DataFrame) -> None:
+    lines = [f"{e.onset:.6f}\t{e.offset:.6f}\t{e.event_label}\n" for e in events.itertuples()]
+    files.write_text(folder / "labels.txt", "".join(lines))
+
+
+def _jams(folder: Path, recording: Path, curves: Curves, events: pd.DataFrame) -> None:
+    import jams
+
+    document = jams.JAMS()
+    document.file_metadata.duration = curves.duration
+    document.file_metadata.title = recording.name
+    annotation = jams.Annotation(namespace="tag_open", time=0.0, duration=curves.duration)
+    annotation.annotation_metadata.annotation_tools = "igsed locate"
+    columns = (events[name] for name in ("onset", "offset", "event_label", "probability"))
+    for onset, offset, label, known in zip(*columns, strict=True):
+        annotation.append(time=onset, duration=offset - onset, value=label, confidence=known)
+    document.annotations.append(annotation)
+    # Without validation: its schemata are slow to load, and `tag_open` takes any text.
+    files.write_text(folder / "events.jams", document.dumps(indent=1))
+
+
+def _scores(folder: Path, recording: Path, curves: Curves, _: pd.DataFrame) -> None:
+    # On a grid that begins with the recording: steps are centred on multiples of their length.
+    step = curves.step
+    n = frames.n_frames(curves.duration, step)
+    values = frames.average(curves.scores.T, step=step, start=curves.start, frame_length=step, n_frames=n).T
+    onsets = step * np.arange(n)
+    table = pd.DataFrame(values, columns=list(curves.classes))
+    table.insert(0, "onset", onsets)
+    table.insert(1, "offset", np.minimum(onsets + step, curves.duration))
+    stream = io.StringIO()
+    table.to_csv(stream, sep="\t", index=False, float_format="%.5g", lineterminator="\n")
+    files.write_text(folder / f"{recording.stem}.tsv", stream.getvalue())
+
+
+def _page(folder: Path, recording: Path, curves: Curves, events: pd.DataFrame) -> None:
+    from igsed_core.workflow.recordings import page
+
+    page.write(folder / "page.html", recording, curves, events)
+
+
+WRITERS: dict[str, Writer] = {"audacity": _audacity, "jams": _jams, "scores": _scores, "html": _page}

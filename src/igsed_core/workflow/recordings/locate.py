@@ -1,0 +1,191 @@
+"""``igsed locate``: events of recordings, a folder of results for each; goes on after an interruption."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+import igsed_core
+from igsed_core.base import files, paths, progress, text
+from igsed_core.base.errors import IgsedError
+from igsed_core.data import audio, long_audio
+from igsed_core.detection.localiser import THRESHOLD, Curves, Localiser
+from igsed_core.workflow.recordings import formats
+
+EVENTS = "events.tsv"
+_DONE = "done.json"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is searched for, and what is written beside ``events.tsv``.
+
+    Attributes
+    ----------
+    threshold, min_duration, classes
+        See :meth:`igsed_core.detection.localiser.Curves.events`; probability, seconds, names.
+    shifts
+        Of a feature frame; 0: the model's.
+    outputs
+        Names of :data:`igsed_core.workflow.recordings.formats.WRITERS`.
+    """
+
+    threshold: float = THRESHOLD
+    min_duration: float = 0.0
+    classes: tuple[str, ...] = ()
+    shifts: int = 0
+    outputs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Located:
+    """What became of some recordings.
+
+    Attributes
+    ----------
+    events
+        ``filename, onset, offset, event_label, probability`` of all of them.
+    failed
+        Recording -> why it could not be searched.
+    kept
+        Recordings whose results were there.
+    """
+
+    events: pd.DataFrame
+    failed: dict[Path, str]
+    kept: list[Path]
+
+
+def locate(recordings: Iterable[str], model: Path, out: Path, *, weights: str = "", options: Options) -> Located:
+    """Search recordings one after the other.
+
+    Each gets a folder in ``out`` with ``events.tsv``; ``out/events.tsv`` holds all. A recording whose results are
+    there, by the same model and options, is not searched again. A bad file is left out, and the rest goes on.
+
+    Parameters
+    ----------
+    recordings
+        Files, folders and patterns.
+    model
+        File of the model.
+    out
+        Folder to write to.
+    weights
+        Of the encoder; empty for its own.
+    options
+        What to search for.
+
+    Raises
+    ------
+    IgsedError
+        If there is nothing to search, the model is none, an option has no sense, or the results cannot be written.
+    """
+    found = long_audio.find(recordings)
+    localiser = Localiser.load(model, weights)
+    _check(options, localiser)
+    paths.check_writable(out, "choose another --out")
+    asked: dict[str, object] = {
+        "igsed": igsed_core.__version__,
+        "model": hashlib.sha256(model.read_bytes()).hexdigest(),
+        "options": dataclasses.asdict(options),
+    }
+    names = _names(found)
+    failed: dict[Path, str] = {}
+    kept, made = [], []
+    for number, path in enumerate(found, start=1):
+        folder = out / names[path]
+        try:
+            wanted = files_key(path, asked)
+            if _stored(folder / _DONE) != wanted:
+                _one(localiser, path, names[path], folder, options, f"{number} of {len(found)}")
+                files.write_json(folder / _DONE, wanted)
+            else:
+                kept.append(path)
+            made.append(formats.read_events(folder / EVENTS, path.name))
+        except IgsedError as error:
+            if not path.is_file() or _is_about(path, error):
+                progress.tell(f"igsed: {error}")
+                failed[path] = str(error)
+            else:  # the output, not the input: no other recording would fare better
+                raise
+    events = pd.concat(made, ignore_index=True) if made else pd.DataFrame(columns=formats.COLUMNS)
+    formats.write_tsv(out / EVENTS, events)
+    return Located(events, failed, kept)
+
+
+def files_key(path: Path, asked: dict[str, object]) -> dict[str, object]:
+    """What a recording's results are made from, as JSON can hold it."""
+    try:
+        known = path.stat()
+    except OSError as error:
+        raise IgsedError(f"{text.shown(path)} cannot be read ({text.reason(error)}): check its name") from error
+    return {**files_json(asked), "file": [str(path.resolve()), known.st_size, known.st_mtime_ns]}
+
+
+def files_json(value: dict[str, object]) -> dict[str, object]:
+    """Return a mapping as it comes back from JSON."""
+    import json
+
+    read: dict[str, object] = json.loads(json.dumps(value))
+    return read
+
+
+def _one(localiser: Localiser, path: Path, name: str, folder: Path, options: Options, number: str) -> None:
+    seconds = audio.duration(path)
+    with progress.bar(desc=f"{number}: {name}", total=round(seconds), unit=" s") as steps:
+        done = [0.0, 0]
+
+        def advance(more: float) -> None:
+            done[0] += more
+            steps.update(int(done[0]) - int(done[1]))
+            done[1] = int(done[0])
+
+        curves = localiser.of_file(path, shifts=options.shifts or None, progress=advance)
+    events = events_of(curves, options)
+    for output in options.outputs:
+        formats.WRITERS[output](folder, path, curves, events)
+    formats.write_tsv(folder / EVENTS, events.assign(filename=path.name))
+
+
+def events_of(curves: Curves, options: Options) -> pd.DataFrame:
+    """Events of a recording, as the options want them."""
+    return curves.events(threshold=options.threshold, min_duration=options.min_duration, classes=options.classes)
+
+
+def _check(options: Options, localiser: Localiser) -> None:
+    """Refuse options before the first hour of audio, not after it."""
+    import numpy as np
+
+    some = np.zeros((1, len(localiser.classes)), dtype=np.float32)
+    events_of(Curves(localiser.classes, some, some, 0.1, 0.0, 0.1), options)
+    if unknown := sorted(set(options.outputs) - set(formats.WRITERS)):
+        raise IgsedError(f"output {unknown[0]!r} is unknown: choose from {', '.join(formats.WRITERS)}")
+
+
+def _names(found: Sequence[Path]) -> dict[Path, str]:
+    """A folder's name for each recording: its stem; more of its path where several share that."""
+    names: dict[Path, str] = {path: text.file_stem(path.stem) for path in found}
+    for path in found:
+        if [name.casefold() for name in names.values()].count(names[path].casefold()) > 1:
+            mark = hashlib.sha256(str(path.resolve()).encode("utf-8", "surrogateescape")).hexdigest()[:8]
+            names[path] = f"{text.file_stem(path.name)}_{mark}"
+    return names
+
+
+def _stored(done: Path) -> object:
+    try:
+        return files.read_json(done)
+    except (OSError, ValueError):
+        return None
+
+
+def _is_about(path: Path, error: IgsedError) -> bool:
+    return text.shown(path) in str(error)
+
+
+__all__ = ["Located", "Options", "locate"]

@@ -1,0 +1,145 @@
+"""``igsed train``: a localiser from weak labels."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from igsed_core.base import files, paths, progress, store, text
+from igsed_core.base.errors import IgsedError
+from igsed_core.data import audio, labels, long_audio
+from igsed_core.data.labels import WeakClip
+from igsed_core.detection import localiser_training
+from igsed_core.detection.localiser_training import Trained
+from igsed_core.models.encoders import registry as encoders
+from igsed_core.models.encoders.base import Encoder
+
+KIND = "clip_features"
+
+
+def train(
+    label_file: Path,
+    out: Path,
+    *,
+    audio_folder: Path | None = None,
+    held_out: Path | None = None,
+    encoder: str = "mn04_as",
+    weights: str = "",
+    seed: int = 0,
+    shifts: int = 8,
+    licence: str = "",
+) -> Trained:
+    """Train a localiser and write it.
+
+    Parameters
+    ----------
+    label_file
+        Table of weak labels, or a folder per class.
+    out
+        File to write.
+    audio_folder
+        Where the table's files lie.
+    held_out
+        Labels of clips to hold out, in either form; by default a seeded share of the sources.
+    encoder, weights
+        See :func:`igsed_core.models.encoders.registry.load`.
+    seed
+        Of the split and of the head.
+    shifts
+        Of a feature frame, when the model locates.
+    licence
+        A note that the model carries.
+
+    Raises
+    ------
+    IgsedError
+        If labels or files are wrong, or the model cannot be written; what was computed is kept for another try.
+    """
+    paths.check_writable(out.parent, "choose another --out")
+    clips = labels.weak(label_file, audio_folder)
+    tested = [] if held_out is None else labels.weak(held_out, audio_folder)
+    if both := {clip.path.resolve() for clip in clips} & {clip.path.resolve() for clip in tested}:
+        raise IgsedError(f"{text.shown(min(both))} is among the training and the held-out clips: remove it from one")
+    labels.classes_of([*clips, *tested])
+    known = encoders.load(encoder, weights)
+    every = [*clips, *tested]
+    trained = localiser_training.fit(
+        known,
+        features_of_files(known, every),
+        [clip.labels for clip in every],
+        sources=[clip.source if i < len(clips) else f"held out: {i}" for i, clip in enumerate(every)],
+        held_out=None if held_out is None else [False] * len(clips) + [True] * len(tested),
+        seed=seed,
+        info={"labels": label_file.name, "labels_sha256": _digest(every)},
+        shifts=shifts,
+        licence=licence,
+    )
+    trained.localiser.save(out)
+    return trained
+
+
+def features_of_files(encoder: Encoder, clips: list[WeakClip]) -> list[NDArray[np.float32]]:
+    """Feature frames of files, ``[shape=(n_frames, n_features)]`` each, kept in the store by the files' checksums.
+
+    Raises
+    ------
+    IgsedError
+        If files cannot be used; the message names the first ones, and what was computed is kept.
+    """
+    window = hashlib.sha256(encoder.frontend.window.cpu().numpy().tobytes()).hexdigest()
+    made_from = {"encoder": encoder.name, "weights": encoder.weights_sha256, "window": window, "version": 1}
+    entry = store.entry(KIND, made_from)
+    entry.describe(made_from)
+    found, wrong = [], []
+    for clip in progress.bar(clips, desc="features", unit=" clips"):
+        try:
+            target = entry.folder / f"{_checksum(clip.path)}.npz"
+
+            def compute(path: Path = clip.path) -> dict[str, NDArray[np.float32]]:
+                seconds, rate = audio.duration(path), encoder.frontend.sample_rate
+                if seconds > localiser_training.LONGEST:
+                    raise IgsedError(
+                        f"{text.shown(path)} is {seconds:.0f} s long: a label says too little of a clip longer than "
+                        f"{localiser_training.LONGEST:g} s, cut it"
+                    )
+                waveform = np.concatenate(list(long_audio.stream(path, rate)))
+                return {"values": localiser_training.features_of(encoder, waveform, rate)}
+
+            found.append(files.cached_arrays(target, compute)["values"])
+        except IgsedError as error:
+            wrong.append(str(error))
+    if wrong:
+        more = f"; and {len(wrong) - 3} more" if len(wrong) > 3 else ""
+        raise IgsedError(f"{len(wrong)} of {len(clips)} clips cannot be used: {'; '.join(wrong[:3])}{more}")
+    return found
+
+
+def summary(trained: Trained) -> str:
+    """Say in a few lines what was trained and how well the clips are told apart."""
+    figures = trained.figures.pivot_table(index="class", columns="metric", values="value", sort=False)
+    table = trained.counts.set_index("class").join(figures[["precision", "recall", "f1"]])
+    table = table[["training", "held_out", "precision", "recall", "f1", "note"]]
+    mean = trained.figures[(trained.figures["class"] == "all") & (trained.figures["metric"] == "f1")].iloc[0]
+    known = pd.notna(mean["ci_low"])
+    interval = f"[{mean['ci_low']:.2f}, {mean['ci_high']:.2f}]" if known else "(too few clips for an interval)"
+    return (
+        f"{table.to_string(float_format='{:.2f}'.format, na_rep='-')}\n"
+        f"F1 of clip-level labels on held-out clips, mean over classes: {mean['value']:.2f} {interval}\n"
+        "This says whether sounds are told apart, not when: that needs recordings with time stamps (igsed evaluate)."
+    )
+
+
+def _checksum(path: Path) -> str:
+    try:
+        return store.checksum(path)
+    except OSError as error:
+        raise IgsedError(f"{text.shown(path)} cannot be read ({text.reason(error)}): check its permissions") from error
+
+
+def _digest(clips: list[WeakClip]) -> str:
+    lines = sorted(f"{store.checksum(clip.path)} {','.join(clip.labels)}" for clip in clips)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -1,0 +1,228 @@
+"""Page 15: detectors learn at the fine grid, decisions are tuned on validation alone, poolings are what they say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from numpy.testing import assert_allclose
+
+from igsed_core.base.errors import IgsedError
+from igsed_core.chapters.ceilings import decisions, detectors, figures, overview, study, tables
+from igsed_core.chapters.ceilings.choices import POOLED, STRONG, WEAK, names_of
+from igsed_core.chapters.ceilings.decisions import Split
+from igsed_core.chapters.ceilings.params import Ceilings
+from igsed_core.detection.edges import Edges
+from igsed_core.metrics.scores import ScoresOverTime
+from igsed_core.metrics.summaries import Series
+from igsed_core.models import heads, pooling
+from igsed_core.models.features import FeatureFrames, Targets
+
+CLASSES = ("Bell", "Hum")
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def split_of(truth: np.ndarray, name: str = "test") -> Split:
+    index = pd.DataFrame({"split": name, "clip": [f"c{i}" for i in range(len(truth))], "label": "Bell"})
+    return Split(index, truth, 0.1, truth.shape[1] / 10)
+
+
+def scores_of(split: Split, values: np.ndarray, step: float = 0.05) -> ScoresOverTime:
+    return ScoresOverTime(split.index, values, step, 0.0)
+
+
+# --- poolings
+
+
+def test_poolings_by_hand() -> None:
+    """One class whose frame logits are those of probabilities 0.2 and 0.8."""
+    p = np.array([0.2, 0.8])
+    features = torch.logit(torch.from_numpy(p)).float()[None, :, None]
+    wanted = {
+        "linear_softmax": (p**2).sum() / p.sum(),
+        "exponential_softmax": (p * np.exp(p)).sum() / np.exp(p).sum(),
+        "auto_pool": (p * np.exp(p)).sum() / np.exp(p).sum(),  # before training its factor is 1
+        "max": 0.8,
+        "max_features": 0.8,
+        "mean_features": 0.5,
+    }
+    for name, value in wanted.items():
+        head = pooling.POOLINGS[name](1, ["Bell"])
+        with torch.no_grad():
+            head.linear.weight.fill_(1.0)
+            head.linear.bias.zero_()
+            assert_allclose(torch.sigmoid(head.clip_logits(features)).item(), value, rtol=1e-5, err_msg=name)
+
+
+def test_attention_counts_frames_as_its_own_layer_says() -> None:
+    head = pooling.AttentionHead(1, ["Bell"])
+    with torch.no_grad():
+        head.linear.weight.fill_(1.0)
+        head.linear.bias.zero_()
+        head.attention.weight.fill_(-50.0)
+        pooled = head.clip_logits(torch.tensor([[[-1.0], [2.0]]]))
+    assert_allclose(pooled.item(), -1.0, atol=1e-4)
+
+
+def test_a_frame_of_max_plus_mean_is_a_clip_that_is_like_it_throughout() -> None:
+    head = pooling.MaxMeanHead(3, CLASSES)
+    frame = torch.randn(1, 1, 3, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        assert_allclose(head.clip_logits(frame.expand(1, 5, 3)), head.frame_logits(frame)[:, 0], rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", POOLED)
+def test_heads_come_back_from_their_file(name: str, tmp_path: Path) -> None:
+    head = pooling.POOLINGS[name](4, CLASSES)
+    heads.save(head, name, tmp_path / "head.safetensors")
+    again = heads.load(tmp_path / "head.safetensors", pooling.POOLINGS)
+    x = torch.randn(2, 6, 4, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        assert_allclose(again.clip_logits(x), head.clip_logits(x))
+
+
+# --- detectors
+
+
+@pytest.fixture(scope="module")
+def learnable() -> tuple[FeatureFrames, Targets]:
+    """Two classes, each with a feature of its own that is high while it sounds."""
+    rng = np.random.default_rng(0)
+    frame = np.zeros((40, 50, 2), dtype=np.float32)
+    for clip in range(40):
+        for c in range(2):
+            if rng.random() < 0.6:
+                begin = rng.integers(0, 35)
+                frame[clip, begin : begin + rng.integers(5, 15), c] = 1
+    values = np.concatenate([frame, np.zeros_like(frame[..., :1])], axis=2) * 3 + rng.normal(0, 1, (40, 50, 3))
+    names = np.array([f"c{i}" for i in range(40)])
+    return FeatureFrames(names, values.astype(np.float32), 0.04, 0.0), Targets(frame.max(axis=1), frame)
+
+
+@pytest.mark.parametrize("name", [*STRONG, *WEAK])
+def test_each_detector_learns_when_a_class_sounds(name: str, learnable: tuple[FeatureFrames, Targets]) -> None:
+    network, row = detectors.train(name, learnable, learnable, CLASSES, epochs=80, seed=1)
+    found = detectors.scores(network, learnable[0], CLASSES).values.reshape(40, 2, 50).transpose(0, 2, 1)
+    active = learnable[1].frame > 0.5
+    assert found[active].mean() > found[~active].mean() + 0.15
+    assert row["time_labels"].item() == (name in STRONG)
+
+
+def test_the_seed_decides_the_detector(learnable: tuple[FeatureFrames, Targets]) -> None:
+    one, other, third = (
+        detectors.train("tcn", learnable, learnable, CLASSES, epochs=2, seed=seed)[1]["validation_loss"].item()
+        for seed in (1, 1, 2)
+    )
+    assert one == other != third
+
+
+def test_an_interrupted_fall_is_no_convergence(learnable: tuple[FeatureFrames, Targets]) -> None:
+    assert not detectors.train("linear", learnable, learnable, CLASSES, epochs=1, seed=1)[1]["converged"].item()
+
+
+# --- decisions
+
+
+def test_a_level_is_tuned_on_validation_alone() -> None:
+    truth = np.zeros((2, 20), dtype=bool)
+    truth[:, 5:10] = True
+    fine = np.repeat(truth, 2, axis=1)
+    validation, test = split_of(truth, "validation"), split_of(truth)
+    low = scores_of(validation, np.where(fine, 0.3, 0.02))
+    made = decisions.judged("linear", {"validation": validation, "test": test}, [{"validation": low, "test": low}])
+    means = {one.rule: float(one.values.mean()) for one in made if one.metric == "iou"}
+    assert means[decisions.EVEN] == 0 and means[decisions.LEVEL] == 1 and means[decisions.CSEBBS] == 1
+    # A test split on another scale is not adapted to.
+    other = scores_of(test, np.where(fine, 0.04, 0.02))
+    made = decisions.judged("linear", {"validation": validation, "test": test}, [{"validation": low, "test": other}])
+    assert next(float(one.values.mean()) for one in made if one.rule == decisions.LEVEL) == 0
+
+
+def test_seeds_are_averaged_for_every_instance() -> None:
+    truth = np.array([[True] * 10 + [False] * 10])
+    splits = {"validation": split_of(truth, "validation"), "test": split_of(truth)}
+    right, wrong = (scores_of(splits["test"], np.repeat(of, 2, axis=1).astype(float)) for of in (truth, ~truth))
+    runs = [{"validation": right, "test": right}, {"validation": right, "test": wrong}]
+    made = decisions.judged("tcn", splits, runs, (decisions.EVEN,))
+    assert [one.values.tolist() for one in made] == [[0.5], [0.5]]
+
+
+def test_a_perfect_detector_is_held_back_by_its_grid() -> None:
+    events = pd.DataFrame({"clip": "c0", "label": "Bell", "onset": [0.31], "offset": [0.79]})
+    truth = np.zeros((1, 20), dtype=bool)
+    truth[0, 3:8] = True
+    made = study.perfect(split_of(truth), events, [(0.32, 0.0), (0.1, 0.0)])
+    values = {(one.method, one.rule): one.values[0] for one in made if one.metric == "iou"}
+    # Steps of 0.32 s from 0 to 0.96 s: ten frames touched for five that are active.
+    assert_allclose(values["perfect_0.32", study.TOUCHED], 0.5)
+    assert values["perfect_0.1", study.TOUCHED] == 1.0
+
+
+def test_edges_shorten_what_is_found() -> None:
+    truth = np.zeros((1, 20), dtype=bool)
+    truth[0, 5:10] = True
+    split = split_of(truth)
+    centres = 0.01 * (np.arange(200) + 0.5)
+    scores = scores_of(split, np.where((centres > 0.35) & (centres < 1.1), 5.0, -5.0)[None], step=0.01)
+    made = study.with_edges("localiser", split, scores, {"Bell": Edges(0.16, 0.11, 9, 0.0)})
+    values = {one.rule: one.values[0] for one in made if one.metric == "iou"}
+    assert values[study.CALIBRATED] == 1.0 > values[study.FOUND]
+
+
+# --- what the page says
+
+
+def tidy() -> tuple[pd.DataFrame, pd.DataFrame, Split]:
+    rng = np.random.default_rng(0)
+    split = split_of(np.ones((40, 20), dtype=bool))
+    base = rng.uniform(0.6, 0.9, 40)
+    levels = {
+        ("localiser", study.FOUND): 0.0,
+        ("localiser", study.TOUCHED): -0.01,
+        ("localiser", study.CALIBRATED): 0.06,
+        ("linear", decisions.MEDIAN): -0.05,
+        ("tcn", decisions.MEDIAN): 0.0595,
+        ("perfect_0.04", study.TOUCHED): 0.09,
+    }
+    made = [Series(*key, "iou", base + up + rng.normal(0, 0.001, 40)) for key, up in levels.items()]
+    made += [Series(one.method, one.rule, "f1", one.values) for one in made]
+    return (*study.report(split.index, made, ["Bell"], replicates=100, seed=0), split)
+
+
+def test_the_answer_names_gain_and_ceilings() -> None:
+    ceilings, differences, _ = tidy()
+    said = overview.ceilings(ceilings, differences)
+    assert "a gain of 0.06" in said and "above the linear detector" in said
+    assert "level with the best detector with strong labels" in said and "TCN" in said
+
+
+def test_tables_and_figures_of_a_run() -> None:
+    ceilings, differences, _ = tidy()
+    shown = tables.ceilings_table(ceilings)
+    assert shown["Detector"].iloc[0] == "A perfect detector every 0.04 s"
+    assert dict(zip(shown["Detector"], shown["time labels"], strict=True))["Localiser"] == "none"
+    assert len(tables.differences_table(differences)) == 6
+    assert figures.ceilings(ceilings).axes
+
+
+def test_durations_part_all_instances() -> None:
+    split = split_of(np.ones((3, 20), dtype=bool))
+    events = pd.DataFrame({"clip": ["c0", "c1", "c2"], "label": "Bell", "onset": 0.0, "offset": [0.5, 0.7, 3.0]})
+    rows = study.by_duration(split, events, [Series("localiser", study.FOUND, "iou", np.array([0.1, 0.2, 0.3]))])
+    assert rows["n"].tolist() == [1, 1, 0, 1]
+    assert_allclose(rows["iou"], [0.1, 0.2, np.nan, 0.3])
+
+
+def test_names_are_checked() -> None:
+    assert names_of("detectors", "all") == (*STRONG, *WEAK)
+    with pytest.raises(IgsedError, match="parameter 'detectors' is 'lstm'"):
+        Ceilings(detectors="lstm")
+    with pytest.raises(IgsedError, match="parameter 'poolings' is ''"):
+        Ceilings(poolings="")

@@ -1,0 +1,142 @@
+"""Figures of event lists: worked out by hand, and those of sed_eval and sed_scores_eval."""
+
+from __future__ import annotations
+
+import importlib
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from igsed_core.base.errors import IgsedError
+from igsed_core.metrics import event_lists
+
+FILES = {"a.wav": 30.0, "b.wav": 17.3, "c.wav": 60.0, "d.wav": 8.0}
+CLASSES = ["Bell", "Dog", "Speech"]
+
+
+def events(rng: np.random.Generator, n: int) -> pd.DataFrame:
+    """Events apart from each other within a class, none in the last file."""
+    rows = []
+    for name in list(FILES)[:3]:
+        for label in CLASSES:
+            edges = np.sort(rng.uniform(0, FILES[name], 2 * n)).round(3)
+            rows += [(name, label, a, b) for a, b in edges.reshape(-1, 2) if b - a > 0.01]
+    return pd.DataFrame(rows, columns=["clip", "label", "onset", "offset"])
+
+
+@pytest.fixture(params=range(3))
+def tables(request: pytest.FixtureRequest) -> tuple[pd.DataFrame, pd.DataFrame]:
+    rng = np.random.default_rng(request.param)
+    truth = events(rng, 4)
+    found = truth[rng.random(len(truth)) < 0.8].copy()
+    found[["onset", "offset"]] += rng.normal(0, 0.1, (len(found), 2))
+    found["onset"] = found["onset"].clip(lower=0)
+    found["offset"] = found["offset"].clip(upper=found["clip"].map(FILES))
+    extra = events(rng, 1)
+    found = pd.concat([found[found["offset"] > found["onset"] + 0.01], extra], ignore_index=True)
+    return found, truth
+
+
+def figures(found: pd.DataFrame, truth: pd.DataFrame, **options) -> pd.Series:
+    table = event_lists.evaluate(found, truth, FILES, CLASSES, replicates=50, **options)
+    assert ((table["ci_low"] <= table["ci_high"]) | table["ci_low"].isna()).all()
+    return table.set_index(["metric", "class"])["value"]
+
+
+def merged(table: pd.DataFrame) -> pd.DataFrame:
+    from igsed_core.metrics.event_based import true_spans
+
+    pairs = table[["clip", "label"]].drop_duplicates()
+    rows = [
+        (*pair, a, b)
+        for pair, spans in zip(pairs.itertuples(index=False), true_spans(table, pairs), strict=True)
+        for a, b in spans
+    ]
+    return pd.DataFrame(rows, columns=["clip", "label", "onset", "offset"])
+
+
+def test_segment_and_event_f1_are_those_of_sed_eval(tables: tuple[pd.DataFrame, pd.DataFrame]) -> None:
+    sed_eval = pytest.importorskip("sed_eval")
+    import dcase_util
+
+    found, truth = tables
+    ours = figures(found, truth)
+    of_segments = sed_eval.sound_event.SegmentBasedMetrics(CLASSES, time_resolution=1.0)
+    of_events = sed_eval.sound_event.EventBasedMetrics(
+        CLASSES, t_collar=0.2, percentage_of_length=0.2, event_matching_type="optimal"
+    )
+    for name in FILES:
+        lists = [
+            dcase_util.containers.MetaDataContainer(
+                [
+                    {"filename": name, "onset": e.onset, "offset": e.offset, "event_label": e.label}
+                    for e in table[table["clip"] == name].itertuples()
+                ]
+            )
+            for table in (truth, found)
+        ]
+        of_segments.evaluate(*lists, evaluated_length_seconds=FILES[name])
+        of_events.evaluate(*lists)
+    for metric, of in (("segment_f1", of_segments), ("event_f1", of_events)):
+        overall = of.results_overall_metrics()["f_measure"]["f_measure"]
+        assert ours[metric, "all"] == pytest.approx(overall, abs=1e-9)
+        mean = of.results_class_wise_average_metrics()["f_measure"]["f_measure"]
+        assert ours[metric, event_lists.MACRO] == pytest.approx(mean, abs=1e-9)
+
+
+def test_psds_is_that_of_sed_scores_eval(tables: tuple[pd.DataFrame, pd.DataFrame]) -> None:
+    sed_scores_eval = pytest.importorskip("sed_scores_eval")
+    dataframe = importlib.import_module("sed_scores_eval.base_modules.scores").create_score_dataframe
+    _, truth = tables
+    truth = merged(truth)
+    rng, length = np.random.default_rng(1), 0.5
+    scores, frames = {}, {}
+    for name, seconds in FILES.items():
+        n = int(np.ceil(seconds / length - 1e-9))
+        edges = np.minimum(length * np.arange(n + 1), seconds)
+        values = rng.random((n, len(CLASSES)))
+        scores[name] = (values, length)
+        frames[name.removesuffix(".wav")] = dataframe(values, edges, CLASSES)
+    ours = figures(truth.iloc[:0], truth, scores=scores)
+    ground = {
+        name.removesuffix(".wav"): [(e.onset, e.offset, e.label) for e in truth[truth["clip"] == name].itertuples()]
+        for name in FILES
+    }
+    lengths = {name.removesuffix(".wav"): seconds for name, seconds in FILES.items()}
+    for name, options in (
+        ("psds_1", {"dtc_threshold": 0.7, "gtc_threshold": 0.7, "cttc_threshold": None, "alpha_ct": 0.0}),
+        ("psds_2", {"dtc_threshold": 0.1, "gtc_threshold": 0.1, "cttc_threshold": 0.3, "alpha_ct": 0.5}),
+    ):
+        theirs = sed_scores_eval.intersection_based.psds(
+            scores=frames, ground_truth=ground, audio_durations=lengths, alpha_st=1.0, max_efpr=100.0, **options
+        )[0]
+        assert ours[name, "all"] == pytest.approx(theirs, abs=1e-9)
+
+
+def test_figures_worked_out_by_hand() -> None:
+    truth = pd.DataFrame({"clip": "a.wav", "label": "Bell", "onset": [1.0, 10.0], "offset": [3.0, 12.0]})
+    found = pd.DataFrame({"clip": ["a.wav", "b.wav"], "label": "Bell", "onset": [1.0, 5.0], "offset": [3.0, 6.0]})
+    ours = figures(found, truth)
+    assert ours["iou", "all"] == pytest.approx(0.5)  # of the one pair that holds an event: 2 s of 4 s
+    assert ours["frame_f1", "all"] == pytest.approx(2 * 20 / (2 * 20 + 10 + 20))
+    assert ours["event_f1", "all"] == pytest.approx(2 * 1 / (2 * 1 + 1 + 1))
+    perfect = figures(truth, truth)
+    assert perfect["iou", "all"] == perfect["event_f1", "all"] == perfect["psds_2_of_events", "all"] == 1.0
+
+
+def test_no_prediction_scores_zero() -> None:
+    truth = pd.DataFrame({"clip": ["a.wav"], "label": ["Bell"], "onset": [1.0], "offset": [3.0]})
+    ours = figures(truth.iloc[:0], truth)
+    for metric in ("iou", "frame_f1", "segment_f1", "event_f1", "psds_1_of_events"):
+        assert ours[metric, "all"] == 0
+
+
+def test_what_the_truth_does_not_know_is_refused() -> None:
+    truth = pd.DataFrame({"clip": ["a.wav"], "label": ["Bell"], "onset": [1.0], "offset": [3.0]})
+    with pytest.raises(IgsedError, match=r"predictions hold clip 'z\.wav'"):
+        figures(truth.assign(clip="z.wav"), truth)
+    with pytest.raises(IgsedError, match="predictions hold label 'Cat'"):
+        figures(truth.assign(label="Cat"), truth)
+    with pytest.raises(IgsedError, match="no file"):
+        event_lists.evaluate(truth, truth, {}, CLASSES)
