@@ -30,7 +30,7 @@ base: {ROOT / "params" / "smoke.yaml"}
 shards: 2
 grid: {{frame_length: [0.1, 0.2]}}
 variations:
-  - {{chapters: none, n_train: 60, n_eval: 24, epochs: 10, replicates: 50, percentile_step: 20, n_points: 2}}
+  - {{chapters: none, n_train: 60, n_eval: 24, epochs: 10, replicates: 50, percentile_step: 20, n_steps: 2}}
 """
 LIMIT = 900  # s for one call of the sweep
 

@@ -22,7 +22,7 @@ def test_grid_and_variations_multiply_and_names_say_what_varies(written: Written
     assert experiment.name == name
     assert experiment.values()["snr_min"] == 5.0
     assert experiment.values()["seed"] == 2
-    assert experiment.values()["n_points"] == 6  # of the base
+    assert experiment.values()["n_steps"] == 6  # of the base
     assert sweep.varied[name] == {"snr_min": 5, "seed": 2, "chapters": "audit"}
 
 
