@@ -59,8 +59,11 @@ def test_what_is_at_hand_is_no_job(written: Written) -> None:
     sweep = written(HEAD + "grid: {snr_min: [0, 5]}\nvariations: [{chapters: none}]\n")
     first = next(node for node in plan.make(sweep).nodes.values() if node.stage == "data_synthesis")
     files.write_json(first.keys.data.folder / "record.json", {"params": {}, "seconds": 1.0})
+    first.keys.data.seal()
     again = plan.make(sweep).nodes[first.id]
     assert (again.data_whole, again.whole) == (True, False)  # its page is still to be made
+    first.keys.page.folder.mkdir(parents=True)
+    first.keys.page.seal()
     files.write_json(first.keys.page.folder / "page.json", {})
     made = plan.make(sweep)
     assert made.nodes[first.id].whole
