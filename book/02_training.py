@@ -50,10 +50,7 @@ display.show(overview.encoder_table(registry.describe(model)), caption="The froz
 
 # %%
 kept = run.shared("features", features.identity(model, data.root), modules=features.modules(model))
-frames_of = {
-    split: features.extract(model, data.root, rows, kept / split, device=devices.choose(run.params.device))
-    for split, rows in data.clips.groupby("split")
-}
+frames_of = features.extract_splits(model, data.root, data.clips, kept, device=devices.choose(run.params.device))
 targets_of = {split: features.targets(x, data.events, data.classes) for split, x in frames_of.items()}
 
 # %% [markdown]

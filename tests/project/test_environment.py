@@ -40,10 +40,11 @@ def requirements(lines: list[str]) -> dict[str, Requirement]:
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 RUNTIME = requirements(PROJECT["dependencies"])
 TEST = requirements(PROJECT["optional-dependencies"]["test"])
+CLUSTER = requirements(PROJECT["optional-dependencies"]["cluster"])
 PARITY = requirements(PROJECT["optional-dependencies"]["parity"])
 # Every Python that is supported, as the oldest release of it that a current system may bring (Debian 12, Ubuntu 24.04).
 PYTHONS = {"3.11": "3.11.2", "3.12": "3.12.3", "3.13": "3.13.0", "3.14": "3.14.0"}
-DECLARED = RUNTIME | TEST
+DECLARED = RUNTIME | TEST | CLUSTER
 
 
 def pins_of(name: str) -> dict[str, Requirement]:

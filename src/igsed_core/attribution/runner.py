@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from igsed_core.base import devices, progress
+from igsed_core.base import devices, progress, shards
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.parallel import n_processes, parallel_map
 
@@ -91,7 +91,8 @@ def run(
         done, and timed, before the others begin.
     shard
         ``(i, n)``: do jobs ``i, i + n, i + 2 n, ...`` alone. Which they are does not depend on what is done already, so
-        that ``n`` machines with one folder leave the same files as one.
+        that ``n`` machines with one folder leave the same files as one. By default all, or the part of the shard that
+        this process runs (:mod:`igsed_core.base.shards`), which then ends the notebook.
 
     Raises
     ------
@@ -102,7 +103,8 @@ def run(
     if not 0 <= number < count:
         raise IgsedError(f"shard {number} of {count} does not exist: count them from 0 to {count - 1}")
     token = uuid.uuid4().hex
-    calls = [_Call(token, load, warm_up, work, job) for job in jobs[number::count] if not job.is_done()]
+    mine = shards.share(jobs) if shard == ALL else jobs[number::count]
+    calls = [_Call(token, load, warm_up, work, job) for job in mine if not job.is_done()]
     workers = workers if device == "cpu" else 1
     alone = device != "cpu" or n_processes(workers) == 1
     try:
@@ -112,6 +114,8 @@ def run(
             parallel_map(_do, calls, workers=workers, desc=what)
     finally:
         _forget()
+    if shard == ALL:
+        shards.end_of_step(whole=all(job.is_done() for job in jobs))
 
 
 def _announce(calls: list[_Call], what: str, trial: Callable[[Any, Any], float] | None, *, at_once: int) -> list[_Call]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.metadata
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 
 from igsed_core.base import imports
@@ -54,8 +55,31 @@ def digest(roots: Iterable[str], *, without: Callable[[str], bool] = never, cell
     IgsedError
         See :func:`reached`.
     """
-    modules = imports.reached(roots, without=without)
-    return hash_of(modules, cells, packages(modules))
+    roots = tuple(sorted(set(roots)))
+    asked = (roots, without, cells)
+    if _still is None or asked not in _still:
+        modules = imports.reached(roots, without=without)
+        found = hash_of(modules, cells, packages(modules))
+        if _still is None:
+            return found
+        _still[asked] = found
+    return _still[asked]
+
+
+_still: dict[tuple[tuple[str, ...], Callable[[str], bool], str], str] | None = None
+
+
+@contextlib.contextmanager
+def still() -> Iterator[None]:
+    """Take it for the length of a block that no code changes: a plan of many experiments asks for the same thousands of
+    times.
+    """
+    global _still
+    before, _still = _still, {}
+    try:
+        yield
+    finally:
+        _still = before
 
 
 def versions_of(tops: set[str]) -> dict[str, str]:

@@ -14,12 +14,16 @@ from typing import TypeVar
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.progress import bar
 
+CORES_VARIABLE = "IGSED_CORES"
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
 def n_processes(workers: int) -> int:
     """Return the number of processes for the parameter ``workers``; 0 means one per usable core.
+
+    Usable are those that a sweep gave the job (variable ``IGSED_CORES``), else those that the system lets it use.
 
     Raises
     ------
@@ -30,6 +34,8 @@ def n_processes(workers: int) -> int:
         raise IgsedError(f"the number of processes or cores is {workers}: give 1 or more, or 0 for all cores")
     if workers > 0:
         return workers
+    if os.environ.get(CORES_VARIABLE, "").isdigit():
+        return max(1, int(os.environ[CORES_VARIABLE]))
     if hasattr(os, "sched_getaffinity"):  # Linux: respects containers and SLURM
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

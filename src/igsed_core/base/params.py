@@ -73,6 +73,9 @@ class StageParams:
         Stages that it reads from.
     light
         It computes on one core and may run beside another; of the others one runs at a time.
+    long_steps
+        Steps whose items several jobs can share (:mod:`igsed_core.base.shards`), in a sweep. A number too low or too
+        high costs time, never a result.
     tables
         The tidy tables that the stage makes, and what each holds; the book offers them for download.
     """
@@ -82,6 +85,7 @@ class StageParams:
     notebook: ClassVar[str] = ""
     upstream: ClassVar[tuple[str, ...]] = ()
     light: ClassVar[bool] = False
+    long_steps: ClassVar[int] = 0
     tables: ClassVar[dict[str, str]] = {}
 
     experiment: str = param("embedded", "name of the experiment; its artefacts lie in runs/<experiment>")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import os
+import resource
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -13,7 +14,7 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
-from igsed_core.base import code, files, imports, plugins, provenance, store
+from igsed_core.base import code, files, imports, plugins, provenance, shards, store
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.params import StageParams
 from igsed_core.base.paths import RunPaths
@@ -166,6 +167,7 @@ class StageRun:
         IgsedError
             If a table that the stage declares was not made.
         """
+        shards.end_of_notebook()
         for name in self.params.tables:
             if not (self.dir / f"{name}.csv").is_file():
                 raise IgsedError(f"stage {self.params.stage!r} declares table {name!r} and did not make it")
@@ -186,6 +188,7 @@ class StageRun:
                 "params": {name: value for name, value in asdict(self.params).items() if name != "experiment"},
                 "tables": list(self.params.tables),
                 "seconds": seconds,
+                "core_seconds": before.record.get("core_seconds") if before else _core_seconds(),
                 "figures": figures,
                 "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
                 **provenance.environment(),
@@ -193,6 +196,12 @@ class StageRun:
         )
         publish(self.params.experiment, Finished(self.entry, files.read_json(self.dir / RECORD)))
         self.held.close()
+
+
+def _core_seconds() -> float:
+    """Processor time of this process and of the workers that it has waited for."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return round(sum(one.ru_utime + one.ru_stime for one in used), 2)
 
 
 def publish(experiment: str, one: Finished) -> None:

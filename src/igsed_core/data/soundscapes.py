@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from igsed_core.base import shards
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.files import read_table, write_table, write_text
 from igsed_core.base.parallel import parallel_map
@@ -247,10 +248,11 @@ def realise(
         _Job(plan, spec, bank.root, out_dir / split / f"{plan.clip}.flac", _key(plan, spec, sha256))
         for plan, spec, split in zip(plans, specs, splits, strict=True)
     ]
-    missing = [job for job in jobs if not job.is_done()]
+    missing = [job for job in shards.share(jobs) if not job.is_done()]
     if missing:
         mixing.require_sox()
         parallel_map(_make, missing, workers=workers, desc="mixing soundscapes", progress=progress)
+    shards.end_of_step(whole=shards.current() is None or all(job.is_done() for job in jobs))
     return _tabulate(jobs, list(splits), list(removed), out_dir)
 
 

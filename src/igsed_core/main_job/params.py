@@ -23,6 +23,7 @@ class DataSynthesis(StageParams):
     title: ClassVar[str] = "Data synthesis"
     stage: ClassVar[str] = "data_synthesis"
     notebook: ClassVar[str] = "01_data_synthesis"
+    long_steps: ClassVar[int] = 1
     tables: ClassVar[dict[str, str]] = {
         "clips": "every soundscape: split, events, polyphony, background",
         "events": "every event: class, onset, offset, event-to-background ratio, source file",
@@ -95,6 +96,7 @@ class Training(StageParams):
     title: ClassVar[str] = "Training"
     stage: ClassVar[str] = "training"
     notebook: ClassVar[str] = "02_training"
+    long_steps: ClassVar[int] = 1
     upstream: ClassVar[tuple[str, ...]] = ("data_synthesis",)
     tables: ClassVar[dict[str, str]] = {
         "history": "training and validation loss of each head by epoch",
@@ -146,6 +148,7 @@ class IntegratedGradients(StageParams):
     title: ClassVar[str] = "Integrated Gradients"
     stage: ClassVar[str] = "integrated_gradients"
     notebook: ClassVar[str] = "03_integrated_gradients"
+    long_steps: ClassVar[int] = 1
     upstream: ClassVar[tuple[str, ...]] = ("data_synthesis", "training")
     tables: ClassVar[dict[str, str]] = {"maps": "every map: score, completeness error, points on the path, seconds"}
 

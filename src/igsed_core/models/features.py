@@ -14,7 +14,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from igsed_core.base import files, progress, store
+from igsed_core.base import files, progress, shards, store
 from igsed_core.base.errors import IgsedError
 from igsed_core.data import soundscapes
 from igsed_core.data.dataset import Dataset
@@ -23,6 +23,7 @@ from igsed_core.models.encoders import registry as encoders
 from igsed_core.models.encoders.base import Encoder
 
 CLIPS_A_PART = 64
+BATCH = 8  # clips in one forward pass
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def extract(
     out_dir: Path,
     *,
     device: torch.device,
-    batch_size: int = 8,
+    batch_size: int = BATCH,
 ) -> FeatureFrames:
     """Compute, or read back, the feature frames of one split.
 
@@ -110,11 +111,8 @@ def extract(
         Clips in one forward pass.
     """
     encoder = encoder.to(device)
-    read = partial(soundscapes.read_clips, source) if isinstance(source, Path) else source.read
-    if not isinstance(source, Path):
-        check_sample_rate(encoder, source.sample_rate)
-    starts = range(0, len(clips), CLIPS_A_PART)
-    wanted = {out_dir / f"part-{s:05d}.npz": clips.iloc[s : s + CLIPS_A_PART] for s in starts}
+    read = _reader(encoder, source)
+    wanted = _parts(clips, out_dir)
     missing = sum(len(part) for path, part in wanted.items() if not path.exists())
     what = f"features of {clips['split'].iloc[0]}"
     if missing:
@@ -125,14 +123,46 @@ def extract(
         for path, part in wanted.items():
 
             def compute(part: pd.DataFrame = part) -> dict[str, NDArray[np.float32]]:
-                values = _forward(encoder, read, part, device, batch_size, steps.update)
-                grid = np.array([encoder.frame_duration, encoder.frame_start])
-                return {"values": values, "clips": part["clip"].to_numpy(dtype=str), "grid": grid}
+                return _arrays(encoder, read, part, device, batch_size, steps.update)
 
             if path.exists():
                 steps.update(len(part))
             parts.append(_part(path, files.cached_arrays(path, compute), part))
     return concatenate(parts)
+
+
+def extract_splits(
+    encoder: Encoder, source: Path | Dataset, clips: pd.DataFrame, out_dir: Path, *, device: torch.device
+) -> dict[str, FeatureFrames]:
+    """Compute, or read back, the feature frames of every split; shards share the parts of all of them.
+
+    Parameters
+    ----------
+    encoder, source, device
+        See :func:`extract`.
+    clips
+        Rows of ``clips.csv``, or of the data set's clips.
+    out_dir
+        A folder a split is kept here.
+
+    Returns
+    -------
+    dict
+        Split -> feature frames.
+
+    Raises
+    ------
+    ShardEnd
+        In a shard whose part is done (:mod:`igsed_core.base.shards`).
+    """
+    splits = {str(split): rows for split, rows in clips.groupby("split")}
+    if shards.current() is not None:
+        parts = {path: part for split, rows in splits.items() for path, part in _parts(rows, out_dir / split).items()}
+        encoder, read = encoder.to(device), _reader(encoder, source)
+        for path, part in shards.share(list(parts.items())):
+            files.cached_arrays(path, partial(_arrays, encoder, read, part, device, BATCH, lambda _: None))
+        shards.end_of_step(whole=all(path.exists() for path in parts))
+    return {split: extract(encoder, source, rows, out_dir / split, device=device) for split, rows in splits.items()}
 
 
 def read(out_dir: Path, clips: pd.DataFrame) -> FeatureFrames:
@@ -243,6 +273,33 @@ def targets_of(features: FeatureFrames, dataset: Dataset) -> Targets:
     if dataset.events is None:
         return Targets(clip, np.zeros((len(clip), 0, len(dataset.classes)), dtype=np.float32))
     return Targets(clip, targets(features, dataset.events, dataset.classes).frame)
+
+
+def _parts(clips: pd.DataFrame, out_dir: Path) -> dict[Path, pd.DataFrame]:
+    """Return the files of the parts, each with its clips."""
+    starts = range(0, len(clips), CLIPS_A_PART)
+    return {out_dir / f"part-{s:05d}.npz": clips.iloc[s : s + CLIPS_A_PART] for s in starts}
+
+
+def _reader(encoder: Encoder, source: Path | Dataset) -> Callable[[pd.DataFrame], NDArray[np.float32]]:
+    if isinstance(source, Path):
+        return partial(soundscapes.read_clips, source)
+    check_sample_rate(encoder, source.sample_rate)
+    return source.read
+
+
+def _arrays(
+    encoder: Encoder,
+    read: Callable[[pd.DataFrame], NDArray[np.float32]],
+    part: pd.DataFrame,
+    device: torch.device,
+    batch_size: int,
+    done: Callable[[int], object],
+) -> dict[str, NDArray[Any]]:
+    """What the file of a part holds."""
+    values = _forward(encoder, read, part, device, batch_size, done)
+    grid = np.array([encoder.frame_duration, encoder.frame_start])
+    return {"values": values, "clips": part["clip"].to_numpy(dtype=str), "grid": grid}
 
 
 def _forward(

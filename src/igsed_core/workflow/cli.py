@@ -1,7 +1,8 @@
 """The command line, thin over the same functions.
 
-Stages: ``igsed run | book | stage | notebooks | parameters | store``; anyone's recordings, without a clone of the
-repository: ``igsed train | locate | evaluate | explain``; ``igsed fetch`` for both.
+Stages: ``igsed run | book | stage | notebooks | parameters | store``; many experiments: ``igsed sweep | status``;
+anyone's recordings, without a clone of the repository: ``igsed train | locate | evaluate | explain``; ``igsed fetch``
+for all of them.
 """
 
 from __future__ import annotations
@@ -112,6 +113,16 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("--dry-run", action="store_true", help="say what would run, and stop")
         if name == "notebooks":
             sub.add_argument("--out", type=paths.user_path, required=True, help="folder to write them to")
+    sub = command("sweep", _sweep, "run the experiments of a sweep file, here or on a cluster, and report on them")
+    sub.add_argument("file", type=paths.user_path, help="sweep file, for instance params/sweeps/snr.yaml")
+    sub.add_argument("--profile", type=paths.user_path, help="folder of a Snakemake profile; by default profiles/local")
+    sub.add_argument("--cores", type=int, default=0, help="cores of this machine to use; 0 means all")
+    sub.add_argument("--dry-run", action="store_true", help="say how many jobs, what is shared, how long, and stop")
+    sub = command("status", _status, "say how far a sweep is: stages, shards, what failed, time left")
+    sub.add_argument("name", help="name of the sweep")
+    sub = command("sweep-job", _sweep_job, "do one job of a sweep; Snakemake calls it")
+    sub.add_argument("folder", type=paths.user_path, help="folder of the sweep, runs/NAME.sweep")
+    sub.add_argument("job", help="identifier of the job in its batch.json")
     sub = command("fetch", _fetch, "fetch public weights and sounds now; a run fetches what it needs by itself")
     sub.add_argument("names", nargs="*", metavar="NAME", help=f"what to fetch: {', '.join(fetching.NAMES)}")
     sub.add_argument("--dry-run", action="store_true", help="say sizes, licences, from where and to where, and stop")
@@ -165,6 +176,29 @@ def _notebooks(options: argparse.Namespace) -> None:
         target = options.out / f"{stage.notebook}.ipynb"
         notebook.parameterise(stage, experiment.stages[stage.name], target, execute=False)
         print(target)
+
+
+def _sweep(options: argparse.Namespace) -> None:
+    from igsed_core.workflow.sweeps import driver, sweep_file
+
+    sweep = sweep_file.read(options.file)
+    if options.dry_run:
+        print(driver.dry_run(sweep))
+        return
+    profile = options.profile or paths.project_root() / "profiles" / "local"
+    print(f"report: {driver.run(sweep, profile=profile, cores=n_processes(options.cores))}")
+
+
+def _status(options: argparse.Namespace) -> None:
+    from igsed_core.workflow.sweeps import status
+
+    print(status.of(options.name))
+
+
+def _sweep_job(options: argparse.Namespace) -> None:
+    from igsed_core.workflow.sweeps import job
+
+    job.run(options.folder, options.job)
 
 
 def _fetch(options: argparse.Namespace) -> None:

@@ -18,7 +18,17 @@ from igsed_core.base.progress import TERMINAL_VARIABLE
 
 
 class CellFailed(IgsedError):
-    """A cell of a notebook failed; the message is the cell's own."""
+    """A cell of a notebook failed; the message is the cell's own.
+
+    Attributes
+    ----------
+    kind
+        Name of the cell's exception.
+    """
+
+    def __init__(self, message: str, kind: str) -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 def fill(
@@ -61,7 +71,7 @@ def fill(
                 )
             )
         except PapermillExecutionError as error:
-            raise CellFailed(_cause(error)) from None
+            raise CellFailed(_cause(error), error.ename) from None
 
 
 def _cause(error: Any) -> str:

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import asdict
@@ -16,7 +17,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from igsed_core.base import children, files, store
+from igsed_core.base import children, files, shards, store
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.params import StageParams
 from igsed_core.base.paths import RunPaths, check_folders, project_root
@@ -56,10 +57,11 @@ def begin(stage_name: str, namespace: Mapping[str, Any]) -> StageRun:
     upstream = _upstream(stage, params.experiment)
     made, made_from = stages.keys_of(stage, params, {name: one.entry.key for name, one in upstream.items()})
     run = StageRun(params, made.data, upstream)
-    run.held.enter_context(made.data.lock())
-    files.sweep(made.data.folder)
-    for lost in made.data.losses():  # a file of another size than it had is made again, like one that is missing
-        lost.unlink(missing_ok=True)
+    if shards.current() is None:  # the shards of a stage work beside one another, each on files of its own
+        run.held.enter_context(made.data.lock())
+        files.sweep(made.data.folder)
+        for lost in made.data.losses():  # a file of another size than it had is made again, like one that is missing
+            lost.unlink(missing_ok=True)
     made.data.describe(made_from)
     return run
 
@@ -127,6 +129,7 @@ def parameterise(
     *,
     execute: bool,
     upstream: dict[str, str] | None = None,
+    shard: shards.Shard | None = None,
 ) -> None:
     """Write a stage's notebook with the given parameters to ``target``, executed or not.
 
@@ -138,6 +141,8 @@ def parameterise(
         Execute it, too.
     upstream
         Data keys of the stages that it is to read from; by default those that the experiment refers to.
+    shard
+        Execute it as this shard; it may end before its last cell.
 
     Raises
     ------
@@ -145,15 +150,20 @@ def parameterise(
         If a cell fails; the message ends with the cell's own error, and the notebook up to that cell
         is kept at ``target``.
     """
+    variables = {UPSTREAM_VARIABLE: json.dumps(upstream)} if upstream else {}
+    if shard:
+        variables[shards.VARIABLE] = str(shard)
     try:
         kernels.fill(
             stage.source,
             target,
             asdict(params),
             execute=execute,
-            variables={UPSTREAM_VARIABLE: json.dumps(upstream)} if upstream else {},
+            variables=variables,
         )
     except kernels.CellFailed as error:
+        if shard and error.kind == shards.ShardEnd.__name__:
+            return
         raise IgsedError(f"notebook {stage.notebook} failed: {error}\n(see {target})") from None
 
 
@@ -184,6 +194,30 @@ def execute(stage_name: str, experiment: Experiment) -> Path:
         files.write_json(mine.page.folder / _DONE, {"stage": stage_name})
     adopt(experiment, stage_name, mine)
     return target
+
+
+def execute_shard(stage_name: str, experiment: Experiment, shard: shards.Shard) -> None:
+    """Do one shard of a stage: its notebook is executed up to the step, and no page is kept.
+
+    Parameters
+    ----------
+    stage_name, experiment
+        The stage, and the experiment that it is run for.
+    shard
+        Which part.
+
+    Raises
+    ------
+    IgsedError
+        If a cell fails.
+    """
+    stage, every = stages.get(stage_name), stages.keys(experiment)
+    if Finished.read(every[stage_name].data):
+        return
+    upstream = {name: every[name].data.key for name in stage.upstream}
+    with tempfile.TemporaryDirectory(prefix="igsed-shard-") as folder:
+        target = Path(folder) / f"{stage.notebook}.ipynb"
+        parameterise(stage, experiment.stages[stage_name], target, execute=True, upstream=upstream, shard=shard)
 
 
 def adopt(experiment: Experiment, stage_name: str, mine: stages.Keys) -> bool:

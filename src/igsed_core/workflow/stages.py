@@ -18,7 +18,7 @@ from igsed_core.base.errors import IgsedError
 from igsed_core.base.params import StageParams
 from igsed_core.base.paths import RunPaths, project_root
 from igsed_core.base.run import Finished
-from igsed_core.base.store import Entry
+from igsed_core.base.store import RECORD, Entry
 from igsed_core.workflow import experiments
 from igsed_core.workflow.chapters import PAGES
 from igsed_core.workflow.experiments import Experiment
@@ -68,6 +68,10 @@ class Keys:
     data: Entry
     page: Entry
 
+    def data_is_whole(self) -> bool:
+        """Whether the artefacts are there, whatever became of the page."""
+        return (self.data.folder / RECORD).is_file()
+
     def finished(self) -> Finished | None:
         """The stage's record, if its artefacts and its page are whole."""
         done = Finished.read(self.data)
@@ -92,7 +96,24 @@ def tables() -> dict[str, tuple[str, str]]:
     return {name: (cls.stage, holds) for cls in PAGES for name, holds in cls.tables.items()}
 
 
-def keys_of(stage: Stage, params: StageParams, upstream: dict[str, str]) -> tuple[Keys, dict[str, Any]]:
+class Code:
+    """Hashes of code, found anew each time they are asked for."""
+
+    def of_notebook(self, notebook: Path, roots: tuple[str, ...]) -> tuple[str, str]:
+        """Hash what data and page depend on (:func:`igsed_core.base.cells.stage_digest`)."""
+        return cells.stage_digest(notebook, imports.drawing, roots=roots)
+
+    def of_entries(self, uses: plugins.Uses, looks: bool) -> tuple[list[str], list[list[Any]]]:
+        """Hash entries of registries (:func:`igsed_core.base.plugins.digest_of`)."""
+        return plugins.digest_of(uses, looks=looks)
+
+
+FRESH = Code()
+
+
+def keys_of(
+    stage: Stage, params: StageParams, upstream: dict[str, str], code: Code = FRESH
+) -> tuple[Keys, dict[str, Any]]:
     """Return a stage's keys, and what the data key was made from.
 
     Parameters
@@ -103,6 +124,8 @@ def keys_of(stage: Stage, params: StageParams, upstream: dict[str, str]) -> tupl
         Its checked parameters.
     upstream
         Data key of every stage that it reads from, by name.
+    code
+        What hashes the code; a plan of many experiments gives one that remembers.
 
     Raises
     ------
@@ -110,8 +133,8 @@ def keys_of(stage: Stage, params: StageParams, upstream: dict[str, str]) -> tupl
         If a parameter names something that does not exist: an entry of a registry, a file, a folder.
     """
     uses = params.uses()
-    modules, entries = plugins.digest_of(uses)
-    data, page = cells.stage_digest(stage.source, imports.drawing, roots=modules)
+    modules, entries = code.of_entries(uses, False)
+    data, page = code.of_notebook(stage.source, tuple(modules))
     made_from = {
         "stage": stage.name,
         "params": experiments.result_values(params),
@@ -123,7 +146,7 @@ def keys_of(stage: Stage, params: StageParams, upstream: dict[str, str]) -> tupl
     entry = store.entry(stage.name, made_from)
     return Keys(
         entry,
-        store.entry(PAGE_KIND, {"data": entry.name, "code": page, "looks": plugins.digest_of(uses, looks=True)[1]}),
+        store.entry(PAGE_KIND, {"data": entry.name, "code": page, "looks": code.of_entries(uses, True)[1]}),
     ), made_from
 
 

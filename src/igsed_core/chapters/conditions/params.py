@@ -19,6 +19,7 @@ class Conditions(StageParams):
     title: ClassVar[str] = "Other conditions"
     stage: ClassVar[str] = "conditions"
     notebook: ClassVar[str] = "11_conditions"
+    long_steps: ClassVar[int] = 4
     upstream: ClassVar[tuple[str, ...]] = (*MAIN_JOB, "localiser")  # its shifts and components
     tables: ClassVar[dict[str, str]] = {
         "conditions_clips": "every soundscape of every condition",

@@ -18,6 +18,7 @@ class EngineStudy(StageParams):
     title: ClassVar[str] = "How the integral is computed"
     stage: ClassVar[str] = "engine"
     notebook: ClassVar[str] = "12_engine"
+    long_steps: ClassVar[int] = 1
     upstream: ClassVar[tuple[str, ...]] = MAIN_JOB
     tables: ClassVar[dict[str, str]] = {
         "engine_study": "each rule, number of points, engine, target and precision, by clip and class",

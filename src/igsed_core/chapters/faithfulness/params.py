@@ -25,6 +25,7 @@ class Faithfulness(StageParams):
     title: ClassVar[str] = "Faithfulness"
     stage: ClassVar[str] = "faithfulness"
     notebook: ClassVar[str] = "09_faithfulness"
+    long_steps: ClassVar[int] = 1
     upstream: ClassVar[tuple[str, ...]] = MAIN_JOB
     tables: ClassVar[dict[str, str]] = {
         "faithfulness": "deletion, insertion, sufficiency, necessity of each method and replacement",

@@ -18,6 +18,7 @@ class Localiser(AtShifts):
     title: ClassVar[str] = "A localiser without time labels"
     stage: ClassVar[str] = "localiser"
     notebook: ClassVar[str] = "10_localiser"
+    long_steps: ClassVar[int] = 2
     upstream: ClassVar[tuple[str, ...]] = MAIN_JOB
     tables: ClassVar[dict[str, str]] = {
         "localiser": "the localiser without time labels, step by step",

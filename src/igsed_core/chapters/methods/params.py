@@ -20,6 +20,7 @@ class Methods(StageParams):
     title: ClassVar[str] = "Which explanation tells when?"
     stage: ClassVar[str] = "methods"
     notebook: ClassVar[str] = "08_methods"
+    long_steps: ClassVar[int] = 1
     upstream: ClassVar[tuple[str, ...]] = MAIN_JOB
     tables: ClassVar[dict[str, str]] = {
         "methods": "every method of the registry under threshold rules, beside the references",

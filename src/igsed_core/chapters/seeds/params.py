@@ -19,6 +19,7 @@ class SeedStudy(StageParams):
     title: ClassVar[str] = "Seeds"
     stage: ClassVar[str] = "seeds"
     notebook: ClassVar[str] = "13_seeds"
+    long_steps: ClassVar[int] = 1
     upstream: ClassVar[tuple[str, ...]] = MAIN_JOB
     tables: ClassVar[dict[str, str]] = {
         "seeds": "each method under other seeds of training and of data, at its own thresholds",

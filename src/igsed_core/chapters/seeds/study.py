@@ -11,7 +11,7 @@ import pandas as pd
 
 from igsed_core.attribution import maps
 from igsed_core.attribution.explainer import Explainer
-from igsed_core.base import devices, files
+from igsed_core.base import devices, files, shards
 from igsed_core.data import soundscapes
 from igsed_core.data.soundbank import registry as soundbank
 from igsed_core.data.soundscapes import SoundscapeSet
@@ -106,13 +106,14 @@ def study(
     if n_steps:
         cheap = dataclasses.replace(recipe.attribution, engine="mel_path", quadrature=QUADRATURE, n_steps=n_steps)
         recipe = dataclasses.replace(recipe, attribution=cheap)
-    tables = []
-    for variant in variants(seed, further, training_data=training_data):
-        path = out_dir / f"{variant.name}.csv"
+    wanted = {out_dir / f"{one.name}.csv": one for one in variants(seed, further, training_data=training_data)}
+    for path, variant in shards.share(list(wanted.items())):
         if not path.exists():
-            files.write_table(path, _measure(recipe, variant, out_dir / variant.name))
-        tables.append(files.read_table(path))
-    return pd.concat(tables, ignore_index=True)
+            with shards.item_by_itself():
+                measured = _measure(recipe, variant, out_dir / variant.name)
+            files.write_table(path, measured)
+    shards.end_of_step(whole=all(path.exists() for path in wanted))
+    return pd.concat([files.read_table(path) for path in wanted], ignore_index=True)
 
 
 def spread(found: pd.DataFrame) -> pd.DataFrame:

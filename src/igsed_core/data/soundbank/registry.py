@@ -5,11 +5,15 @@ A bank is generated or fetched by its name, or read from a folder in a layout th
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from igsed_core.base import names, plugins, text
+from filelock import FileLock
+
+from igsed_core.base import names, plugins, store, text
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.paths import data_dir
 from igsed_core.base.registry import Entry, Registry
@@ -110,7 +114,8 @@ def prepare(
     """
     bank, wanted = _find(name_or_path, seed, sample_rate, sizes)
     try:
-        prepared = bank.prepare(wanted, cache_dir=cache_dir, workers=workers)
+        with _one_at_a_time(cache_dir):  # the jobs of a sweep all begin with the same bank
+            prepared = bank.prepare(wanted, cache_dir=cache_dir, workers=workers)
         names.check_classes(prepared.classes)
         return prepared
     except OSError as error:
@@ -119,6 +124,21 @@ def prepare(
             f"sound bank {text.shown(name_or_path)} cannot be prepared in {cache_dir} ({text.shown(where)}: "
             f"{text.reason(error)}): make that folder writable, or set IGSED_DATA_DIR to one that is"
         ) from error
+
+
+@contextlib.contextmanager
+def _one_at_a_time(cache_dir: Path) -> Iterator[None]:
+    guard = FileLock(cache_dir / ".lock")
+    try:
+        cache_dir.mkdir(parents=True, exist_ok=True)
+        store.acquire(guard, f"another run prepares sounds in {cache_dir}")
+    except OSError:  # a cache that may be read only
+        yield
+        return
+    try:
+        yield
+    finally:
+        guard.release()
 
 
 def prepare_for(params: Any) -> SoundBank:

@@ -1,0 +1,210 @@
+"""A sweep from its file to its report: plan, groups of jobs through Snakemake, the experiments' results."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from igsed_core.base import children, files, paths, store
+from igsed_core.base.errors import IgsedError
+from igsed_core.base.progress import tell
+from igsed_core.workflow import checks, notebook, stages
+from igsed_core.workflow.sweeps import job as jobs
+from igsed_core.workflow.sweeps import plan as planning
+from igsed_core.workflow.sweeps import report
+from igsed_core.workflow.sweeps.costs import Costs
+from igsed_core.workflow.sweeps.plan import Job, Node, Plan
+from igsed_core.workflow.sweeps.sweep_file import Sweep
+
+SUMMARY = "sweep.json"
+MOST_JOBS = 2000  # in one call of Snakemake: its graph takes about 1 ms and 60 kB a job, more where they are many
+GPU_PARAMETERS = ("device", "ig_device")
+
+
+def run(sweep: Sweep, *, profile: Path, cores: int, most_jobs: int = MOST_JOBS) -> Path:
+    """Run what is missing of a sweep, then write its report.
+
+    Jobs that an earlier call left on the cluster, killed before it could see to them, are cancelled first.
+
+    Parameters
+    ----------
+    sweep
+        What to run.
+    profile
+        Folder of a Snakemake profile: ``profiles/local``, ``profiles/slurm``.
+    cores
+        Cores for jobs on this machine; with a cluster's profile, its ``jobs`` decide.
+    most_jobs
+        Jobs in one call of Snakemake; a larger sweep is run in groups.
+
+    Returns
+    -------
+    Path
+        The report's page.
+
+    Raises
+    ------
+    IgsedError
+        If something is missing, or if experiments did not finish; the message says which, and where their logs are.
+    """
+    if not (profile / "config.yaml").is_file():
+        raise IgsedError(f"there is no profile {profile}: give a folder with a config.yaml, such as profiles/slurm")
+    for experiment in sweep.experiments.values():
+        checks.check_paths(experiment)
+    paths.check_folders(next(iter(sweep.experiments)))
+    sweep.folder.mkdir(parents=True, exist_ok=True)
+    with _alone(sweep):
+        cancel_left(sweep)
+        plan = planning.make(sweep)
+        _describe(plan)
+        _forget_untrue(plan)
+        costs = Costs.of_store(stages.STAGES)
+        for group in plan.groups(most_jobs):
+            write_batch(plan, group, costs)
+            _make(sweep, snakemake(sweep, profile, cores))
+        plan = planning.make(sweep)
+        for name, experiment in sweep.experiments.items():
+            for node in map(plan.nodes.__getitem__, plan.of_experiment[name]):
+                notebook.adopt(experiment, node.stage, node.keys)
+        page = report.write(plan)
+    failed = {plan.nodes[name].experiment for name in plan.nodes if not plan.nodes[name].whole}
+    if failed:
+        short = [name for name, ids in plan.of_experiment.items() if any(not plan.nodes[i].whole for i in ids)]
+        raise IgsedError(
+            f"{len(short)} of {len(sweep.experiments)} experiments did not finish: {page} names the stages and their "
+            "logs; the same command goes on from there"
+        )
+    return page
+
+
+def dry_run(sweep: Sweep) -> str:
+    """Say what a sweep would run, how much of it is shared or at hand, and what it would take."""
+    plan = planning.make(sweep)
+    found = planning.estimate(plan, Costs.of_store(stages.STAGES))
+    every = sum(map(len, plan.of_experiment.values()))
+    missing = len(plan.missing())
+    groups = sum(1 for _ in plan.groups(MOST_JOBS))
+    sources = ", ".join(f"{source}: {number} stages" for source, number in sorted(found.sources.items()))
+    lines = [
+        f"{len(sweep.experiments)} experiments, which vary {', '.join(sweep.parameters) or 'nothing'}",
+        f"{every} stages, {len(plan.nodes)} of them different: {every - len(plan.nodes)} are shared",
+        f"{len(plan.nodes) - missing} at hand, {missing} to be made",
+        f"{found.jobs} jobs ({sweep.shards} a long step), in {groups} groups",
+        f"about {found.core_hours:.3g} core hours; each experiment by itself would take {found.alone_core_hours:.3g}",
+        f"estimated from times {sources or 'of none'}",
+    ]
+    return "\n".join(lines)
+
+
+def _make(sweep: Sweep, command: list[str]) -> None:
+    """Call Snakemake; whoever is asked to end takes the jobs back that lie on the cluster."""
+    try:
+        children.run(command)
+    except KeyboardInterrupt:
+        cancel_left(sweep)
+        raise
+
+
+@contextlib.contextmanager
+def _alone(sweep: Sweep) -> Iterator[None]:
+    guard = FileLock(sweep.folder / ".lock")
+    store.acquire(guard, f"another call works on sweep {sweep.name!r}")
+    try:
+        yield
+    finally:
+        guard.release()
+
+
+def job_prefix(sweep: Sweep) -> str:
+    """What the names of a sweep's jobs on a cluster begin with; another folder's sweep of that name has another."""
+    return f"igsed-{sweep.name[:30]}-{store.digest(str(sweep.folder))[:6]}"
+
+
+def cancel_left(sweep: Sweep) -> list[str]:
+    """Cancel jobs that a killed call left in Slurm's queue, so that nothing is done twice; return their numbers."""
+    if not shutil.which("squeue"):
+        return []
+    asked = subprocess.run(["squeue", "--me", "-h", "-o", "%i %j"], check=False, capture_output=True, text=True)
+    rows = [line.split(maxsplit=1) for line in asked.stdout.splitlines()]
+    left = [row[0] for row in rows if len(row) == 2 and row[1].startswith(job_prefix(sweep))]
+    if left:
+        tell(f"igsed: {len(left)} jobs of an earlier call are still there: cancelled, they are made again")
+        subprocess.run(["scancel", *left], check=False)
+    return left
+
+
+def _describe(plan: Plan) -> None:
+    """Write each experiment's parameters, and what status and report need to know of the sweep."""
+    sweep = plan.sweep
+    for name, experiment in sweep.experiments.items():
+        path = sweep.folder / jobs.PARAMETERS / f"{name}.json"
+        if not path.is_file() or files.read_json(path) != experiment.values():
+            files.write_json(path, experiment.values())
+    files.write_json(
+        sweep.folder / SUMMARY,
+        {
+            "sweep": sweep.name,
+            "varied": sweep.varied,
+            "shards": sweep.shards,
+            "cores": sweep.cores,
+            "gpu": sweep.gpu,
+            "scratch": sweep.scratch,
+        },
+    )
+
+
+def _forget_untrue(plan: Plan) -> None:
+    """Remove markers of what the store does not hold: it decides, not they."""
+    for node in plan.missing():
+        jobs.marker(plan.sweep.folder, node.id).unlink(missing_ok=True)
+        if not node.keys.data.folder.is_dir():  # pruned: its shards are gone, too
+            for path in jobs.marker(plan.sweep.folder, node.id).parent.glob(f"{node.keys.page.key}.*"):
+                path.unlink()
+
+
+def write_batch(plan: Plan, group: list[Node], costs: Costs) -> None:
+    """Write what Snakemake and the jobs read."""
+    sweep = plan.sweep
+    made = {node.id for node in group}
+    rows: dict[str, Any] = {}
+    for one in plan.jobs(group):
+        node = plan.nodes[one.node]
+        rows[one.id] = _row(sweep, node, one, costs, [need for need in one.needs if need.partition(".")[0] in made])
+    files.write_json(sweep.folder / jobs.BATCH, {"scratch": sweep.scratch, "jobs": rows})
+
+
+def _row(sweep: Sweep, node: Node, one: Job, costs: Costs, needs: list[str]) -> dict[str, Any]:
+    cost = costs.of(node.params)
+    cores = 1 if node.params.light else sweep.cores
+    gpu = sweep.gpu and any(getattr(node.params, name, "cpu") != "cpu" for name in GPU_PARAMETERS)
+    return {
+        "stage": node.stage,
+        "experiment": node.experiment,
+        "shard": one.shard,
+        "needs": needs,
+        "cores": cores,
+        "memory": cost.asked_memory(),
+        "minutes": cost.asked_minutes(cores, sweep.shards if one.shard else 1),
+        "gpu": int(gpu),
+    }
+
+
+def snakemake(sweep: Sweep, profile: Path, cores: int) -> list[str]:
+    """Return the command that makes the jobs of ``batch.json``, on this machine or where the profile says."""
+    slurm = "executor: slurm" in (profile / "config.yaml").read_text(encoding="utf-8")
+    on = ["--slurm-jobname-prefix", job_prefix(sweep)] if slurm else ["--cores", str(cores)]
+    # Jobs here end with this process, like all that igsed starts; jobs on a cluster cannot see whether it lives.
+    apart = f"import os; del os.environ[{children.LIFELINE_VARIABLE!r}]; " if slurm else ""
+    return [
+        *children.python(apart + "from snakemake.cli import main; main()"),
+        *("--snakefile", str(Path(__file__).with_name("sweep.smk"))),
+        *("--directory", str(sweep.folder), "--profile", str(paths.absolute(profile)), *on),
+        *("--rerun-triggers", "mtime", "--scheduler", "greedy", "--keep-going", "--nolock", "--drop-metadata"),
+        *("--quiet", "rules", "host", "progress"),
+    ]

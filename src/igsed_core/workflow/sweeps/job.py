@@ -1,0 +1,118 @@
+"""One job of a sweep, on whichever machine it runs: a stage, or a shard of one, and what it took."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from igsed_core.base import files
+from igsed_core.base.errors import IgsedError
+from igsed_core.base.parallel import CORES_VARIABLE
+from igsed_core.base.shards import Shard
+from igsed_core.workflow import experiments, notebook, stages
+from igsed_core.workflow.sweeps.costs import COST
+
+BATCH, MARKERS, PARAMETERS, LOGS = "batch.json", "jobs", "experiments", "logs"
+SCRATCH_VARIABLE = "IGSED_SCRATCH"
+
+
+def marker(folder: Path, job: str) -> Path:
+    """File whose existence says that a job has ended well."""
+    return folder / MARKERS / f"{job}.json"
+
+
+def log(folder: Path, job: str) -> Path:
+    """What a job printed, its reason to fail among it."""
+    return folder / LOGS / f"{job}.log"
+
+
+def run(folder: Path, job: str) -> None:
+    """Do a job of the batch in a sweep's folder and leave its marker.
+
+    Parameters
+    ----------
+    folder
+        ``runs/<name>.sweep``.
+    job
+        Its identifier in ``batch.json``.
+
+    Raises
+    ------
+    IgsedError
+        If there is no such job, or the stage fails.
+    """
+    batch = files.read_json(folder / BATCH)
+    if job not in batch["jobs"]:
+        raise IgsedError(f"{folder / BATCH} holds no job {job!r}: start the sweep again, it plans anew")
+    what = batch["jobs"][job]
+    path = folder / PARAMETERS / f"{what['experiment']}.json"
+    experiment = experiments.load(path)
+    began = time.perf_counter()
+    with _as_given(what["cores"], batch["scratch"]):
+        mine = stages.keys(experiment)[what["stage"]]
+        if what["shard"]:
+            notebook.execute_shard(what["stage"], experiment, Shard.parse(what["shard"]))
+        elif mine.finished() is None:  # else an earlier attempt had just done it when it was killed
+            notebook.execute(what["stage"], experiment)
+    took = {
+        "seconds": round(time.perf_counter() - began, 2),
+        "core_seconds": round(_core_seconds(), 2),
+        "memory_mib": round(_memory_mib()),
+        "cores": what["cores"],
+    }
+    if not what["shard"] and not (mine.data.folder / COST).exists():
+        files.write_json(mine.data.folder / COST, _whole(folder, job, took))
+    files.write_json(marker(folder, job), took)
+
+
+def _whole(folder: Path, job: str, took: dict[str, Any]) -> dict[str, Any]:
+    """What a stage took with all its shards."""
+    shards = marker(folder, job).parent.glob(f"{Path(job).name}.*-of-*.json")
+    every = [took, *map(files.read_json, shards)]
+    return {
+        "jobs": len(every),
+        "core_seconds": round(sum(one["core_seconds"] for one in every), 2),
+        "memory_mib": max(one["memory_mib"] for one in every),
+    }
+
+
+def _core_seconds() -> float:
+    """Processor time of this process and of all that it has waited for."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
+def _memory_mib() -> float:
+    """This process and the largest that it has waited for (the kernel, or one of its workers)."""
+    kib = sum(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return kib / 1024
+
+
+@contextlib.contextmanager
+def _as_given(cores: int, scratch: str) -> Iterator[None]:
+    """Let a job use the cores that it was given, and its node's own disk for what it needs only while it runs."""
+    given = {CORES_VARIABLE: str(cores), "OMP_NUM_THREADS": str(cores)}
+    before = dict(os.environ)
+    place = os.path.expandvars(scratch or os.environ.get(SCRATCH_VARIABLE, ""))
+    with contextlib.ExitStack() as held:
+        if place:
+            if "$" in place or not Path(place).is_dir():
+                raise IgsedError(
+                    f"the scratch folder {place!r} is not on this node: let 'scratch' (or {SCRATCH_VARIABLE}) name one "
+                    "that every node has, or leave it out"
+                )
+            given["TMPDIR"] = held.enter_context(tempfile.TemporaryDirectory(prefix="igsed-", dir=place))
+            tempfile.tempdir = None  # it is remembered otherwise
+        os.environ.update(given)
+        try:
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+            tempfile.tempdir = None

@@ -1,0 +1,227 @@
+"""From experiments to one graph: what is shared comes once, what is at hand not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from igsed_core.base.code import still
+from igsed_core.base.params import StageParams
+from igsed_core.base.paths import store_dir
+from igsed_core.workflow import experiments, stages
+from igsed_core.workflow.sweeps.costs import START, Cost, Costs
+from igsed_core.workflow.sweeps.sweep_file import Sweep
+
+
+@dataclass(frozen=True)
+class Node:
+    """One stage with one set of parameters, whichever experiments need it.
+
+    Attributes
+    ----------
+    stage, keys
+        Its name, and where its artefacts and page lie.
+    experiment
+        The first experiment that needs it: the job works in its name.
+    params
+        Its parameters there.
+    upstream
+        Identifiers of the nodes before it.
+    whole
+        Whether it lies whole in the store.
+    data_whole
+        Whether at least its artefacts do.
+    """
+
+    stage: str
+    keys: stages.Keys
+    experiment: str
+    params: StageParams
+    upstream: tuple[str, ...]
+    whole: bool
+    data_whole: bool = False
+
+    @property
+    def id(self) -> str:
+        """``<stage>/<key of the page>``."""
+        return f"{self.stage}/{self.keys.page.key}"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job of a plan: a stage, or a shard of one.
+
+    Attributes
+    ----------
+    id
+        ``<stage>/<key>`` with ``.<step>-<number>-of-<count>`` for a shard; its marker is named after it.
+    node
+        Identifier of the node.
+    shard
+        As :class:`igsed_core.base.shards.Shard` writes it; empty for the stage itself.
+    needs
+        Jobs before it.
+    """
+
+    id: str
+    node: str
+    shard: str
+    needs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The graph of a sweep.
+
+    Attributes
+    ----------
+    sweep
+        What was asked.
+    nodes
+        By their identifiers, each after those that it needs.
+    of_experiment
+        Experiment -> identifiers of its nodes, in the order of its stages.
+    """
+
+    sweep: Sweep
+    nodes: dict[str, Node]
+    of_experiment: dict[str, tuple[str, ...]]
+
+    def missing(self) -> list[Node]:
+        """Nodes that are to be made."""
+        return [node for node in self.nodes.values() if not node.whole]
+
+    def jobs(self, nodes: list[Node] | None = None) -> Iterator[Job]:
+        """Jobs that make some nodes, by default all that are missing."""
+        for node in self.missing() if nodes is None else nodes:
+            before = tuple(up for up in node.upstream if not self.nodes[up].whole)
+            for step in range(1, self.steps(node) + 1):
+                shards = []
+                for number in range(self.sweep.shards):
+                    job = f"{node.id}.{step}-{number}-of-{self.sweep.shards}"
+                    yield Job(job, node.id, f"{step}:{number}/{self.sweep.shards}", before)
+                    shards.append(job)
+                before = tuple(shards)
+            yield Job(node.id, node.id, "", before)
+
+    def steps(self, node: Node) -> int:
+        """Rounds of shards of a node: none where one job does everything, or the results are at hand already."""
+        if self.sweep.shards == 1 or node.data_whole:
+            return 0
+        return type(node.params).long_steps
+
+    def groups(self, most_jobs: int) -> Iterator[list[Node]]:
+        """Split the missing nodes into groups of at most so many jobs, each complete once those before it are.
+
+        Experiments stay together, so that a group brings whole experiments to their end.
+
+        Parameters
+        ----------
+        most_jobs
+            Of a group; one experiment alone may exceed it.
+        """
+        group: list[Node] = []
+        size, seen = 0, set[str]()
+        for names in self.of_experiment.values():
+            mine = [node for name in names if not (node := self.nodes[name]).whole and name not in seen]
+            seen.update(node.id for node in mine)
+            number = sum(self.steps(node) * self.sweep.shards + 1 for node in mine)
+            if group and size + number > most_jobs:
+                yield group
+                group, size = [], 0
+            group += mine
+            size += number
+        if group:
+            yield group
+
+
+def make(sweep: Sweep) -> Plan:
+    """Plan a sweep: every stage of every experiment with its key, and what of it is at hand.
+
+    Raises
+    ------
+    IgsedError
+        If a parameter names something that does not exist.
+    """
+    with still():
+        return _make(sweep)
+
+
+class _Remembered(stages.Code):
+    """The same few notebooks and entries of registries, whatever the number of experiments."""
+
+    def __init__(self) -> None:
+        self.of_notebook = cache(super().of_notebook)  # type: ignore[method-assign]
+        self.of_entries = cache(super().of_entries)  # type: ignore[method-assign, assignment]
+
+
+def _make(sweep: Sweep) -> Plan:
+    code = _Remembered()
+    there = _in_store()
+    remembered: dict[Any, stages.Keys] = {}
+    nodes: dict[str, Node] = {}
+    of_experiment = {}
+    for name, experiment in sweep.experiments.items():
+        mine: dict[str, Node] = {}
+        for stage_name, params in experiment.stages.items():
+            stage = stages.get(stage_name)
+            upstream = {up: mine[up].keys.data.key for up in stage.upstream}
+            decides = (stage_name, *experiments.result_values(params).items(), *upstream.values())
+            if decides not in remembered:
+                remembered[decides] = stages.keys_of(stage, params, upstream, code)[0]
+            keys = remembered[decides]
+            identifier = f"{stage_name}/{keys.page.key}"
+            if identifier not in nodes:
+                data_whole = keys.data.key in there.get(stage_name, ()) and keys.data_is_whole()
+                whole = data_whole and keys.finished() is not None
+                before = tuple(mine[up].id for up in stage.upstream)
+                nodes[identifier] = Node(stage_name, keys, name, params, before, whole, data_whole)
+            mine[stage_name] = nodes[identifier]
+        of_experiment[name] = tuple(node.id for node in mine.values())
+    return Plan(sweep, nodes, of_experiment)
+
+
+def _in_store() -> dict[str, set[str]]:
+    """Names in the store by kind: one look instead of several for each of many thousand stages."""
+    root = store_dir()
+    kinds = [kind for kind in stages.STAGES if (root / kind).is_dir()]
+    return {kind: set(os.listdir(root / kind)) for kind in kinds}
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a plan would take.
+
+    Attributes
+    ----------
+    jobs
+        Number of jobs.
+    core_hours
+        Of those jobs, with their starts.
+    alone_core_hours
+        What the experiments would take if each were run with an empty store.
+    sources
+        Where the times are from (:attr:`Cost.source`) -> number of nodes.
+    """
+
+    jobs: int
+    core_hours: float
+    alone_core_hours: float
+    sources: dict[str, int]
+
+
+def estimate(plan: Plan, costs: Costs) -> Estimate:
+    """Estimate a plan from recorded times."""
+    cost_of: dict[str, Cost] = {name: costs.of(node.params) for name, node in plan.nodes.items()}
+    jobs, seconds = 0, 0.0
+    sources: dict[str, int] = {}
+    for node in plan.missing():
+        number = plan.steps(node) * plan.sweep.shards + 1
+        jobs += number
+        seconds += cost_of[node.id].share(1) + (number - 1) * START
+        sources[cost_of[node.id].source] = sources.get(cost_of[node.id].source, 0) + 1
+    alone = sum(cost_of[name].share(1) for names in plan.of_experiment.values() for name in names)
+    return Estimate(jobs, seconds / 3600, alone / 3600, sources)

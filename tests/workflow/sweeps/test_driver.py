@@ -1,0 +1,195 @@
+"""What a sweep asks of Snakemake and the cluster, and what it says when something fails."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from igsed_core.base import files
+from igsed_core.base.errors import IgsedError
+from igsed_core.workflow.sweeps import driver, job, plan, report, status
+from igsed_core.workflow.sweeps.costs import Cost, Costs
+from igsed_core.workflow.sweeps.sweep_file import Sweep
+
+ROOT = Path(__file__).resolve().parents[3]
+Written = Callable[[str], Sweep]
+TEXT = "sweep: noise\nbase: SMOKE\nshards: 2\ngrid: {frame_length: [0.1, 0.2]}\nvariations: [{chapters: none}]\n"
+
+
+@pytest.fixture
+def planned(written: Written) -> plan.Plan:
+    """Two experiments, nothing made."""
+    made = plan.make(written(TEXT))
+    made.sweep.folder.mkdir(parents=True)
+    driver.write_batch(made, made.missing(), Costs())
+    return made
+
+
+def test_snakemake_plans_exactly_our_jobs(planned: plan.Plan) -> None:
+    command = [*driver.snakemake(planned.sweep, ROOT / "profiles" / "local", 2), "--dry-run"]
+    command = [word for word in command if word not in ("--quiet", "rules", "host", "progress")]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    wanted = {one.id for one in planned.jobs()}
+    assert set(re.findall(r"output: jobs/(\S+)\.json", done.stdout)) == wanted
+    assert len(wanted) == 8 + 3 * 2  # stages that differ, and the shards of three long ones
+
+
+def test_a_job_is_given_what_the_batch_says(planned: plan.Plan) -> None:
+    rows = files.read_json(planned.sweep.folder / job.BATCH)["jobs"]
+    light = next(row for row in rows.values() if row["stage"] == "baselines")
+    heavy = next(row for row in rows.values() if row["stage"] == "training" and not row["shard"])
+    assert (light["cores"], light["gpu"], heavy["gpu"]) == (1, 0, 0)
+    assert heavy["memory"] >= 1500
+    assert heavy["minutes"] >= 10
+
+
+def test_a_gpu_reaches_the_stages_that_can_use_one(written: Written) -> None:
+    made = plan.make(written(TEXT + "gpu: true\ncores: 4\n"))
+    made.sweep.folder.mkdir(parents=True)
+    driver.write_batch(made, made.missing(), Costs())
+    rows = files.read_json(made.sweep.folder / job.BATCH)["jobs"].values()
+    assert {row["stage"] for row in rows if row["gpu"]} == {"training", "integrated_gradients"}
+    assert {row["cores"] for row in rows if row["stage"] == "integrated_gradients"} == {4}
+
+
+def test_the_profiles_are_what_snakemake_reads() -> None:
+    slurm = yaml.safe_load((ROOT / "profiles" / "slurm" / "config.yaml").read_text())
+    local = yaml.safe_load((ROOT / "profiles" / "local" / "config.yaml").read_text())
+    assert slurm["executor"] == "slurm"
+    assert slurm["retries"] >= 1 and local["retries"] >= 1
+    assert "executor" not in local
+
+
+def test_jobs_that_a_killed_call_left_are_cancelled_and_no_others(
+    written: Written, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep = written(TEXT)
+    prefix = driver.job_prefix(sweep)
+    assert re.fullmatch(r"[A-Za-z0-9_-]{1,50}", driver.job_prefix(Sweep("a" * 30, {}, {})))
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    program(programs / "squeue", f"echo '11 {prefix}_uuid'; echo '12 {prefix}_uuid'; echo '13 igsed-noise-other_x'")
+    program(programs / "scancel", f'echo "$@" > {tmp_path / "cancelled"}')
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    assert driver.cancel_left(sweep) == ["11", "12"]
+    assert (tmp_path / "cancelled").read_text().split() == ["11", "12"]
+
+
+def program(path: Path, text: str) -> None:
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+
+
+def test_failures_are_named_with_reason_and_log(planned: plan.Plan) -> None:
+    nodes = {node.stage: node for node in planned.nodes.values()}
+    failed, killed = (job.log(planned.sweep.folder, nodes[stage].id) for stage in ("data_synthesis", "training"))
+    for log in (failed, killed):
+        log.parent.mkdir(parents=True)
+    failed.write_text("making\nigsed: no space left on the disk\n")
+    killed.write_text("attribution: 10 %\n")
+    os.utime(killed, (time.time() - 1000, time.time() - 1000))
+    states = status.states_of(planned)
+    assert states[nodes["data_synthesis"].id] == states[nodes["training"].id] == status.FAILED
+    table = report.failures(planned).set_index("stage")
+    assert table.loc["data_synthesis", "reason"] == "igsed: no space left on the disk"
+    assert table.loc["data_synthesis", "log"] == str(failed)
+    assert str(table.loc["training", "reason"]).startswith("killed")
+    assert set(table.loc["baselines", ["reason", "log"]]) == {"not come to", ""}
+    assert table.loc["training", "experiments"] == "noise.frame_length_0.1, noise.frame_length_0.2"
+
+
+def test_a_log_that_grows_is_that_of_a_running_job(planned: plan.Plan) -> None:
+    first = next(iter(planned.jobs()))
+    log = job.log(planned.sweep.folder, first.id)
+    log.parent.mkdir(parents=True)
+    log.write_text("mixing soundscapes: 3 %\n")
+    assert status.states_of(planned)[first.id] == status.RUNNING
+    files.write_json(job.marker(planned.sweep.folder, first.id), {})
+    assert status.states_of(planned)[first.id] == status.DONE
+
+
+def test_a_marker_counts_for_nothing_where_the_store_lacks_the_stage(planned: plan.Plan) -> None:
+    node = planned.missing()[0]
+    marker = job.marker(planned.sweep.folder, node.id)
+    files.write_json(marker, {})
+    driver._forget_untrue(planned)
+    assert not marker.exists()
+
+
+def test_status_of_a_sweep_that_was_never_started_is_told(written: Written) -> None:
+    written(TEXT)
+    with pytest.raises(IgsedError, match="no sweep 'other' was started"):
+        status.of("other")
+
+
+def test_status_counts_jobs_and_says_what_is_left(planned: plan.Plan) -> None:
+    driver._describe(planned)
+    told = status.of("noise")
+    assert "0 of 2 experiments are whole" in told
+    assert re.search(r"data_synthesis, shards +0 +0 +0 +2", told)
+    assert "core hours are left" in told
+    assert status.started("noise").varied == planned.sweep.varied
+
+
+def test_a_scratch_folder_that_is_not_there_is_told_and_one_that_is_full_too(
+    planned: plan.Plan, tmp_path: Path
+) -> None:
+    folder = planned.sweep.folder
+    driver._describe(planned)
+    batch = files.read_json(folder / job.BATCH)
+    first = next(iter(planned.jobs())).id
+    for scratch in ("/no/such/folder", "$IGSED_NO_SUCH_VARIABLE/x"):
+        files.write_json(folder / job.BATCH, {**batch, "scratch": scratch})
+        with pytest.raises(IgsedError, match="is not on this node"):
+            job.run(folder, first)
+    assert not job.marker(folder, first).exists()
+    with pytest.raises(IgsedError, match="holds no job"):
+        job.run(folder, "training/none")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can mount a small disk")
+def test_a_full_scratch_leaves_no_marker_and_the_next_call_goes_on(planned: plan.Plan, tmp_path: Path) -> None:
+    driver._describe(planned)
+    small = tmp_path / "small"
+    small.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(small)], check=False).returncode:
+        pytest.skip("this container mounts nothing")
+    first = next(iter(planned.jobs())).id
+    command = [sys.executable, "-m", "igsed_core", "sweep-job", str(planned.sweep.folder), first]
+    try:
+        environment = {**os.environ, job.SCRATCH_VARIABLE: str(small)}
+        full = subprocess.run(command, env=environment, check=False, capture_output=True, text=True, timeout=300)
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
+    assert full.returncode != 0
+    assert "No space left" in full.stderr or "no space left" in full.stderr
+    assert not job.marker(planned.sweep.folder, first).exists()
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    took = files.read_json(job.marker(planned.sweep.folder, first))
+    assert took["core_seconds"] > 0 and took["memory_mib"] > 50
+    clips = list(planned.nodes[first.partition(".")[0]].keys.data.folder.rglob("*.flac"))
+    assert 0 < len(clips) < 108  # the other shard's are not there
+
+
+def test_more_is_asked_for_than_was_measured() -> None:
+    assert Cost(100.0, 4000.0, "measured").asked_memory() == 6000
+
+
+def test_the_table_of_a_sweep_without_results_is_empty_but_whole(planned: plan.Plan) -> None:
+    page = report.write(planned)
+    table = pd.read_csv(planned.sweep.folder / report.TABLE)
+    assert list(table) == ["table", "experiment", "frame_length"]
+    assert "0 of 2 experiments are whole" in page.read_text()
+    assert "What did not finish" in page.read_text()

@@ -1,0 +1,116 @@
+"""The graph of a sweep: sharing, shards, groups, and what planning takes."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from igsed_core.base import files
+from igsed_core.workflow import stages
+from igsed_core.workflow.sweeps import costs, plan
+from igsed_core.workflow.sweeps.costs import Costs
+from igsed_core.workflow.sweeps.sweep_file import Sweep
+
+Written = Callable[[str], Sweep]
+HEAD = "sweep: noise\nbase: SMOKE\n"
+EVALUATION = {"threshold_sensitivity", "results"}
+
+
+def test_experiments_that_differ_in_the_evaluation_share_all_before_it(written: Written) -> None:
+    made = plan.make(written(HEAD + "grid: {frame_length: [0.05, 0.1, 0.2]}\nvariations: [{chapters: none}]\n"))
+    stages_of = [node.stage for node in made.nodes.values()]
+    assert {name for name in stages_of if stages_of.count(name) == 3} == EVALUATION
+    assert {name for name in stages_of if stages_of.count(name) == 1} == {
+        *("data_synthesis", "training", "integrated_gradients", "baselines"),
+    }
+    assert len(made.missing()) == len(made.nodes) == 10
+    assert sum(map(len, made.of_experiment.values())) == 18
+
+
+def test_keys_are_those_of_a_run_of_the_experiment_alone(written: Written) -> None:
+    sweep = written(HEAD + "grid: {snr_min: [5], seed: 3..4}\n")
+    made = plan.make(sweep)
+    for name, experiment in sweep.experiments.items():
+        alone = stages.keys(experiment)
+        assert [made.nodes[i].keys for i in made.of_experiment[name]] == list(alone.values())
+
+
+def test_every_job_comes_after_all_that_it_needs(written: Written) -> None:
+    made = plan.make(written(HEAD + "shards: 3\ngrid: {snr_min: [0, 5]}\n"))
+    seen: set[str] = set()
+    for job in made.jobs():
+        assert set(job.needs) <= seen, job
+        assert job.id not in seen
+        seen.add(job.id)
+    shards = [job for job in made.jobs() if job.shard and job.node.startswith("localiser/")]
+    assert len(shards) == 2 * 2 * 3  # experiments, long steps, shards
+    assert {job.needs for job in shards if job.shard.startswith("2:")} == {
+        tuple(one.id for one in shards if one.shard.startswith("1:") and one.node == node)
+        for node in {job.node for job in shards}
+    }
+
+
+def test_what_is_at_hand_is_no_job(written: Written) -> None:
+    sweep = written(HEAD + "grid: {snr_min: [0, 5]}\nvariations: [{chapters: none}]\n")
+    first = next(node for node in plan.make(sweep).nodes.values() if node.stage == "data_synthesis")
+    files.write_json(first.keys.data.folder / "record.json", {"params": {}, "seconds": 1.0})
+    first.keys.data.seal()
+    again = plan.make(sweep).nodes[first.id]
+    assert (again.data_whole, again.whole) == (True, False)  # its page is still to be made
+    first.keys.page.folder.mkdir(parents=True)
+    first.keys.page.seal()
+    files.write_json(first.keys.page.folder / "page.json", {})
+    made = plan.make(sweep)
+    assert made.nodes[first.id].whole
+    assert first.id not in {job.id for job in made.jobs()}
+    assert not any(first.id in job.needs for job in made.jobs())
+
+
+def test_groups_hold_every_missing_node_once_and_are_complete_in_order(written: Written) -> None:
+    made = plan.make(written(HEAD + "shards: 4\ngrid: {seed: 1..5}\nvariations: [{chapters: none}]\n"))
+    groups = list(made.groups(40))
+    assert len(groups) > 1
+    flat = [node.id for group in groups for node in group]
+    assert flat == [node.id for node in made.missing()]
+    done: set[str] = set()
+    for group in groups:
+        assert sum(1 for _ in made.jobs(group)) <= 40
+        done |= {node.id for node in group}
+        assert all(up in done for node in group for up in node.upstream)
+
+
+def test_the_estimate_is_of_the_nearest_recorded_run(written: Written) -> None:
+    sweep = written(HEAD + "grid: {snr_min: [0]}\nvariations: [{chapters: none}]\n")
+    made = plan.make(sweep)
+    node = next(node for node in made.nodes.values() if node.stage == "training")
+    params = {"learning_rate": node.params.learning_rate, "batch_size": 1}  # type: ignore[attr-defined]
+    for key, values, seconds in (("a", params, 50.0), ("b", {"learning_rate": 7.0, "batch_size": 7}, 5000.0)):
+        folder = node.keys.data.folder.parent / key
+        files.write_json(folder / "record.json", {"params": values, "core_seconds": seconds})
+    assert Costs.of_store(["training"]).of(node.params) == costs.Cost(
+        50.0, costs.Costs().of(node.params).memory, "measured"
+    )
+    files.write_json(node.keys.data.folder.parent / "a" / costs.COST, {"core_seconds": 80.0})  # with its shards
+    assert Costs.of_store(["training"]).of(node.params).seconds == 80.0
+
+
+def test_a_thousand_experiments_of_twenty_shards_are_planned_within_a_minute_and_two_gigabytes(tmp_path: Path) -> None:
+    root = Path(__file__).resolve().parents[3]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(
+        [sys.executable, str(root / "benchmarks" / "planning.py")], check=True, capture_output=True, text=True
+    )
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert int(done.stdout.split("experiments, ")[1].split(" jobs")[0]) > 100_000
+    assert used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime < 60.0  # of the processor's
+    assert float(done.stdout.split(" MiB")[0].rsplit(maxsplit=1)[1]) < 2000.0
+
+
+@pytest.mark.parametrize(("seconds", "shards", "minutes"), [(10.0, 1, 10), (36000.0, 1, 2401), (36000.0, 100, 25)])
+def test_minutes_asked_for_have_room(seconds: float, shards: int, minutes: int) -> None:
+    assert costs.Cost(seconds, 500.0, "measured").asked_minutes(1, shards) == minutes

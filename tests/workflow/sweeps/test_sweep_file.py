@@ -1,0 +1,81 @@
+"""A sweep file: what it describes, and what each mistake is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from igsed_core.base.errors import IgsedError
+from igsed_core.workflow.sweeps.sweep_file import Sweep
+
+Written = Callable[[str], Sweep]
+HEAD = "sweep: noise\nbase: SMOKE\n"
+
+
+def test_grid_and_variations_multiply_and_names_say_what_varies(written: Written) -> None:
+    sweep = written(HEAD + "grid: {snr_min: [0, 5], seed: 1..3}\nvariations: [{chapters: none}, {chapters: audit}]\n")
+    assert len(sweep.experiments) == 12
+    assert sweep.parameters == ["snr_min", "seed", "chapters"]
+    name = "noise.snr_min_5.seed_2.chapters_audit"
+    experiment = sweep.experiments[name]
+    assert experiment.name == name
+    assert experiment.values()["snr_min"] == 5.0
+    assert experiment.values()["seed"] == 2
+    assert experiment.values()["n_steps"] == 6  # of the base
+    assert sweep.varied[name] == {"snr_min": 5, "seed": 2, "chapters": "audit"}
+
+
+def test_what_does_not_vary_is_in_no_name(written: Written) -> None:
+    sweep = written(HEAD + "grid: {snr_min: [0, 5]}\nvariations: [{chapters: none}]\n")
+    assert list(sweep.experiments) == ["noise.snr_min_0", "noise.snr_min_5"]
+
+
+def test_coupled_parameters_vary_together(written: Written) -> None:
+    sweep = written(HEAD + "variations: [{snr_min: -5, snr_max: 0}, {snr_min: 10, snr_max: 15}]\n")
+    assert list(sweep.experiments) == ["noise.snr_min_-5.snr_max_0", "noise.snr_min_10.snr_max_15"]
+
+
+def test_a_value_of_a_text_is_taken_as_written(written: Written) -> None:
+    sweep = written(HEAD + "grid: {seeds: [2027, '3, 4']}\n")
+    assert [one.values()["seeds"] for one in sweep.experiments.values()] == ["2027", "3, 4"]
+
+
+def test_long_values_give_names_that_a_folder_can_have(written: Written) -> None:
+    sweep = written(HEAD + f"grid: {{methods: ['{', '.join(['saliency'] * 20)}', cam]}}\n")
+    names = list(sweep.experiments)
+    assert len(set(names)) == 2
+    assert max(map(len, names)) <= 100
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("base: SMOKE\n", "'sweep'"),
+        ("sweep: a b\nbase: SMOKE\n", "letters, digits"),
+        ("sweep: x\n", "'base' is missing"),
+        (HEAD + "girds: {}\n", "unknown key 'girds'"),
+        (HEAD + "grid: {snr: [1]}\n", "unknown parameter 'snr'"),
+        (HEAD + "grid: {experiment: [a, b]}\n", "cannot vary"),
+        (HEAD + "grid: {snr_min: 5}\n", "list of values"),
+        (HEAD + "grid: {seed: 9..1}\n", "lower number first"),
+        (HEAD + "grid: {seed: 1..99999999}\n", "lower number first"),
+        (HEAD + "grid: {seed: 1..9000, snr_min: [0, 5]}\n", "18000 experiments"),
+        (HEAD + "grid: {snr_min: [x]}\n", "snr_min"),
+        (HEAD + "grid: {snr_min: [5, 5]}\n", "comes twice"),
+        (HEAD + "grid: {snr_min: [500]}\n", "at most"),
+        (HEAD + "grid: {snr_min: [5]}\nvariations: [{snr_min: 6}]\n", "keep one of them"),
+        (HEAD + "variations: {}\n", "list of mappings"),
+        (HEAD + "shards: 0\n", "whole number"),
+        (HEAD + "shards: many\n", "whole number"),
+        (HEAD + "gpu: perhaps\n", "true or false"),
+        (HEAD + "grid: {a: [1], a: [2]}\n", "twice"),
+        ("[", "not valid YAML"),
+        ("", "name: value"),
+    ],
+)
+def test_a_mistake_is_told_in_one_sentence(written: Written, text: str, told: str) -> None:
+    with pytest.raises(IgsedError) as caught:
+        written(text)
+    assert told in str(caught.value)
+    assert "\n" not in str(caught.value)
