@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from avp_archive import write
 
+from avp_archive import write
 from igsed_core.base.errors import IgsedError
 from igsed_core.chapters.vocal_percussion import avp, labels
 from igsed_core.data import archives, assets
