@@ -149,6 +149,13 @@ def as_classifier(model: nn.Module, classes: Sequence[str], sample_rate: int) ->
     return NetworkClassifier(_Logits(model), classes=tuple(classes), sample_rate=heard, name=type(model).__name__)
 
 
+def method_of(name: str, classifier: AnyClassifier) -> str:
+    """Return the method of the registry that a name means: of :data:`IG` the engine that fits the classifier."""
+    if name != IG:
+        return name
+    return "ig_db" if isinstance(classifier, Classifier) else "ig_captum"
+
+
 def explain(
     model: nn.Module,
     waveform: NDArray[np.floating] | Tensor,
@@ -215,8 +222,7 @@ def explain(
     duration = len(mono) / classifier.sample_rate
     if duration > LONGEST:
         raise IgsedError(f"the recording is {duration:.0f} s long: explain at most {LONGEST:g} s at a time, cut it")
-    if method == IG:
-        method = "ig_db" if isinstance(classifier, Classifier) else "ig_captum"
+    method = method_of(method, classifier)
     explained = registry.create(method)
     was_training = classifier.training
     classifier.eval()

@@ -96,10 +96,10 @@ def benchmark(
             f"{', '.join(data.classes)}: give --classes in the soundscapes' words"
         )
     classifier = explain.as_classifier(module, names, int(rate))
-    wanted = list(registry.REGISTRY) if EVERY in methods else list(methods)
+    wanted = list(registry.REGISTRY) if EVERY in methods else [explain.method_of(name, classifier) for name in methods]
     parts, refused = _instances(classifier, data, common, wanted, clips)
-    for name, why in refused.items():
-        if name in methods:
+    for why in refused.values():
+        if EVERY not in methods:
             raise IgsedError(why)
         progress.tell(f"igsed: left out: {why}")
     judged = tuning.evaluate(parts, rules or (PERCENTILE, *thresholds.label_free()))
