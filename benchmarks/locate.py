@@ -26,6 +26,7 @@ import torch
 from numpy.typing import NDArray
 
 from igsed_core.base import progress
+from igsed_core.data import long_audio
 from igsed_core.detection.absence_hmm import Mixture, SoundModel
 from igsed_core.detection.localiser import Localiser
 from igsed_core.detection.localiser_model import LocaliserModel
@@ -41,7 +42,8 @@ RESULTS = Path(__file__).parent / "results"
 
 def noise(seconds: float) -> Iterator[NDArray[np.float32]]:
     """Blocks of a recording of noise, made once and given again, so that memory is the search's alone."""
-    block = (0.1 * np.random.default_rng(0).standard_normal(20 * RATE)).astype(np.float32)
+    size = round(long_audio.BLOCK * RATE)
+    block = (0.1 * np.random.default_rng(0).standard_normal(size)).astype(np.float32)
     left = round(seconds * RATE)
     while left > 0:
         yield block[:left]
