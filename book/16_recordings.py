@@ -11,7 +11,12 @@
 #
 # `labels.tsv` has a line per clip, `filename<TAB>event_labels`, labels by commas; a folder of clips per class does as well.
 # `found/events.tsv` has a line per event. Nobody marks a time. This page does the same with sounds that are at hand, and
-# says how good it is and what it cannot do. The method is that of {doc}`10_localiser`.
+# says how good it is. The method is that of {doc}`10_localiser`.
+#
+# **What it cannot do:** hear a sound that it was not trained on, or tell apart classes that always sound together; learn a class
+# without clips that lack it; place an edge better than about a tenth of a second, or part two sounds of one class that
+# overlap. What sounds across the begin or the end of a recording is known by the part that is there. With real recordings
+# nothing is as good as with the synthetic sounds of this page: mark a few minutes by hand, and judge by `igsed evaluate`.
 
 # %% tags=["parameters"]
 experiment = "embedded"  # name of the experiment; its artefacts lie in runs/<experiment>
@@ -121,45 +126,25 @@ display.show(
 )
 
 # %% [markdown]
-# ## What it cannot do
+# ## What to expect, and what to do about it
 #
-# - It knows the sounds that it was trained on. A new room, microphone or sound needs clips from there; held-out figures of
-#   clips cut from the same recordings are too good. Name sources in a third column `source`, so that they are not divided.
-# - Every class needs clips with it *and* clips without it, five of each at the least, better fifty. What always sounds together
-#   cannot be told apart.
+# - A new room, microphone or sound needs clips from there; held-out figures of clips cut from the same recordings are too
+#   good. Name sources in a third column `source`, so that they are not divided.
+# - Every class needs clips with it *and* clips without it, five of each at the least, better fifty. Clips of a few seconds teach
+#   more than minutes: of a long clip a label tells little.
 # - Onsets and offsets are in steps of 40 ms, but the encoder hears some tenths of a second around: short gaps are bridged, short
-#   sounds come out long. The first and last half second of a recording are heard beside nothing.
-# - Two sounds of one class at a time are one event.
+#   sounds come out long.
+# - A recording is continued at both ends by its own first and last moments, so that a sound that is cut there is heard as
+#   one that goes on. Where a recording begins does not matter for what lies further inside; a sound of which a fraction is
+#   left may be missed.
 # - A probability says how sure the model is that the class sounds in the ten seconds around, calibrated on *your* held-out
 #   clips. In recordings where the class is rarer than there, it is too high: raise `--threshold`.
-# - The sounds of this page are synthetic, and the encoder that ships with the package was pretrained on their kind. With your
-#   own recordings take `mn04_as`, and judge by a few minutes that you marked by hand (`igsed evaluate`).
+# - The encoder that ships with the package was pretrained on sounds of this page's kind. With your own recordings take `mn04_as`.
 #
 # ## Your own classifier
 #
-# `igsed explain` asks a classifier of your own when its classes sound. It takes any PyTorch module from waveforms to logits:
-#
-# ```python
-# import igsed_core
-#
-# found = igsed_core.explain(model, waveform, sample_rate=16_000, classes=["dog", "bell"], method="ig_captum")
-# found.events("otsu")
-# ```
-#
-# Methods on the waveform work with any module; those that need a log-mel map or the feature frames of an encoder say so. A
-# Hugging Face audio classifier that hears waveforms goes in as it is. One that hears spectrograms (AST) needs a module
-# around it that computes them in PyTorch:
-#
-# ```python
-# class Ast(torch.nn.Module):
-#     def __init__(self, network):
-#         super().__init__()
-#         self.network = network
-#
-#     def forward(self, waveform):  # (batch, samples) at 16 kHz
-#         maps = [torchaudio.compliance.kaldi.fbank(one[None], num_mel_bins=128) for one in waveform]
-#         return self.network((torch.stack(maps) + 4.27) / (2 * 4.57)).logits
-# ```
+# `igsed explain` asks a classifier of your own when its classes sound, and `igsed benchmark` says how far to trust the answer:
+# {doc}`own_classifier`.
 
 # %%
 run.finish(minutes=curves.duration / 60, events=len(found))

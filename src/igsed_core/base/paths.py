@@ -69,8 +69,8 @@ def project_root() -> Path:
             if (folder / "book").is_dir() and (folder / "Snakefile").is_file():
                 return folder
     raise IgsedError(
-        "the project's folder was not found: work inside a clone of the repository (igsed train, locate, evaluate and "
-        "explain need none)"
+        "the project's folder was not found: work inside a clone of the repository (igsed train, locate, evaluate, "
+        "explain and benchmark need none)"
     )
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import scipy.signal
 import soundfile
 import soxr
 
@@ -253,6 +252,8 @@ def find_fault(samples: np.ndarray, rate: int, *, step: float = 0.0) -> str:
 
 
 def _power_above(mono: np.ndarray, rate: int) -> float:
+    import scipy.signal  # here: a third of a second of every command's start
+
     sections = scipy.signal.butter(4, INAUDIBLE, "highpass", fs=rate, output="sos")
     start = scipy.signal.sosfilt_zi(sections) * mono[0]  # as if the first sample had been there for ever: no click
     return float(np.mean(scipy.signal.sosfilt(sections, mono, zi=start)[0] ** 2))

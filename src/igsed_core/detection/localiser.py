@@ -201,7 +201,7 @@ class Localiser:
         Parameters
         ----------
         waveforms
-            A clip each, of any length up to a minute, ``[shape=(n_samples,)]``.
+            A clip each, of any length, ``[shape=(n_samples,)]``.
         labels
             Classes of each clip.
         sample_rate
@@ -370,15 +370,19 @@ def _around(slid: sliding.Slid, of_windows: NDArray[np.float64]) -> NDArray[np.f
     """Mean of the windows that hold the middle of each step: ``(n_windows, n) -> (n_steps, n)``."""
     n_steps = len(slid.values)
     bounds = np.round((slid.windows - slid.start) / slid.step).astype(np.int64).clip(0, n_steps)
-    total = np.zeros((n_steps + 1, of_windows.shape[1]))
-    count = np.zeros(n_steps + 1)
-    np.add.at(total, bounds[:, 0], of_windows)
-    np.add.at(total, bounds[:, 1], -of_windows)
-    np.add.at(count, bounds[:, 0], 1)
-    np.add.at(count, bounds[:, 1], -1)
-    n = np.cumsum(count)[:-1]
+
+    def held_by(of: NDArray[np.float64] | float) -> NDArray[np.float64]:
+        """Sum over the windows that hold a step: ``(n_windows,) -> (n_steps,)``."""
+        change = np.zeros(n_steps + 1)
+        np.add.at(change, bounds[:, 0], of)
+        np.add.at(change, bounds[:, 1], -of)
+        return np.cumsum(change)[:-1]
+
+    n = held_by(1.0)
     held = np.maximum.accumulate(np.where(n > 0, np.arange(n_steps), -1)).clip(0)  # after the last window: as before
     first = int((n > 0).argmax())
     held = np.maximum(held, first)
-    mean = np.cumsum(total, axis=0)[:-1] / np.maximum(n, 1)[:, None]
-    return mean[held].clip(0, 1).astype(np.float32)
+    mean = np.empty(slid.values.shape, dtype=np.float32)
+    for c, of in enumerate(of_windows.T):  # one class at a time: of a day there are many steps
+        mean[:, c] = (held_by(of) / np.maximum(n, 1))[held].clip(0, 1)
+    return mean

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +23,8 @@ from igsed_core.models.encoders.base import Encoder
 from igsed_core.models.features import FeatureFrames, Targets, clip_targets
 from igsed_core.models.heads import Head
 
-LONGEST = 60.0  # s of a clip: of a longer one a label says too little
+LONG = 60.0  # s of a clip beyond which it is said that a label tells little of when
+MOST_BYTES = 2**30  # of all feature frames, each clip brought to the length of the longest one
 FEW = 5  # clips with a class, or without it, below which it is named
 
 Features = NDArray[np.float32]  # (n_frames, n_features)
@@ -79,7 +80,7 @@ class Trained:
 
 
 def features_of(encoder: Encoder, waveform: NDArray[np.floating], sample_rate: int) -> Features:
-    """Feature frames of a clip of any length up to a minute.
+    """Feature frames of a clip of any length.
 
     Parameters
     ----------
@@ -97,7 +98,7 @@ def features_of(encoder: Encoder, waveform: NDArray[np.floating], sample_rate: i
     Raises
     ------
     IgsedError
-        If the clip holds no sample, a NaN, or is longer than :data:`LONGEST`.
+        If the clip holds no sample or a NaN.
 
     Examples
     --------
@@ -109,17 +110,23 @@ def features_of(encoder: Encoder, waveform: NDArray[np.floating], sample_rate: i
     """
     rate = long_audio.check_rate(sample_rate, "the waveform")
     mono = mixed_down(waveform)
-    if len(mono) > LONGEST * rate:
-        raise IgsedError(
-            f"a clip is {len(mono) / rate:.0f} s long: a label says too little of one longer than {LONGEST:g} s, cut it"
-        )
+    return features_of_blocks(encoder, long_audio.blocks(mono, rate, encoder.frontend.sample_rate))
+
+
+def features_of_blocks(encoder: Encoder, blocks: Iterable[NDArray[np.float32]]) -> Features:
+    """Feature frames of a stream of samples at the encoder's rate, ``[shape=(n_samples,)]`` each.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_frames, n_features), float32]
+    """
 
     def apply(log_mel: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         features = encoder.feature_map(log_mel).mean(dim=2).transpose(1, 2)
         return features, features[:, :1, :0].flatten(1)  # nothing of whole windows
 
-    slid = sliding.slide(encoder, long_audio.blocks(mono, rate, encoder.frontend.sample_rate), apply, shifts=1)
-    return slid.values[slid.lead :]
+    slid = sliding.slide(encoder, blocks, apply, shifts=1)
+    return slid.values
 
 
 def fit(
@@ -157,7 +164,8 @@ def fit(
     Raises
     ------
     IgsedError
-        If the lists differ in length, there are too few clips, or of no class both clips with and without it.
+        If the lists differ in length, there are too few clips, one is so long that all do not fit in memory, or there
+        are of no class both clips with and without it.
     """
     if not len(features) == len(labels) == len(sources or labels) == len(labels if held_out is None else held_out):
         raise IgsedError(f"there are {len(features)} clips and {len(labels)} lists of labels: give as many of each")
@@ -212,6 +220,11 @@ def fit(
 def _of_one_length(features: Sequence[Features]) -> Features:
     """Repeat the frames of shorter clips: their maximum stays, and nothing is heard that was not there."""
     longest = max(len(one) for one in features)
+    if (size := len(features) * longest * features[0][0].nbytes) > MOST_BYTES:
+        raise IgsedError(
+            f"{len(features)} clips of which one has {longest} feature frames take {size / 2**30:.1f} GB in training, "
+            f"and at most {MOST_BYTES / 2**30:g} are taken: cut the longest clips, and label each piece"
+        )
     return np.stack([np.take(one, np.arange(longest) % len(one), axis=0) for one in features])
 
 

@@ -1,8 +1,8 @@
 """The command line, thin over the same functions.
 
 Stages: ``igsed run | book | stage | notebooks | parameters | store``; many experiments: ``igsed sweep | status``;
-anyone's recordings, without a clone of the repository: ``igsed train | locate | evaluate | explain``; ``igsed fetch``
-for all of them.
+anyone's recordings and classifiers, without a clone of the repository: ``igsed train | locate | evaluate | explain |
+benchmark``; ``igsed fetch`` for all of them.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from igsed_core.base import files, paths, progress, text
 from igsed_core.base.errors import IgsedError
 from igsed_core.data import audio, long_audio
 from igsed_core.detection.localiser import THRESHOLD, Curves, Localiser
-from igsed_core.workflow.recordings import formats
+from igsed_core.workflow.recordings import attributions, formats
 
 EVENTS = "events.tsv"
 _DONE = "done.json"
@@ -35,6 +35,8 @@ class Options:
         Of a feature frame; 0: the model's.
     outputs
         Names of :data:`igsed_core.workflow.recordings.formats.WRITERS`.
+    explain
+        Method by which found events are explained as well; empty for none.
     """
 
     threshold: float = THRESHOLD
@@ -42,6 +44,7 @@ class Options:
     classes: tuple[str, ...] = ()
     shifts: int = 0
     outputs: tuple[str, ...] = ()
+    explain: str = ""
 
 
 @dataclass(frozen=True)
@@ -144,6 +147,8 @@ def _one(localiser: Localiser, path: Path, name: str, folder: Path, options: Opt
     events = events_of(curves, options)
     for output in options.outputs:
         formats.WRITERS[output](folder, path, curves, events)
+    if options.explain:
+        attributions.write(folder, path, localiser, events, method=options.explain)
     formats.write_tsv(folder / EVENTS, events.assign(filename=path.name))
 
 
@@ -160,6 +165,8 @@ def _check(options: Options, localiser: Localiser) -> None:
     events_of(Curves(localiser.classes, some, some, 0.1, 0.0, 0.1), options)
     if unknown := sorted(set(options.outputs) - set(formats.WRITERS)):
         raise IgsedError(f"output {unknown[0]!r} is unknown: choose from {', '.join(formats.WRITERS)}")
+    if options.explain:
+        attributions.check(options.explain)
 
 
 def _names(found: Sequence[Path]) -> dict[Path, str]:

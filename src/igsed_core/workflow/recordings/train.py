@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from igsed_core.base import files, paths, progress, store, text
 from igsed_core.base.errors import IgsedError
-from igsed_core.data import audio, labels, long_audio
+from igsed_core.data import labels, long_audio
 from igsed_core.data.labels import WeakClip
 from igsed_core.detection import localiser_training
 from igsed_core.detection.localiser_training import Trained
@@ -91,30 +91,30 @@ def features_of_files(encoder: Encoder, clips: list[WeakClip]) -> list[NDArray[n
     IgsedError
         If files cannot be used; the message names the first ones, and what was computed is kept.
     """
-    made_from = {**features.encoder_identity(encoder), "version": 1}
+    made_from = {**features.encoder_identity(encoder), "version": 2}
     entry = store.entry(KIND, made_from)
     entry.describe(made_from)
-    found, wrong = [], []
+    found, wrong, long = [], [], 0
     for clip in progress.bar(clips, desc="features", unit=" clips"):
         try:
             target = entry.folder / f"{_checksum(clip.path)}.npz"
 
             def compute(path: Path = clip.path) -> dict[str, NDArray[np.float32]]:
-                seconds, rate = audio.duration(path), encoder.frontend.sample_rate
-                if seconds > localiser_training.LONGEST:
-                    raise IgsedError(
-                        f"{text.shown(path)} is {seconds:.0f} s long: a label says too little of a clip longer than "
-                        f"{localiser_training.LONGEST:g} s, cut it"
-                    )
-                waveform = np.concatenate(list(long_audio.stream(path, rate)))
-                return {"values": localiser_training.features_of(encoder, waveform, rate)}
+                blocks = long_audio.stream(path, encoder.frontend.sample_rate)
+                return {"values": localiser_training.features_of_blocks(encoder, blocks)}
 
             found.append(files.cached_arrays(target, compute)["values"])
+            long += len(found[-1]) * encoder.frame_duration > localiser_training.LONG
         except IgsedError as error:
             wrong.append(str(error))
     if wrong:
         more = f"; and {len(wrong) - 3} more" if len(wrong) > 3 else ""
         raise IgsedError(f"{len(wrong)} of {len(clips)} clips cannot be used: {'; '.join(wrong[:3])}{more}")
+    if long:
+        progress.tell(
+            f"igsed: {long} clips are longer than {localiser_training.LONG:g} s: a label tells little of so long a "
+            "clip; pieces of ten seconds, each with its own labels, teach more"
+        )
     return found
 
 
