@@ -301,9 +301,7 @@ class Localiser:
         clips = waveforms if isinstance(waveforms, Sequence) else list(waveforms)
         features = [localiser_training.features_of(known, waveform, sample_rate) for waveform in clips]
         sounds = localiser_training.Sounds.of(known, clips, sample_rate)
-        trained = localiser_training.fit(
-            known, features, labels, sources=sources, seed=seed, sounds=sounds, **options
-        )
+        trained = localiser_training.fit(known, features, labels, sources=sources, seed=seed, sounds=sounds, **options)
         return trained.localiser
 
     def save(self, path: str | Path) -> None:

@@ -9,11 +9,11 @@ from igsed_core.base import plugins
 from igsed_core.base.params import param
 from igsed_core.chapters.ceilings.choices import names_of
 from igsed_core.detection import scored
-from igsed_core.main_job.params import MAIN_JOB, AtShifts
+from igsed_core.main_job.params import MAIN_JOB, AtShifts, WithGates
 
 
 @dataclass(frozen=True)
-class Ceilings(AtShifts):
+class Ceilings(WithGates, AtShifts):
     """What detectors with time labels reach at the localiser's resolution, and its edges (not in the paper)."""
 
     title: ClassVar[str] = "Fair ceilings, and edges without time labels"
@@ -29,7 +29,6 @@ class Ceilings(AtShifts):
         "pooling": "heads that pool in other ways: Integrated Gradients, class activation map and localiser of each",
     }
 
-    gates: int = param(20, "gates of each class and length on which edges are calibrated", low=1)
     attribution_gates: int = param(2, "the same for Integrated Gradients, which take longer; 0: none", low=0)
     detectors: str = param("linear, tcn", "detectors to train at this resolution, separated by commas; or all")
     detector_seeds: int = param(1, "seeds with which each is trained", low=1, high=100)
