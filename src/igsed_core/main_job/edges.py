@@ -53,7 +53,7 @@ def reader(main: MainJob) -> Reader:
     return read
 
 
-def draw(main: MainJob, decoder: Decoder, *, per_length: int) -> pd.DataFrame:
+def draw(main: MainJob, decoder: Decoder, *, per_length: int, seed: int | None = None) -> pd.DataFrame:
     """Draw gates of the training clips.
 
     Parameters
@@ -64,11 +64,14 @@ def draw(main: MainJob, decoder: Decoder, *, per_length: int) -> pd.DataFrame:
         Says where a class surely sounds.
     per_length
         Gates of each class and length.
+    seed
+        Of the draw; by default the run's.
     """
+    seed = main.run.params.seed if seed is None else seed
     frames = main.features["train"]
     present = features.targets(frames, main.data.events, main.data.classes).clip > 0.5
     durations = np.full(len(frames.clips), main.run.params_of(DataSynthesis).duration)
-    return calibration.draw(decoder, frames, present, durations, seed=main.run.params.seed, per_length=per_length)
+    return calibration.draw(decoder, frames, present, durations, seed=seed, per_length=per_length)
 
 
 def observe(main: MainJob, *, shifts: int, components: int, per_length: int) -> dict[str, pd.DataFrame]:

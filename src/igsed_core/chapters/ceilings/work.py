@@ -12,7 +12,7 @@ import pandas as pd
 from igsed_core.attribution import maps
 from igsed_core.attribution.integrated_gradients import IntegratedGradients as IgMethod
 from igsed_core.base.run import StageRun
-from igsed_core.chapters.ceilings import decisions, pooling, study
+from igsed_core.chapters.ceilings import decisions, pooling, soft, study
 from igsed_core.chapters.ceilings import detectors as trained
 from igsed_core.chapters.ceilings.choices import names_of
 from igsed_core.chapters.ceilings.decisions import Split
@@ -133,6 +133,27 @@ class Work:
                     self.classifier, method, few, read, frame_length=length
                 )
         return found
+
+    def soft_onsets(self, corrections: pd.DataFrame) -> pd.DataFrame:
+        """Try the edges on other gates, some of which rise and fall slowly."""
+        seen = {}
+        if self.params.soft_gates:
+            drawn = calibrated.draw(
+                self.main,
+                self.decoders[study.LOCALISER],
+                per_length=self.params.soft_gates,
+                seed=self.params.seed + 1,
+            )
+            read = calibrated.reader(self.main)
+            with self.run.timed("seconds_of_soft_gates"):
+                seen = {
+                    seconds: calibration.observe(
+                        self.classifier, self.decoders, drawn, read, shifts=self.params.shifts, soft=seconds
+                    )
+                    for seconds in soft.SOFT
+                }
+        of = {method: self._edges(corrections, method) for method in self.decoders}
+        return soft.table(seen, of, seed=self.params.seed)
 
     def corrections(self, observed: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         """Edges of every detector, a tidy table."""
