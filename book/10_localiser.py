@@ -18,6 +18,8 @@ experiment = "embedded"  # name of the experiment; its artefacts lie in runs/<ex
 seed = 2026  # seed of every random choice
 shifts = 8  # shifts of a feature frame at which the encoder looks; 1: none
 components = 2  # normal densities of the frame logits in each state
+edges = True  # take off onsets and offsets what decisions add to gates made of training clips
+gates = 20  # gates of each class and length on which edges are calibrated
 pooling_clips = 12  # test soundscapes explained with the mean over time for the maximum, too
 other_encoder = "embedded_mean"  # encoder under which all is measured again: its pretraining has not the head's pooling; empty: none
 
@@ -32,8 +34,10 @@ from igsed_core.attribution.shifted_cam import ShiftedCam
 from igsed_core.chapters.localiser import encoders, figures, tables
 from igsed_core.chapters.localiser import study as localiser_study
 from igsed_core.detection import absence_hmm, baselines, concentration, localiser_scores
+from igsed_core.detection import edges as edges_of
+from igsed_core.main_job import edges as calibrated
 from igsed_core.main_job.job import MainJob
-from igsed_core.main_job.params import IntegratedGradients, ThresholdSensitivity, Training
+from igsed_core.main_job.params import DataSynthesis, IntegratedGradients, ThresholdSensitivity, Training
 from igsed_core.metrics import summaries
 from igsed_core.models import classification, features
 from igsed_core.show import claims, display, findings, prose
@@ -88,6 +92,11 @@ shifted = localiser_scores.shifted_cam(
     shifts=run.params.shifts,
     workers=chosen.ig_workers,
 )
+corrections = None
+if run.params.edges:
+    options = {"shifts": run.params.shifts, "components": run.params.components}
+    seen = calibrated.observe(main, per_length=run.params.gates, **options)
+    corrections = edges_of.fit(seen[calibrated.LOCALISER])
 training = frames_of["train"], features.targets(frames_of["train"], data.events, data.classes)
 decoded = localiser_study.decode(
     main.heads,
@@ -98,8 +107,11 @@ decoded = localiser_study.decode(
     shifts=run.params.shifts,
     components=run.params.components,
     frame_length=evaluated.frame_length,
+    corrections=corrections,
+    duration=run.params_of(DataSynthesis).duration,
+    min_coverage=evaluated.min_coverage,
 )
-log_odds = decoded.scores[localiser_study.LOCALISER]
+log_odds = decoded.localiser
 winners = concentration.winners(head, frames_of["test"]).at(test.index)
 shown = test.first_row(classification.example_clip(predictions))
 figures.parts_on_clip(
@@ -210,6 +222,13 @@ display.show(tables.durations_table(durations), caption="How long a class sounds
 # feature frame later (parameter `shifts`), and the logits are interleaved. Each strand of this finer sequence is a
 # sequence of feature frames like those that the models were fitted to, and is decoded as such.
 #
+# ## Edges
+#
+# An event found so begins and ends where the log-odds cross 0, but a feature frame sees more than its own stretch. By how much decisions
+# reach beyond what sounds is measured without a time label, on gates that are made of training clips; the medians, by class and side, are taken
+# off every onset and offset (parameter `edges`). {doc}`15_ceilings` shows how, and calibrates other detectors in the same way. *As found*
+# is the localiser before.
+#
 # ## What each part adds
 #
 # Every step on the same test instances. Grey: time labels were used. They tune the threshold (one number for all clips) on
@@ -252,7 +271,7 @@ findings.say(findings.localiser_answer(ladder, differences, two_way, margin=eval
 # The embedded encoder was pretrained through the head's own pooling, on the classes' own generators. So all is measured again
 # under another encoder (parameter `other_encoder`). By default that is a second embedded one: the same network, pretrained
 # through the *mean* over time and a hidden layer on the kinds of sounds that are none of the ten classes. Heads, thresholds and the localiser's models are
-# made anew for it by the same recipe. Its classifier detects other instances, so that each method stands there twice: on the
+# made anew for it by the same recipe; under both encoders the localiser's edges are as found. Its classifier detects other instances, so that each method stands there twice: on the
 # instances that its own classifier detects, and on those that both detect.
 
 # %%

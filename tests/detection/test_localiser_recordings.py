@@ -153,6 +153,56 @@ def test_edges_travel_with_the_model(trained: localiser_training.Trained, tmp_pa
     assert localiser_model.load(tmp_path / "m.igsed").edges["onset"].tolist() == [0.1, -0.1]
 
 
+@pytest.fixture(scope="module")
+def calibrated() -> localiser_training.Trained:
+    rng, encoder = np.random.default_rng(0), registry.load("embedded")
+    clips = [clip(rng, names) for names in HELD]
+    features = [localiser_training.features_of(encoder, one, RATE) for one in clips]
+    sounds = localiser_training.Sounds.of(encoder, clips, RATE)
+    return localiser_training.fit(encoder, features, HELD, seed=1, sounds=sounds, gates=6)
+
+
+def test_calibrated_edges_come_nearer_to_the_truth(
+    trained: localiser_training.Trained, calibrated: localiser_training.Trained, recording, tmp_path: Path
+) -> None:
+    sound, truth = recording
+    assert set(calibrated.localiser.model.corrections) == {"low", "high"}
+    assert set(calibrated.edges["class"]) == {"low", "high"}
+    found = calibrated.localiser.locate(sound, RATE)
+    as_found = calibrated.localiser.locate(sound, RATE, edges=False)
+    pd.testing.assert_frame_equal(as_found, trained.localiser.locate(sound, RATE))
+    wanted = truth[["onset", "offset"]].to_numpy()
+
+    def apart(events: pd.DataFrame) -> float:
+        return float(np.abs(events[["onset", "offset"]].to_numpy() - wanted).mean())
+
+    assert found["event_label"].tolist() == truth["event_label"].tolist()
+    assert apart(found) < 0.7 * apart(as_found)
+    calibrated.localiser.save(tmp_path / "m.igsed")
+    pd.testing.assert_frame_equal(Localiser.load(tmp_path / "m.igsed").locate(sound, RATE), found)
+
+
+def test_short_events_and_gaps_go_after_the_correction(calibrated: localiser_training.Trained, recording) -> None:
+    sound, _ = recording
+    longest = calibrated.localiser.locate(sound, RATE)
+    lengths = (longest["offset"] - longest["onset"]).sort_values().to_numpy()
+    between = float(lengths[2] + lengths[3]) / 2
+    left = calibrated.localiser.locate(sound, RATE, min_duration=between)
+    assert len(left) == len(longest) - 3
+    with pytest.raises(IgsedError, match="must not be negative"):
+        calibrated.localiser.locate(sound, RATE, min_duration=-1.0)
+
+
+def test_clips_too_short_for_gates_leave_edges_as_found() -> None:
+    rng, encoder = np.random.default_rng(0), registry.load("embedded")
+    clips = [clip(rng, names)[: round(0.9 * RATE)] for names in HELD]
+    features = [localiser_training.features_of(encoder, one, RATE) for one in clips]
+    sounds = localiser_training.Sounds.of(encoder, clips, RATE)
+    made = localiser_training.fit(encoder, features, HELD, seed=1, sounds=sounds, gates=2)
+    assert made.edges.empty
+    assert made.localiser.model.corrections == {}
+
+
 def test_wrong_model_files_are_named(trained: localiser_training.Trained, tmp_path: Path) -> None:
     with pytest.raises(IgsedError, match=r"none\.igsed does not exist"):
         Localiser.load(tmp_path / "none.igsed")

@@ -16,7 +16,7 @@ from igsed_core.data.download import FetchError, size_text
 
 EVERYTHING = "all"
 NAMES = (*GROUPS, EVERYTHING)
-UNPACKED = {"desed": "desed", "avp": "avp", "backgrounds": "sins"}  # folder in the cache
+UNPACKED = {"desed": "desed", "avp": "avp", "real": "real", "backgrounds": "sins"}  # folder in the cache
 
 
 def groups(names: Sequence[str]) -> list[str]:
@@ -41,6 +41,8 @@ def fetch(group: str) -> Path:
         return desed()
     if group == "avp":
         return avp()
+    if group == "real":
+        return real_recordings()
     if group == "backgrounds":
         return sins()
     return [assets.fetch(name) for name in GROUPS[group]][-1]
@@ -60,6 +62,21 @@ def avp() -> Path:
     folder = data_dir() / UNPACKED["avp"]
     if not folder.is_dir():
         archives.unpack(assets.fetch("avp"), folder, tables=True)
+    return folder
+
+
+def real_recordings() -> Path:
+    """Folder of the bank of real recordings, built from what was fetched (:mod:`igsed_core.data.soundbank.real`)."""
+    from igsed_core.data.soundbank import real
+
+    folder = data_dir() / UNPACKED["real"]
+    if not folder.is_dir():
+        sources = data_dir() / "real_sources"
+        *packed, first, second = GROUPS["real"]
+        for name in packed:
+            if not (sources / name).is_dir():
+                archives.unpack(assets.fetch(name), sources / name, tables=True)
+        real.build(sources, [assets.fetch(first), assets.fetch(second)], folder)
     return folder
 
 

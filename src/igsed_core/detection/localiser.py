@@ -9,8 +9,8 @@ it is reported if the first reaches the threshold somewhere in it.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,10 @@ from torch import Tensor
 from igsed_core.attribution import mel
 from igsed_core.base.errors import IgsedError
 from igsed_core.data import long_audio
+from igsed_core.detection import edges as calibrated
 from igsed_core.detection import localiser_model
 from igsed_core.detection.absence_hmm import SoundModel, probability
+from igsed_core.detection.edges import Edges
 from igsed_core.detection.localiser_model import LocaliserModel
 from igsed_core.detection.thresholds.postprocessing import minimum_duration
 from igsed_core.metrics import frames
@@ -35,6 +37,7 @@ from igsed_core.models.encoders.base import Encoder
 
 EVENT_COLUMNS = ["onset", "offset", "event_label", "probability"]
 THRESHOLD = 0.5  # calibrated probability that the class sounds in the windows around
+_SURE = 1e-7  # a probability this near to 0 or 1 says no more in 32 bits
 HMM_SECONDS = 1800.0  # s that are decoded at a time
 HMM_MARGIN = 60.0  # s around, by which a hidden Markov model has forgotten where it began
 
@@ -55,6 +58,9 @@ class Curves:
         Seconds; step ``i`` holds on ``[start + i * step, start + (i + 1) * step)``.
     duration
         Of the recording, in seconds.
+    corrections
+        Class -> what is taken off the edges of its events (:mod:`igsed_core.detection.edges`); empty where they were
+        not calibrated.
     """
 
     classes: tuple[str, ...]
@@ -63,6 +69,7 @@ class Curves:
     step: float
     start: float
     duration: float
+    corrections: Mapping[str, Edges] = field(default_factory=dict)
 
     @property
     def scores(self) -> NDArray[np.float32]:
@@ -75,7 +82,12 @@ class Curves:
         return np.clip(self.start + self.step * np.arange(len(self.here) + 1), 0.0, self.duration)
 
     def events(
-        self, *, threshold: float = THRESHOLD, min_duration: float = 0.0, classes: Sequence[str] = ()
+        self,
+        *,
+        threshold: float = THRESHOLD,
+        min_duration: float = 0.0,
+        classes: Sequence[str] = (),
+        edges: bool = True,
     ) -> pd.DataFrame:
         """Return the events.
 
@@ -87,6 +99,9 @@ class Curves:
             Events shorter than this are dropped and gaps shorter than this are filled, in seconds.
         classes
             Those wanted; by default all.
+        edges
+            Whether onsets and offsets are corrected where the model holds a calibration; else they are as found, at
+            the begin of a step.
 
         Returns
         -------
@@ -104,17 +119,74 @@ class Curves:
             raise IgsedError(
                 f"class {unknown[0]!r} is none that the model knows: choose from {', '.join(self.classes)}"
             )
-        edges, made = self.edges, []
+        made = []
         for c, label in enumerate(self.classes):
             if classes and label not in classes:
                 continue
-            mask = minimum_duration(self.here[None, :, c] > 0.5, min_duration, frame_length=self.step)[0]
-            for first, end in frames.runs(mask):
-                known = float(self.around[first:end, c].max())
-                if known >= threshold and edges[end] > edges[first]:
-                    made.append((float(edges[first]), float(edges[end]), label, known))
+            corrected = edges and label in self.corrections
+            for onset, offset in self._corrected(c, min_duration) if corrected else self._found(c, min_duration):
+                known = self._known(c, onset, offset)
+                if known >= threshold and offset > onset:
+                    made.append((float(onset), float(offset), label, known))
         table = pd.DataFrame(made, columns=EVENT_COLUMNS)
         return table.sort_values(["onset", "offset", "event_label"], ignore_index=True)
+
+    def _found(self, c: int, min_duration: float) -> NDArray[np.float64]:
+        """Stretches in which one class is likelier than not, from step to step, ``(n_events, 2)``."""
+        mask = minimum_duration(self.here[None, :, c] > 0.5, min_duration, frame_length=self.step)[0]
+        return self.edges[frames.runs(mask)]
+
+    def _corrected(self, c: int, min_duration: float) -> NDArray[np.float64]:
+        """The same with calibrated edges, ``(n_events, 2)``; lengths are judged after the correction."""
+        here = np.clip(self.here[:, c].astype(np.float64), _SURE, 1 - _SURE)
+        spans = calibrated.events(
+            *(self.corrections, self.classes[c], np.log(here) - np.log1p(-here)),
+            step=self.step,
+            start=self.start,
+            duration=self.duration,
+        )
+        return lasting(spans, min_duration)
+
+    def _known(self, c: int, onset: float, offset: float) -> float:
+        """Highest probability that one class sounds around, in the steps that an event touches."""
+        first, end = (np.array([onset, offset]) - self.start) / self.step
+        first = min(max(int(np.floor(first + 1e-6)), 0), len(self.around) - 1)
+        return float(self.around[first : max(first + 1, int(np.ceil(end - 1e-6))), c].max())
+
+
+def lasting(spans: NDArray[np.float64], seconds: float) -> NDArray[np.float64]:
+    """Fill short gaps between events, then drop short events.
+
+    Parameters
+    ----------
+    spans
+        Onsets and offsets in seconds, ascending, ``[shape=(n_events, 2)]``.
+    seconds
+        Gaps and events shorter than this go.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_left, 2)]
+
+    Raises
+    ------
+    IgsedError
+        If the length is negative.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.detection.localiser import lasting
+    >>> lasting(np.array([[0.0, 0.3], [0.4, 0.6], [2.0, 2.1]]), 0.2).tolist()
+    [[0.0, 0.6]]
+    """
+    if seconds < 0:
+        raise IgsedError(f"durations must not be negative, got {seconds} s")
+    if not len(spans):
+        return spans
+    wide = spans[1:, 0] - spans[:-1, 1] >= seconds - 1e-9
+    joined = np.stack([spans[np.r_[True, wide], 0], spans[np.r_[wide, True], 1]], axis=1)
+    return joined[joined[:, 1] - joined[:, 0] >= seconds - 1e-9]
 
 
 class Localiser:
@@ -201,7 +273,7 @@ class Localiser:
         Parameters
         ----------
         waveforms
-            A clip each, of any length, ``[shape=(n_samples,)]``.
+            A clip each, of any length, ``[shape=(n_samples,)]``; a sequence is read twice, what is none is kept.
         labels
             Classes of each clip.
         sample_rate
@@ -224,8 +296,12 @@ class Localiser:
         from igsed_core.detection import localiser_training
 
         known = encoders.load(encoder) if isinstance(encoder, str) else encoder
-        features = [localiser_training.features_of(known, waveform, sample_rate) for waveform in waveforms]
-        return localiser_training.fit(known, features, labels, sources=sources, seed=seed, **options).localiser
+        # Gates are cut from the waveforms, so these are asked for again; what gives them once only is kept.
+        clips = waveforms if isinstance(waveforms, Sequence) else list(waveforms)
+        features = [localiser_training.features_of(known, waveform, sample_rate) for waveform in clips]
+        sounds = localiser_training.Sounds.of(known, clips, sample_rate)
+        trained = localiser_training.fit(known, features, labels, sources=sources, seed=seed, sounds=sounds, **options)
+        return trained.localiser
 
     def save(self, path: str | Path) -> None:
         """Write the model as one file."""
@@ -245,6 +321,7 @@ class Localiser:
         min_duration: float = 0.0,
         classes: Sequence[str] = (),
         shifts: int | None = None,
+        edges: bool = True,
     ) -> pd.DataFrame:
         """Find the events of a recording.
 
@@ -254,7 +331,7 @@ class Localiser:
             Mono, ``[shape=(n_samples,)]``, or ``(n_samples, n_channels)``, which is mixed down.
         sample_rate
             In Hz.
-        threshold, min_duration, classes
+        threshold, min_duration, classes, edges
             See :meth:`Curves.events`; seconds.
         shifts
             Of a feature frame; by default the model's. 1 is eight times as fast, in coarser steps.
@@ -270,7 +347,7 @@ class Localiser:
             If the waveform is none, or a parameter has no sense.
         """
         found = self.curves(waveform, sample_rate, shifts=shifts)
-        return found.events(threshold=threshold, min_duration=min_duration, classes=classes)
+        return found.events(threshold=threshold, min_duration=min_duration, classes=classes, edges=edges)
 
     def curves(self, waveform: NDArray[np.floating], sample_rate: int, *, shifts: int | None = None) -> Curves:
         """Return the probabilities behind :meth:`locate`; its parameters (samples as there; Hz).
@@ -325,7 +402,8 @@ class Localiser:
         # A sound model's classes alone can be located; the others stay at zero.
         around = _around(slid, probability(slid.of_windows * slope + offset))
         n = max(1, int(np.ceil((slid.duration - slid.start) / slid.step - 1e-9)))
-        return Curves(self.classes, here[:n], around[:n], slid.step, slid.start, slid.duration)
+        corrections = self.model.corrections
+        return Curves(self.classes, here[:n], around[:n], slid.step, slid.start, slid.duration, corrections)
 
     @cached_property
     def _lean(self) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,13 @@ from safetensors.numpy import save as serialise
 from igsed_core.base import files, text
 from igsed_core.base.errors import IgsedError
 from igsed_core.detection.absence_hmm import Mixture, SoundModel
+from igsed_core.detection.edges import Edges
 from igsed_core.models import heads
 from igsed_core.models.heads import Head
 
 FORMAT = "igsed localiser"
 VERSION = 1
+_EDGES = ("early", "late", "n", "missed")  # fields of Edges, of all classes
 _KEY = "igsed"  # one entry of safetensors' metadata holds all of ours
 
 
@@ -43,7 +45,7 @@ class LocaliserModel:
     shifts, window
         Shifts of a feature frame; length of the encoder's windows in seconds.
     edges
-        Arrays of a calibration of onsets and offsets, by name; none where there is none.
+        A calibration of onsets and offsets as :func:`edge_arrays` writes it; none where there is none.
     info
         Provenance and licence, as JSON can hold it.
     """
@@ -62,6 +64,14 @@ class LocaliserModel:
     def classes(self) -> tuple[str, ...]:
         """Class names, in the order of the head's outputs."""
         return self.head.classes
+
+    @property
+    def corrections(self) -> dict[str, Edges]:
+        """Class -> what is taken off the edges of its events; empty where they were not calibrated."""
+        if not set(_EDGES) <= set(self.edges):
+            return {}
+        rows = zip(self.classes, *(self.edges[name].tolist() for name in _EDGES), strict=True)
+        return {label: Edges(early, late, int(n), missed) for label, early, late, n, missed in rows if n}
 
     def save(self, path: Path) -> None:
         """Write the model as one file, whole or not at all; the same model gives the same bytes."""
@@ -86,6 +96,27 @@ class LocaliserModel:
         arrays = {name: np.ascontiguousarray(value) for name, value in sorted(arrays.items())}
         with files.atomic(path) as temporary:
             temporary.write_bytes(serialise(arrays, metadata={_KEY: json.dumps(about, sort_keys=True)}))
+
+
+def edge_arrays(edges: Mapping[str, Edges], classes: Sequence[str]) -> dict[str, NDArray[np.float64]]:
+    """Write calibrated edges as arrays, ``[shape=(n_classes,)]`` each, as :attr:`LocaliserModel.edges` takes them.
+
+    Parameters
+    ----------
+    edges
+        Class -> edges; a class that is missing has no gates.
+    classes
+        All class names, in order.
+
+    Examples
+    --------
+    >>> from igsed_core.detection.edges import Edges
+    >>> from igsed_core.detection.localiser_model import edge_arrays
+    >>> edge_arrays({"Bell": Edges(early=0.1, late=0.2, n=9, missed=0.0)}, ["Bell", "Dog"])["late"].tolist()
+    [0.2, 0.0]
+    """
+    rows = [edges.get(label, Edges(0.0, 0.0, 0, 0.0)) for label in classes]
+    return {name: np.array([getattr(row, name) for row in rows], dtype=np.float64) for name in _EDGES}
 
 
 def load(path: Path) -> LocaliserModel:

@@ -334,3 +334,17 @@ class AtShifts(StageParams):
 
     shifts: int = param(8, "shifts of a feature frame at which the encoder looks; 1: none", low=1, high=32)
     components: int = param(2, "normal densities of the frame logits in each state", low=1, high=10)
+
+
+@dataclass(frozen=True)
+class WithEdges(StageParams):
+    """What pages have in common whose events may have their onsets and offsets calibrated on gates."""
+
+    edges: bool = param(True, "take off onsets and offsets what decisions add to gates made of training clips")
+
+
+@dataclass(frozen=True)
+class WithGates(StageParams):
+    """What pages have in common that calibrate the main job's detectors."""
+
+    gates: int = param(20, "gates of each class and length on which edges are calibrated", low=1)

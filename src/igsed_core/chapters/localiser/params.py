@@ -8,11 +8,11 @@ from typing import ClassVar
 from igsed_core.base import plugins
 from igsed_core.base.params import param, shown
 from igsed_core.detection import scored
-from igsed_core.main_job.params import MAIN_JOB, AtShifts
+from igsed_core.main_job.params import MAIN_JOB, AtShifts, WithEdges, WithGates
 
 
 @dataclass(frozen=True)
-class Localiser(AtShifts):
+class Localiser(WithGates, WithEdges, AtShifts):
     """When a class sounds, from clip-level labels alone (not in the paper)."""
 
     title: ClassVar[str] = "A localiser without time labels"

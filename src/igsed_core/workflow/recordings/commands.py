@@ -26,6 +26,7 @@ def add(command: Command) -> None:
     sub.add_argument("--seed", type=int, default=0)
     sub.add_argument("--shifts", type=int, default=8, help="of a feature frame; 1 is fast and coarse")
     sub.add_argument("--licence", default="", help="a note that the model carries")
+    sub.add_argument("--no-edges", action="store_true", help="do not calibrate onsets and offsets on gates")
     sub = command("locate", _locate, "find the events in recordings of any length, by a model of `igsed train`")
     sub.add_argument("recordings", nargs="+", help="files, folders, patterns in quotes")
     sub.add_argument("--model", type=path, required=True)
@@ -35,6 +36,7 @@ def add(command: Command) -> None:
     sub.add_argument("--min-duration", type=float, default=0.0, help="of events and gaps, in seconds")
     sub.add_argument("--classes", default="", help="those wanted, separated by commas")
     sub.add_argument("--shifts", type=int, default=0, help="of a feature frame; by default the model's")
+    sub.add_argument("--no-edges", action="store_true", help="give onsets and offsets as found, not corrected")
     for name, what in (("audacity", "labels for Audacity"), ("jams", "JAMS"), ("html", "a page to listen to")):
         sub.add_argument(f"--{name}", action="store_true", help=f"write {what}, too")
     sub.add_argument("--scores", action="store_true", help="write scores over time, too, as sed_scores_eval reads them")
@@ -93,6 +95,7 @@ def _train(options: argparse.Namespace) -> None:
         seed=options.seed,
         shifts=options.shifts,
         licence=options.licence,
+        edges=not options.no_edges,
     )
     print(train.summary(trained))
     print(f"model: {options.out}")
@@ -103,7 +106,8 @@ def _locate(options: argparse.Namespace) -> None:
 
     outputs = tuple(name for name in ("audacity", "jams", "scores", "html") if getattr(options, name))
     wanted = locate.Options(
-        options.threshold, options.min_duration, _names(options.classes), options.shifts, outputs, options.explain
+        *(options.threshold, options.min_duration, _names(options.classes), options.shifts, outputs, options.explain),
+        edges=not options.no_edges,
     )
     found = locate.locate(
         options.recordings, options.model, options.out, weights=str(options.weights or ""), options=wanted

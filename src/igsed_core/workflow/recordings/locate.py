@@ -29,8 +29,8 @@ class Options:
 
     Attributes
     ----------
-    threshold, min_duration, classes
-        See :meth:`igsed_core.detection.localiser.Curves.events`; probability, seconds, names.
+    threshold, min_duration, classes, edges
+        See :meth:`igsed_core.detection.localiser.Curves.events`; probability, seconds, names, whether corrected.
     shifts
         Of a feature frame; 0: the model's.
     outputs
@@ -45,6 +45,7 @@ class Options:
     shifts: int = 0
     outputs: tuple[str, ...] = ()
     explain: str = ""
+    edges: bool = True
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,9 @@ def _one(localiser: Localiser, path: Path, name: str, folder: Path, options: Opt
 
 def events_of(curves: Curves, options: Options) -> pd.DataFrame:
     """Events of a recording, as the options want them."""
-    return curves.events(threshold=options.threshold, min_duration=options.min_duration, classes=options.classes)
+    return curves.events(
+        threshold=options.threshold, min_duration=options.min_duration, classes=options.classes, edges=options.edges
+    )
 
 
 def _check(options: Options, localiser: Localiser) -> None:

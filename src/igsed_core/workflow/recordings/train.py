@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from igsed_core.base import files, paths, progress, store, text
 from igsed_core.base.errors import IgsedError
-from igsed_core.data import labels, long_audio
+from igsed_core.data import audio, labels, long_audio
 from igsed_core.data.labels import WeakClip
 from igsed_core.detection import localiser_training
-from igsed_core.detection.localiser_training import Trained
+from igsed_core.detection.localiser_training import Sounds, Trained
 from igsed_core.models import features
 from igsed_core.models.encoders import registry as encoders
 from igsed_core.models.encoders.base import Encoder
@@ -33,6 +33,7 @@ def train(
     seed: int = 0,
     shifts: int = 8,
     licence: str = "",
+    edges: bool = True,
 ) -> Trained:
     """Train a localiser and write it.
 
@@ -54,6 +55,8 @@ def train(
         Of a feature frame, when the model locates.
     licence
         A note that the model carries.
+    edges
+        Whether onsets and offsets are calibrated on gates that are cut from the training clips.
 
     Raises
     ------
@@ -78,6 +81,7 @@ def train(
         info={"labels": label_file.name, "labels_sha256": _digest(every)},
         shifts=shifts,
         licence=licence,
+        sounds=_sounds(known, every) if edges else None,
     )
     trained.localiser.save(out)
     return trained
@@ -131,6 +135,16 @@ def summary(trained: Trained) -> str:
         f"F1 of clip-level labels on held-out clips, mean over classes: {mean['value']:.2f} {interval}\n"
         "This says whether sounds are told apart, not when: that needs recordings with time stamps (igsed evaluate)."
     )
+
+
+def _sounds(encoder: Encoder, clips: list[WeakClip]) -> Sounds:
+    """The files' waveforms, read when gates are cut from them."""
+    rate = encoder.frontend.sample_rate
+
+    def read(clip: int) -> NDArray[np.float32]:
+        return np.concatenate(list(long_audio.stream(clips[clip].path, rate)))
+
+    return Sounds(read, np.array([audio.duration(clip.path) for clip in clips]))
 
 
 def _checksum(path: Path) -> str:
