@@ -45,7 +45,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def sounds(folder: Path) -> VocalPercussion:
-    return bank.build(folder / "bank", number=5, held_out=2, sounds=4, seed=SEED, workers=1)
+    return bank.build(folder / "bank", number=5, held_out=2, sounds=4, seed=SEED)
 
 
 @pytest.fixture(scope="module")
@@ -104,11 +104,11 @@ def test_what_cannot_be_labelled_is_named() -> None:
 
 
 def test_the_bank_is_the_same_twice_and_another_by_another_seed(sounds: VocalPercussion, tmp_path: Path) -> None:
-    again = bank.build(tmp_path / "a", number=5, held_out=2, sounds=4, seed=SEED, workers=1)
+    again = bank.build(tmp_path / "a", number=5, held_out=2, sounds=4, seed=SEED)
     pd.testing.assert_frame_equal(again.boxemes, sounds.boxemes)
     one = sounds.takes.clips.iloc[[3]]
     assert np.array_equal(again.takes.read(one), sounds.takes.read(one))
-    other = bank.build(tmp_path / "b", number=5, held_out=2, sounds=4, seed=SEED + 1, workers=1)
+    other = bank.build(tmp_path / "b", number=5, held_out=2, sounds=4, seed=SEED + 1)
     assert not other.boxemes["onset_phoneme"].equals(sounds.boxemes["onset_phoneme"])
 
 
@@ -281,13 +281,32 @@ def test_integrated_gradients_of_a_linear_head_are_complete() -> None:
     assert np.allclose(when.explained(net, maps, when.IG, steps=3), wanted, atol=1e-4)  # type: ignore[arg-type]
 
 
+def test_shuffled_weights_are_the_same_numbers_and_the_network_stays(
+    trained: list[study.Network], made: Material
+) -> None:
+    net, maps = trained[0].network, made.test.maps()[:, 0]
+    before = net(maps)[0].clone()
+    other = when.shuffled(net, maps, seed=0)
+    for one, changed in zip(net.parameters(), other.parameters(), strict=True):
+        assert torch.equal(one.flatten().sort().values, changed.flatten().sort().values)
+    assert torch.equal(net(maps)[0], before) and not torch.allclose(other(maps)[0], before)
+    assert torch.isfinite(other(maps)[0]).all()
+
+
+def test_maps_do_not_depend_on_how_many_threads_explain(trained: list[study.Network], made: Material) -> None:
+    part = when.few(made.test, 1)
+    one, two = (when.explain(trained[:1], part, steps=2, seed=0, workers=n) for n in (1, 2))
+    pd.testing.assert_frame_equal(one, two)
+
+
 # ---- from end to end
 
 
 def test_the_study_from_end_to_end(
     sounds: VocalPercussion, made: Material, trained: list[study.Network], folder: Path
 ) -> None:
-    scored = study.compare(made, trained, RECIPE, seed=SEED)
+    represented = study.represent(made, trained, RECIPE, seed=SEED, workers=2)
+    scored = study.compare(made, represented, seed=SEED)
     names = ("instrument", "syllable", "phoneme")
     systems = {*names, *study.BASELINES} - (set() if speech.available() else {study.SPEECH})
     assert set(scored["system"]) == systems and scored["value"].between(0, 1).all()
@@ -300,11 +319,11 @@ def test_the_study_from_end_to_end(
     assert len(tables.accuracy_table(found, published)) == len(systems)
     assert "held-out users" in tables.answer(found, apart)
     assert len(tables.user_table(measure.per_user(knn), sounds.users)) == 2
-    changed = varied.vary(sounds, made, trained, RECIPE, replicates=50, seed=SEED)
+    changed = varied.vary(sounds, made, represented, replicates=50, seed=SEED)
     assert set(changed[changed["varied"] == varied.EXAMPLES]["at"]) == {1.0, 2.0, 4.0}
     figures.variation(changed)
     few = when.few(made.test, 2)
-    explanations = when.explain(trained, few, RECIPE, steps=2, seed=SEED)
+    explanations = when.explain(trained, few, steps=2, seed=SEED, workers=2)
     placed = when.summarise(explanations, replicates=50, seed=0)
     shares = placed[placed["measure"].isin(when.REGIONS)].groupby(["system", "method"])["value"].sum()
     assert np.allclose(shares, 1.0)
@@ -313,14 +332,16 @@ def test_the_study_from_end_to_end(
     figures.importance(placed)
     assert "chance" in tables.pointing(placed, nets)
     assert len(tables.when_table(placed)) == 3 * 3 + 3 + 2
+    at_eight = material.prepare(sounds, copies=1, seed=SEED, hop=audit.EIGHT_MS)
     others = study.train(
-        [t for v in (study.DOUBLE_SOFTMAX, study.ON_COPIES) for t in audit.tasks(names, v, 1, 1)],
+        audit.tasks(names, 1, 1),
         *(made.train, RECIPE, folder / "networks"),
         seed=SEED,
         workers=1,
+        at_eight=at_eight.train,
     )
-    audited = audit.verdicts(made, made, trained, others, replicates=50, seed=0)
-    assert len(audited) == 3 and len(tables.audit_table(audited)) == 3
+    audited = audit.verdicts(made, at_eight, represented, others, replicates=50, seed=0)
+    assert set(audited["choice"]) == set(audit.CHOICES) and len(tables.audit_table(audited)) == 4
     assert len(audit.stopping(trained, others)) == 2
 
 

@@ -5,6 +5,8 @@ All are computed from the magnitude spectra that the networks hear, copies inclu
 
 from __future__ import annotations
 
+from weakref import WeakKeyDictionary
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -12,12 +14,13 @@ from sklearn.ensemble import RandomForestClassifier
 from torch import Tensor
 
 from igsed_core.base._torchaudio import torchaudio
-from igsed_core.chapters.vocal_percussion import spectra
 from igsed_core.chapters.vocal_percussion.spectra import FLOOR, FRAMES, MELS, Spectra
 
 TIMBRE_MFCC, MFCC = 13, 20
 TREES = 200  # of the forest that ranks features, as in the released code
 _AUDIBLE = 0.1  # of the envelope's maximum: what counts as part of the sound
+# Two representations and three parts of the study ask for the same features of the same sounds.
+_known: WeakKeyDictionary[Spectra, dict[float, NDArray[np.float64]]] = WeakKeyDictionary()
 
 
 def mfcc(sounds: Spectra, number: int, peak: float) -> Tensor:
@@ -36,7 +39,7 @@ def mfcc(sounds: Spectra, number: int, peak: float) -> Tensor:
     -------
     Tensor [shape=(n_sounds, number, 48)]
     """
-    logs = (spectra.mel(sounds) / peak + FLOOR).log()
+    logs = (sounds.bands / peak + FLOOR).log()
     return torch.einsum("nmt,mc->nct", logs, torchaudio.functional.create_dct(number, MELS, norm="ortho"))
 
 
@@ -78,8 +81,15 @@ def engineered(sounds: Spectra, peak: float) -> NDArray[np.float64]:
     -------
     np.ndarray [shape=(n_sounds, n_features)]
     """
+    known = _known.setdefault(sounds, {})
+    if peak not in known:
+        known[peak] = _all(sounds, peak)
+    return known[peak]
+
+
+def _all(sounds: Spectra, peak: float) -> NDArray[np.float64]:
     coefficients, shapes, there = mfcc(sounds, MFCC, peak), _shapes(sounds), heard(sounds)
-    bands = (spectra.mel(sounds) / peak + FLOOR).log().unflatten(1, (16, 4)).mean(2)  # (n, 16, frames)
+    bands = (sounds.bands / peak + FLOOR).log().unflatten(1, (16, 4)).mean(2)  # (n, 16, frames)
     parts = [
         *(
             *_moments(coefficients, there),

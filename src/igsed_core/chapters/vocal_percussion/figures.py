@@ -153,7 +153,7 @@ def one_sound(
 
 def name_of(system: str) -> str:
     """Readable name of a system, of a reference, or of shuffled weights."""
-    return {when.SHUFFLED: "weights drawn anew", when.ENERGY: "energy", when.RANDOM: "random"}.get(
+    return {when.SHUFFLED: "weights shuffled", when.ENERGY: "energy", when.RANDOM: "random"}.get(
         system, SYSTEMS.get(system, system)
     )
 

@@ -24,17 +24,22 @@ class Part:
     boxemes
         Their rows.
     copies
-        Their spectra, then those of each copy.
+        Their spectra, then those of each copy; of training sounds none, since networks see maps alone.
     peak
         Magnitude that is one in the maps.
+    drawn
+        Log-mel maps of the sounds and of each copy, where they are made already.
     """
 
     boxemes: pd.DataFrame
     copies: list[Spectra]
     peak: float
+    drawn: Tensor | None = None
 
     def maps(self) -> Tensor:
         """Log-mel maps, ``[shape=(n_sounds, 1 + copies, 64, 48)]``."""
+        if self.drawn is not None:
+            return self.drawn
         return torch.stack([spectra.log_mel(one, self.peak) for one in self.copies], dim=1)
 
     def of(self, user: str) -> Tensor:
@@ -83,16 +88,16 @@ def prepare(bank: VocalPercussion, *, copies: int, seed: int, hop: int = HOP) ->
     """
     every = spectra.magnitudes(bank, hop=hop)
     rows = {name: torch.from_numpy(np.flatnonzero(bank.boxemes["split"] == name)) for name in (TRAIN, OWN, TEST)}
-    peak = float(spectra.mel(every[rows[TRAIN]]).max())
-    parts = {
-        name: Part(
-            bank.boxemes.iloc[some.numpy()].reset_index(drop=True),
-            spectra.copies(every[some], 0 if name == TEST else copies, seed=seed + number),
-            peak,
-        )
-        for number, (name, some) in enumerate(rows.items())
-    }
-    return Material(parts[TRAIN], parts[OWN], parts[TEST])
+    train, own, test = (every[some] for some in rows.values())
+    boxemes = {name: bank.boxemes.iloc[some.numpy()].reset_index(drop=True) for name, some in rows.items()}
+    peak = float(train.bands.max())
+    # Spectra of all copies of all training sounds would fill gigabytes.
+    drawn = torch.stack([spectra.log_mel(one, peak) for one in spectra.copies(train, copies, seed=seed)], dim=1)
+    return Material(
+        Part(boxemes[TRAIN], [train], peak, drawn),
+        Part(boxemes[OWN], list(spectra.copies(own, copies, seed=seed + 1)), peak),
+        Part(boxemes[TEST], [test], peak),
+    )
 
 
 def noisy(bank: VocalPercussion, material: Material, snr: float, *, seed: int) -> Part:

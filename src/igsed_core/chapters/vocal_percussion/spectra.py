@@ -8,8 +8,9 @@ turned upside down as they are there, which changes nothing.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 import torch
@@ -51,6 +52,11 @@ class Spectra:
     def step(self) -> float:
         """Seconds from frame to frame."""
         return self.hop / self.sample_rate
+
+    @cached_property
+    def bands(self) -> Tensor:
+        """Magnitudes in mel bands, ``[shape=(n_sounds, 64, 48)]``; kept, since every network asks for them."""
+        return torch.einsum("nbt,bm->nmt", self.values[..., :FRAMES], _bank(self.sample_rate))
 
     def __getitem__(self, rows: Tensor) -> Spectra:
         return Spectra(self.values[rows], self.sample_rate, self.hop)
@@ -94,8 +100,8 @@ def magnitudes(bank: VocalPercussion, *, hop: int = HOP, snr: float | None = Non
     return Spectra(result, rate, hop)
 
 
-def copies(spectra: Spectra, number: int, *, seed: int) -> list[Spectra]:
-    """Return the sounds themselves, then copies with other pitch and length.
+def copies(spectra: Spectra, number: int, *, seed: int) -> Iterator[Spectra]:
+    """Give the sounds themselves, then copies with other pitch and length, one after the other.
 
     Parameters
     ----------
@@ -108,12 +114,11 @@ def copies(spectra: Spectra, number: int, *, seed: int) -> list[Spectra]:
     """
     random = torch.Generator().manual_seed(seed)
     n = len(spectra.values)
-    result = [spectra]
+    yield spectra
     for _ in range(number):
         shift = MOST_SHIFT * (2 * torch.rand(n, generator=random) - 1)
         stretch = LEAST_STRETCH + (MOST_STRETCH - LEAST_STRETCH) * torch.rand(n, generator=random)
-        result.append(Spectra(changed(spectra.values, 2 ** (shift / 12), stretch), spectra.sample_rate, spectra.hop))
-    return result
+        yield Spectra(changed(spectra.values, 2 ** (shift / 12), stretch), spectra.sample_rate, spectra.hop)
 
 
 def changed(values: Tensor, pitch: Tensor, stretch: Tensor) -> Tensor:
@@ -143,11 +148,6 @@ def changed(values: Tensor, pitch: Tensor, stretch: Tensor) -> Tensor:
     return result
 
 
-def mel(spectra: Spectra) -> Tensor:
-    """Magnitudes in mel bands, ``[shape=(n_sounds, 64, 48)]``."""
-    return torch.einsum("nbt,bm->nmt", spectra.values[..., :FRAMES], _bank(spectra.sample_rate))
-
-
 def log_mel(spectra: Spectra, peak: float) -> Tensor:
     """Log-mel maps between 0 and 1, ``[shape=(n_sounds, 64, 48)]``.
 
@@ -158,7 +158,7 @@ def log_mel(spectra: Spectra, peak: float) -> Tensor:
     peak
         Magnitude that becomes 1: the largest of the training sounds; larger ones become 1, too.
     """
-    scaled = (mel(spectra) / peak).clamp(max=1.0)
+    scaled = (spectra.bands / peak).clamp(max=1.0)
     low = np.log(FLOOR)
     return ((scaled + FLOOR).log() - low) / (np.log(1 + FLOOR) - low)
 

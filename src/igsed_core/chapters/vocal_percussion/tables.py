@@ -15,7 +15,7 @@ from igsed_core.show.cells import NONE, number, with_interval
 from igsed_core.show.claims import RELATIONS, figure
 
 CLASSIFIERS = {**classify.CLASSIFIERS, SPEECH: "its own"}
-_REFERENCES = {when.SHUFFLED: "weights drawn anew", when.ENERGY: "energy", when.RANDOM: "random"}
+_REFERENCES = {when.SHUFFLED: "weights shuffled", when.ENERGY: "energy", when.RANDOM: "random"}
 WANTED = 0.05  # how far the best embedding is to be above timbre features
 
 
@@ -203,7 +203,7 @@ def pointing(table: pd.DataFrame, networks: pd.DataFrame) -> str:
         said = NONE if math.isnan(rho) else figure({"value": rho, "ci_low": low, "ci_high": high})
         texts.append(
             f"{words}: {number(mine.min())} to {number(mine.max())} of the importance inside the sound, "
-            f"{with_interval(by[when.SHUFFLED, method])} with weights drawn anew; rank correlation with accuracy "
+            f"{with_interval(by[when.SHUFFLED, method])} with weights shuffled; rank correlation with accuracy "
             f"{said} over {n} networks"
         )
     return (
