@@ -185,6 +185,12 @@ figures.importance(placed)
 # %%
 display.show(tables.when_table(placed), caption="Share of importance in each part of a sound (means over users)")
 
+# %%
+to_references = run.table("vocal_percussion_when_differences", when.differences(explanations, **resampling))
+display.show(
+    tables.when_difference_table(to_references), caption="Importance inside the sound, beside what knows nothing"
+)
+
 # %% [markdown]
 # ## Audit
 #
@@ -201,7 +207,8 @@ display.show(tables.audit_table(audited), caption="What choices of the released 
 # the loss.
 
 # %%
-display.show(audit.stopping(trained, others).round(3), caption="Early stopping on copies, and on sounds")
+stopped = run.table("vocal_percussion_stopping", audit.stopping(trained, others).assign(split="validation"))
+display.show(tables.stopping_table(stopped), caption="Early stopping on copies, and on sounds")
 
 # %% [markdown]
 # The published table against the result files that lie in the same repository. Syllables and reduced syllables change

@@ -299,6 +299,25 @@ def test_maps_do_not_depend_on_how_many_threads_explain(trained: list[study.Netw
     pd.testing.assert_frame_equal(one, two)
 
 
+def test_what_lies_inside_is_set_against_each_reference() -> None:
+    rows = [
+        (system, "0.0", method, f"u{u}", "inside", value + 0.01 * u + 0.001 * (u % 2) * value)
+        for system, method, value in (
+            *(("syllable", m, 0.7) for m in when.METHODS),
+            *(("instrument", m, 0.5) for m in when.METHODS),
+            *((when.SHUFFLED, m, 0.5) for m in when.METHODS),
+            *((when.ENERGY, when.ENERGY, 0.8), (when.RANDOM, when.RANDOM, 0.3)),
+        )
+        for u in range(8)
+    ]
+    columns = ["system", "repetition", "method", "user", "measure", "value"]
+    found = when.differences(pd.DataFrame(rows, columns=columns), replicates=200, seed=0)
+    ig = found[found["method"] == when.IG].set_index("reference")
+    assert ig.loc["energy", "value"] == pytest.approx(-0.2, abs=1e-3) and ig.loc["energy", "verdict"] == "below"
+    assert ig.loc["random", "value"] == pytest.approx(0.3, abs=1e-3) and ig.loc["random", "verdict"] == "above"
+    assert ig.loc["shuffled", "value"] == pytest.approx(0.1, abs=1e-3) and ig.loc["shuffled", "verdict"] == "above"
+
+
 # ---- from end to end
 
 
@@ -327,6 +346,8 @@ def test_the_study_from_end_to_end(
     placed = when.summarise(explanations, replicates=50, seed=0)
     shares = placed[placed["measure"].isin(when.REGIONS)].groupby(["system", "method"])["value"].sum()
     assert np.allclose(shares, 1.0)
+    beside = when.differences(explanations, replicates=50, seed=0)
+    assert len(tables.when_difference_table(beside)) == 3 * 3
     nets = when.networks(trained, scored, explanations)
     assert len(nets) == 3 and nets["accuracy"].notna().all()
     figures.importance(placed)
@@ -342,7 +363,7 @@ def test_the_study_from_end_to_end(
     )
     audited = audit.verdicts(made, at_eight, represented, others, replicates=50, seed=0)
     assert set(audited["choice"]) == set(audit.CHOICES) and len(tables.audit_table(audited)) == 4
-    assert len(audit.stopping(trained, others)) == 2
+    assert len(tables.stopping_table(audit.stopping(trained, others))) == 2
 
 
 def test_networks_are_the_same_twice(made: Material, trained: list[study.Network], tmp_path: Path) -> None:

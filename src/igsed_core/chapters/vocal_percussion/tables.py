@@ -108,6 +108,27 @@ def when_table(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def when_difference_table(table: pd.DataFrame) -> pd.DataFrame:
+    """Importance inside the sound against the references.
+
+    Parameters
+    ----------
+    table
+        From :func:`~igsed_core.chapters.vocal_percussion.when.differences`.
+    """
+    return pd.DataFrame(
+        {
+            "Method, over all label sets": when.METHODS[row["method"]],
+            "minus": _REFERENCES[row["reference"]],
+            "share inside the sound": with_interval(row),
+            "n (users)": row["n"],
+            "p (Holm)": number(row["p_holm"], 3),
+            "verdict": row["verdict"],
+        }
+        for row in records(table)
+    )
+
+
 def audit_table(table: pd.DataFrame) -> pd.DataFrame:
     """What each choice of the released code changes.
 
@@ -123,6 +144,27 @@ def audit_table(table: pd.DataFrame) -> pd.DataFrame:
             "accuracy with minus without": with_interval(row, 3),
             "n (users)": row["n"],
             "verdict": row["verdict"],
+        }
+        for row in records(table)
+    )
+
+
+def stopping_table(table: pd.DataFrame) -> pd.DataFrame:
+    """What stops the training, on copies and on sounds.
+
+    Parameters
+    ----------
+    table
+        From :func:`~igsed_core.chapters.vocal_percussion.audit.stopping`.
+    """
+    words = {study.AS_IS: "sounds", study.ON_COPIES: "copies"}
+    return pd.DataFrame(
+        {
+            "Network for": SYSTEMS[row["system"]],
+            "held back": words[row["variant"]],
+            "networks": row["networks"],
+            "kept epoch": number(row["kept_epoch"], 1),
+            "lowest validation loss": number(row["validation_loss"], 3),
         }
         for row in records(table)
     )

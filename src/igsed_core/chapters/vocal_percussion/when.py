@@ -32,6 +32,7 @@ SALIENCY, IG, OCCLUSION = "saliency", "ig", "occlusion"
 METHODS = {SALIENCY: "saliency (absolute gradient)", IG: "Integrated Gradients", OCCLUSION: "occlusion"}
 ENERGY, RANDOM, SHUFFLED = "energy", "random", "shuffled"
 SHUFFLES = 2  # of the weights of one network
+REFERRED = ["method", "reference", "measure"]
 _PATCH = (16, 4)  # mel bands and frames that are hidden at once
 _AT_ONCE = 32  # sounds; times points of a path, all their activations are in memory
 _COLUMNS = ["system", "repetition", "method", "user", "measure", "value"]
@@ -233,6 +234,41 @@ def summarise(explanations: pd.DataFrame, *, replicates: int, seed: int) -> pd.D
         value, low, high = measure.mean_interval(values, replicates=replicates, seed=seed)
         rows.append((*key, "test", len(values), value, low, high))
     return pd.DataFrame(rows, columns=["system", "method", "measure", "split", "n", "value", "ci_low", "ci_high"])
+
+
+def differences(explanations: pd.DataFrame, *, replicates: int, seed: int) -> pd.DataFrame:
+    """Set the share of importance inside the sound, over all label sets, against energy, chance and shuffled weights.
+
+    Parameters
+    ----------
+    explanations
+        From :func:`explain`.
+    replicates, seed
+        Of the bootstrap over users.
+
+    Returns
+    -------
+    pd.DataFrame
+        ``method, reference, measure`` and the columns of
+        :func:`igsed_core.chapters.vocal_percussion.measure.differences`, without its first two.
+    """
+    shares = explanations[explanations["measure"] == INSIDE]
+    learnt = ~shares["system"].isin([SHUFFLED, ENERGY, RANDOM])
+    named = shares.assign(name=shares["system"].where(~learnt, "learnt") + " " + shares["method"], n_boxemes=1)
+    key = [
+        (method, reference, f"{reference} {method if reference == SHUFFLED else reference}")
+        for method in METHODS
+        for reference in (ENERGY, RANDOM, SHUFFLED)
+    ]
+    found = measure.differences(
+        named,
+        [(f"learnt {method}", other) for method, _, other in key],
+        key="name",
+        replicates=replicates,
+        seed=seed,
+    )
+    table = pd.DataFrame([(method, reference, INSIDE) for method, reference, _ in key], columns=REFERRED)
+    return pd.concat([table, found.drop(columns=["system", "other"])], axis=1)
 
 
 def networks(trained: Sequence[Network], scored: pd.DataFrame, explanations: pd.DataFrame) -> pd.DataFrame:
