@@ -21,6 +21,7 @@ from igsed_core.chapters.vocal_percussion import (
     material,
     measure,
     network,
+    overview,
     spectra,
     speech,
     study,
@@ -164,8 +165,44 @@ def test_nothing_of_neighbouring_sounds_is_heard(tmp_path: Path) -> None:
     frames = found.values.sum(1)
     silent = round(0.2 * rate / 512) + 2
     assert frames[0, silent:].abs().max() < 1e-4 < frames[0, silent - 4]
-    maps = spectra.log_mel(found, 1.0)
+    maps = spectra.log_mel(found.bands(), 1.0)
     assert maps.shape == (2, 64, 48) and maps.min() >= 0 and maps.max() <= 1
+
+
+def test_sounds_are_prepared_user_by_user_as_all_at_once(sounds: VocalPercussion, made: Material) -> None:
+    whole = spectra.magnitudes(sounds).heard()
+    for split, part in {"train": made.train, "own": made.own, "test": made.test}.items():
+        rows = torch.from_numpy(np.flatnonzero(sounds.boxemes["split"] == split))
+        pd.testing.assert_frame_equal(part.boxemes, sounds.boxemes.iloc[rows.numpy()].reset_index(drop=True))
+        assert torch.equal(part.copies[0].bands, whole.bands[rows])
+        assert torch.equal(part.copies[0].shapes, whole.shapes[rows])
+    assert made.train.maps().shape == (len(made.train.boxemes), 2, 64, 48)
+    assert torch.equal(made.train.maps()[:, 0], spectra.log_mel(made.train.copies[0].bands, made.train.peak))
+
+
+def test_noise_is_as_loud_as_asked(sounds: VocalPercussion, made: Material) -> None:
+    clean = made.test.copies[0].power.sum()
+    little, much = (material.noisy(sounds, made, snr, seed=0).copies[0] for snr in (40.0, 0.0))
+    assert little.power.sum() == pytest.approx(float(clean), rel=0.1)
+    # A take is scaled to its peak, noise and all, so that the spectrum's flatness and not the power tells.
+    flat = spectra.SHAPES.index("flatness")
+    heard = made.test.copies[0].power > 1e-3
+    assert much.shapes[:, flat][heard].mean() > little.shapes[:, flat][heard].mean() + 0.1
+
+
+def test_numbers_of_a_spectrum_are_librosas(made: Material, sounds: VocalPercussion) -> None:
+    librosa = pytest.importorskip("librosa")
+    some = sounds.boxemes["clip"] == sounds.boxemes["clip"].iloc[0]
+    rows = VocalPercussion(sounds.takes, sounds.boxemes[some].reset_index(drop=True), sounds.users)
+    values = spectra.magnitudes(rows).values[:, :, :8].double().numpy()[: some.sum()]
+    mine = spectra._shapes(torch.from_numpy(values), 44_100)
+    flatness = np.log(librosa.feature.spectral_flatness(S=values + 1e-7, power=1.0)[:, 0])
+    assert np.allclose(mine[:, spectra.SHAPES.index("flatness")], flatness, atol=1e-6)
+    octaves = np.log2(np.maximum(np.linspace(0, 22_050, 513), 40.0))
+    centroid = librosa.feature.spectral_centroid(S=values + 1e-7, freq=octaves[:, None] * np.ones(8))[:, 0]
+    assert np.allclose(mine[:, spectra.SHAPES.index("centroid")], centroid, atol=1e-6)
+    hertz = librosa.feature.spectral_rolloff(S=values + 1e-7, roll_percent=0.85, sr=44_100)[:, 0]
+    assert np.allclose(mine[:, spectra.SHAPES.index("roll-off")] * 513, hertz / 22_050 * 512, atol=1e-6)
 
 
 # ---- network
@@ -336,7 +373,10 @@ def test_the_study_from_end_to_end(
     published = audit.published()
     figures.accuracies(found, published)
     assert len(tables.accuracy_table(found, published)) == len(systems)
-    assert "held-out users" in tables.answer(found, apart)
+    assert "held-out users" in overview.accuracy(found, apart)
+    assert list(tables.difference_table(apart, apart)["verdict"]) == list(apart["verdict"])
+    assert len(tables.accuracy_table(found, published, found)) == len(systems)
+    figures.accuracies(found, published, found)
     assert len(tables.user_table(measure.per_user(knn), sounds.users)) == 2
     changed = varied.vary(sounds, made, represented, replicates=50, seed=SEED)
     assert set(changed[changed["varied"] == varied.EXAMPLES]["at"]) == {1.0, 2.0, 4.0}
@@ -351,7 +391,8 @@ def test_the_study_from_end_to_end(
     nets = when.networks(trained, scored, explanations)
     assert len(nets) == 3 and nets["accuracy"].notna().all()
     figures.importance(placed)
-    assert "chance" in tables.pointing(placed, nets)
+    assert "signal's energy" in overview.importance(beside)
+    assert "3 networks" in overview.tendency(nets)
     assert len(tables.when_table(placed)) == 3 * 3 + 3 + 2
     at_eight = material.prepare(sounds, copies=1, seed=SEED, hop=audit.EIGHT_MS)
     others = study.train(

@@ -23,7 +23,7 @@ from igsed_core.chapters.vocal_percussion.labels import Labels
 from igsed_core.chapters.vocal_percussion.material import Material, Part
 from igsed_core.chapters.vocal_percussion.network import BoxemeNetwork, Recipe
 from igsed_core.chapters.vocal_percussion.side_by_side import threaded
-from igsed_core.chapters.vocal_percussion.spectra import Spectra
+from igsed_core.chapters.vocal_percussion.spectra import Heard
 
 AS_IS, DOUBLE_SOFTMAX, ON_COPIES, SHORT_HOP = "as it should be", "double_softmax", "stopped_on_copies", "hop_8_ms"
 TIMBRE, SELECTED, ENGINEERED, UNTRAINED, SPEECH = "timbre", "selected", "engineered", "untrained", "gmm_hmm"
@@ -38,7 +38,7 @@ SYSTEMS = {**labels.LABEL_SETS, **BASELINES}
 HELD_BACK = 0.2  # of the training sounds, for early stopping
 _SPEECH_COPIES = 3  # of each own sound, itself among them: the models are slow to fit
 
-Features = Callable[[Spectra], NDArray[np.float64]]
+Features = Callable[[Heard], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -202,7 +202,7 @@ def untrained(recipe: Recipe, *, seed: int) -> BoxemeNetwork:
 
 def embedding(one: BoxemeNetwork, peak: float) -> Features:
     """Features that a network makes of spectra; ``peak`` is the magnitude that counts as one."""
-    return lambda sounds: network.embeddings(one, spectra.log_mel(sounds, peak)).double().numpy()
+    return lambda sounds: network.embeddings(one, spectra.log_mel(sounds.bands, peak)).double().numpy()
 
 
 def baselines(material: Material, recipe: Recipe, *, seed: int) -> dict[str, Features]:
