@@ -45,10 +45,10 @@ def ship(experiment: str, stages: Iterable[str], target: Path) -> list[str]:
     for stage in stages:
         if not runs.record(stage).is_file():
             raise IgsedError(f"stage {stage!r} of experiment {experiment!r} is not finished: run it, then ship it")
-        record = files.read_json(runs.record(stage))
-        about = {name: record[name] for name in _TOLD if name in record}
-        told[stage] = {**about, "params": {name: _named(value) for name, value in record["params"].items()}}
-        for name in record["tables"]:
+        made = files.read_json(runs.record(stage))
+        about = {name: made[name] for name in _TOLD if name in made}
+        told[stage] = {**about, "params": {name: _named(value) for name, value in made["params"].items()}}
+        for name in made["tables"]:
             shutil.copyfile(runs.results / f"{name}.csv", target / f"{name}.csv")
             names.append(name)
     checksums = {name: hashlib.sha256((target / f"{name}.csv").read_bytes()).hexdigest() for name in names}
@@ -84,6 +84,30 @@ def identity(name: str) -> dict[str, str] | None:
     return found
 
 
+def record(name: str, stage: str) -> dict[str, Any] | None:
+    """Return what a shipped stage was made from, and in which ``folder`` it lies; None if nothing ships there.
+
+    Parameters
+    ----------
+    name
+        Folder in the project's ``results``.
+    stage
+        Name of the stage.
+
+    Raises
+    ------
+    IgsedError
+        If the folder tells nothing of that stage.
+    """
+    place = project_root() / FOLDER / name / PROVENANCE
+    if not place.is_file():
+        return None
+    told = files.read_json(place)["stages"]
+    if stage not in told:
+        raise IgsedError(f"{place} tells nothing of stage {stage!r}: ship it again (tools/ship_results.py)")
+    return {"folder": f"{FOLDER}/{name}", **told[stage]}
+
+
 def said(name: str, stage: str) -> str:
     """Say in a sentence who made a shipped stage: date, commit, time.
 
@@ -99,13 +123,12 @@ def said(name: str, stage: str) -> str:
     IgsedError
         If the folder tells nothing of that stage.
     """
-    place = project_root() / FOLDER / name / PROVENANCE
-    record = files.read_json(place)
-    if stage not in record["stages"]:
-        raise IgsedError(f"{place} tells nothing of stage {stage!r}: ship it again (tools/ship_results.py)")
-    one = record["stages"][stage]
+    one = record(name, stage)
+    if one is None:
+        raise IgsedError(f"no results of {stage!r} ship in {FOLDER}/{name}: ship them (tools/ship_results.py)")
+    experiment = files.read_json(project_root() / FOLDER / name / PROVENANCE)["experiment"]
     minutes = one["seconds"] / 60
     return (
-        f"Run {record['experiment']}, finished on {one['finished'][:10]} with commit {one['commit'][:7]} in "
+        f"Run {experiment}, finished on {one['finished'][:10]} with commit {one['commit'][:7]} in "
         f"{minutes:.0f} minutes."
     )

@@ -28,8 +28,10 @@ class VocalPercussionStudy(StageParams):
         "vocal_percussion_users": "accuracy for each held-out user",
         "vocal_percussion_varied": "accuracy against the number of own examples, and against noise",
         "vocal_percussion_when": "where saliency, IG and occlusion of its networks lie in a sound",
+        "vocal_percussion_when_differences": "importance in the sound minus that of energy, chance, shuffled weights",
         "vocal_percussion_networks": "each network: epochs, accuracy, and share of importance in the sound",
         "vocal_percussion_audit": "what the released code's choices change",
+        "vocal_percussion_stopping": "lowest validation loss, early stopping on copies or on sounds",
     }
 
     vocal_bank: str = param(
