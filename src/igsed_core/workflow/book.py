@@ -12,8 +12,19 @@ from pathlib import Path
 from igsed_core.base import children, code, files, run
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.paths import RunPaths, project_root
+from igsed_core.show import style, terms
 from igsed_core.show.answers import Found
-from igsed_core.workflow import api_pages, book_extras, book_pages, in_short, stages
+from igsed_core.workflow import (
+    api_pages,
+    book_extras,
+    book_pages,
+    edition,
+    in_short,
+    redirects,
+    reproduce,
+    stages,
+    tasks,
+)
 from igsed_core.workflow.experiments import Experiment
 
 MAX_PAGE = 5_000_000  # bytes
@@ -76,9 +87,22 @@ def stage(experiment: Experiment, folder: Path) -> None:
         shutil.copy(root / name, folder / name)
     shutil.copytree(root / "_static", folder / "_static")
     explorer = book_extras.write(experiment, folder)
+    redirects.write(folder / book_extras.FOLDER)
+    edition.configure(folder / "_config.yml", edition.read())
+    line = reproduce.command(experiment)
+    to_try = tasks.read()
+    places = {
+        book_extras.PLACE: explorer,
+        edition.PLACE: _edition(experiment),
+        tasks.PLACE: tasks.section(to_try["intro"]),
+        terms.PLACE: terms.example().sentence(),
+    }
+    style.save(terms.picture(), pages / terms.PICTURE)
     for source in sorted([*(root / "book").glob("*.md"), *(root / "book").glob("*.bib")]):
         text = book_pages.without(source.read_text(encoding="utf-8"), absent)
-        files.write_text(pages / source.name, text.replace(book_extras.PLACE, explorer))
+        for place, made in places.items():
+            text = text.replace(place, made)
+        files.write_text(pages / source.name, text)
     offered = {name: of for name, of in stages.tables().items() if of[0] in experiment.stages}
     for name in offered:
         _copy(paths.results / f"{name}.csv", pages / "data" / f"{name}.csv")
@@ -90,12 +114,16 @@ def stage(experiment: Experiment, folder: Path) -> None:
         notebook = paths.notebooks / f"{s.notebook}.ipynb"
         _require(notebook)
         # The results page offers every table, another page those that its own stage makes.
-        tables = [t for t, (maker, _) in offered.items() if s.name in ("results", maker)]
+        named = [t for t, (maker, _) in offered.items() if s.name in ("results", maker)]
+        answer = in_short.answer(s.name, found)
+        numbers = {t: found.tables[t] for t in (answer.tables if answer else named) if t in found.tables}
         files.write_text(
             pages / notebook.name,
             book_pages.page_of(
                 notebook,
-                book_pages.downloads(tables) + book_pages.reproduce(paths.record(s.name), experiment.name),
+                tasks.section(to_try.get(s.notebook, []))
+                + book_pages.downloads(named)
+                + book_pages.strip(paths.record(s.name), line, numbers),
                 offered=offered,
                 box=in_short.box(s.name, found),
                 places={book_extras.PLACE: explorer},
@@ -108,6 +136,13 @@ def stage(experiment: Experiment, folder: Path) -> None:
         _require(record)
     files.write_text(pages / "_generated" / "parameters.md", book_pages.parameters(experiment))
     files.write_text(pages / "_generated" / "provenance.md", book_pages.provenance(records))
+
+
+def _edition(experiment: Experiment) -> str:
+    last = RunPaths(experiment.name).record(list(experiment.stages)[-1])
+    _require(last)
+    commit = book_pages.commit(files.read_json(last)["commit"])
+    return edition.section(edition.read(), line=reproduce.command(experiment, "book"), commit=commit)
 
 
 def _found(experiment: Experiment, tables: Iterable[str]) -> Found:
