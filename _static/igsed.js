@@ -57,7 +57,8 @@ function follow(player) {
   draw();
 }
 
-// A figure opens at its full size; a click, a tap or Escape closes it.
+// A figure opens at its full size by a tap on it or by its button; a click, a tap or Escape closes it. Where a click in a
+// figure means something else (a cursor to be moved), only the button opens it.
 function enlarge(picture) {
   const opener = document.createElement("button");
   opener.type = "button";
@@ -66,6 +67,10 @@ function enlarge(picture) {
   opener.setAttribute("aria-label", "Enlarge the figure");
   const place = picture.closest("figure") ?? picture.closest(".output") ?? picture.parentElement;
   place.append(opener);
+  if (!picture.closest(".igsed-stage, a")) {
+    picture.classList.add("igsed-opens");
+    picture.addEventListener("click", () => opener.click());
+  }
   opener.addEventListener("click", () => {
     const dialog = document.createElement("dialog");
     dialog.className = "igsed-large";

@@ -82,7 +82,8 @@ def _pieces(text: str, left: dict[str, str], page: str) -> list[nodes.Node]:
     pattern = "|".join(re.escape(name) for name in sorted(left, key=len, reverse=True))
     for found in re.finditer(rf"(?<![\w-])({pattern})(s?)(?![\w-])", text, re.IGNORECASE):
         name = left.get(found[1].lower())
-        if name is None or (name.isupper() and found[1] != name):
+        capitals = name is not None and name[1:] != name[1:].lower()  # an abbreviation or a name is written as it is
+        if name is None or (capitals and found[1] != name):
             continue
         del left[found[1].lower()]
         link = addnodes.pending_xref(
