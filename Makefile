@@ -11,7 +11,7 @@ export PARAMS
 BIN := .venv/bin
 PYTEST := $(BIN)/pytest
 # These run the pipeline from end to end and use all cores themselves.
-WHOLE_RUNS := $(addprefix tests/workflow/,test_book.py test_smoke_run.py test_paper_run.py)
+WHOLE_RUNS := $(addprefix tests/workflow/,test_book.py test_book_read.py test_smoke_run.py test_paper_run.py)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup parity book pdf release test lint serve bench clean distclean

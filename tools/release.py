@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -52,8 +53,9 @@ def pack(root: Path, version: str, target: Path) -> Path:
                 info.size, info.mode = path.stat().st_size, 0o755 if path.stat().st_mode & 0o100 else 0o644
                 with path.open("rb") as source:
                     tar.addfile(info, source)
-    digest = hashlib.sha256(archive.read_bytes()).hexdigest()
-    (target / CHECKSUMS).write_text(f"{digest}  {archive.name}\n")
+    shutil.copy(pdf, target / pdf.name)
+    digests = [(hashlib.sha256((target / name).read_bytes()).hexdigest(), name) for name in (archive.name, pdf.name)]
+    (target / CHECKSUMS).write_text("".join(f"{digest}  {name}\n" for digest, name in digests))
     return archive
 
 

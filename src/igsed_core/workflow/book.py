@@ -9,6 +9,8 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
+import yaml
+
 from igsed_core.base import children, code, files, run
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.paths import RunPaths, project_root
@@ -62,6 +64,7 @@ def build(experiment: Experiment) -> Path:
             staging.rename(paths.book)
             _run_jupyter_book(paths.book)
             _drop_font_preloads(html)
+            _name_first_pages(html)
             _check_sizes(html)
             files.write_text(guard, key)
     finally:
@@ -96,6 +99,7 @@ def stage(experiment: Experiment, folder: Path) -> None:
         edition.PLACE: _edition(experiment),
         tasks.PLACE: tasks.section(to_try["intro"]),
         terms.PLACE: terms.example().sentence(),
+        reproduce.PLACE: _whole_strip(experiment),
     }
     style.save(terms.picture(), pages / terms.PICTURE)
     for source in sorted([*(root / "book").glob("*.md"), *(root / "book").glob("*.bib")]):
@@ -136,6 +140,22 @@ def stage(experiment: Experiment, folder: Path) -> None:
         _require(record)
     files.write_text(pages / "_generated" / "parameters.md", book_pages.parameters(experiment))
     files.write_text(pages / "_generated" / "provenance.md", book_pages.provenance(records))
+
+
+def _whole_strip(experiment: Experiment) -> str:
+    """Return the strip of the first page, which shows numbers of several stages."""
+    paths = RunPaths(experiment.name)
+    records = [files.read_json(paths.record(name)) for name in experiment.stages if paths.record(name).is_file()]
+    detection = paths.results / "detection.csv"
+    _require(detection)
+    took = book_pages.duration(sum(record["seconds"] for record in records))
+    return reproduce.strip(
+        records[-1],
+        reproduce.command(experiment, "book"),
+        reproduce.sample({"detection": files.read_table(detection)}),
+        commit=book_pages.commit(records[-1]["commit"]),
+        took=took,
+    )
 
 
 def _edition(experiment: Experiment) -> str:
@@ -204,6 +224,20 @@ def _drop_font_preloads(html: Path) -> None:
     for page in html.rglob("*.html"):
         text = page.read_text(encoding="utf-8")
         files.write_text(page, re.sub(r'<link rel="preload" as="font"[^>]*>\n?', "", text))
+
+
+def _name_first_pages(html: Path) -> None:
+    """Give the forwarding page a title and a language, and say the book's name once in the title of the first page."""
+    title = yaml.safe_load((project_root() / "_config.yml").read_text(encoding="utf-8"))["title"]
+    files.write_text(
+        html / "index.html",
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+        '<meta http-equiv="refresh" content="0; url=book/intro.html"></head>'
+        f'<body><p><a href="book/intro.html">{title}</a></p></body></html>\n',
+    )
+    first = html / "book" / "intro.html"
+    text = first.read_text(encoding="utf-8")
+    files.write_text(first, re.sub(r"<title>.*?</title>", f"<title>{title}</title>", text, count=1, flags=re.DOTALL))
 
 
 def _check_sizes(html: Path) -> None:

@@ -122,7 +122,7 @@ def strip(record: Path, line: str, tables: Mapping[str, pd.DataFrame]) -> str:
     """
     made = files.read_json(record)
     return reproduce.strip(
-        made, line, reproduce.sample(tables), commit=commit(made["commit"]), took=_duration(made["seconds"])
+        made, line, reproduce.sample(tables), commit=commit(made["commit"]), took=duration(made["seconds"])
     )
 
 
@@ -166,7 +166,7 @@ def provenance(records: Sequence[Path]) -> str:
             [
                 (
                     f"{{doc}}`{experiments.STAGE_PARAMS[e['stage']].title} <{stages.get(e['stage']).notebook}>`",
-                    _duration(e["seconds"]),
+                    duration(e["seconds"]),
                     e["finished"].replace("T", " ").replace("+00:00", " UTC"),
                     f"`{e['key']}`",
                     commit(e["commit"]),
@@ -215,7 +215,12 @@ def _range(f: Field[Any]) -> str:
     return f"≤ {high:g}" if low is None else f"{low:g} to {high:g}"
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Return a duration in words.
+
+    >>> duration(90.0), duration(150.0)
+    ('90.0 s', '2.5 min')
+    """
     return f"{seconds:.1f} s" if seconds < 120 else f"{seconds / 60:.1f} min"
 
 

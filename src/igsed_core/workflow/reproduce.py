@@ -14,6 +14,8 @@ from igsed_core.base.paths import project_root
 from igsed_core.workflow import experiments
 from igsed_core.workflow.experiments import Experiment
 
+PLACE = "%%reproduce%%"  # where a page's Markdown wants the strip; an executed notebook has it at its end
+
 
 def command(experiment: Experiment, verb: str = "run") -> str:
     """Return the shortest command line that makes an experiment again, to be given in the project's folder.
