@@ -11,10 +11,10 @@ export PARAMS
 BIN := .venv/bin
 PYTEST := $(BIN)/pytest
 # These run the pipeline from end to end and use all cores themselves.
-WHOLE_RUNS := $(addprefix tests/workflow/,test_book.py test_smoke_run.py test_paper_run.py)
+WHOLE_RUNS := $(addprefix tests/workflow/,test_book.py test_book_read.py test_smoke_run.py test_paper_run.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup parity book test lint serve bench clean distclean
+.PHONY: help setup parity book pdf release test lint serve bench clean distclean
 
 help: ## this list
 	@echo "make TARGET, where TARGET is"
@@ -37,6 +37,12 @@ setup: ## the environment .venv: pinned packages, the PyTorch build for this mac
 
 book: setup ## run the stages and build the book (PARAMS= a parameter file, ARGS= overrides) into _build/html
 	$(BIN)/igsed book "$$PARAMS" $(ARGS)
+
+pdf: setup ## run, build the book, and print all of it as one PDF, _build/igsed-book.pdf (needs Chromium)
+	$(BIN)/igsed pdf "$$PARAMS" $(ARGS)
+
+release: pdf ## an archive of book, PDF and source with its checksum, in _build/release
+	$(BIN)/python tools/release.py
 
 parity: setup ## what some tests compare with; where it does not install, they are skipped
 	@$(BIN)/python tools/setup_env.py --parity

@@ -235,7 +235,7 @@ class TestInTheBrowser:
         for page, one in seen.items():
             assert all(width > 0 for width in one.facts["images"]), page
         assert len(seen["book/06_results"].facts["images"]) >= 4
-        assert len(seen["book/intro"].facts["images"]) == 1
+        assert len(seen["book/intro"].facts["images"]) == 2  # the answer, and the words in one picture
 
     def test_maths_is_typeset(self, seen):
         for page, one in seen.items():

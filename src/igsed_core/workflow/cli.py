@@ -1,6 +1,6 @@
 """The command line, thin over the same functions.
 
-Stages: ``igsed run | book | stage | notebooks | parameters | store``; many experiments: ``igsed sweep | status``;
+Stages: ``igsed run | book | pdf | stage | notebooks | parameters | store``; many experiments: ``igsed sweep | status``;
 anyone's recordings and classifiers, without a clone of the repository: ``igsed train | locate | evaluate | explain |
 benchmark``; ``igsed fetch`` for all of them.
 """
@@ -100,6 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, function, text in (
         ("run", _run, "run the stages that are missing or out of date, without the book"),
         ("book", _book, "run the stages, then build the book"),
+        ("pdf", _pdf, "run the stages, build the book, then print all of it as one PDF"),
         ("stage", _stage, "execute one stage's notebook, whether it is needed or not"),
         ("notebooks", _notebooks, "write the notebooks with the given parameters, not executed"),
     ):
@@ -108,7 +109,7 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("stage", choices=list(stages.STAGES))
         sub.add_argument("params", type=paths.user_path, help="parameter file, for instance params/embedded.yaml")
         sub.add_argument("overrides", nargs="*", metavar="name=value", help="parameters to change")
-        if name in ("run", "book"):
+        if name in ("run", "book", "pdf"):
             sub.add_argument("--cores", type=int, default=0, help="cores to use; 0 means all")
             sub.add_argument("--dry-run", action="store_true", help="say what would run, and stop")
         if name == "notebooks":
@@ -156,6 +157,17 @@ def _book(options: argparse.Namespace) -> None:
     )
     if not options.dry_run:
         print(f"book: {book.build(experiment)}")
+
+
+def _pdf(options: argparse.Namespace) -> None:
+    from igsed_core.workflow import book, notebook, printing
+
+    experiment = notebook.run(
+        options.params, options.overrides, cores=n_processes(options.cores), dry_run=options.dry_run
+    )
+    if not options.dry_run:
+        book.build(experiment)
+        print(f"pdf: {printing.write(experiment)}")
 
 
 def _stage(options: argparse.Namespace) -> None:
