@@ -50,10 +50,15 @@ parity: setup ## what some tests compare with; where it does not install, they a
 test: parity ## all tests
 	$(PYTEST) -n 2 --dist loadfile tests $(addprefix --ignore=,$(WHOLE_RUNS))
 	rm -rf .smoke
-	IGSED_TEST_FOLDER=.smoke $(PYTEST) $(WHOLE_RUNS)
+	@# Two groups side by side: what looks at the smoke run, and the run of the paper's parameters.
+	IGSED_TEST_FOLDER=.smoke $(PYTEST) -n 2 --dist loadgroup $(WHOLE_RUNS)
 	$(BIN)/igsed notebooks params/smoke.yaml experiment=nbmake n_train=60 n_eval=24 --out .nbmake
-	@# In a store of their own, so that every notebook computes.
-	IGSED_RUNS_DIR="$$PWD/.smoke/nbmake" IGSED_DATA_DIR="$$PWD/.smoke/data" $(PYTEST) --nbmake .nbmake
+	@# In a store of their own, so that every notebook computes. First what others read from, in its order (the main
+	@# job and page 10), then the other pages, two at a time.
+	IGSED_RUNS_DIR="$$PWD/.smoke/nbmake" IGSED_DATA_DIR="$$PWD/.smoke/data" \
+	  $(PYTEST) --nbmake .nbmake/0[1-6]_*.ipynb .nbmake/10_*.ipynb
+	IGSED_RUNS_DIR="$$PWD/.smoke/nbmake" IGSED_DATA_DIR="$$PWD/.smoke/data" \
+	  $(PYTEST) -n 2 --nbmake .nbmake/0[7-9]_*.ipynb .nbmake/1[1-9]_*.ipynb
 
 lint: setup ## style, formatting, types
 	$(BIN)/ruff check .

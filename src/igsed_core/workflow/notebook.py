@@ -299,7 +299,7 @@ def _snakemake(folder: Path, cores: int) -> list[str]:
     return [
         *children.python("from snakemake.cli import main; main()", "--snakefile", str(project_root() / "Snakefile")),
         *("--directory", str(folder), "--cores", str(cores), "--rerun-triggers", "mtime"),
-        *("--scheduler", "greedy", "--resources", "heavy=1"),  # so small a graph needs no solver
+        *("--scheduler", "greedy", "--resources", "heavy=2"),  # so small a graph needs no solver
         *("--quiet", "rules", "host", "progress"),
         "--nolock",  # a lock of our own waits instead of failing
         "--ignore-incomplete",  # a marker is written whole or not at all

@@ -50,7 +50,7 @@ class Stage:
 
     @property
     def light(self) -> bool:
-        """It computes on one core and may run beside another; of the others one runs at a time."""
+        """It computes on one core and may run beside another; of the others one runs at a time, or two chapters do."""
         return self.params.light
 
     @property
