@@ -5,13 +5,15 @@
 # something else: for YAML in --config, for a wildcard in { }, for two words in a shell.
 import json
 import os
-import sys
+import shlex
 
+from igsed_core.base import children
 from igsed_core.workflow import experiments, stages
 
 VALUES = os.path.abspath("parameters.json")
 with open(VALUES, encoding="utf-8") as stream:
     EXPERIMENT = experiments.from_values(json.load(stream), source=VALUES)
+IGSED = shlex.join(children.igsed())
 MARKERS = {name: os.path.relpath(path) for name, path in stages.markers(EXPERIMENT).items()}
 
 
@@ -37,4 +39,4 @@ for stage in map(stages.get, EXPERIMENT.stages):
         resources:
             heavy=0 if stage.light else 1,
         shell:
-            "{sys.executable:q} -m igsed_core stage {params.stage} {VALUES:q}"
+            "{IGSED} stage {params.stage} {VALUES:q}"
