@@ -22,8 +22,6 @@ SEEDS, NODES, CORES, SHARDS = 10, 50, 16, 20
 POINTS = 50  # of Captum, as in the paper
 # Counted in the store of one embedded run, November 2026: soundscapes, maps of the main job, files, megabytes.
 CLIPS, MAPS, FILES, MEGABYTES = 1165, 386, 7357, 1397
-# Stages whose time is passes of the encoder, nearly; that of the others does not depend on the encoder.
-OF_ENCODER = ("training", "methods", "faithfulness", "localiser", "conditions", "engine", "seeds", "audit")
 
 
 def passes() -> dict[tuple[str, str], float]:
@@ -39,7 +37,9 @@ def core_hours(encoder: str) -> dict[str, float]:
     found = {}
     for row in costs.shipped():
         if row["size"] == "embedded":
-            found[row["stage"]] = float(row["core_seconds"]) * (max(1.0, slower) if row["stage"] in OF_ENCODER else 1.0)
+            found[row["stage"]] = float(row["core_seconds"]) * (
+                max(1.0, slower) if row["stage"] in costs.OF_ENCODER else 1.0
+            )
     found["integrated_gradients"] = MAPS * POINTS * seconds_of[encoder, "forward and gradient"]
     return {stage: seconds / 3600 for stage, seconds in found.items()}
 

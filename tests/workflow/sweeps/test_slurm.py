@@ -128,7 +128,7 @@ def contents(folder: Path) -> dict[str, object]:
         name = path.relative_to(folder).as_posix()
         if path.suffix == ".csv":
             table = pd.read_csv(path, dtype=str)
-            found[name] = table.drop(columns=[c for c in table if "seconds" in c]).to_csv(index=False)
+            found[name] = table.drop(columns=[c for c in table if "seconds" in str(c)]).to_csv(index=False)
         elif path.suffix == ".npz":
             with np.load(path, allow_pickle=False) as arrays:
                 found[name] = {key: arrays[key].tobytes() for key in arrays.files if "seconds" not in key}

@@ -186,7 +186,7 @@ def write_batch(plan: Plan, group: list[Node], costs: Costs) -> None:
 
 
 def _row(sweep: Sweep, node: Node, one: Job, costs: Costs, needs: list[str]) -> dict[str, Any]:
-    cost = costs.of(node.params)
+    cost = costs.of(node.params, sweep.experiments[node.experiment])
     cores = 1 if node.params.light else sweep.cores
     gpu = sweep.gpu and any(getattr(node.params, name, "cpu") != "cpu" for name in GPU_PARAMETERS)
     return {
