@@ -31,10 +31,10 @@ def passes() -> dict[tuple[str, str], float]:
 
 
 def core_hours(encoder: str) -> dict[str, float]:
-    """Core hours of each stage of one experiment, at most."""
+    """Core hours of each stage of one experiment, at most; of a stage that nobody measured, ten minutes."""
     seconds_of = passes()
     slower = seconds_of[encoder, "forward and gradient"] / seconds_of["embedded", "forward and gradient"]
-    found = {}
+    found = dict.fromkeys(stages.STAGES, costs.UNKNOWN)
     for row in costs.shipped():
         if row["size"] == "embedded":
             found[row["stage"]] = float(row["core_seconds"]) * (
@@ -92,6 +92,9 @@ def page() -> str:
         f"With {NODES} nodes of {CORES} cores the sweep cannot end before {wall:.2g} hours, the longest of its chains; "
         f"the cores alone would take {(work + starts) / (NODES * CORES):.2g} hours.",
     ]
+    measured = {row["stage"] for row in costs.shipped() if row["size"] == "embedded"}
+    if guessed := [name for name in stages.STAGES if name not in measured]:
+        lines += ["", f"Nobody measured {', '.join(guessed)} at this size: ten core minutes each are a guess."]
     return "\n".join(lines) + "\n"
 
 

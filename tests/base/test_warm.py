@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -116,6 +117,14 @@ def test_the_server_and_its_programs_end_with_the_process_that_started_it(tmp_pa
     parent.wait()
     for pid in pids:
         awaited(lambda pid=pid: gone(pid))  # type: ignore[misc]
+
+
+def test_a_server_that_is_not_needed_ends_while_it_imports() -> None:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    with warm.server(children.environment()) as further:
+        assert further
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)  # the server was waited for
+    assert after.ru_utime - before.ru_utime < 1.0  # the imports take more
 
 
 def gone(pid: int) -> bool:

@@ -249,19 +249,33 @@ def _kill(pid: int) -> None:
             end(pid, signal.SIGKILL)
 
 
-def _import_libraries() -> None:
+def _import_libraries(parent: int) -> None:
+    """Import; end at once where the process that started this one has gone meanwhile."""
     import importlib
+    import select
+    import threading
 
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.is_set():
+            if select.select([parent], [], [], 0.1)[0]:
+                os._exit(0)
+
+    watching = threading.Thread(target=watch)
+    watching.start()
     os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"  # a kernel sets it before it imports
     for name in LIBRARIES:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    done.set()
+    watching.join()  # a process with threads is not to be forked
 
 
 def main(arguments: list[str]) -> int:
     """Be the server (the numbers of two open files), or ask it to run a command."""
     if arguments[0].isdigit():
-        _import_libraries()
+        _import_libraries(int(arguments[1]))
         _Server(socket.socket(fileno=int(arguments[0])), int(arguments[1])).serve()
         return 0
     status = ask(arguments[1:])
