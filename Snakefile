@@ -5,14 +5,16 @@
 # something else: for YAML in --config, for a wildcard in { }, for two words in a shell.
 import json
 import os
-import sys
+import shlex
 
+from igsed_core.base import children
 from igsed_core.base.parallel import CORES_VARIABLE
 from igsed_core.workflow import experiments, stages
 
 VALUES = os.path.abspath("parameters.json")
 with open(VALUES, encoding="utf-8") as stream:
     EXPERIMENT = experiments.from_values(json.load(stream), source=VALUES)
+IGSED = shlex.join(children.igsed())
 MARKERS = {name: os.path.relpath(path) for name, path in stages.markers(EXPERIMENT).items()}
 # Stages that compute much. One of the main job, which others wait for, uses all cores by itself. Chapters go two at a
 # time with half of the cores each: the parts of them that use one core leave none idle.
@@ -58,4 +60,4 @@ for stage in map(stages.get, EXPERIMENT.stages):
         resources:
             heavy=0 if stage.light else 1 if stage.name in SHARED else 2,
         shell:
-            "{params.variables} {sys.executable:q} -m igsed_core stage {params.stage} {VALUES:q}"
+            "{params.variables} {IGSED} stage {params.stage} {VALUES:q}"

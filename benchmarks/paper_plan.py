@@ -22,8 +22,6 @@ SEEDS, NODES, CORES, SHARDS = 10, 50, 16, 20
 POINTS = 50  # of Captum, as in the paper
 # Counted in the store of one embedded run, November 2026: soundscapes, maps of the main job, files, megabytes.
 CLIPS, MAPS, FILES, MEGABYTES = 1165, 386, 7357, 1397
-# Stages whose time is passes of the encoder, nearly; that of the others does not depend on the encoder.
-OF_ENCODER = ("training", "methods", "faithfulness", "localiser", "conditions", "engine", "seeds", "audit")
 
 
 def passes() -> dict[tuple[str, str], float]:
@@ -33,13 +31,15 @@ def passes() -> dict[tuple[str, str], float]:
 
 
 def core_hours(encoder: str) -> dict[str, float]:
-    """Core hours of each stage of one experiment, at most."""
+    """Core hours of each stage of one experiment, at most; of a stage that nobody measured, ten minutes."""
     seconds_of = passes()
     slower = seconds_of[encoder, "forward and gradient"] / seconds_of["embedded", "forward and gradient"]
-    found = {}
+    found = dict.fromkeys(stages.STAGES, costs.UNKNOWN)
     for row in costs.shipped():
         if row["size"] == "embedded":
-            found[row["stage"]] = float(row["core_seconds"]) * (max(1.0, slower) if row["stage"] in OF_ENCODER else 1.0)
+            found[row["stage"]] = float(row["core_seconds"]) * (
+                max(1.0, slower) if row["stage"] in costs.OF_ENCODER else 1.0
+            )
     found["integrated_gradients"] = MAPS * POINTS * seconds_of[encoder, "forward and gradient"]
     return {stage: seconds / 3600 for stage, seconds in found.items()}
 
@@ -92,6 +92,9 @@ def page() -> str:
         f"With {NODES} nodes of {CORES} cores the sweep cannot end before {wall:.2g} hours, the longest of its chains; "
         f"the cores alone would take {(work + starts) / (NODES * CORES):.2g} hours.",
     ]
+    measured = {row["stage"] for row in costs.shipped() if row["size"] == "embedded"}
+    if guessed := [name for name in stages.STAGES if name not in measured]:
+        lines += ["", f"Nobody measured {', '.join(guessed)} at this size: ten core minutes each are a guess."]
     return "\n".join(lines) + "\n"
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
-from igsed_core.base import files
+from igsed_core.base import files, warm
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.paths import data_dir
 
@@ -131,11 +131,13 @@ def _search_path() -> str:
 
 
 def _write_kernel(path: Path) -> None:
-    command = [
-        *(sys.executable, "-P", "-s", "-c", _KERNEL_MAIN, "-f", "{connection_file}"),
-        # The working folder is the project's, and a module in it must not take the place of another.
-        *("--IPKernelApp.ignore_cwd=True", "--HistoryManager.enabled=False", "--IPKernelApp.log_level=50"),
-    ]
+    command = warm.asking(
+        [
+            *(sys.executable, "-P", "-s", "-c", _KERNEL_MAIN, "-f", "{connection_file}"),
+            # The working folder is the project's, and a module in it must not take the place of another.
+            *("--IPKernelApp.ignore_cwd=True", "--HistoryManager.enabled=False", "--IPKernelApp.log_level=50"),
+        ]
+    )
     wanted = {"argv": command, "display_name": "igsed", "language": "python"}
     with contextlib.suppress(IgsedError):
         if files.read_json(path) == wanted:
@@ -210,6 +212,11 @@ def run(command: Sequence[str], *, output: IO[str] | None = None, further: Mappi
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(child.pid, signal.SIGKILL)
             child.wait()
+
+
+def igsed() -> list[str]:
+    """Return the command ``igsed``, to be followed by its arguments; a server of warm programs starts it in less."""
+    return warm.asking([sys.executable, "-c", "import sys; from igsed_core.workflow.cli import main; sys.exit(main())"])
 
 
 def python(code: str, *arguments: str) -> list[str]:

@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-from igsed_core.base import children, files
+from igsed_core.base import children, files, warm
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.paths import project_root
 from igsed_core.base.progress import TERMINAL_VARIABLE
@@ -95,12 +95,22 @@ _INHERITED = {
 
 
 @contextlib.contextmanager
+def warm_ones() -> Iterator[dict[str, str]]:
+    """Let kernels and stages start with their libraries imported; yield the variable for who starts them."""
+    with warm.server(children.environment(_own())) as further:
+        yield further
+
+
+def _own() -> dict[str, str]:
+    return {**_INHERITED, **{name: os.environ[name] for name in _INHERITED if name in os.environ}}
+
+
+@contextlib.contextmanager
 def _environment_of_a_kernel(further: Mapping[str, str]) -> Iterator[None]:
     """Let this process have the environment of a kernel, which ends with the block."""
     before = dict(os.environ)
-    own = {**_INHERITED, **{k: before[k] for k in _INHERITED if k in before}}
     with children.lifeline() as alive:
-        inner = children.environment({**own, **further, **alive})
+        inner = children.environment({**_own(), **further, **alive})
         try:
             os.environ.clear()
             os.environ.update(inner)

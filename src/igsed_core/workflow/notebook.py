@@ -290,8 +290,11 @@ def run(params: Path, overrides: list[str], *, cores: int, dry_run: bool = False
         values = paths.root / "parameters.json"
         files.write_json(values, experiment.values())
         missing = [name for name, mine in every.items() if not adopt(experiment, name, mine)]
-        if missing and children.run(_snakemake(paths.root, cores)):
-            raise IgsedError(f"experiment {experiment.name!r} did not finish: the reason stands above")
+        if missing:
+            with kernels.warm_ones() as further:
+                status = children.run(_snakemake(paths.root, cores), further=further)
+            if status:
+                raise IgsedError(f"experiment {experiment.name!r} did not finish: the reason stands above")
     return experiment
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from igsed_core.base import files
-from igsed_core.workflow import stages
+from igsed_core.base import files, paths
+from igsed_core.workflow import experiments, stages
 from igsed_core.workflow.sweeps import costs, plan
 from igsed_core.workflow.sweeps.costs import Costs
 from igsed_core.workflow.sweeps.sweep_file import Sweep
@@ -87,16 +87,59 @@ def test_groups_hold_every_missing_node_once_and_are_complete_in_order(written: 
 def test_the_estimate_is_of_the_nearest_recorded_run(written: Written) -> None:
     sweep = written(HEAD + "grid: {snr_min: [0]}\nvariations: [{chapters: none}]\n")
     made = plan.make(sweep)
+    experiment = next(iter(sweep.experiments.values()))
     node = next(node for node in made.nodes.values() if node.stage == "training")
     params = {"learning_rate": node.params.learning_rate, "batch_size": 1}  # type: ignore[attr-defined]
     for key, values, seconds in (("a", params, 50.0), ("b", {"learning_rate": 7.0, "batch_size": 7}, 5000.0)):
         folder = node.keys.data.folder.parent / key
         files.write_json(folder / "record.json", {"params": values, "core_seconds": seconds})
-    assert Costs.of_store(["training"]).of(node.params) == costs.Cost(
-        50.0, costs.Costs().of(node.params).memory, "measured"
+    assert Costs.of_store(["training"]).of(node.params, experiment) == costs.Cost(
+        50.0, costs.Costs().of(node.params, experiment).memory, "measured"
     )
     files.write_json(node.keys.data.folder.parent / "a" / costs.COST, {"core_seconds": 80.0})  # with its shards
-    assert Costs.of_store(["training"]).of(node.params).seconds == 80.0
+    assert Costs.of_store(["training"]).of(node.params, experiment).seconds == 80.0
+
+
+def test_the_estimate_knows_the_encoder_and_the_number_of_soundscapes(written: Written) -> None:
+    sweep = written(
+        HEAD + "grid: {encoder: [embedded, cnn14], n_train: [100, 400]}\nvariations: [{chapters: none, n_eval: 100}]\n"
+    )
+    made, root = plan.make(sweep), paths.store_dir()
+    of = {
+        (values["encoder"], values["n_train"]): sweep.experiments[name].stages["integrated_gradients"]
+        for name, values in sweep.varied.items()
+    }
+
+    def estimated() -> dict[tuple[str, int], float]:
+        known = Costs.of_store(stages.STAGES)
+        return {
+            (values["encoder"], values["n_train"]): known.of(
+                of[values["encoder"], values["n_train"]], sweep.experiments[name]
+            ).seconds
+            for name, values in sweep.varied.items()
+        }
+
+    slower = costs.PASS["cnn14"] / costs.PASS["embedded"]
+    shipped = estimated()
+    assert shipped["cnn14", 100] == pytest.approx(slower * shipped["embedded", 100])
+    # A run with 100 + 100 soundscapes and the small encoder was recorded: its stages name those before them.
+    upstream: dict[str, str] = {}
+    for node in list(made.nodes.values())[:3]:
+        params = {"n_train": 100, "n_eval": 100} if node.stage == "data_synthesis" else {"encoder": "embedded"}
+        if node.stage == "integrated_gradients":
+            params = experiments.result_values(node.params)
+        record = {"params": params, "upstream": upstream, "core_seconds": 10.0}
+        files.write_json(root / node.stage / "a" / "record.json", record)
+        upstream = {**upstream, node.stage: "a"}
+    found = estimated()
+    assert found["embedded", 100] == 10.0
+    assert found["embedded", 400] == pytest.approx(25.0)
+    assert found["cnn14", 100] == pytest.approx(10.0 * slower)
+    # As soon as the slow encoder was measured, its own figure counts.
+    for stage, values in (("training", {"encoder": "cnn14"}), ("integrated_gradients", params)):
+        record = {"params": values, "upstream": {"data_synthesis": "a", "training": "b"}, "core_seconds": 70.0}
+        files.write_json(root / stage / "b" / "record.json", record)
+    assert estimated()["cnn14", 100] == 70.0
 
 
 def test_a_thousand_experiments_of_twenty_shards_are_planned_within_a_minute_and_two_gigabytes(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from igsed_core.base.params import StageParams
 from igsed_core.base.paths import store_dir
 from igsed_core.base.store import RECORD
 from igsed_core.workflow import experiments
+from igsed_core.workflow.experiments import Experiment
 
 COST = "cost.json"  # beside a stage's record: what all its jobs took
 SHIPPED = Path(__file__).with_name("measured.csv")
@@ -22,6 +23,14 @@ START = 12.0  # s that a job takes before it computes: an interpreter, a kernel,
 _SPARE_MEMORY, _SPARE_TIME = 1.5, 4.0  # asked for, over what was measured
 _LEAST_MEMORY, _LEAST_MINUTES = 1500, 10
 UNKNOWN = 600.0  # s of a stage that nobody measured
+SHIPPED_CLIPS, SHIPPED_ENCODER = 1250, "embedded"  # of the larger size in the table
+# Forward and gradient pass of a clip on one thread, s (book/encoders_cost.md).
+PASS = {"embedded": 0.026, "embedded_mean": 0.026, "mn04_as": 0.052, "cnn14": 1.1}
+# Stages whose time is passes of the encoder, nearly; that of the others does not depend on it.
+OF_ENCODER = (
+    *("training", "integrated_gradients", "methods", "faithfulness", "localiser", "conditions", "engine", "seeds"),
+    *("audit", "ceilings"),
+)
 
 
 @dataclass(frozen=True)
@@ -36,8 +45,7 @@ class Cost:
         Most memory of all its processes, MiB.
     source
         Where that is from: ``measured`` (in the store, with these parameters or the nearest), ``shipped`` (the largest
-        size of the table, mostly at most what it takes) or
-        ``unknown``.
+        size of the table, mostly at most what it takes) or ``unknown``.
     """
 
     seconds: float
@@ -57,6 +65,28 @@ class Cost:
         return max(_LEAST_MINUTES, math.ceil(_SPARE_TIME * self.share(shards) / cores / 60))
 
 
+@dataclass(frozen=True)
+class Recorded:
+    """What a recorded run of a stage took.
+
+    Attributes
+    ----------
+    params
+        The stage's parameters that can change a result.
+    encoder
+        Of the experiment.
+    clips
+        Soundscapes that were mixed for it; 0 if that is not known.
+    core_seconds
+        With its shards.
+    """
+
+    params: dict[str, Any]
+    encoder: str
+    clips: int
+    core_seconds: float
+
+
 @dataclass
 class Costs:
     """Costs of stages, from the records in the store and the table that ships with the package.
@@ -64,42 +94,84 @@ class Costs:
     Attributes
     ----------
     records
-        Stage -> (parameters that can change a result, core seconds) of each recorded run.
+        Stage -> its recorded runs.
     """
 
-    records: dict[str, list[tuple[dict[str, Any], float]]] = field(default_factory=dict)
+    records: dict[str, list[Recorded]] = field(default_factory=dict)
 
     @classmethod
     def of_store(cls, stages: Iterable[str]) -> Costs:
         """Read the records of some stages."""
-        found: dict[str, list[tuple[dict[str, Any], float]]] = {}
+        found: dict[str, list[Recorded]] = {}
+        read: dict[tuple[str, str], dict[str, Any]] = {}
         for stage in stages:
             for path in sorted((store_dir() / stage).glob(f"*/{RECORD}")):
-                record = files.read_json(path)
+                record = read[stage, path.parent.name] = files.read_json(path)
                 # Of a stage that shards shared the notebook's own time says little: the sweep's jobs say it.
                 whole = path.with_name(COST)
                 told = files.read_json(whole) if whole.is_file() else record
                 taken = told.get("core_seconds") or record.get("seconds", 0.0)
-                found.setdefault(stage, []).append((dict(record["params"]), float(taken)))
+                around = dict(record["params"])
+                for up in record.get("upstream", {}).items():
+                    around |= read.get(up, {}).get("around", {})  # a stage stands after those that it reads from
+                record["around"] = around
+                clips = around.get("n_train", 0) + around.get("n_eval", 0)
+                encoder = around.get("encoder", SHIPPED_ENCODER)
+                found.setdefault(stage, []).append(Recorded(dict(record["params"]), encoder, clips, float(taken)))
         return cls(found)
 
-    def of(self, params: StageParams) -> Cost:
-        """Return what a stage takes with some parameters.
+    def of(self, params: StageParams, experiment: Experiment) -> Cost:
+        """Return what a stage takes in an experiment.
 
-        The recorded run whose parameters differ in the fewest values counts (the median of several). Without one, the
-        figures that ship with the package, of the size that is nearest in number of soundscapes.
+        Of the recorded runs those with the same encoder count, of these those whose own parameters differ in the fewest
+        values, of these those with the nearest number of soundscapes (the median of several). Without one, the figures
+        that ship with the package, of the larger size. More soundscapes than were measured take more in proportion, and
+        so does a slower encoder, by its passes, in the stages that are passes mostly. Fewer soundscapes or a faster
+        encoder are not taken to take less.
         """
         memory = _shipped_memory(params.stage)
-        wanted = experiments.result_values(params)
+        encoder, clips = _seen(params, experiment)
         known = self.records.get(params.stage, [])
         if known:
-            distance = [sum(values.get(n) != v for n, v in wanted.items()) for values, _ in known]
-            nearest = sorted(taken for (_, taken), d in zip(known, distance, strict=True) if d == min(distance))
-            return Cost(nearest[len(nearest) // 2], memory, "measured")
-        rows = [row for row in shipped() if row["stage"] == params.stage]
-        if not rows:
+            wanted = experiments.result_values(params)
+
+            def far(one: Recorded) -> tuple[bool, int, int]:
+                differing = sum(one.params.get(name) != value for name, value in wanted.items())
+                return one.encoder != encoder, differing, abs(one.clips - clips)
+
+            nearest = min(map(far, known))
+            best = sorted((one for one in known if far(one) == nearest), key=lambda one: one.core_seconds)
+            measured, source = best[len(best) // 2], "measured"
+        elif rows := [row for row in shipped() if row["stage"] == params.stage]:
+            most = max(float(row["core_seconds"]) for row in rows)
+            measured, source = Recorded({}, SHIPPED_ENCODER, SHIPPED_CLIPS, most), "shipped"
+        else:
             return Cost(UNKNOWN, memory, "unknown")
-        return Cost(max(float(row["core_seconds"]) for row in rows), memory, "shipped")
+        taken = measured.core_seconds
+        if measured.clips:
+            taken *= max(1.0, clips / measured.clips)
+        if params.stage in OF_ENCODER:
+            taken *= max(1.0, _pass(encoder) / _pass(measured.encoder))
+        return Cost(taken, memory, source)
+
+
+@cache
+def _before(stage: str) -> frozenset[str]:
+    """Stages that a stage depends on, and itself."""
+    return frozenset({stage}).union(*map(_before, experiments.STAGE_PARAMS[stage].upstream))
+
+
+def _seen(params: StageParams, experiment: Experiment) -> tuple[str, int]:
+    """Return the encoder and the number of soundscapes that a stage of an experiment has to do with."""
+    these = [experiment.stages[name] for name in _before(params.stage)]
+    encoder = next((str(one.encoder) for one in these if hasattr(one, "encoder")), SHIPPED_ENCODER)
+    clips = next((int(one.n_train + one.n_eval) for one in these if hasattr(one, "n_train")), 0)  # type: ignore[attr-defined]
+    return encoder, clips
+
+
+def _pass(encoder: str) -> float:
+    """Seconds of a forward and gradient pass of a clip on one thread; where nobody measured it, the slowest's."""
+    return PASS.get(encoder, max(PASS.values()))
 
 
 def _shipped_memory(stage: str) -> float:

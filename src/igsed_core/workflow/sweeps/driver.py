@@ -14,7 +14,7 @@ from filelock import FileLock
 from igsed_core.base import children, files, paths, store
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.progress import tell
-from igsed_core.workflow import checks, notebook, stages
+from igsed_core.workflow import checks, kernels, notebook, stages
 from igsed_core.workflow.sweeps import job as jobs
 from igsed_core.workflow.sweeps import plan as planning
 from igsed_core.workflow.sweeps import report
@@ -65,9 +65,10 @@ def run(sweep: Sweep, *, profile: Path, cores: int, most_jobs: int = MOST_JOBS) 
         _describe(plan)
         _forget_untrue(plan)
         costs = Costs.of_store(stages.STAGES)
-        for group in plan.groups(most_jobs):
-            write_batch(plan, group, costs)
-            _make(sweep, snakemake(sweep, profile, cores))
+        with _warm_ones(profile) as further:
+            for group in plan.groups(most_jobs):
+                write_batch(plan, group, costs)
+                _make(sweep, snakemake(sweep, profile, cores), further)
         plan = planning.make(sweep)
         for name, experiment in sweep.experiments.items():
             for node in map(plan.nodes.__getitem__, plan.of_experiment[name]):
@@ -102,10 +103,15 @@ def dry_run(sweep: Sweep) -> str:
     return "\n".join(lines)
 
 
-def _make(sweep: Sweep, command: list[str]) -> None:
+def _warm_ones(profile: Path) -> contextlib.AbstractContextManager[dict[str, str]]:
+    """Let jobs on this machine start with their libraries imported; on another one there is nobody to ask."""
+    return contextlib.nullcontext({}) if _on_slurm(profile) else kernels.warm_ones()
+
+
+def _make(sweep: Sweep, command: list[str], further: dict[str, str]) -> None:
     """Call Snakemake; whoever is asked to end takes the jobs back that lie on the cluster."""
     try:
-        children.run(command)
+        children.run(command, further=further)
     except KeyboardInterrupt:
         cancel_left(sweep)
         raise
@@ -180,7 +186,7 @@ def write_batch(plan: Plan, group: list[Node], costs: Costs) -> None:
 
 
 def _row(sweep: Sweep, node: Node, one: Job, costs: Costs, needs: list[str]) -> dict[str, Any]:
-    cost = costs.of(node.params)
+    cost = costs.of(node.params, sweep.experiments[node.experiment])
     cores = 1 if node.params.light else sweep.cores
     gpu = sweep.gpu and any(getattr(node.params, name, "cpu") != "cpu" for name in GPU_PARAMETERS)
     return {
@@ -195,9 +201,13 @@ def _row(sweep: Sweep, node: Node, one: Job, costs: Costs, needs: list[str]) -> 
     }
 
 
+def _on_slurm(profile: Path) -> bool:
+    return "executor: slurm" in (profile / "config.yaml").read_text(encoding="utf-8")
+
+
 def snakemake(sweep: Sweep, profile: Path, cores: int) -> list[str]:
     """Return the command that makes the jobs of ``batch.json``, on this machine or where the profile says."""
-    slurm = "executor: slurm" in (profile / "config.yaml").read_text(encoding="utf-8")
+    slurm = _on_slurm(profile)
     on = ["--slurm-jobname-prefix", job_prefix(sweep)] if slurm else ["--cores", str(cores)]
     # Jobs here end with this process, like all that igsed starts; jobs on a cluster cannot see whether it lives.
     apart = f"import os; del os.environ[{children.LIFELINE_VARIABLE!r}]; " if slurm else ""

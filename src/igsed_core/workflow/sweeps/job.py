@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import resource
 import tempfile
@@ -15,6 +16,7 @@ from igsed_core.base import files
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.parallel import CORES_VARIABLE
 from igsed_core.base.shards import Shard
+from igsed_core.base.warm import USAGE_VARIABLE
 from igsed_core.workflow import experiments, notebook, stages
 from igsed_core.workflow.sweeps.costs import COST
 
@@ -54,16 +56,17 @@ def run(folder: Path, job: str) -> None:
     path = folder / PARAMETERS / f"{what['experiment']}.json"
     experiment = experiments.load(path)
     began = time.perf_counter()
-    with _as_given(what["cores"], batch["scratch"]):
+    with _as_given(what["cores"], batch["scratch"]) as usage:
         mine = stages.keys(experiment)[what["stage"]]
         if what["shard"]:
             notebook.execute_shard(what["stage"], experiment, Shard.parse(what["shard"]))
         elif mine.finished() is None:  # else an earlier attempt had just done it when it was killed
             notebook.execute(what["stage"], experiment)
+        forked = [json.loads(line) for line in usage.read_text(encoding="utf-8").splitlines()]
     took = {
         "seconds": round(time.perf_counter() - began, 2),
-        "core_seconds": round(_core_seconds(), 2),
-        "memory_mib": round(_memory_mib()),
+        "core_seconds": round(_core_seconds() + sum(one["core_seconds"] for one in forked), 2),
+        "memory_mib": round(_memory_mib() + max((one["memory_mib"] for one in forked), default=0)),
         "cores": what["cores"],
     }
     if not what["shard"] and not (mine.data.folder / COST).exists():
@@ -95,8 +98,11 @@ def _memory_mib() -> float:
 
 
 @contextlib.contextmanager
-def _as_given(cores: int, scratch: str) -> Iterator[None]:
-    """Let a job use the cores that it was given, and its node's own disk for what it needs only while it runs."""
+def _as_given(cores: int, scratch: str) -> Iterator[Path]:
+    """Let a job use the cores that it was given, and its node's own disk for what it needs only while it runs.
+
+    Yields the file in which a server of warm programs notes what they took: they are no children of this process.
+    """
     given = {CORES_VARIABLE: str(cores), "OMP_NUM_THREADS": str(cores)}
     before = dict(os.environ)
     place = os.path.expandvars(scratch or os.environ.get(SCRATCH_VARIABLE, ""))
@@ -109,9 +115,11 @@ def _as_given(cores: int, scratch: str) -> Iterator[None]:
                 )
             given["TMPDIR"] = held.enter_context(tempfile.TemporaryDirectory(prefix="igsed-", dir=place))
             tempfile.tempdir = None  # it is remembered otherwise
+        usage = Path(held.enter_context(tempfile.NamedTemporaryFile(prefix="igsed-", suffix=".usage")).name)
+        given[USAGE_VARIABLE] = str(usage)
         os.environ.update(given)
         try:
-            yield
+            yield usage
         finally:
             os.environ.clear()
             os.environ.update(before)

@@ -215,7 +215,9 @@ class Estimate:
 
 def estimate(plan: Plan, costs: Costs) -> Estimate:
     """Estimate a plan from recorded times."""
-    cost_of: dict[str, Cost] = {name: costs.of(node.params) for name, node in plan.nodes.items()}
+    cost_of: dict[str, Cost] = {
+        name: costs.of(node.params, plan.sweep.experiments[node.experiment]) for name, node in plan.nodes.items()
+    }
     jobs, seconds = 0, 0.0
     sources: dict[str, int] = {}
     for node in plan.missing():

@@ -1,7 +1,11 @@
 # The jobs of one group of a sweep. `igsed sweep` writes batch.json and calls Snakemake in the sweep's folder; which jobs
 # there are, and what each needs, is decided there (igsed_core.workflow.sweeps.plan) and not here.
 import json
-import sys
+import shlex
+
+from igsed_core.base import children
+
+IGSED = shlex.join(children.igsed())
 
 with open("batch.json", encoding="utf-8") as stream:
     JOBS = json.load(stream)["jobs"]
@@ -51,4 +55,4 @@ for stage in sorted({job["stage"] for job in JOBS.values()}):
         params:
             job=f"{stage}/{{id}}",
         shell:
-            "{sys.executable:q} -m igsed_core sweep-job . {params.job:q} > {log:q} 2>&1"
+            "{IGSED} sweep-job . {params.job:q} > {log:q} 2>&1"
