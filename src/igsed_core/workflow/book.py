@@ -75,10 +75,10 @@ def stage(experiment: Experiment, folder: Path) -> None:
     for name in ("_config.yml", "_toc.yml"):
         shutil.copy(root / name, folder / name)
     shutil.copytree(root / "_static", folder / "_static")
-    explorer = book_extras.write(experiment, folder)
+    places = book_extras.write(experiment, folder)
     for source in sorted([*(root / "book").glob("*.md"), *(root / "book").glob("*.bib")]):
         text = book_pages.without(source.read_text(encoding="utf-8"), absent)
-        files.write_text(pages / source.name, text.replace(book_extras.PLACE, explorer))
+        files.write_text(pages / source.name, book_pages.filled(text, places))
     offered = {name: of for name, of in stages.tables().items() if of[0] in experiment.stages}
     for name in offered:
         _copy(paths.results / f"{name}.csv", pages / "data" / f"{name}.csv")
@@ -98,7 +98,7 @@ def stage(experiment: Experiment, folder: Path) -> None:
                 book_pages.downloads(tables) + book_pages.reproduce(paths.record(s.name), experiment.name),
                 offered=offered,
                 box=in_short.box(s.name, found),
-                places={book_extras.PLACE: explorer},
+                places=places,
             ),
         )
     for layer in api_pages.LAYERS:
