@@ -107,18 +107,24 @@ def results_browser(tables: Mapping[str, Tidy]) -> Explorer:
         names[column], columns[column] = list(known), codes.tolist()
     titles = {method: style.name(method) for method in names["method"] if method}
     data = {"facets": FACETS, "numbers": NUMBERS, "names": names, "columns": columns, "titles": titles}
-    text = json.dumps(data, separators=(",", ":")).replace("</", "<\\/")
+    text = json.dumps(data, separators=(",", ":"))
     selects = "".join(
         f'<label>{facet} <select data-facet="{facet}"><option value="">all</option></select></label>\n'
         for facet in FACETS
     )
+    names_of = {"clear": "all rows", "copy": "Copy", "csv": "CSV"}
+    buttons = "".join(
+        f'<button type="button" id="igsed-results-{name}">{words}</button>\n' for name, words in names_of.items()
+    )
     place = (
-        f'<div class="igsed-filters">{selects}<button type="button" id="igsed-filters-clear">clear</button></div>\n'
+        f'<div class="igsed-filters">{selects}{buttons}<span id="igsed-results-said" role="status"></span></div>\n'
         '<div class="igsed-table-frame">'
         '<table id="igsed-results" class="display compact igsed-results"></table></div>\n'
         "<noscript>Here all tables can be filtered, if JavaScript is on; the files below hold the same.</noscript>"
     )
-    return Explorer(place, f"window.igsedResults = {text};\n{_CODE.read_text(encoding='utf-8')}")
+    return Explorer(
+        place, f"window.igsedResults = JSON.parse({json.dumps(text)});\n{_CODE.read_text(encoding='utf-8')}"
+    )
 
 
 def _text(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 
 import pandas as pd
@@ -99,9 +100,9 @@ def _clips(job: MainJob, stage: Path, media: Path) -> Explorer:
     for clip in clip_browser.worst(index, _COMPARED[::-1]):
         samples = job.data.select(clip).read()[0]
         heard[clip] = f"../{_MEDIA}/{players.write(samples, job.data.sample_rate, media / clip).name}"
-        seen[clip] = (
-            f"../{_MEDIA}/{sounds.write_spectrogram(samples, job.data.sample_rate, media / f'{clip}.png').name}"
-        )
+        # In the script: Bokeh asks for pictures in a way that browsers refuse in a page that was opened as a file.
+        picture = base64.b64encode(sounds.bare_spectrogram(samples, job.data.sample_rate)).decode()
+        seen[clip] = f"data:image/jpeg;base64,{picture}"
     clips = clip_browser.Clips(index, test.truth, scores, frame_length)
     return clip_browser.clip_browser(clips, *_COMPARED, sounds=heard, pictures=seen)
 
