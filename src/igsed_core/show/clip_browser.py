@@ -96,13 +96,13 @@ def clip_browser(
     index = clips.index.iloc[order].reset_index(drop=True)
     n_instances, n_frames = clips.truth.shape
     labels = sorted(index["label"].unique())
-    colours = {label: to_hex(colour) for label, colour in style.class_colours(labels).items()}
+    colours: dict[Any, str] = {label: to_hex(colour) for label, colour in style.class_colours(labels).items()}
     dots = ColumnDataSource(
         {
             "across": index[across].to_numpy(float),
             "up": index[up].to_numpy(float),
             "clip": index["clip"].astype(str).to_numpy(),
-            "class": [style.class_name(label) for label in index["label"]],
+            "class": [style.class_name(str(label)) for label in index["label"]],
             "colour": [colours[label] for label in index["label"]],
             "fill": [0.85 if clip in sounds else 0.15 for clip in index["clip"]],
             "sound": [sounds.get(clip, "") for clip in index["clip"]],
@@ -114,9 +114,9 @@ def clip_browser(
         positive = np.maximum(np.asarray(values, dtype=np.float64)[order], 0.0)
         highest = np.maximum(positive.max(axis=1, keepdims=True), 1e-12)
         columns[name] = (positive / highest).astype(np.float32).ravel()
+    rows = index[["clip", "label", up, across]].itertuples(index=False, name=None)
     names: list[Any] = [
-        (str(i), f"{style.class_name(one.label)}, {one.clip}: {getattr(one, up):.2f}, {getattr(one, across):.2f}")
-        for i, one in enumerate(index.itertuples())
+        (str(i), f"{style.class_name(label)}, {clip}: {y:.2f}, {x:.2f}") for i, (clip, label, y, x) in enumerate(rows)
     ]
     chosen = Select(title=f"instance (IoU of {style.short(up)}, {style.short(across)})", value="0", options=names)
     before, after = Button(label="previous"), Button(label="next worst")
@@ -142,10 +142,9 @@ def clip_browser(
         line_color="colour",
         fill_alpha="fill",
         legend_group="class",
-        nonselection_fill_alpha=0.25,
+        nonselection_fill_alpha="fill",
         nonselection_line_alpha=0.5,
         selection_line_color=style.INK,
-        selection_line_width=2.5,
     )
     plane.add_layout(plane.legend[0], "right")
     time = Range1d(start=0, end=n_frames * clips.frame_length)
@@ -160,10 +159,17 @@ def clip_browser(
     curves = figure(height=190, y_range=Range1d(start=0, end=1.05), x_axis_label="time (s)", **panel)
     curves.yaxis.axis_label = "score / highest"
     curves.quad(
-        *("left", "right"), bottom=0, top="truth", source=shown, color=style.TRUTH, alpha=0.25, legend_label="truth"
+        *("left", "right"),
+        bottom=0,
+        top="truth",
+        source=shown,
+        color=style.TRUTH,
+        alpha=0.25,
+        line_alpha=0,
+        legend_label="truth",
     )
     for name in clips.scores:
-        line = {"line_width": 2, "mode": "after", "legend_label": style.short(name)}
+        line: dict[str, Any] = {"line_width": 2, "mode": "after", "legend_label": style.short(name)}
         drawn = curves.step("left", name, source=shown, color=style.colour(name), **line)
         drawn.visible = name in (up, across)
     curves.legend.click_policy, curves.legend.label_text_font_size = "hide", "10pt"
@@ -172,7 +178,13 @@ def clip_browser(
     for plot, cursor in zip((spectrogram, curves), cursors, strict=True):
         plot.add_layout(cursor)
     said = Div(text="", styles={"font-size": "1.05rem"})
-    models = {"dots": dots, "data": ColumnDataSource(columns), "shown": shown, "image": image, "chosen": chosen}
+    models: dict[str, Any] = {
+        "dots": dots,
+        "data": ColumnDataSource(columns),
+        "shown": shown,
+        "image": image,
+        "chosen": chosen,
+    }
     models |= {"said": said, "cursors": cursors, "n_frames": n_frames, "frame_length": clips.frame_length}
     models |= {"methods": list(clips.scores), "names": [style.short(up), style.short(across)]}
     follow = CustomJS(args=models, code=_CODE.read_text(encoding="utf-8"))
@@ -208,10 +220,10 @@ def clip_browser(
         "legend shows or hides its curve. Filled dots have a sound.</p>"
     )
     links = "".join(
-        f'<li><a href="{sounds[one.clip]}">{style.class_name(one.label)}, {one.clip}</a>: '
-        f"IoU of {style.short(up)} {getattr(one, up):.2f}, of {style.short(across)} {getattr(one, across):.2f}</li>"
-        for one in index.itertuples()
-        if one.clip in sounds
+        f'<li><a href="{sounds[clip]}">{style.class_name(label)}, {clip}</a>: '
+        f"IoU of {style.short(up)} {y:.2f}, of {style.short(across)} {x:.2f}</li>"
+        for clip, label, x, y in index[["clip", "label", across, up]].itertuples(index=False, name=None)
+        if clip in sounds
     )
     aside = f"<noscript><p>Without JavaScript these clips can be heard, the worst first:</p><ol>{links}</ol></noscript>"
     return Explorer(f"{place.strip()}\n{player}\n{aside}", script + _KEYS.read_text(encoding="utf-8"))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from igsed_core.show import style
@@ -101,7 +102,7 @@ def results_browser(tables: Mapping[str, Tidy]) -> Explorer:
     for column in COLUMNS:
         if column in NUMBERS:
             numbers = pd.to_numeric(whole[column], errors="coerce")
-            columns[column] = [None if pd.isna(v) else float(f"{v:.6g}") for v in numbers]
+            columns[column] = [float(f"{v:.6g}") if np.isfinite(v) else None for v in numbers]
             continue
         codes, known = pd.factorize(whole[column].fillna("").astype(str))
         names[column], columns[column] = list(known), codes.tolist()
@@ -122,9 +123,8 @@ def results_browser(tables: Mapping[str, Tidy]) -> Explorer:
         '<table id="igsed-results" class="display compact igsed-results"></table></div>\n'
         "<noscript>Here all tables can be filtered, if JavaScript is on; the files below hold the same.</noscript>"
     )
-    return Explorer(
-        place, f"window.igsedResults = JSON.parse({json.dumps(text)});\n{_CODE.read_text(encoding='utf-8')}"
-    )
+    parsed = f"window.igsedResults = JSON.parse({json.dumps(text)});\n"  # browsers read this faster than a literal
+    return Explorer(place, parsed + _CODE.read_text(encoding="utf-8"))
 
 
 def _text(value: Any) -> str:

@@ -160,13 +160,11 @@ def by_instance(index: pd.DataFrame, made: Sequence[Series], *shown: tuple[str, 
         ``split, clip, method, rule, metric, class, value``
     """
     tables = [
-        index[["split", "clip"]].assign(
-            **{
-                "method": one.method,
-                "rule": one.rule,
-                "metric": one.metric,
-                "class": index["label"],
-                "value": one.values,
+        pd.DataFrame(
+            {
+                **{"split": index["split"], "clip": index["clip"]},
+                **{"method": one.method, "rule": one.rule, "metric": one.metric},
+                **{"class": index["label"], "value": one.values},
             }
         )
         for one in made
