@@ -74,7 +74,7 @@ def test_a_chosen_clip_is_shown_and_played_worst_first(tab, tmp_path):
     tab.get_by_role("button", name="next worst").click()
     tab.wait_for_function("document.getElementById('igsed-clip-sound').hidden")
     assert "The sound of this clip is not in the book" in said.inner_text()
-    chosen.select_option("2")
+    chosen.select_option("Dog, a: 0.90, 0.20")
     tab.wait_for_function(f"{source} === '{heard['a']}'")
     # Keys, with the focus in the browser: two steps on, then play.
     tab.evaluate("document.getElementById('igsed-clip-sound').preload = 'auto'")
