@@ -26,7 +26,7 @@ from igsed_core.detection import tuning
 from igsed_core.main_job.job import MainJob
 from igsed_core.main_job.params import IntegratedGradients, ThresholdSensitivity
 from igsed_core.metrics import summaries
-from igsed_core.show import claims, display, explanations, findings
+from igsed_core.show import claims, display, findings, listening
 
 main = MainJob(run)
 data, attributions = main.data, main.attributions
@@ -83,12 +83,18 @@ instances = method_study.with_methods(references, explained, frame_length=evalua
 # ## One clip, every method
 #
 # The first instance of the first test soundscape with the most evaluated classes. Scores over evaluation frames: each
-# curve's positive part, divided by its maximum; reference methods at the bottom.
+# curve's positive part, divided by its maximum; reference methods first. Two can be heard: the soundscape as loud as IG and
+# CAM at shifts have it.
 
 # %%
-example = instances["test"].first_of(method_study.example_clip(instances["test"]))
-explanations.methods_on_clip(
-    example.truth, example.scores, frame_length=evaluated.frame_length, label=example.label, height=0.38
+example_clip = method_study.example_clip(instances["test"])
+example = instances["test"].first_of(example_clip)
+listening.show(
+    data.select(example_clip).read()[0],
+    data.sample_rate,
+    data.events_of(example_clip),
+    [listening.Curve(name, of, evaluated.frame_length, example.label) for name, of in example.scores.items()],
+    hear=["ig", "shifted_cam"],
 )
 
 # %% [markdown]

@@ -33,6 +33,9 @@ from igsed_core.attribution import maps
 from igsed_core.attribution.shifted_cam import ShiftedCam
 from igsed_core.chapters.localiser import encoders, figures, tables
 from igsed_core.chapters.localiser import study as localiser_study
+from igsed_core.data import stems
+from igsed_core.data.soundbank.registry import prepare_for
+from igsed_core.data.soundscapes import SoundscapeSpec
 from igsed_core.detection import absence_hmm, baselines, concentration, localiser_scores
 from igsed_core.detection import edges as edges_of
 from igsed_core.main_job import edges as calibrated
@@ -40,7 +43,7 @@ from igsed_core.main_job.job import MainJob
 from igsed_core.main_job.params import DataSynthesis, IntegratedGradients, ThresholdSensitivity, Training
 from igsed_core.metrics import summaries
 from igsed_core.models import classification, features
-from igsed_core.show import claims, display, findings, prose
+from igsed_core.show import claims, display, findings, listening, prose
 
 main = MainJob(run)
 data, predictions = main.data, main.predictions
@@ -125,6 +128,34 @@ figures.parts_on_clip(
     },
     frame_length=evaluated.frame_length,
     label=test.index["label"].iloc[shown],
+)
+
+# %% [markdown]
+# **Hear the explanation.** The same soundscape; the soundscape as loud as each method has the class, the localiser by its
+# probability and IG by its importance; and the class alone, as it was mixed in. Who hears the whole of the class has found when
+# it sounds. A click in the picture seeks, the space bar plays, arrow keys move by half a second.
+
+# %% tags=["hide-input"]
+clip, label = (str(test.index[name].iloc[shown]) for name in ("clip", "label"))
+synthesised = run.params_of(DataSynthesis)
+listening.show(
+    data.select(clip).read()[0],
+    data.sample_rate,
+    data.events_of(clip),
+    [
+        listening.Curve(name, values, evaluated.frame_length, label)
+        for name, values in (
+            ("localiser", absence_hmm.probability(log_odds[shown])),
+            ("ig", test.scores["ig"][shown]),
+            *((name, test.scores[name][shown]) for name in ("fw_ws", "fw_ss", "energy") if name in test.scores),
+        )
+    ],
+    hear=["localiser", "ig"],
+    stems={
+        label: stems.of_class(
+            data.root / "test" / f"{clip}.jams", label, SoundscapeSpec.of(synthesised), prepare_for(synthesised).root
+        )
+    },
 )
 
 # %% [markdown]
@@ -264,6 +295,25 @@ prose.glue_localiser(ladder, differences, two_way, margin=evaluated.margin)
 # %%
 findings.say(claims.family(differences, split="test", average="instance", metric="iou"))
 findings.say(findings.localiser_answer(ladder, differences, two_way, margin=evaluated.margin))
+
+# %% [markdown]
+# ## Clip by clip
+#
+# A mean hides where a method fails. Each dot is an instance of the test split: across, the IoU of IG under the paper's percentile;
+# up, the localiser's. Below the diagonal IG is better.
+
+# %%
+own = localiser_study.EDGES if localiser_study.EDGES in decoded.scores else localiser_study.LOCALISER
+by_instance = run.table(
+    "localiser_by_instance", localiser_study.by_instance(test.index, measured, own, ("ig", "percentile"))
+)
+decoded.steps[localiser_study.LOCALISER].save(run.dir / localiser_study.LOG_ODDS)
+figures.clip_by_clip(by_instance)
+
+# %% [markdown]
+# **Hear and see each**, the worst first:
+#
+# %%clips%%
 
 # %% [markdown]
 # ## Is it the encoder?

@@ -89,13 +89,12 @@ def stage(experiment: Experiment, folder: Path) -> None:
     for name in ("_config.yml", "_toc.yml"):
         shutil.copy(root / name, folder / name)
     shutil.copytree(root / "_static", folder / "_static")
-    explorer = book_extras.write(experiment, folder)
     redirects.write(folder / book_extras.FOLDER)
     edition.configure(folder / "_config.yml", edition.read())
     line = reproduce.command(experiment)
     to_try = tasks.read()
     places = {
-        book_extras.PLACE: explorer,
+        **book_extras.write(experiment, folder),
         edition.PLACE: _edition(experiment),
         tasks.PLACE: tasks.section(to_try["intro"]),
         terms.PLACE: terms.example().sentence(),
@@ -104,9 +103,7 @@ def stage(experiment: Experiment, folder: Path) -> None:
     style.save(terms.picture(), pages / terms.PICTURE)
     for source in sorted([*(root / "book").glob("*.md"), *(root / "book").glob("*.bib")]):
         text = book_pages.without(source.read_text(encoding="utf-8"), absent)
-        for place, made in places.items():
-            text = text.replace(place, made)
-        files.write_text(pages / source.name, text)
+        files.write_text(pages / source.name, book_pages.filled(text, places))
     offered = {name: of for name, of in stages.tables().items() if of[0] in experiment.stages}
     for name in offered:
         _copy(paths.results / f"{name}.csv", pages / "data" / f"{name}.csv")
@@ -130,7 +127,7 @@ def stage(experiment: Experiment, folder: Path) -> None:
                 + book_pages.strip(paths.record(s.name), line, numbers),
                 offered=offered,
                 box=in_short.box(s.name, found),
-                places={book_extras.PLACE: explorer},
+                places=places,
             ),
         )
     for layer in api_pages.LAYERS:

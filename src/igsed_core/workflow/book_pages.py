@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import itertools
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import Field, fields
@@ -47,15 +46,26 @@ def page_of(
     content.cells = list(book_cells.polish(content.cells))
     if content.cells and content.cells[0].cell_type == "markdown":
         content.cells[0].source = book_cells.with_box(content.cells[0].source, box)
-    for cell, (name, text) in itertools.product(content.cells, (places or {}).items()):
+    for cell in content.cells:
         if cell.cell_type == "markdown":
-            cell.source = cell.source.replace(name, text)
+            cell.source = filled(cell.source, places or {})
     content.cells = list(_with_origins(content.cells, offered))
     if extra:
         cell = nbformat.v4.new_markdown_cell(extra)
         cell["id"] = "downloads"  # a random one would make every staging differ
         content.cells.append(cell)
     return nbformat.writes(content) + "\n"
+
+
+def filled(text: str, places: Mapping[str, str]) -> str:
+    """Put what belongs there where a page's Markdown holds the name of a place.
+
+    >>> filled("See %%explorer%%.", {"%%explorer%%": "it"})
+    'See it.'
+    """
+    for name, what in places.items():
+        text = text.replace(name, what)
+    return text
 
 
 def _with_origins(cells: list[Any], offered: Collection[str]) -> Iterator[Any]:

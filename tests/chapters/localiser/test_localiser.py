@@ -24,6 +24,7 @@ from igsed_core.detection import absence_hmm, baselines, concentration, localise
 from igsed_core.detection.absence_hmm import Mixture
 from igsed_core.detection.edges import Edges
 from igsed_core.detection.evaluation import Instances
+from igsed_core.metrics import summaries
 from igsed_core.metrics.scores import ScoresOverTime
 from igsed_core.models import heads
 from igsed_core.models.features import FeatureFrames, Targets
@@ -372,3 +373,21 @@ def test_figures_show_what_they_are_given(
 def _concentration() -> pd.DataFrame:
     rows = {"split": "test", "metric": "half_mass", "average": "instance", "value": 0.4, "n": 3}
     return pd.DataFrame([{**rows, "method": name, "ci_low": 0.3, "ci_high": 0.5} for name in ("ig", "winners")])
+
+
+def test_every_instance_is_a_dot_with_the_iou_of_both_methods() -> None:
+    index = pd.DataFrame({"split": "test", "clip": ["a", "a", "b"], "label": ["Dog", "Cat", "Dog"]})
+    of = {("ig", "percentile"): [0.1, 0.2, 0.3], localiser_study.LOCALISER: [0.9, 0.8, 0.7], ("cam", "otsu"): [0.0] * 3}
+    made = [
+        summaries.Series(method, rule, metric, np.array(values))
+        for (method, rule), values in of.items()
+        for metric in ("iou", "f1", "pointing_game")
+    ]
+    table = localiser_study.by_instance(index, made, localiser_study.LOCALISER, ("ig", "percentile"))
+    assert len(table) == 2 * 2 * 3
+    assert set(table["metric"]) == {"iou", "f1"}
+    mine = table.query("clip == 'a' and metric == 'iou' and `class` == 'Cat'").set_index("method")["value"]
+    assert mine.to_dict() == {"ig": 0.2, "shifted_cam": 0.8}
+    axes = figures.clip_by_clip(table).axes[0]
+    dots = {tuple(point) for group in axes.collections for point in group.get_offsets().tolist()}
+    assert dots == {(0.1, 0.9), (0.2, 0.8), (0.3, 0.7)}

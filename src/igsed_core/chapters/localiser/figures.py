@@ -41,6 +41,7 @@ OVER_TIME = {
     "localiser": "localiser,\nlog-odds",
 }
 _OWN = (("shifted_cam", "absence_hmm"), ("shifted_cam", "absence_hmm_edges"))
+_IG, _CAM = "ig", "shifted_cam"
 _WITH_TIME_LABELS, _WITHOUT = "#8C8C8C", style.INK
 _LIMIT = 15.0  # log-odds shown; beyond it nothing is in doubt
 
@@ -171,4 +172,35 @@ def ladder(table: pd.DataFrame, *, split: str = "test", average: str = "instance
         Line2D([], [], marker="o", color=_WITHOUT, lw=4, label="no time label"),
     ]
     fig.legend(handles=handles, loc="outside lower center", ncols=2)
+    return fig
+
+
+@drawing
+def clip_by_clip(table: pd.DataFrame) -> Figure:
+    """The localiser's IoU on each test instance against IG's, by class.
+
+    Parameters
+    ----------
+    table
+        ``clip, class, method, metric, value``, from :func:`igsed_core.chapters.localiser.study.by_instance`.
+    """
+    iou = table[table["metric"] == "iou"].pivot_table("value", ["clip", "class"], "method").reset_index()
+    labels = sorted(iou["class"].unique())
+    colours = style.class_colours(labels)
+    fig, ax = plt.subplots(figsize=(style.WIDTH, 5.2), layout="constrained")
+    ax.plot([0, 1], [0, 1], color=style.FAINT, lw=1, ls=":")
+    for label, rows in iou.groupby("class"):
+        ax.scatter(
+            *(rows[_IG], rows[_CAM]),
+            color=colours[str(label)],
+            alpha=0.8,
+            s=34,
+            lw=0,
+            label=style.class_title(str(label)),
+            clip_on=False,
+        )
+    ax.set(
+        xlabel="IoU of IG, the paper's percentile", ylabel="IoU of the localiser", xlim=(0, 1), ylim=(0, 1), aspect=1
+    )
+    fig.legend(loc="outside right upper")
     return fig

@@ -26,6 +26,7 @@ class Localiser(WithGates, WithEdges, AtShifts):
         "localiser_differences_two_way": "the same differences, with intervals over clips and source files",
         "localiser_encoders": "IG, CAM, the framewise detectors and the localiser under two encoders",
         "localiser_encoders_differences": "paired differences between them under each encoder, resampled in two ways",
+        "localiser_by_instance": "IoU and F1 of IG and the localiser on each test instance",
         "localiser_pooling": "how few frames of an event each method is about",
         "localiser_mean_pooling": "the same with the mean over time for the maximum",
         "localiser_durations": "how long each class lasts, as believed, found and true",

@@ -25,6 +25,7 @@ from igsed_core.models.heads import Head
 TUNED = ("percentile", "share_of_maximum")  # on validation, with time labels
 OF_THE_CLIP = ("otsu", "logit_hmm")  # label-free, from one clip's scores
 EVEN, ABSENCE = "even_odds", "absence"  # label-free, from clip labels
+LOG_ODDS = "log_odds.npz"  # the localiser's, of the test instances in its own steps
 CAM, LOCALISER = ("cam", ABSENCE_HMM), ("shifted_cam", ABSENCE_HMM)
 EDGES = ("shifted_cam", ABSENCE_HMM_EDGES)  # the localiser with calibrated edges
 # What the localiser is compared with, and each of its parts with what it adds to.
@@ -207,6 +208,37 @@ def series(
             Series(method, rule, "pointing_game", localisation.pointing_game(scores, test.truth)),
         ]
     return made
+
+
+def by_instance(index: pd.DataFrame, made: Sequence[Series], *shown: tuple[str, str]) -> pd.DataFrame:
+    """IoU and F1 of some (method, rule) pairs on each instance: a row per instance, method and metric.
+
+    Parameters
+    ----------
+    index
+        ``split, clip, label`` of the instances.
+    made
+        From :func:`series`.
+    shown
+        Which.
+
+    Returns
+    -------
+    pd.DataFrame
+        ``split, clip, method, rule, metric, class, value``
+    """
+    tables = [
+        pd.DataFrame(
+            {
+                **{"split": index["split"], "clip": index["clip"]},
+                **{"method": one.method, "rule": one.rule, "metric": one.metric},
+                **{"class": index["label"], "value": one.values},
+            }
+        )
+        for one in made
+        if (one.method, one.rule) in shown and one.metric in ("iou", "f1")
+    ]
+    return pd.concat(tables, ignore_index=True)
 
 
 def two_way(
