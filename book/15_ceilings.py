@@ -6,7 +6,7 @@
 # without a time label, if it knows how far its own decisions smear? The answer stands under the figure of all detectors. Nothing on this page is from
 # the paper.
 #
-# **What limits the answer.** One encoder, pretrained on the ten classes' own generators; level, median filter and cSEBBs of the
+# **What limits the answer.** One encoder, pretrained on sounds of the same generators; level, median filter and cSEBBs of the
 # detectors are tuned on validation, the localiser's edges on gates made of training clips. What the edges are was fixed
 # before validation or test clips were looked at ({doc}`preregistration`), but not before reviewers had tried one like it.
 

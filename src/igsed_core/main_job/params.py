@@ -105,7 +105,7 @@ class Training(StageParams):
         "instances": "pairs present, evaluated, missed and false",
     }
 
-    encoder: str = param("embedded", "name of the frozen encoder", registry=plugins.ENCODERS)
+    encoder: str = param("embedded_mean", "name of the frozen encoder", registry=plugins.ENCODERS)
     weights: str = param(
         "", "path of the encoder's checkpoint; empty: shipped with the package, or fetched", path="file"
     )

@@ -34,8 +34,8 @@ class Localiser(WithGates, WithEdges, AtShifts):
 
     pooling_clips: int = param(12, "test soundscapes explained with the mean over time for the maximum, too", low=1)
     other_encoder: str = param(
-        "embedded_mean",
-        "encoder under which all is measured again: its pretraining has not the head's pooling; empty: none",
+        "embedded",
+        "encoder under which all is measured again: its pretraining has the head's pooling; empty: none",
     )
 
     def __post_init__(self) -> None:
