@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from igsed_core.base import files, paths, progress, store, text
+from igsed_core.base import bounds, files, paths, progress, store, text
 from igsed_core.base.errors import IgsedError
 from igsed_core.data import audio, labels, long_audio
 from igsed_core.data.labels import WeakClip
 from igsed_core.detection import localiser_training
 from igsed_core.detection.localiser_training import Trained
 from igsed_core.models import features
+from igsed_core.models import shifts as shifted
 from igsed_core.models.encoders import registry as encoders
 from igsed_core.models.encoders.base import Encoder
 
@@ -60,6 +61,9 @@ def train(
     IgsedError
         If labels or files are wrong, or the model cannot be written; what was computed is kept for another try.
     """
+    bounds.check_seed(seed)
+    if out.is_dir():
+        raise IgsedError(f"--out {text.shown(out)} is a folder: give the name of a file in it")
     paths.check_writable(out.parent, "choose another --out")
     clips = labels.weak(label_file, audio_folder)
     tested = [] if held_out is None else labels.weak(held_out, audio_folder)
@@ -67,6 +71,7 @@ def train(
         raise IgsedError(f"{text.shown(min(both))} is among the training and the held-out clips: remove it from one")
     labels.classes_of([*clips, *tested])
     known = encoders.load(encoder, weights)
+    shifted.grid(known, shifts)
     every = [*clips, *tested]
     trained = localiser_training.fit(
         known,
@@ -91,7 +96,7 @@ def features_of_files(encoder: Encoder, clips: list[WeakClip]) -> list[NDArray[n
     IgsedError
         If files cannot be used; the message names the first ones, and what was computed is kept.
     """
-    made_from = {**features.encoder_identity(encoder), "version": 1}
+    made_from = {**features.encoder_identity(encoder), "version": 2}
     entry = store.entry(KIND, made_from)
     entry.describe(made_from)
     found, wrong = [], []
@@ -107,9 +112,16 @@ def features_of_files(encoder: Encoder, clips: list[WeakClip]) -> list[NDArray[n
                         f"{localiser_training.LONGEST:g} s, cut it"
                     )
                 waveform = np.concatenate(list(long_audio.stream(path, rate)))
-                return {"values": localiser_training.features_of(encoder, waveform, rate)}
+                return {
+                    "values": localiser_training.features_of(encoder, waveform, rate),
+                    "fault": np.array(audio.find_fault(*audio.read(path)), dtype=np.str_),
+                }
 
-            found.append(files.cached_arrays(target, compute)["values"])
+            made = files.cached_arrays(target, compute)
+            fault = str(made["fault"])
+            if clip.labels and fault:  # of a clip without a class silence is as good as any sound
+                raise IgsedError(f"{text.shown(clip.path)} is {fault}: replace it, or leave it out")
+            found.append(made["values"])
         except IgsedError as error:
             wrong.append(str(error))
     if wrong:
