@@ -134,6 +134,8 @@ def _named_folder(variable: str) -> Path | None:
             "folder than the one that Jupyter was started in"
         )
     folder = absolute(given)
+    if folder.is_file():
+        raise IgsedError(f"environment variable {variable} names {folder}, which is a file: name a folder")
     os.environ[variable] = str(folder)  # resolved once: child processes work in other folders
     return folder
 

@@ -213,7 +213,8 @@ def read_sound(path: Path, sample_rate: int) -> Sound:
     fault = missing or find_fault(samples, rate, step=_STEPS.get(subtype, 0.0))
     if fault:
         return Sound(np.zeros(0, np.float32), fault)
-    return Sound(_resampled(_without_offset(samples.mean(axis=1)), rate, sample_rate, path))
+    mono = samples.mean(axis=1, dtype=np.float64).astype(np.float32)  # the sum of channels may exceed a float32
+    return Sound(_resampled(_without_offset(mono), rate, sample_rate, path))
 
 
 def find_fault(samples: np.ndarray, rate: int, *, step: float = 0.0) -> str:
@@ -246,7 +247,7 @@ def find_fault(samples: np.ndarray, rate: int, *, step: float = 0.0) -> str:
     power = float(np.mean(mono**2))
     if power < CANCELLED * float(np.mean(moving**2)) or np.abs(mono).max() < faint:
         return OPPOSITE
-    if rate > 2 * INAUDIBLE and _power_above(mono, rate) < 1e-4 * power:
+    if rate <= 2 * INAUDIBLE or _power_above(mono, rate) < 1e-4 * power:
         return DRIFT
     return ""
 

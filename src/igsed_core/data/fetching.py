@@ -10,7 +10,7 @@ from pathlib import Path
 from igsed_core.base import text
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.paths import data_dir
-from igsed_core.data import archives, assets
+from igsed_core.data import archives, assets, listing
 from igsed_core.data.assets import GROUPS, REGISTRY
 from igsed_core.data.download import FetchError, size_text
 
@@ -52,7 +52,7 @@ def desed() -> Path:
     """Folder of the DESED sound bank, as its archive has it, with the official validation list beside it."""
     validation_list()
     folder = data_dir() / UNPACKED["desed"]
-    if not folder.is_dir():
+    if not _holds_something(folder):
         archives.unpack(assets.fetch("desed"), folder)
     return folder
 
@@ -60,7 +60,7 @@ def desed() -> Path:
 def avp() -> Path:
     """Folder of the Amateur Vocal Percussion data set, its annotations beside the takes."""
     folder = data_dir() / UNPACKED["avp"]
-    if not folder.is_dir():
+    if not _holds_something(folder):
         archives.unpack(assets.fetch("avp"), folder, tables=True)
     return folder
 
@@ -128,7 +128,20 @@ def _sins_others(archive: Path) -> set[str]:
 
 def _unpacked(name: str) -> bool:
     sins = f"{UNPACKED['backgrounds']}/{name}"  # an archive of many
-    return (data_dir() / UNPACKED.get(name, sins)).is_dir()
+    return _holds_something(data_dir() / UNPACKED.get(name, sins))
+
+
+def _holds_something(folder: Path) -> bool:
+    """Whether an archive was unpacked into a folder: an emptied one is none that was.
+
+    Raises
+    ------
+    IgsedError
+        If a file is in its place.
+    """
+    if folder.is_file():
+        raise IgsedError(f"{folder} is a file where a folder is to be: move it")
+    return listing.find_folder(folder) is not None and any(True for _ in folder.iterdir())
 
 
 def state(name: str, *, check: bool) -> str:

@@ -156,6 +156,20 @@ def method_of(name: str, classifier: AnyClassifier) -> str:
     return "ig_db" if isinstance(classifier, Classifier) else "ig_captum"
 
 
+def _answer(classifier: AnyClassifier, clip: Tensor) -> NDArray[np.float64]:
+    """Logits of the only clip, ``[shape=(n_classes,)]``."""
+    try:
+        logits: NDArray[np.float64] = classifier(clip)[0].double().cpu().numpy()
+    except RuntimeError as error:
+        raise IgsedError(
+            f"the model fails on a recording of {clip.shape[-1] / classifier.sample_rate:.3f} s ({error}): give a "
+            "longer one, or mend the model"
+        ) from error
+    if not np.isfinite(logits).all():
+        raise IgsedError("the model answers with NaN or infinity: see to its weights")
+    return logits
+
+
 def explain(
     model: nn.Module,
     waveform: NDArray[np.floating] | Tensor,
@@ -229,7 +243,7 @@ def explain(
     try:
         clip = torch.from_numpy(np.ascontiguousarray(mono))[None]
         with torch.no_grad():
-            logits = classifier(clip)[0].double().cpu().numpy()
+            logits = _answer(classifier, clip)
         names = tuple(classifier.classes)
         if len(names) != len(logits):
             raise IgsedError(f"the model has {len(logits)} outputs and {len(names)} class names: name every output")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -295,6 +295,8 @@ class Localiser:
         """
         from igsed_core.detection import localiser_training
 
+        if isinstance(labels, str) or any(isinstance(one, str) for one in labels):
+            raise IgsedError("labels hold a text for a list of names: give a list for each clip, as in [['Bell'], []]")
         known = encoders.load(encoder) if isinstance(encoder, str) else encoder
         # Gates are cut from the waveforms, so these are asked for again; what gives them once only is kept.
         clips = waveforms if isinstance(waveforms, Sequence) else list(waveforms)
@@ -387,7 +389,7 @@ class Localiser:
         slid = sliding.slide(
             self.encoder,
             blocks,
-            self._apply,
+            partial(_apply, self._lean),  # made here: torch.fx cannot be used by several of the threads at once
             shifts=shifts,
             window=self.model.window,
             workers=os.cpu_count() or 1,
@@ -409,9 +411,10 @@ class Localiser:
     def _lean(self) -> Any:
         return mel.folded(Classifier(self.encoder, self.model.head).eval())
 
-    def _apply(self, log_mel: Tensor) -> tuple[Tensor, Tensor]:
-        features = mel.feature_map(self._lean, log_mel).mean(dim=2).transpose(1, 2)  # (n, time, n_features)
-        return self._lean.head.frame_logits(features), self._lean.head.clip_logits(features)
+
+def _apply(lean: Any, log_mel: Tensor) -> tuple[Tensor, Tensor]:
+    features = mel.feature_map(lean, log_mel).mean(dim=2).transpose(1, 2)  # (n, time, n_features)
+    return lean.head.frame_logits(features), lean.head.clip_logits(features)
 
 
 def mixed_down(waveform: NDArray[np.floating]) -> NDArray[np.floating]:

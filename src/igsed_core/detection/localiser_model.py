@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,7 @@ from igsed_core.models.heads import Head
 FORMAT = "igsed localiser"
 VERSION = 1
 _EDGES = ("early", "late", "n", "missed")  # fields of Edges, of all classes
+_SHAPES = {"initial": (2,), "transitions": (2, 2), "limits": (2,), "n": (2,)}  # of a class's sound model
 _KEY = "igsed"  # one entry of safetensors' metadata holds all of ours
 
 
@@ -134,17 +136,20 @@ def load(path: Path) -> LocaliserModel:
         with safe_open(str(path), framework="np") as stored:
             about = json.loads((stored.metadata() or {}).get(_KEY, "{}"))
             arrays = {key: stored.get_tensor(key) for key in stored.keys()}  # noqa: SIM118 (no mapping)
-    except (SafetensorError, OSError, ValueError) as error:
+    except (SafetensorError, OSError, ValueError, TypeError, RecursionError) as error:
         raise IgsedError(f"{name} is damaged, or no model of `igsed train`: train it again") from error
-    if about.get("format") != FORMAT:
+    if not isinstance(about, dict) or about.get("format") != FORMAT:
         raise IgsedError(f"{name} is a safetensors file, but no model of `igsed train`: give another one")
+    if not isinstance(about.get("version"), int) or not isinstance(about.get("info"), dict):
+        raise IgsedError(f"{name} is damaged: parts of the model are missing; train it again")
     if about["version"] > VERSION:
-        made_by = about.get("info", {}).get("igsed", "a newer one")
+        made_by = about["info"].get("igsed", "a newer one")
         raise IgsedError(
             f"{name} has format {about['version']} (igsed {made_by}), this igsed reads up to {VERSION}: update igsed"
         )
     try:
         classes = about["classes"]
+        _require_whole(about, arrays)
         weight = arrays["head.linear.weight"]
         head = heads.create("clip_level", weight.shape[1], classes, seed=0)
         head.load_state_dict({"linear.weight": torch.from_numpy(weight), "linear.bias": _tensor(arrays, "linear.bias")})
@@ -164,8 +169,34 @@ def load(path: Path) -> LocaliserModel:
             {key.removeprefix("edges."): array for key, array in arrays.items() if key.startswith("edges.")},
             about["info"],
         )
-    except (KeyError, IndexError, RuntimeError, TypeError) as error:
-        raise IgsedError(f"{name} is damaged: parts of the model are missing; train it again") from error
+    except (KeyError, IndexError, RuntimeError, TypeError, ValueError, OverflowError) as error:
+        raise IgsedError(
+            f"{name} is damaged: parts of the model are missing or hold no numbers; train it again"
+        ) from error
+
+
+def _require_whole(about: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Make sure that arrays fit one another and hold numbers: NaN would locate nothing, without a word.
+
+    Raises
+    ------
+    ValueError
+        If they do not.
+    """
+    n = len(about["classes"])
+    shapes = {"calibration": (n, 2), "head.linear.bias": (n,)}
+    for key, array in arrays.items():
+        _, c, part = (*key.split(".", 2), "", "")[:3]
+        if key.startswith("sound."):
+            like = arrays[f"sound.{c}.{part.split('.')[0]}.means"] if "." in part else None
+            shapes[key] = like.shape[:1] if like is not None else _SHAPES[part]
+        if array.shape != shapes.get(key, array.shape) or not np.isfinite(array).all():
+            raise ValueError(f"{key} has the shape {array.shape}, or holds what is no number")
+        if key.endswith((".weights", ".stds")) and not (array > 0).all():
+            raise ValueError(f"{key} holds what is not positive")
+    window, shifts = float(about["window"]), int(about["shifts"])
+    if not (math.isfinite(window) and window > 0 and shifts >= 1):
+        raise ValueError(f"a window of {window} s, {shifts} shifts")
 
 
 def _tensor(arrays: Mapping[str, NDArray[Any]], name: str) -> torch.Tensor:

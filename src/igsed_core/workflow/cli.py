@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import os
 import select
 import signal
@@ -29,6 +30,9 @@ from igsed_core.workflow.recordings import commands as commands_for_recordings
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return 0, or 1 after an error that was explained."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name that a terminal's encoding lacks is written, not an error
+            stream.reconfigure(errors="backslashreplace")
     try:
         try:
             return _main(arguments)
@@ -253,11 +257,19 @@ def _store(options: argparse.Namespace) -> None:
     for one in unused:
         print(f"{one.entry.name:42} {one.bytes / 1e6:9.1f} MB  {store.age(one.changed):>7}")
     freed = f"{len(unused)} artefacts, {sum(one.bytes for one in unused) / 1e6:.1f} MB"
-    if not options.yes and input(f"Remove these {freed}? [y/N] ").strip().lower() not in ("y", "yes"):
+    if not options.yes and not _agreed(f"Remove these {freed}? [y/N] "):
         print("nothing was removed")
         return
     store.prune(unused)
     print(f"removed {freed}")
+
+
+def _agreed(question: str) -> bool:
+    try:
+        return input(question).strip().lower() in ("y", "yes")
+    except EOFError:  # nobody is there to answer
+        print()
+        raise IgsedError("nobody answers, and nothing was removed: add --yes to prune without asking") from None
 
 
 def _parameters(_: argparse.Namespace) -> None:

@@ -59,7 +59,7 @@ def test_long_values_give_names_that_a_folder_can_have(written: Written) -> None
         (HEAD + "grid: {experiment: [a, b]}\n", "cannot vary"),
         (HEAD + "grid: {snr_min: 5}\n", "list of values"),
         (HEAD + "grid: {seed: 9..1}\n", "lower number first"),
-        (HEAD + "grid: {seed: 1..99999999}\n", "lower number first"),
+        (HEAD + "grid: {seed: 1..99999999}\n", "at most 10000 experiments"),
         (HEAD + "grid: {seed: 1..9000, snr_min: [0, 5]}\n", "18000 experiments"),
         (HEAD + "grid: {snr_min: [x]}\n", "snr_min"),
         (HEAD + "grid: {snr_min: [5, 5]}\n", "comes twice"),

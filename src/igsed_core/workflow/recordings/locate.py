@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,10 +14,11 @@ from pathlib import Path
 import pandas as pd
 
 import igsed_core
-from igsed_core.base import files, paths, progress, text
+from igsed_core.base import bounds, files, paths, progress, text
 from igsed_core.base.errors import IgsedError
 from igsed_core.data import audio, long_audio
 from igsed_core.detection.localiser import THRESHOLD, Curves, Localiser
+from igsed_core.models import shifts as shifted
 from igsed_core.workflow.recordings import attributions, formats
 
 EVENTS = "events.tsv"
@@ -101,19 +103,19 @@ def locate(recordings: Iterable[str], model: Path, out: Path, *, weights: str = 
         "options": dataclasses.asdict(options),
     }
     asked = json.loads(json.dumps(made_with))  # as it is read back
-    names = _names(found)
+    names, shown = _names(found), _shown(found)
     failed: dict[Path, str] = {}
     kept, made = [], []
     for number, path in enumerate(found, start=1):
         folder = out / names[path]
         try:
             wanted = files_key(path, asked)
-            if _stored(folder / _DONE) != wanted:
+            if _stored(folder / _DONE) != wanted or not formats.there(folder, path, options.outputs):
                 _one(localiser, path, names[path], folder, options, f"{number} of {len(found)}")
                 files.write_json(folder / _DONE, wanted)
             else:
                 kept.append(path)
-            made.append(formats.read_events(folder / EVENTS, path.name))
+            made.append(formats.read_events(folder / EVENTS, shown[path]))
         except IgsedError as error:
             if not path.is_file() or _is_about(path, error):
                 progress.tell(f"igsed: {error}")
@@ -165,7 +167,9 @@ def _check(options: Options, localiser: Localiser) -> None:
     import numpy as np
 
     some = np.zeros((1, len(localiser.classes)), dtype=np.float32)
+    bounds.check_seconds(options.min_duration, "min_duration")
     events_of(Curves(localiser.classes, some, some, 0.1, 0.0, 0.1), options)
+    shifted.grid(localiser.encoder, options.shifts or localiser.model.shifts)
     if unknown := sorted(set(options.outputs) - set(formats.WRITERS)):
         raise IgsedError(f"output {unknown[0]!r} is unknown: choose from {', '.join(formats.WRITERS)}")
     if options.explain:
@@ -183,6 +187,18 @@ def _names(found: Sequence[Path]) -> dict[Path, str]:
             names[path] = f"{text.file_stem(path.name)}_{mark}"
             sharing[names[path].casefold()] += 1
     return names
+
+
+def _shown(found: Sequence[Path]) -> dict[Path, str]:
+    """What the table of all events calls a recording: its name; its path where several have that name."""
+    alike = Counter(path.name for path in found)
+    whole = {path: Path(os.path.abspath(path)) for path in found}
+    shared = [place for path, place in whole.items() if alike[path.name] > 1]
+    above = Path(os.path.commonpath(shared)) if shared else Path()
+    return {
+        path: path.name if alike[path.name] == 1 else place.relative_to(above).as_posix()
+        for path, place in whole.items()
+    }
 
 
 def _stored(done: Path) -> object:

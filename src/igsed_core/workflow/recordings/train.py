@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from igsed_core.base import files, paths, progress, store, text
+from igsed_core.base import bounds, files, paths, progress, store, text
 from igsed_core.base.errors import IgsedError
 from igsed_core.data import audio, labels, long_audio
 from igsed_core.data.labels import WeakClip
 from igsed_core.detection import localiser_training
 from igsed_core.detection.localiser_training import Sounds, Trained
 from igsed_core.models import features
+from igsed_core.models import shifts as shifted
 from igsed_core.models.encoders import registry as encoders
 from igsed_core.models.encoders.base import Encoder
 
@@ -63,6 +64,9 @@ def train(
     IgsedError
         If labels or files are wrong, or the model cannot be written; what was computed is kept for another try.
     """
+    bounds.check_seed(seed)
+    if out.is_dir():
+        raise IgsedError(f"--out {text.shown(out)} is a folder: give the name of a file in it")
     paths.check_writable(out.parent, "choose another --out")
     clips = labels.weak(label_file, audio_folder)
     tested = [] if held_out is None else labels.weak(held_out, audio_folder)
@@ -70,6 +74,7 @@ def train(
         raise IgsedError(f"{text.shown(min(both))} is among the training and the held-out clips: remove it from one")
     labels.classes_of([*clips, *tested])
     known = encoders.load(encoder, weights)
+    shifted.grid(known, shifts)
     every = [*clips, *tested]
     trained = localiser_training.fit(
         known,
@@ -105,9 +110,16 @@ def features_of_files(encoder: Encoder, clips: list[WeakClip]) -> list[NDArray[n
 
             def compute(path: Path = clip.path) -> dict[str, NDArray[np.float32]]:
                 blocks = long_audio.stream(path, encoder.frontend.sample_rate)
-                return {"values": localiser_training.features_of_blocks(encoder, blocks)}
+                return {
+                    "values": localiser_training.features_of_blocks(encoder, blocks),
+                    "fault": np.array(audio.find_fault(*audio.read(path)), dtype=np.str_),
+                }
 
-            found.append(files.cached_arrays(target, compute)["values"])
+            made = files.cached_arrays(target, compute)
+            fault = str(made["fault"])
+            if clip.labels and fault:  # of a clip without a class silence is as good as any sound
+                raise IgsedError(f"{text.shown(clip.path)} is {fault}: replace it, or leave it out")
+            found.append(made["values"])
             long += len(found[-1]) * encoder.frame_duration > localiser_training.LONG
         except IgsedError as error:
             wrong.append(str(error))
