@@ -83,8 +83,8 @@ instances = method_study.with_methods(references, explained, frame_length=evalua
 # ## One clip, every method
 #
 # The first instance of the first test soundscape with the most evaluated classes. Scores over evaluation frames: each
-# curve's positive part, divided by its maximum; reference methods first. Two can be heard: the soundscape as loud as IG and
-# CAM at shifts have it.
+# curve's positive part, divided by its maximum; reference methods at the bottom. Two can be heard: the soundscape as loud as
+# IG and CAM at shifts have it.
 
 # %%
 example_clip = method_study.example_clip(instances["test"])
