@@ -69,15 +69,21 @@ def localiser(encoder: str, weights: str) -> Localiser:
 def panns() -> tuple[str, Callable[[float], object]]:
     """The framewise output of PANNs' CNN14, with random weights: the authors' code, or where it is absent ours."""
     try:
-        with tempfile.TemporaryDirectory() as home, patch.dict(os.environ, HOME=home):
+        # Without this folder, whose coverage.py is not the one that numba looks for.
+        paths = [path for path in sys.path if Path(path).resolve() != Path(__file__).resolve().parent]
+        with (
+            tempfile.TemporaryDirectory() as home,
+            patch.dict(os.environ, HOME=home),
+            patch.object(sys, "path", paths),
+        ):
             labels = Path(home) / "panns_data" / "class_labels_indices.csv"
             labels.parent.mkdir()  # imported without this file, the package would fetch it
             labels.write_text("index,mid,display_name\n" + "".join(f"{i},/m/{i},class {i}\n" for i in range(527)))
             from panns_inference.models import Cnn14_DecisionLevelMax
 
-        network = Cnn14_DecisionLevelMax(
-            sample_rate=RATE, window_size=1024, hop_size=320, mel_bins=64, fmin=50, fmax=14_000, classes_num=527
-        ).eval()
+            network = Cnn14_DecisionLevelMax(
+                sample_rate=RATE, window_size=1024, hop_size=320, mel_bins=64, fmin=50, fmax=14_000, classes_num=527
+            ).eval()
         return "panns_inference, framewise", lambda seconds: [network(torch.from_numpy(x)[None]) for x in tens(seconds)]
     except ImportError:
         front, cnn = PannsLogMel(), Cnn14().eval()

@@ -148,7 +148,7 @@ def features_of(encoder: Encoder, waveform: NDArray[np.floating], sample_rate: i
     >>> from igsed_core.detection.localiser_training import features_of
     >>> from igsed_core.models.encoders import registry
     >>> features_of(registry.load("embedded"), np.zeros(44_100, dtype=np.float32), 22_050).shape
-    (6, 512)
+    (7, 512)
     """
     rate = long_audio.check_rate(sample_rate, "the waveform")
     mono = mixed_down(waveform)
