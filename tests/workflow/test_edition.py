@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import re
 import shutil
 import subprocess
@@ -21,7 +22,7 @@ from igsed_core.workflow import edition, redirects
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
-import release  # noqa: E402
+release = importlib.import_module("release")
 
 ADDRESS = "https://example.org/somebody/igsed"
 
