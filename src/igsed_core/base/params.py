@@ -73,7 +73,7 @@ class StageParams:
     upstream
         Stages that it reads from.
     light
-        It computes on one core and may run beside another; of the others one runs at a time.
+        It computes on one core and may run beside another; of the others one runs at a time, or two chapters do.
     long_steps
         Steps whose items several jobs can share (:mod:`igsed_core.base.shards`), in a sweep. A number too low or too
         high costs time, never a result.
