@@ -163,7 +163,8 @@ def _backgrounds(clips: list[Clip], root: Path) -> list[dict[str, object]]:
     of_recording: dict[tuple[str, str], list[Clip]] = defaultdict(list)
     for clip in clips:
         of_recording[clip.label, clip.source_id].append(clip)
-    rows, count = [], defaultdict(int)
+    rows: list[dict[str, object]] = []
+    count: dict[str, int] = defaultdict(int)
     for (kind, recording), mine in progress.bar(sorted(of_recording.items()), desc="backgrounds", unit=" recordings"):
         if count[kind] == BACKGROUNDS:
             continue
