@@ -31,7 +31,7 @@ def user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_which_parameters_are_paths() -> None:
-    assert set(PATHS) == {"soundbank", "background_source", "weights", "recordings"}
+    assert set(PATHS) == {"soundbank", "background_source", "weights", "recordings", "vocal_bank"}
     assert names_of(PATHS["soundbank"]) == ("procedural", "desed")
     assert sorted(names_of(PATHS["soundbank"])) == sorted(soundbank.available())
     for name, field in experiments.parameter_fields().items():

@@ -311,6 +311,9 @@ def test_the_study_from_end_to_end(
     nets = when.networks(trained, scored, explanations)
     assert len(nets) == 3 and nets["accuracy"].notna().all()
     figures.importance(placed)
+    sound = made.test.maps()[0, 0].numpy()
+    shown = figures.one_sound(sound, {when.ENERGY: sound}, {"coda": 0.1}, step=0.01, title="user $1")
+    assert len(shown.axes) == 2 and shown.get_suptitle() == "user \\$1"
     assert "chance" in tables.pointing(placed, nets)
     assert len(tables.when_table(placed)) == 3 * 3 + 3 + 2
     others = study.train(
