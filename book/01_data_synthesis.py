@@ -10,7 +10,7 @@
 # %% tags=["parameters"]
 experiment = "embedded"  # name of the experiment; its artefacts lie in runs/<experiment>
 seed = 2026  # seed of every random choice
-soundbank = "procedural"  # 'procedural', 'desed' (fetched), or the path of a folder bank
+soundbank = "procedural"  # 'procedural', 'desed' or 'real' (fetched), or the path of a folder bank
 bank_train_files = 60  # procedural bank: files per class in the train pool
 bank_eval_files = 25  # procedural bank: files per class in the eval pool
 bank_backgrounds = 20  # procedural bank: background files

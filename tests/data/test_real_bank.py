@@ -23,10 +23,7 @@ from igsed_core.data.soundbank.cutting import RATE
 from igsed_core.data.soundbank.real_sources import Clip
 from igsed_core.workflow import cli
 
-CLASSES = (
-    *("Baby_cry", "Blender", "Chopping", "Clock_tick", "Dishes"),
-    *("Dog", "Frying", "Running_water", "Speech", "Sweep"),
-)
+CLASSES = real.CLASSES
 
 
 @pytest.fixture(scope="module")

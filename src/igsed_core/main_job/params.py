@@ -32,7 +32,7 @@ class DataSynthesis(StageParams):
 
     soundbank: str = param(
         "procedural",
-        "'procedural', 'desed' (fetched), or the path of a folder bank",
+        "'procedural', 'desed' or 'real' (fetched), or the path of a folder bank",
         path="folder",
         registry=plugins.BANKS,
     )

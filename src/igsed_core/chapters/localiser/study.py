@@ -170,9 +170,14 @@ def decode(
     if corrections is not None:
         own = steps[LOCALISER]
         masks = edges.masks(
-            *(corrections, labels, own.values),
-            **{"step": own.step, "start": own.start, "duration": duration},
-            **{"frame_length": frame_length, "min_coverage": min_coverage},
+            corrections,
+            labels,
+            own.values,
+            step=own.step,
+            start=own.start,
+            duration=duration,
+            frame_length=frame_length,
+            min_coverage=min_coverage,
         )
         scores[EDGES] = signed(scores[LOCALISER], masks)
     return Decoded(models, cam, steps, scores)

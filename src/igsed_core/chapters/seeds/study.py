@@ -207,7 +207,8 @@ def _mean_of(values: pd.Series) -> tuple[int, float, float, float, float]:
     known = values.dropna().to_numpy(float)
     n = len(known)
     if n < 2:
-        return n, float(known.mean()) if n else np.nan, np.nan, np.nan, np.nan
+        nothing = float("nan")
+        return n, float(known.mean()) if n else nothing, nothing, nothing, nothing
     std = float(known.std(ddof=1))
     reach = float(stats.t.ppf(_QUANTILE, n - 1)) * std / np.sqrt(n)
     return n, float(known.mean()), std, float(known.mean() - reach), float(known.mean() + reach)
