@@ -84,7 +84,7 @@ def listen(
     Parameters
     ----------
     samples, sample_rate, events, curves, hear, stems
-        As for :func:`show`.
+        See :func:`show`.
     """
     if curves:
         picture = with_curves(samples, sample_rate, events, curves)

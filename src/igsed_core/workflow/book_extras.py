@@ -25,6 +25,8 @@ from igsed_core.workflow.experiments import Experiment
 
 FOLDER = "_extra"  # copied beside the pages by Sphinx (html_extra_path)
 EXPLORER_SCRIPT, CLIPS_SCRIPT, RESULTS_SCRIPT = "igsed_explorer.js", "igsed_clips.js", "igsed_results.js"
+# Page -> its own script; the libraries are common.
+OWN_SCRIPTS = {"intro": EXPLORER_SCRIPT, "10_localiser": CLIPS_SCRIPT, "results_browser": RESULTS_SCRIPT}
 PLACE, CLIPS, RESULTS = "%%explorer%%", "%%clips%%", "%%results%%"  # where a page's Markdown wants them
 _MEDIA = "clips"  # folder of sounds and spectrograms of the clip browser
 _READER = "results"  # a stage that reads from the whole main job
