@@ -133,8 +133,8 @@ def _answer(classifier: AnyClassifier, clip: Tensor) -> NDArray[np.float64]:
         logits: NDArray[np.float64] = classifier(clip)[0].double().cpu().numpy()
     except RuntimeError as error:
         raise IgsedError(
-            f"the model fails on a recording of {clip.shape[-1] / classifier.sample_rate:.3f} s ({error}): give a longer "
-            "one, or mend the model"
+            f"the model fails on a recording of {clip.shape[-1] / classifier.sample_rate:.3f} s ({error}): give a "
+            "longer one, or mend the model"
         ) from error
     if not np.isfinite(logits).all():
         raise IgsedError("the model answers with NaN or infinity: see to its weights")
@@ -204,7 +204,7 @@ def explain(
     if isinstance(model, Classifier | NetworkClassifier):
         classifier = model
     else:
-        heard = long_audio.check_rate(model_rate or rate, "what the model hears")
+        heard = long_audio.check_rate(rate if model_rate is None else model_rate, "what the model hears")
         classifier = NetworkClassifier(
             _Logits(model), classes=tuple(classes), sample_rate=heard, name=type(model).__name__
         )
