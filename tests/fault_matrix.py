@@ -129,7 +129,8 @@ CELLS: dict[tuple[str, str], str] = {
     "checks: classes_of_a_bank_are_checked_when_it_is_looked_at",
     ("K5", "table"): "recordings: names_of_classes_are_text; files: names_in_a_table_stay_text, "
     "every_column_of_names_is_text, a_level_is_text_beside_its_condition_and_decibels_elsewhere; "
-    "commands: recordings_of_one_name_stay_apart, a_recording_called_as_a_table_of_ours, a_name_that_is_no_utf8_in_every_output",
+    "commands: recordings_of_one_name_stay_apart, a_recording_called_as_a_table_of_ours, "
+    "a_name_that_is_no_utf8_in_every_output",
     ("K5", "checkpoint"): "heads: names_that_look_like_something_else_are_names, classes_that_no_table_can_hold",
     ("K5", "run folder"): "files: any_names_and_numbers_come_back, every_table_is_read_by_the_one_reader",
     ("K5", "environment"): "Cannot occur: variables hold folders and addresses, no names of classes.",
@@ -143,7 +144,8 @@ CELLS: dict[tuple[str, str], str] = {
     "cut_short: a_bank_lists_it, a_file_that_broke_off_is_named; desed: what_is_not_used_is_listed",
     ("K6", "table"): "recordings: a_bad_recording_is_named, silence_is_a_recording_without_events, "
     "nothing_is_dropped_silently; cut_short: a_recording_is_refused_by_name; "
-    "commands: useless_clips_are_named, what_is_not_used_is_told, recordings_in_which_nothing_could_be_found_are_named, scores_are_found_or_told",
+    "commands: useless_clips_are_named, what_is_not_used_is_told, "
+    "recordings_in_which_nothing_could_be_found_are_named, scores_are_found_or_told",
     ("K6", "checkpoint"): "Cannot occur: a checkpoint holds no sound.",
     ("K6", "run folder"): "soundscapes: nothing_is_clipped, what_scaper_changes_is_an_error",
     ("K6", "environment"): "soundscapes: without_sox",
@@ -229,7 +231,8 @@ CELLS: dict[tuple[str, str], str] = {
     ("K11", "Python interface"): "inputs: engines_refuse_waveforms, methods_refuse_waveforms, engines_refuse_classes, "
     "methods_refuse_classes, classifiers_encoders_and_front_ends_refuse_waveforms, "
     "a_head_for_another_encoder_is_refused; heads: a_training_that_diverges_is_explained; "
-    "commands: a_model_that_cannot_be_asked_says_why, a_recording_that_cannot_be_explained, labels_that_are_a_text_are_refused",
+    "commands: a_model_that_cannot_be_asked_says_why, a_recording_that_cannot_be_explained, "
+    "labels_that_are_a_text_are_refused",
 }
 _NEVER = "Cannot occur: "
 
