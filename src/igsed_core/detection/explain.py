@@ -230,7 +230,7 @@ def explain(
     rate = long_audio.check_rate(sample_rate, "the waveform")
     given = waveform.detach().cpu().numpy() if isinstance(waveform, Tensor) else waveform
     mono = np.asarray(mixed_down(given), dtype=np.float32)
-    classifier = as_classifier(model, classes, model_rate or rate)
+    classifier = as_classifier(model, classes, rate if model_rate is None else model_rate)
     if rate != classifier.sample_rate:
         mono = soxr.resample(mono, rate, classifier.sample_rate, quality="VHQ")
     duration = len(mono) / classifier.sample_rate

@@ -16,6 +16,8 @@ from igsed_core.base.errors import IgsedError
 from igsed_core.base.paths import project_root
 from igsed_core.base.progress import TERMINAL_VARIABLE
 
+_START = 600  # s in which a kernel answers; papermill's 60 are too few where many programs share the processor
+
 
 class CellFailed(IgsedError):
     """A cell of a notebook failed; the message is the cell's own.
@@ -68,6 +70,7 @@ def fill(
                     log_output=False,
                     cwd=str(project_root()),
                     kernel_name=children.KERNEL,
+                    start_timeout=_START,
                 )
             )
         except PapermillExecutionError as error:

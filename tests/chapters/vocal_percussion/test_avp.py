@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -69,6 +70,9 @@ def test_fixed_takes_have_no_phonemes_and_say_so(root: Path) -> None:
         ("0.1,kd,p,ʊ,0.4,kd,p,ʊ", r"row 1: 7 columns|row 1: 8 columns.*glued"),
         ("onset,label", r"'onset' is no time"),
         ("0.1,tom", r"label 'tom'.*none of kd, sd"),
+        ("0_1,kd", r"'0_1' is no time"),
+        ("nan,kd", r"'nan' is no time"),
+        ('0.1,kd,"' + "x" * 200_000 + '"', r"is no csv of an annotation"),
         ("0.4,kd\n0.1,kd", r"onsets must go up"),
         ("0.1,kd\n9.0,kd", r"within the take"),
     ],
@@ -88,6 +92,39 @@ def test_labels_that_differ_between_releases_are_listed(root: Path) -> None:
     assert found.to_dict("records") == [
         {"user": "P1", "take": "HHclosed", "onset": 0.7, "instrument": "hhc", "other": "sd"}
     ]
+
+
+def test_labels_and_phonemes_have_one_spelling(tmp_path: Path) -> None:
+    path = tmp_path / "take.csv"
+    path.write_text("0.1,KD,p,c\u0327\n0.6, kd ,p,\u00e7\n", encoding="utf-8")
+    rows = avp.annotation(path, 2.0)
+    assert {(row["instrument"], row["coda_phoneme"]) for row in rows} == {("kd", "\u00e7")}
+
+
+def copied(root: Path, to: Path) -> Path:
+    return Path(shutil.copytree(next(root.rglob("Personal")), to / "Personal"))
+
+
+def test_names_in_capitals_and_without_are_taken(root: Path, tmp_path: Path) -> None:
+    personal = copied(root, tmp_path)
+    (personal / "Participant_9").rename(personal / "participant 9")
+    for path in [*(personal / "Participant_1").iterdir()]:
+        path.rename(path.with_suffix(path.suffix.upper()))
+    assert len(avp.load(tmp_path).boxemes) == len(avp.load(root).boxemes)
+
+
+def test_takes_that_cannot_be_used_are_named(root: Path, tmp_path: Path) -> None:
+    personal = copied(root, tmp_path)
+    take = personal / "Participant_1" / "P1_Kick_Personal.wav"
+    content = take.read_bytes()
+    take.write_bytes(content[: len(content) // 2])
+    with pytest.raises(IgsedError, match="P1_Kick_Personal.*cut short"):
+        avp.load(tmp_path)
+    take.write_bytes(content)
+    for name in ("Participant_9", "Participant_11"):
+        shutil.rmtree(personal / name)
+    with pytest.raises(IgsedError, match="held-out participant"):
+        avp.load(tmp_path)
 
 
 def test_a_folder_that_is_none_of_avp_is_named(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from igsed_core.base import files
+from igsed_core.base import files, text
 from igsed_core.base.errors import IgsedError
 from igsed_core.detection.localiser import Curves
 from igsed_core.metrics import frames
@@ -24,6 +24,7 @@ Writer = Callable[[Path, Path, Curves, pd.DataFrame], None]  # folder, recording
 def write_tsv(path: Path, events: pd.DataFrame) -> None:
     """Write events in DCASE's strong form, with their probabilities in a fifth column; times in milliseconds."""
     table = events.reindex(columns=COLUMNS)
+    table["filename"] = table["filename"].map(text.name)  # bytes that are no UTF-8 as %E9, as tables are read
     shown = table.assign(**{name: table[name].map("{:.3f}".format) for name in ("onset", "offset", "probability")})
     files.write_text(path, shown.to_csv(sep="\t", index=False, lineterminator="\n"))
 
