@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
 
 import numpy as np
@@ -424,6 +425,14 @@ def test_the_map_can_be_heard_and_reached_by_keyboard(sounds: VocalPercussion) -
     text = figures.audible_map(sounds, rows, places, label="Map <of> sounds", most=3).data
     assert text.count("<circle") == text.count('tabindex="0"') == text.count("data:audio/") == 3
     assert "Map &lt;of&gt; sounds" in text
+
+
+def test_each_user_has_four_players_and_held_out_ones_stand_first(sounds: VocalPercussion) -> None:
+    text = figures.all_users(sounds).data
+    assert text.count("<audio") == 4 * len(sounds.users)
+    order = re.findall(r"<summary>(U\d+), (?:consistent|erratic), (held out|for training)<", text)
+    assert [what for _, what in order] == ["held out"] * 2 + ["for training"] * 3
+    assert text.count("<details open>") == 2 and "kick: [" in text
 
 
 def test_published_and_released_disagree_beyond_the_deviation() -> None:
