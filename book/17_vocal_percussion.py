@@ -31,7 +31,7 @@ vocal_patience = 14  # epochs without a lower validation loss after which traini
 vocal_batch_size = 32  # sounds in a step; released code: 128
 vocal_learning_rate = 0.002  # Adam's; 0: the released code's, for each label set its own
 vocal_embedding = 32  # dimensions of an embedding; released code: 32 for AVP, 16 for LVT
-vocal_maps = 10  # improvised sounds of each held-out user that are explained
+vocal_maps = 8  # improvised sounds of each held-out user that are explained
 vocal_steps = 8  # points of Integrated Gradients there
 vocal_replicates = 1000  # draws of users for intervals
 vocal_workers = 0  # processes that train networks; 0: one per core
@@ -42,8 +42,6 @@ from igsed_core.workflow import notebook
 run = notebook.begin("vocal_percussion", globals())
 
 # %% tags=["hide-input"]
-from IPython.display import display as show_html
-
 from igsed_core.chapters.vocal_percussion import (
     audit,
     figures,
@@ -73,12 +71,11 @@ with run.timed("bank_seconds"):
 #
 # Each user has a vocal tract, a pitch, a microphone and room noise of their own, and for each instrument a syllable: an onset
 # phoneme and perhaps a coda. Consistent users keep to it, erratic ones often take another. Onsets are annotated 8 to 20 ms early, as
-# AVP's are some 14 ms early. Two users that no network ever hears:
+# AVP's are some 14 ms early. Each user's first improvised sound of each instrument; the held-out users, whom no network ever
+# hears, stand first:
 
 # %%
-for user in sounds.users[:2]:
-    for one in figures.four_sounds(bank, user):
-        show_html(one)
+figures.all_users(bank)
 
 # %% [markdown]
 # ## Which labels
@@ -170,7 +167,8 @@ figures.audible_map(bank, heard, places, label=f"Embedding by {labels.LABEL_SETS
 #
 # Absolute gradient (the authors' saliency), Integrated Gradients from silence, and occlusion, of the class that the network
 # names. Its map is cut by the exact truth into what lies before the sound, its first phoneme (attack), its second (coda), and
-# after its end. Energy and chance are the references: chance gives a part what it lasts. A network whose weights were shuffled
+# after its end. Occlusion hides four frames (46 ms) at once, so that some of its importance crosses each border. Energy and
+# chance are the references: chance gives a part what it lasts. A network whose weights were shuffled
 # within each layer is the check: what it shows owes nothing to learning.
 
 # %%

@@ -11,7 +11,7 @@ import pytest
 
 from avp_archive import write
 from igsed_core.base.errors import IgsedError
-from igsed_core.chapters.vocal_percussion import avp, labels
+from igsed_core.chapters.vocal_percussion import avp, labels, material
 from igsed_core.data import archives, assets
 
 
@@ -84,14 +84,43 @@ def test_bad_annotations_are_named(tmp_path: Path, text: str, message: str) -> N
         avp.annotation(path, 2.0)
 
 
-def test_labels_that_differ_between_releases_are_listed(root: Path) -> None:
-    bank = avp.load(root)
-    other = bank.boxemes.copy()
-    other.loc[other.index[2], "instrument"] = "sd"
-    found = avp.differences(bank, type(bank)(bank.takes, other, bank.users))
+def test_labels_that_differ_from_avp_lvts_are_listed(root: Path, tmp_path: Path) -> None:
+    changes = {(1, "HHclosed", 2): "sd", (11, "Improvisation", 0): "hho"}
+    archives.unpack(
+        write(tmp_path / "AVP-LVT_Dataset.zip", variants=("Personal",), relabelled=changes),
+        tmp_path / "lvt",
+        tables=True,
+    )
+    found = avp.differences(avp.load(root), avp.load(tmp_path / "lvt"))
     assert found.to_dict("records") == [
-        {"user": "P1", "take": "HHclosed", "onset": 0.7, "instrument": "hhc", "other": "sd"}
+        {"user": "P1", "take": "HHclosed", "onset": 0.7, "instrument": "hhc", "other": "sd"},
+        {"user": "P11", "take": "Improvisation", "onset": 0.1, "instrument": "kd", "other": "hho"},
     ]
+    assert avp.differences(avp.load(root), avp.load(root)).empty
+
+
+def test_onsets_that_come_early_are_kept_and_cut_no_attack(root: Path) -> None:
+    bank = avp.load(root)
+    prepared = material.prepare(bank, copies=1, seed=0)
+    power = prepared.test.copies[0].power
+    # Annotated 14 ms early, the sound begins in the second frame, and its end is the next annotated onset.
+    assert (power[:, 0] < 0.1 * power[:, 3]).all()
+    assert (power.argmax(dim=1) >= 1).all()
+    step = prepared.test.copies[0].step
+    last = int((0.3 - 0.1) / step)
+    assert (power[:, last:].amax(dim=1) < 0.01 * power.amax(dim=1)).all()
+    assert prepared.users == ["P9", "P11"]
+
+
+def test_rows_of_two_and_of_four_columns_may_stand_in_one_file(tmp_path: Path) -> None:
+    path = tmp_path / "take.csv"
+    path.write_text("\ufeff0.1,kd\r\n\r\n0.4, hhc ,ts,x\r\n0.7,\r\n1.0,sd,k,\r\n", encoding="utf-8")
+    found = avp.annotation(path, 1.5)
+    assert [(row["instrument"], row["onset"], row["offset"]) for row in found] == [
+        *(("kd", 0.1, 0.4), ("hhc", 0.4, 0.7)),
+        ("sd", 1.0, 1.5),
+    ]
+    assert [(row["onset_phoneme"], row["coda_phoneme"]) for row in found] == [("", ""), ("ts", "x"), ("k", "")]
 
 
 def test_labels_and_phonemes_have_one_spelling(tmp_path: Path) -> None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import importlib.util
+import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+import yaml
 from sklearn.neighbors import KNeighborsClassifier
 from torch import nn
 
+from igsed_core.base import files
 from igsed_core.base.errors import IgsedError
+from igsed_core.base.paths import project_root
 from igsed_core.chapters.vocal_percussion import (
     audit,
     bank,
@@ -22,6 +27,7 @@ from igsed_core.chapters.vocal_percussion import (
     measure,
     network,
     overview,
+    shipped,
     spectra,
     speech,
     study,
@@ -424,6 +430,14 @@ def test_the_map_can_be_heard_and_reached_by_keyboard(sounds: VocalPercussion) -
     assert "Map &lt;of&gt; sounds" in text
 
 
+def test_each_user_has_four_players_and_held_out_ones_stand_first(sounds: VocalPercussion) -> None:
+    text = figures.all_users(sounds).data
+    assert text.count("<audio") == 4 * len(sounds.users)
+    order = re.findall(r"<summary>(U\d+), (?:consistent|erratic), (held out|for training)<", text)
+    assert [what for _, what in order] == ["held out"] * 2 + ["for training"] * 3
+    assert text.count("<details open>") == 2 and "kick: [" in text
+
+
 def test_published_and_released_disagree_beyond_the_deviation() -> None:
     found = audit.of_published(audit.published()).set_index("system")
     assert found.loc["syllable", "gap"] == pytest.approx(0.037) and found.loc["syllable", "beyond"]
@@ -441,3 +455,69 @@ def test_published_and_released_disagree_beyond_the_deviation() -> None:
 def test_bad_parameters_are_named(values: dict[str, object], message: str) -> None:
     with pytest.raises(IgsedError, match=message):
         VocalPercussionStudy(**values)  # type: ignore[arg-type]
+
+
+# ---- the run that ships
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project's folder without shipped results."""
+    (tmp_path / "book").mkdir()
+    (tmp_path / "Snakefile").touch()
+    monkeypatch.setenv("IGSED_PROJECT", str(tmp_path))
+    return tmp_path
+
+
+def test_without_shipped_tables_nothing_stands_beside(project: Path) -> None:
+    assert shipped.table("vocal_percussion") is None and shipped.record() is None
+    assert overview.shipped_run(None) == "" and figures.shipped_variation(None) is None
+    row = {"system": "syllable", "other": "timbre", "value": 0.1, "ci_low": 0.0, "ci_high": 0.2, "n": 6}
+    alone = tables.difference_table(pd.DataFrame([{**row, "p_holm": 0.1, "verdict": "not told apart"}]))
+    assert not any(tables.FULL in column for column in alone)
+
+
+def test_shipped_tables_are_those_of_the_run_with_what_they_are_from(project: Path) -> None:
+    script = Path(__file__).parents[3] / "tools" / "ship_results.py"
+    spec = importlib.util.spec_from_file_location("ship_results", script)
+    assert spec and spec.loader
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    stage = project / "runs" / "long" / "stages" / "vocal_percussion"
+    record = {
+        **{"stage": "vocal_percussion", "key": "k", "params": {"seed": 1, "vocal_epochs": 20}},
+        **{"tables": ["vocal_percussion"], "commit": "0123456789abcdef", "versions": {"torch": "2.0"}},
+        **{"machine": {"cores": 2, "processor": "AMD EPYC"}, "seconds": 7200.0, "core_seconds": 600.0},
+        **{"finished": "today", "figures": {"users": 30, "held_out": 12, "sounds": 9, "networks": 4}, "upstream": {}},
+    }
+    files.write_json(stage / "record.json", record)
+    table = pd.DataFrame({"system": ["syllable"], "value": [0.5]})
+    files.write_table(project / "runs" / "long" / "results" / "vocal_percussion.csv", table)
+    assert tool.ship("long", "vocal_percussion") == shipped.FOLDER
+    pd.testing.assert_frame_equal(shipped.table("vocal_percussion"), table)
+    said = overview.shipped_run(shipped.record())
+    assert "30 users, 12 of them held out" in said and "commit `0123456789ab`" in said
+    assert "10 minutes of processor time in 120" in said
+
+
+def test_what_ships_is_from_the_parameter_file_that_ships() -> None:
+    record = shipped.record()
+    if record is None:
+        pytest.skip("no full-size run ships yet")
+    file = yaml.safe_load((project_root() / "params" / "vocal_percussion.yaml").read_text(encoding="utf-8"))
+    mine = {name: value for name, value in record["params"].items() if name in file}
+    assert mine == {name: file[name] for name in mine} and {n for n in file if n.startswith("vocal_")} <= set(mine)
+    for name in record["tables"]:
+        assert shipped.table(name) is not None
+
+
+def test_words_of_habits_and_of_shares_at_their_ends() -> None:
+    each = pd.DataFrame({"system": "syllable", "user": ["a", "b"], "value": [0.9, 0.7]})
+    users = pd.DataFrame({"user": ["a", "b"], "consistent": [True, False]})
+    assert "0.90 for 1 consistent users and 0.70 for 1 erratic" in overview.habits(each, users)
+    assert overview.habits(each, users[["user"]]) == ""
+    assert tables._share({"value": 0.97, "ci_low": -0.1, "ci_high": 1.05}) == {
+        "value": 0.97,
+        "ci_low": 0.0,
+        "ci_high": 1.0,
+    }

@@ -85,6 +85,7 @@ def variation(table: pd.DataFrame) -> Figure:
             if system in ("syllable", "timbre"):
                 ax.fill_between(mine["at"], mine["ci_low"], mine["ci_high"], color=f"C{i % 10}", alpha=0.15, lw=0)
         ax.set(xlabel=label)
+    axes[1].set_xticks(sorted(set(table.loc[table["varied"] == varied.NOISE, "at"])))
     axes[0].set_xscale("log", base=2)
     ticks = sorted(set(table.loc[table["varied"] == varied.EXAMPLES, "at"]))
     axes[0].set_xticks(ticks, [f"{t:g}" for t in ticks])
@@ -124,7 +125,9 @@ def importance(table: pd.DataFrame) -> Figure:
         for part, colour in shown.items():
             ax.barh(range(len(shares)), shares[part], left=left, color=colour, label=part)
             left += shares[part].to_numpy()
-        ax.set(title=when.METHODS[method].partition(" (")[0], xlim=(0, 1), xlabel="share of importance")
+        ax.set(
+            title=when.METHODS[method].partition(" (")[0], xlim=(0, 1), xticks=[0, 0.5, 1], xlabel="share of importance"
+        )
         ax.set_yticks(range(len(shares)), [name_of(str(system)) for system in shares.index])
         ax.grid(axis="y", visible=False)
     axes[0].invert_yaxis()
@@ -198,6 +201,29 @@ def four_sounds(bank: VocalPercussion, user: str) -> list[HTML]:
             words = f"{user}, {INSTRUMENT_NAMES[instrument]}: [{row['onset_phoneme']}] [{row['coda_phoneme']}]"
             result.append(players.player(sound(bank, row), bank.takes.sample_rate, words))
     return result
+
+
+def all_users(bank: VocalPercussion, *, unfolded: int = 2) -> HTML:
+    """Players of each user's four sounds, those of the held-out users first.
+
+    Parameters
+    ----------
+    bank
+        Takes and sounds.
+    unfolded
+        Users whose players are to be seen at once; the others unfold by a click on their names.
+    """
+    parts = []
+    for number, row in enumerate(bank.users.sort_values("held_out", ascending=False, kind="stable").to_dict("records")):
+        habits = "" if "consistent" not in row else f", {'consistent' if row['consistent'] else 'erratic'}"
+        words = html.escape(f"{row['user']}{habits}, {'held out' if row['held_out'] else 'for training'}")
+        inside = "".join(str(one.data) for one in four_sounds(bank, str(row["user"])))
+        parts.append(
+            f"<details{' open' if number < unfolded else ''}><summary>{words}</summary>"
+            f'<div style="display:grid;grid-template-columns:repeat(auto-fit,minmax(15rem,1fr))">{inside}</div>'
+            "</details>"
+        )
+    return HTML(f'<div class="igsed-users">{"".join(parts)}</div>')
 
 
 def sound(bank: VocalPercussion, row: dict[str, object]) -> NDArray[np.float32]:

@@ -38,7 +38,8 @@ def accuracy(table: pd.DataFrame, differences: pd.DataFrame) -> str:
     return (
         f"Networks whose labels are **{SYSTEMS[best['system']]}** give the highest mean accuracy of {len(nets)} label "
         f"sets, {figure(best)} ({sample(best['n'], 'held-out users')}), {_relation(gap)} timbre features (difference "
-        f"{figure(gap)}{_enough(gap)}); it was picked by this very figure, which flatters it. {_syllables(apart)}"
+        f"{figure(gap)}{_enough(gap)}); it was picked by this very figure, which flatters it. {_syllables(apart)} "
+        f"Verdicts are corrected over {len(apart)} comparisons (Holm), intervals are not."
     )
 
 
@@ -78,13 +79,13 @@ def _syllables(apart: dict[tuple[str, ...], dict[str, Any]]) -> str:
     told = [row for row in others if row["verdict"] in (ABOVE, BELOW)]
     if not told:
         return (
-            f"None of the {len(others)} other label sets is told apart from syllables, the paper's best: the spread "
-            f"between them lies inside the intervals {n}."
+            f"Of {len(others)} other label sets none is told apart from syllables, the paper's best: the spread "
+            f"between them lies inside the intervals ({n})."
         )
     words = "; ".join(f"{SYSTEMS[row['system']]} {row['verdict']}, {figure(row)}" for row in told)
     return (
         f"Of {len(others)} other label sets {len(told)} {'is' if len(told) == 1 else 'are'} told apart from syllables, "
-        f"the paper's best ({words}; p-values are corrected over {len(apart)} comparisons, intervals are not)."
+        f"the paper's best ({words})."
     )
 
 

@@ -221,9 +221,9 @@ def log_mel(bands: Tensor, peak: float) -> Tensor:
     peak
         Magnitude that becomes 1: the largest of the training sounds; larger ones become 1, too.
     """
-    scaled = (bands / peak).clamp(max=1.0)
     low = np.log(FLOOR)
-    return ((scaled + FLOOR).log() - low) / (np.log(1 + FLOOR) - low)
+    logs = (bands / peak).clamp_(max=1.0).add_(FLOOR).log_()  # in place: there may be a hundred megabytes of them
+    return logs.sub_(low).div_(np.log(1 + FLOOR) - low)
 
 
 @cache

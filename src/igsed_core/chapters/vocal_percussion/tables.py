@@ -106,8 +106,8 @@ def when_table(table: pd.DataFrame) -> pd.DataFrame:
                 "Label set": _REFERENCES.get(str(system)) or SYSTEMS.get(str(system), str(system)),
                 "method": when.METHODS.get(str(method), NONE),
                 **{name: number(by[name]["value"]) for name in when.REGIONS},
-                "attack and coda": with_interval(by[when.INSIDE]),
-                "highest frame inside": with_interval(by[when.POINTED]),
+                "attack and coda": with_interval(_share(by[when.INSIDE])),
+                "highest frame inside": with_interval(_share(by[when.POINTED])),
                 "centroid (kHz)": number(by[when.CENTROID]["value"], 1),
             }
         )
@@ -213,6 +213,12 @@ def baselines_note() -> str:
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows of a tidy table, by the names of its columns."""
     return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
+
+
+def _share(row: dict[str, Any]) -> dict[str, Any]:
+    """A share and its interval, whose ends Student's t may put beyond nothing and all."""
+    low, high = (min(max(row[name], 0.0), 1.0) if pd.notna(row[name]) else row[name] for name in ("ci_low", "ci_high"))
+    return {**row, "ci_low": low, "ci_high": high}
 
 
 def _keyed(full: pd.DataFrame | None, key: tuple[str, ...]) -> dict[tuple[str, ...], dict[str, Any]]:
