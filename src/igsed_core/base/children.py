@@ -36,8 +36,9 @@ _FOREIGN = (
 _FOREIGN_NAMES = frozenset({"ENV", "SHELLOPTS", "BASHOPTS", "CDPATH", "IFS", "POSIXLY_CORRECT"})
 _KEPT = frozenset({"PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX"})  # where compiled modules go, or not
 
+# tqdm chooses how bars look when it is imported: in a kernel without ipywidgets it warns on the page that it cannot.
 _KERNEL_MAIN = (
-    "from igsed_core.base import children; children.follow(); "
+    "from igsed_core.base import children; children.follow(); import tqdm.auto; "
     "from ipykernel.kernelapp import launch_new_instance; launch_new_instance()"
 )
 
@@ -216,7 +217,9 @@ def run(command: Sequence[str], *, output: IO[str] | None = None, further: Mappi
 
 def igsed() -> list[str]:
     """Return the command ``igsed``, to be followed by its arguments; a server of warm programs starts it in less."""
-    return warm.asking([sys.executable, "-c", "import sys; from igsed_core.workflow.cli import main; sys.exit(main())"])
+    # Its parent may have ended already: seen before the imports, which take a while.
+    main = "from igsed_core.base import children; children.follow(); from igsed_core.workflow.cli import main; "
+    return warm.asking([sys.executable, "-c", f"{main}raise SystemExit(main())"])
 
 
 def python(code: str, *arguments: str) -> list[str]:

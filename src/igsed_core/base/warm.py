@@ -25,12 +25,12 @@ import sys
 import tempfile
 import types
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 VARIABLE = "IGSED_WARM"  # the server's address
 USAGE_VARIABLE = "IGSED_USAGE"  # file to which the server adds what a program took, a line of JSON each
 LIBRARIES = (
-    *("numpy", "torch", "scipy.signal", "scipy.stats", "scipy.ndimage", "pandas", "matplotlib.pyplot"),
+    *("tqdm.auto", "numpy", "torch", "scipy.signal", "scipy.stats", "scipy.ndimage", "pandas", "matplotlib.pyplot"),
     *("ipykernel.kernelapp", "ipykernel.ipkernel", "IPython", "papermill", "soundfile", "yaml", "safetensors.numpy"),
 )
 # Snakemake sets these for every job; those of a light stage are the server's.
@@ -123,8 +123,8 @@ class _Server:
         self.running: dict[int, tuple[socket.socket, str]] = {}
         self.decisive = _decisive(os.environ)
 
-    def serve(self) -> None:
-        """Answer until the parent has gone."""
+    def serve(self) -> NoReturn:
+        """Answer until the parent has gone, then end this process."""
         self.wake.setblocking(False)
         signal.set_wakeup_fd(self.wake.fileno(), warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -140,7 +140,7 @@ class _Server:
                 elif key.fileobj == self.parent:
                     for pid in self.running:
                         _kill(pid)
-                    return
+                    os._exit(0)  # at once: what an interpreter does at its end takes a while
                 elif key.data in self.running:  # whoever asked has gone
                     self.selector.unregister(key.fileobj)
                     _kill(key.data)
@@ -277,7 +277,6 @@ def main(arguments: list[str]) -> int:
     if arguments[0].isdigit():
         _import_libraries(int(arguments[1]))
         _Server(socket.socket(fileno=int(arguments[0])), int(arguments[1])).serve()
-        return 0
     status = ask(arguments[1:])
     if status is None:
         os.execv(arguments[0], arguments)

@@ -70,7 +70,7 @@ def _panels(rows: pd.DataFrame, varied: list[str], by: str, label: str, before: 
     for axes in grid[:, 0]:
         axes.set_ylabel(label)
     handles, labels = grid.flat[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4)
+    figure.legend(handles, labels, loc="outside lower center", ncols=5)
     return figure
 
 
