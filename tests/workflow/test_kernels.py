@@ -11,7 +11,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from igsed_core.base import warm
+from igsed_core.base import children, warm
 from igsed_core.workflow import kernels
 
 # Page faults of filling 64 MB ten times, once after the other.
@@ -83,3 +83,12 @@ def test_a_forked_kernel_shows_what_one_that_starts_by_itself_does_and_no_warnin
     assert forked == alone
     assert alone[0] == []
     assert "image/png" in str(alone[1]) and "(3, 1)" in str(alone[2])
+
+
+def test_stages_are_forked_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What starts a stage has the server's variables, as far as a library reads them when it is imported."""
+    with kernels.warm_ones() as further:
+        variables = {**children.environment(further), **dict.fromkeys(warm.THREADS, "1")}
+        command = warm.asking([sys.executable, "-c", "import sys; print('torch' in sys.modules)"])
+        done = subprocess.run(command, env=variables, capture_output=True, text=True, check=True)
+    assert done.stdout == "True\n"

@@ -99,9 +99,12 @@ _INHERITED = {
 
 @contextlib.contextmanager
 def warm_ones() -> Iterator[dict[str, str]]:
-    """Let kernels and stages start with their libraries imported; yield the variable for who starts them."""
+    """Let kernels and stages start with their libraries imported; yield the variables for who starts them.
+
+    The server forks for whoever has its own variables, as far as libraries read them when they are imported.
+    """
     with warm.server(children.environment(_own())) as further:
-        yield further
+        yield {**_own(), **further}
 
 
 def _own() -> dict[str, str]:
