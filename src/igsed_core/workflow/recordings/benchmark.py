@@ -151,7 +151,7 @@ def _instances(
     """Explain what is detected and present in some clips of both splits; say why methods cannot be used."""
     parts, refused = {}, dict[str, str]()
     for split in SPLITS:
-        rows = data.clips[data.clips["split"] == split].head(n_clips or None)
+        rows = data.clips[data.clips["split"] == split].head(n_clips or len(data.clips))
         found: list[tuple[str, str]] = []
         truth: list[np.ndarray] = []
         scores: dict[str, list[np.ndarray]] = {name: [] for name in methods}
