@@ -12,6 +12,8 @@ begins beside nothing. A recording no longer than a window is one window.
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -32,6 +34,7 @@ WINDOW = 10.0  # s
 RAMP = 4  # feature frames over which a window's weight rises at either end; so many at least are seen twice
 BATCH = 2  # windows in a forward pass: few fit the processor's caches
 EXTENSION = 0.64  # s by which a recording is continued at either end, in whole feature frames
+TRIM = 30  # blocks after which free memory is given back: an hour's small results would keep 0.1 GB of it from use
 EDGE = 0.16  # s of which the continuation is made: what sounds at the end, and little else
 
 # (n, frames, mels) -> outputs of feature frames (n, time, n_outputs) and of windows (n, n_of_window)
@@ -117,7 +120,7 @@ def _slide(
 ) -> Slid:
     frontend, shifts, ratio = encoder.frontend, plan.shifts, plan.ratio
     buffer = _Buffer()
-    n_samples = 0  # up to the last log-mel frame
+    n_samples = blocks = 0  # up to the last log-mel frame
     floor = float(frontend.compress(torch.zeros(()))) + 1e-6
     due = [plan.starts(k) for k in range(shifts)]
     following = [next(starts) for starts in due]
@@ -137,6 +140,8 @@ def _slide(
         # The last windows may begin a window's length before the end.
         buffer.forget(min(*following, buffer.end - plan.length - ratio))
         progress((buffer.end - before) * frontend.hop_length / frontend.sample_rate)
+        if (blocks := blocks + 1) % TRIM == 0:
+            _give_back_memory()
     if not n_samples:
         raise IgsedError("a recording without a sample cannot be searched: give one that holds some")
     length = plan.length if buffer.end > plan.length else buffer.end + 2 * plan.extension
@@ -146,6 +151,12 @@ def _slide(
         if start > last[k]:
             made.window(k, start, buffer.mirrored(start, length))
     return made.joined(encoder, plan, n_samples)
+
+
+def _give_back_memory() -> None:
+    """Give memory that is free back to the system, where its C library can (glibc)."""
+    with contextlib.suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 class _Plan:
