@@ -5,7 +5,7 @@ document.addEventListener("DOMContentLoaded", async () => {
   const { facets, numbers, names, columns, titles } = window.igsedResults;
   const DataTable = (await window.igsedTables).default;
   const fields = [...document.querySelectorAll("select[data-facet]")];
-  const headings = [...facets, "of", ...numbers];
+  const headings = [...facets, ...numbers, "of"];
   const size = columns.value.length;
   const coded = fields.map((field) => columns[field.dataset.facet]);
   const at = (column, i) => (column in names ? names[column][columns[column][i]] : columns[column][i]);

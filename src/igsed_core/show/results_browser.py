@@ -16,7 +16,7 @@ from igsed_core.show.explorer import Explorer
 
 FACETS = ("page", "table", "split", "method", "rule", "metric", "class")
 NUMBERS = ("value", "ci_low", "ci_high", "n")
-COLUMNS = (*FACETS, "of", *NUMBERS)
+COLUMNS = (*FACETS, *NUMBERS, "of")
 _SAME = {"class": "label"}  # what some tables call a column
 _CODE = Path(__file__).with_name("results_browser.js")
 
