@@ -266,6 +266,16 @@ def test_classes_far_apart_are_told_right(kind: str) -> None:
     assert classify.few(own, 1, 2, seed=0).mean() == 1.0
 
 
+def test_standardising_with_the_tests_lets_them_in() -> None:
+    rng = np.random.default_rng(0)
+    labels_ = np.repeat(["a", "b"], 12)
+    # The second dimension tells nothing, and only the tests are spread in it: their own statistics tame it.
+    places = np.stack([(labels_ == "b") * 4.0, np.zeros(24)], axis=1) + rng.normal(size=(24, 2))
+    tests = np.stack([places[:, 0], 30 * rng.normal(size=24)], axis=1)
+    own = classify.Own(places[:, None], labels_, tests, labels_)
+    assert classify.right(own, together=True).mean() > classify.right(own).mean() + 0.1
+
+
 def test_intervals_are_over_users_and_differences_paired() -> None:
     rows = [
         ("a", r, "knn", f"u{u}", 10 * (u + 1), 0.5 + 0.05 * u + 0.1 * (r == "1")) for r in ("0", "1") for u in range(6)

@@ -17,6 +17,7 @@ from igsed_core.show.claims import RELATIONS, figure, sample
 
 WANTED = 0.05  # how far the best embedding is to be above timbre features
 BEST = "syllable"  # of the label sets, in the paper
+_SHORT = {when.SALIENCY: "saliency", when.IG: "Integrated Gradients", when.OCCLUSION: "occlusion"}
 
 
 def accuracy(table: pd.DataFrame, differences: pd.DataFrame) -> str:
@@ -36,8 +37,8 @@ def accuracy(table: pd.DataFrame, differences: pd.DataFrame) -> str:
     apart = by_key(differences, ("system", "other"))
     gap = apart.get((best["system"], TIMBRE))
     return (
-        f"Networks whose labels are **{SYSTEMS[best['system']]}** give the highest mean accuracy of {len(nets)} label "
-        f"sets, {figure(best)} ({sample(best['n'], 'held-out users')}), {_relation(gap)} timbre features (difference "
+        f"Of {len(nets)} label sets **{SYSTEMS[best['system']]}** has the highest mean accuracy, {figure(best)} "
+        f"({sample(best['n'], 'held-out users')}), {_relation(gap)} timbre features (difference "
         f"{figure(gap)}{_enough(gap)}); it was picked by this very figure, which flatters it. {_syllables(apart)} "
         f"Verdicts are corrected over {len(apart)} comparisons (Holm), intervals are not."
     )
@@ -103,13 +104,13 @@ def importance(differences: pd.DataFrame) -> str:
             "Where in a sound the maps fall is not decided: the truth is not annotated here, or the users are too few."
         )
     parts = []
-    for method, words in when.METHODS.items():
-        to = {reference: by.get((method, reference)) for reference in (when.ENERGY, when.SHUFFLED)}
-        parts.append(
-            f"of {words} it is {_relation(to[when.ENERGY])} that of the signal's energy ({figure(to[when.ENERGY])}) "
-            f"and {_relation(to[when.SHUFFLED])} that of shuffled weights ({figure(to[when.SHUFFLED])})"
-        )
-    return f"The share of importance inside the sound: {'; '.join(parts)}."
+    for reference, words in {when.ENERGY: "the signal's energy", when.SHUFFLED: "shuffled weights"}.items():
+        said = [
+            f"{short} {_relation(by.get((method, reference)))} ({figure(by.get((method, reference)))})"
+            for method, short in _SHORT.items()
+        ]
+        parts.append(f"beside {words}: {', '.join(said)}")
+    return f"Share of a map that falls inside the sound, {'; '.join(parts)}."
 
 
 def tendency(networks: pd.DataFrame, full: pd.DataFrame | None = None) -> str:
