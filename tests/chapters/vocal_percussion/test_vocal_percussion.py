@@ -518,6 +518,17 @@ def test_what_ships_is_from_the_parameter_file_that_ships() -> None:
         assert shipped.table(name) is not None
 
 
+def test_what_is_said_of_copies_is_what_the_losses_are() -> None:
+    rows = [("as it should be", 0.5), ("stopped_on_copies", 0.4)]
+    table = pd.DataFrame(rows, columns=["variant", "validation_loss"]).assign(
+        system="syllable", networks=2, kept_epoch=3
+    )
+    assert "loss of 0.400, sounds that are not 0.500 (means of 2): the copies flatter it" in overview.stopping(table)
+    other = table.assign(validation_loss=[0.3, 0.4])
+    assert "do not flatter" in overview.stopping(other) and overview.stopping(table[:1]) == ""
+    assert tables._p_value(2e-5) == "<0.001" and tables._p_value(0.0512) == "0.051"
+
+
 def test_words_of_habits_and_of_shares_at_their_ends() -> None:
     each = pd.DataFrame({"system": "syllable", "user": ["a", "b"], "value": [0.9, 0.7]})
     users = pd.DataFrame({"user": ["a", "b"], "consistent": [True, False]})

@@ -9,7 +9,7 @@ import pandas as pd
 
 from igsed_core.chapters.vocal_percussion import measure, when
 from igsed_core.chapters.vocal_percussion.labels import LABEL_SETS
-from igsed_core.chapters.vocal_percussion.study import SYSTEMS, TIMBRE
+from igsed_core.chapters.vocal_percussion.study import AS_IS, ON_COPIES, SYSTEMS, TIMBRE
 from igsed_core.metrics.judging import ABOVE, BELOW, NOT_DECIDED
 from igsed_core.show.answers import NOT_DECIDED as NOTHING
 from igsed_core.show.cells import NONE, by_key, number
@@ -160,6 +160,26 @@ def habits(each: pd.DataFrame, users: pd.DataFrame) -> str:
     return (
         f"Over all label sets the mean accuracy is {number(means[True])} for {counts[True]} consistent users and "
         f"{number(means[False])} for {counts[False]} erratic ones, who often say something else than in their examples."
+    )
+
+
+def stopping(table: pd.DataFrame) -> str:
+    """Say what held-back copies do to the loss that stops the training; empty where there are none.
+
+    Parameters
+    ----------
+    table
+        From :func:`~igsed_core.chapters.vocal_percussion.audit.stopping`.
+    """
+    by = by_key(table, ("variant",))
+    mine, theirs = by.get((AS_IS,)), by.get((ON_COPIES,))
+    if mine is None or theirs is None:
+        return ""
+    lower = theirs["validation_loss"] < mine["validation_loss"]
+    return (
+        f"Held-back copies of sounds that are trained on give a lowest validation loss of "
+        f"{number(theirs['validation_loss'], 3)}, sounds that are not {number(mine['validation_loss'], 3)} (means of "
+        f"{int(theirs['networks'])}): " + ("the copies flatter it." if lower else "here the copies do not flatter it.")
     )
 
 
