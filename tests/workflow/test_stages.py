@@ -336,6 +336,18 @@ def test_text_of_a_notebook_changes_its_page_alone(book: Path) -> None:
     assert changed(before, after, "page") == {"integrated_gradients"}
 
 
+def test_tables_that_ship_change_the_page_that_shows_them_alone(book: Path) -> None:
+    before = keys()
+    folder = book.parent / "results" / "vocal_percussion"
+    folder.mkdir(parents=True)
+    (folder / "vocal_percussion.csv").write_text("system,value\n")
+    shown = keys()
+    assert changed(before, shown) == set()
+    assert changed(before, shown, "page") == {"vocal_percussion"}
+    (folder / "vocal_percussion.csv").write_text("system,value\nsyllable,0.9\n")
+    assert changed(shown, keys(), "page") == {"vocal_percussion"}
+
+
 def test_a_cell_that_computes_stales_its_stage_and_what_follows(book: Path) -> None:
     """REVIEW_CODE, improvement 1: swap the two framewise heads in page 04."""
     before = keys()

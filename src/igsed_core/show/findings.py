@@ -24,10 +24,11 @@ KNOW_LABELS = ("loss_gradient", "harmful")  # orders of hiding that need the tru
 
 
 def say(text: str) -> None:
-    """Display a sentence as a paragraph of the page."""
+    """Display a sentence as a paragraph of the page; nothing if it is empty."""
     from IPython.display import Markdown, display
 
-    display(Markdown(text))
+    if text:
+        display(Markdown(text))
 
 
 def rule_gain(

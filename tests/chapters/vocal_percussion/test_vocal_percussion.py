@@ -266,6 +266,16 @@ def test_classes_far_apart_are_told_right(kind: str) -> None:
     assert classify.few(own, 1, 2, seed=0).mean() == 1.0
 
 
+def test_standardising_with_the_tests_lets_them_in() -> None:
+    rng = np.random.default_rng(0)
+    labels_ = np.repeat(["a", "b"], 12)
+    # The second dimension tells nothing, and only the tests are spread in it: their own statistics tame it.
+    places = np.stack([(labels_ == "b") * 4.0, np.zeros(24)], axis=1) + rng.normal(size=(24, 2))
+    tests = np.stack([places[:, 0], 30 * rng.normal(size=24)], axis=1)
+    own = classify.Own(places[:, None], labels_, tests, labels_)
+    assert classify.right(own, together=True).mean() > classify.right(own).mean() + 0.1
+
+
 def test_intervals_are_over_users_and_differences_paired() -> None:
     rows = [
         ("a", r, "knn", f"u{u}", 10 * (u + 1), 0.5 + 0.05 * u + 0.1 * (r == "1")) for r in ("0", "1") for u in range(6)
@@ -509,6 +519,17 @@ def test_what_ships_is_from_the_parameter_file_that_ships() -> None:
     assert mine == {name: file[name] for name in mine} and {n for n in file if n.startswith("vocal_")} <= set(mine)
     for name in record["tables"]:
         assert shipped.table(name) is not None
+
+
+def test_what_is_said_of_copies_is_what_the_losses_are() -> None:
+    rows = [("as it should be", 0.5), ("stopped_on_copies", 0.4)]
+    table = pd.DataFrame(rows, columns=["variant", "validation_loss"]).assign(
+        system="syllable", networks=2, kept_epoch=3
+    )
+    assert "loss of 0.400, sounds that are not 0.500 (means of 2): the copies flatter it" in overview.stopping(table)
+    other = table.assign(validation_loss=[0.3, 0.4])
+    assert "do not flatter" in overview.stopping(other) and overview.stopping(table[:1]) == ""
+    assert tables._p_value(2e-5) == "<0.001" and tables._p_value(0.0512) == "0.051"
 
 
 def test_words_of_habits_and_of_shares_at_their_ends() -> None:

@@ -220,7 +220,7 @@ def all_users(bank: VocalPercussion, *, unfolded: int = 2) -> HTML:
         inside = "".join(str(one.data) for one in four_sounds(bank, str(row["user"])))
         parts.append(
             f"<details{' open' if number < unfolded else ''}><summary>{words}</summary>"
-            f'<div style="display:grid;grid-template-columns:repeat(auto-fit,minmax(15rem,1fr))">{inside}</div>'
+            f'<div style="display:grid;grid-template-columns:repeat(auto-fit,minmax(22rem,1fr))">{inside}</div>'
             "</details>"
         )
     return HTML(f'<div class="igsed-users">{"".join(parts)}</div>')

@@ -9,7 +9,7 @@ import pandas as pd
 
 from igsed_core.chapters.vocal_percussion import measure, when
 from igsed_core.chapters.vocal_percussion.labels import LABEL_SETS
-from igsed_core.chapters.vocal_percussion.study import SYSTEMS, TIMBRE
+from igsed_core.chapters.vocal_percussion.study import AS_IS, ON_COPIES, SYSTEMS, TIMBRE
 from igsed_core.metrics.judging import ABOVE, BELOW, NOT_DECIDED
 from igsed_core.show.answers import NOT_DECIDED as NOTHING
 from igsed_core.show.cells import NONE, by_key, number
@@ -17,6 +17,7 @@ from igsed_core.show.claims import RELATIONS, figure, sample
 
 WANTED = 0.05  # how far the best embedding is to be above timbre features
 BEST = "syllable"  # of the label sets, in the paper
+_SHORT = {when.SALIENCY: "saliency", when.IG: "Integrated Gradients", when.OCCLUSION: "occlusion"}
 
 
 def accuracy(table: pd.DataFrame, differences: pd.DataFrame) -> str:
@@ -36,8 +37,8 @@ def accuracy(table: pd.DataFrame, differences: pd.DataFrame) -> str:
     apart = by_key(differences, ("system", "other"))
     gap = apart.get((best["system"], TIMBRE))
     return (
-        f"Networks whose labels are **{SYSTEMS[best['system']]}** give the highest mean accuracy of {len(nets)} label "
-        f"sets, {figure(best)} ({sample(best['n'], 'held-out users')}), {_relation(gap)} timbre features (difference "
+        f"Of {len(nets)} label sets **{SYSTEMS[best['system']]}** has the highest mean accuracy, {figure(best)} "
+        f"({sample(best['n'], 'held-out users')}), {_relation(gap)} timbre features (difference "
         f"{figure(gap)}{_enough(gap)}); it was picked by this very figure, which flatters it. {_syllables(apart)} "
         f"Verdicts are corrected over {len(apart)} comparisons (Holm), intervals are not."
     )
@@ -103,13 +104,13 @@ def importance(differences: pd.DataFrame) -> str:
             "Where in a sound the maps fall is not decided: the truth is not annotated here, or the users are too few."
         )
     parts = []
-    for method, words in when.METHODS.items():
-        to = {reference: by.get((method, reference)) for reference in (when.ENERGY, when.SHUFFLED)}
-        parts.append(
-            f"of {words} it is {_relation(to[when.ENERGY])} that of the signal's energy ({figure(to[when.ENERGY])}) "
-            f"and {_relation(to[when.SHUFFLED])} that of shuffled weights ({figure(to[when.SHUFFLED])})"
-        )
-    return f"The share of importance inside the sound: {'; '.join(parts)}."
+    for reference, words in {when.ENERGY: "the signal's energy", when.SHUFFLED: "shuffled weights"}.items():
+        said = [
+            f"{short} {_relation(by.get((method, reference)))} ({figure(by.get((method, reference)))})"
+            for method, short in _SHORT.items()
+        ]
+        parts.append(f"beside {words}: {', '.join(said)}")
+    return f"Share of a map that falls inside the sound, {'; '.join(parts)}."
 
 
 def tendency(networks: pd.DataFrame, full: pd.DataFrame | None = None) -> str:
@@ -159,6 +160,26 @@ def habits(each: pd.DataFrame, users: pd.DataFrame) -> str:
     return (
         f"Over all label sets the mean accuracy is {number(means[True])} for {counts[True]} consistent users and "
         f"{number(means[False])} for {counts[False]} erratic ones, who often say something else than in their examples."
+    )
+
+
+def stopping(table: pd.DataFrame) -> str:
+    """Say what held-back copies do to the loss that stops the training; empty where there are none.
+
+    Parameters
+    ----------
+    table
+        From :func:`~igsed_core.chapters.vocal_percussion.audit.stopping`.
+    """
+    by = by_key(table, ("variant",))
+    mine, theirs = by.get((AS_IS,)), by.get((ON_COPIES,))
+    if mine is None or theirs is None:
+        return ""
+    lower = theirs["validation_loss"] < mine["validation_loss"]
+    return (
+        f"Held-back copies of sounds that are trained on give a lowest validation loss of "
+        f"{number(theirs['validation_loss'], 3)}, sounds that are not {number(mine['validation_loss'], 3)} (means of "
+        f"{int(theirs['networks'])}): " + ("the copies flatter it." if lower else "here the copies do not flatter it.")
     )
 
 

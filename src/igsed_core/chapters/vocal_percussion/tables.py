@@ -62,7 +62,7 @@ def difference_table(table: pd.DataFrame, full: pd.DataFrame | None = None) -> p
             "Representation": SYSTEMS[row["system"]],
             "minus": SYSTEMS[row["other"]],
             "accuracy": with_interval(row, 3),
-            "p (Holm)": number(row["p_holm"], 3),
+            "p (Holm)": _p_value(row["p_holm"]),
             "verdict": row["verdict"],
             **_beside(large, (row["system"], row["other"]), 3),
         }
@@ -131,7 +131,7 @@ def when_difference_table(table: pd.DataFrame, full: pd.DataFrame | None = None)
             "minus": _REFERENCES[row["reference"]],
             "share inside the sound": with_interval(row),
             "n (users)": row["n"],
-            "p (Holm)": number(row["p_holm"], 3),
+            "p (Holm)": _p_value(row["p_holm"]),
             "verdict": row["verdict"],
             **_beside(large, (row["method"], row["reference"]), 2),
         }
@@ -213,6 +213,10 @@ def baselines_note() -> str:
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows of a tidy table, by the names of its columns."""
     return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
+
+
+def _p_value(value: float) -> str:
+    return "<0.001" if value < 0.001 else number(value, 3)
 
 
 def _share(row: dict[str, Any]) -> dict[str, Any]:
