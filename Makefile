@@ -11,10 +11,10 @@ export PARAMS
 BIN := .venv/bin
 PYTEST := $(BIN)/pytest
 # These run the pipeline from end to end and use all cores themselves.
-WHOLE_RUNS := $(addprefix tests/workflow/,test_book.py test_smoke_run.py test_paper_run.py)
+WHOLE_RUNS := $(addprefix tests/workflow/,test_book.py test_book_read.py test_smoke_run.py test_paper_run.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup parity book test lint serve bench clean distclean
+.PHONY: help setup parity book pdf release test lint serve bench clean distclean
 
 help: ## this list
 	@echo "make TARGET, where TARGET is"
@@ -38,16 +38,27 @@ setup: ## the environment .venv: pinned packages, the PyTorch build for this mac
 book: setup ## run the stages and build the book (PARAMS= a parameter file, ARGS= overrides) into _build/html
 	$(BIN)/igsed book "$$PARAMS" $(ARGS)
 
+pdf: setup ## run, build the book, and print all of it as one PDF, _build/igsed-book.pdf (needs Chromium)
+	$(BIN)/igsed pdf "$$PARAMS" $(ARGS)
+
+release: pdf ## an archive of book, PDF and source with its checksum, in _build/release
+	$(BIN)/python tools/release.py
+
 parity: setup ## what some tests compare with; where it does not install, they are skipped
 	@$(BIN)/python tools/setup_env.py --parity
 
 test: parity ## all tests
 	$(PYTEST) -n 2 --dist loadfile tests $(addprefix --ignore=,$(WHOLE_RUNS))
 	rm -rf .smoke
-	IGSED_TEST_FOLDER=.smoke $(PYTEST) $(WHOLE_RUNS)
+	@# Two groups side by side: what looks at the smoke run, and the run of the paper's parameters.
+	IGSED_TEST_FOLDER=.smoke $(PYTEST) -n 2 --dist loadgroup $(WHOLE_RUNS)
 	$(BIN)/igsed notebooks params/smoke.yaml experiment=nbmake n_train=60 n_eval=24 --out .nbmake
-	@# In a store of their own, so that every notebook computes.
-	IGSED_RUNS_DIR="$$PWD/.smoke/nbmake" IGSED_DATA_DIR="$$PWD/.smoke/data" $(PYTEST) --nbmake .nbmake
+	@# In a store of their own, so that every notebook computes. First what others read from, in its order (the main
+	@# job and page 10), then the other pages, two at a time.
+	IGSED_RUNS_DIR="$$PWD/.smoke/nbmake" IGSED_DATA_DIR="$$PWD/.smoke/data" \
+	  $(PYTEST) --nbmake .nbmake/0[1-6]_*.ipynb .nbmake/10_*.ipynb
+	IGSED_RUNS_DIR="$$PWD/.smoke/nbmake" IGSED_DATA_DIR="$$PWD/.smoke/data" \
+	  $(PYTEST) -n 2 --nbmake .nbmake/0[7-9]_*.ipynb .nbmake/1[1-9]_*.ipynb
 
 lint: setup ## style, formatting, types
 	$(BIN)/ruff check .

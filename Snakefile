@@ -8,6 +8,7 @@ import os
 import shlex
 
 from igsed_core.base import children
+from igsed_core.base.parallel import CORES_VARIABLE
 from igsed_core.workflow import experiments, stages
 
 VALUES = os.path.abspath("parameters.json")
@@ -15,6 +16,25 @@ with open(VALUES, encoding="utf-8") as stream:
     EXPERIMENT = experiments.from_values(json.load(stream), source=VALUES)
 IGSED = shlex.join(children.igsed())
 MARKERS = {name: os.path.relpath(path) for name, path in stages.markers(EXPERIMENT).items()}
+# Stages that compute much. One of the main job, which others wait for, uses all cores by itself. Chapters go two at a
+# time with half of the cores each: the parts of them that use one core leave none idle.
+HEAVY = [name for name in EXPERIMENT.stages if not stages.get(name).light]
+CHAPTERS = [name for name in HEAVY if name in experiments.CHAPTERS and not os.path.exists(MARKERS[name])]
+SHARED = CHAPTERS if len(CHAPTERS) > 1 and workflow.cores > 1 else []
+# What others wait for goes first, then what takes longest in the embedded run, so that both halves end together.
+ORDER = [
+    *experiments.MAIN_JOB,
+    *("localiser", "methods", "faithfulness", "vocal_percussion", "audit", "ceilings", "seeds", "conditions", "engine"),
+]
+
+
+def cores_of(stage):
+    """Cores that a stage is given: its variables say so, and BLAS and PyTorch follow them."""
+    return max(1, workflow.cores // 2) if stage in SHARED else workflow.cores
+
+
+def variables_of(stage):
+    return f"{CORES_VARIABLE}={cores_of(stage)} OMP_NUM_THREADS={cores_of(stage)}" if stage in SHARED else ""
 
 
 rule all:
@@ -33,10 +53,11 @@ for stage in map(stages.get, EXPERIMENT.stages):
             MARKERS[stage.name],
         params:
             stage=stage.name,
-        # A stage that computes much uses all cores itself, and measures its time: never two of them at once.
-        # Beside it there is room for a light one.
-        threads: 1 if stage.light else max(1, workflow.cores - 1)
+            variables=variables_of(stage.name),
+        # Beside a stage of the main job there is room for a light one.
+        threads: 1 if stage.light else max(1, min(workflow.cores - 1, cores_of(stage.name)))
+        priority: len(ORDER) - ORDER.index(stage.name) if stage.name in ORDER else 0
         resources:
-            heavy=0 if stage.light else 1,
+            heavy=0 if stage.light else 1 if stage.name in SHARED else 2,
         shell:
-            "{IGSED} stage {params.stage} {VALUES:q}"
+            "{params.variables} {IGSED} stage {params.stage} {VALUES:q}"

@@ -57,7 +57,8 @@ function follow(player) {
   draw();
 }
 
-// A figure opens at its full size; a click, a tap or Escape closes it.
+// A figure opens at its full size by a tap on it or by its button; a click, a tap or Escape closes it. Where a click in a
+// figure means something else (a cursor to be moved), only the button opens it.
 function enlarge(picture) {
   const opener = document.createElement("button");
   opener.type = "button";
@@ -66,6 +67,10 @@ function enlarge(picture) {
   opener.setAttribute("aria-label", "Enlarge the figure");
   const place = picture.closest("figure") ?? picture.closest(".output") ?? picture.parentElement;
   place.append(opener);
+  if (!picture.closest(".igsed-stage, a")) {
+    picture.classList.add("igsed-opens");
+    picture.addEventListener("click", () => opener.click());
+  }
   opener.addEventListener("click", () => {
     const dialog = document.createElement("dialog");
     dialog.className = "igsed-large";
@@ -90,7 +95,38 @@ function reachable(box) {
   box.setAttribute("aria-label", box.querySelector("caption")?.textContent ?? "Wide content: scrolls sideways");
 }
 
+// A word of the glossary says its meaning while the pointer or the keyboard rests on it; Escape hides it.
+function explain(link) {
+  const meaning = window.igsedTerms?.[link.hash.slice(1)];
+  if (!meaning) return;
+  let note;
+  function hide() {
+    note?.remove();
+    note = undefined;
+    link.removeAttribute("aria-describedby");
+  }
+  function show() {
+    if (note) return;
+    note = document.createElement("span");
+    note.className = "igsed-meaning";
+    note.id = `meaning-${link.hash.slice(1)}`;
+    note.setAttribute("role", "tooltip");
+    note.textContent = meaning;
+    link.after(note);
+    link.setAttribute("aria-describedby", note.id);
+    const at = link.getBoundingClientRect();
+    const width = document.documentElement.clientWidth;
+    note.style.left = `${Math.max(8, Math.min(at.left, width - note.offsetWidth - 8))}px`;
+    note.style.top = `${at.bottom + note.offsetHeight > window.innerHeight ? at.top - note.offsetHeight : at.bottom}px`;
+  }
+  for (const event of ["pointerenter", "focus"]) link.addEventListener(event, show);
+  for (const event of ["pointerleave", "blur"]) link.addEventListener(event, hide);
+  link.addEventListener("keydown", (event) => event.key === "Escape" && hide());
+  window.addEventListener("scroll", hide, { passive: true });
+}
+
 document.addEventListener("DOMContentLoaded", () => {
+  document.querySelectorAll("a:has(> .igsed-term)").forEach(explain);
   document.querySelectorAll("figure.igsed-player").forEach(follow);
   figuresOf().forEach(enlarge);
   const wide = ".igsed-table-frame, .pst-scrollable-table-container, div.math, div.highlight pre";

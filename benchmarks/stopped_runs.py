@@ -5,7 +5,8 @@
 Each moment is a run in a folder of its own that is ended by ``kill -9``, SIGTERM or Ctrl-C, on a disk that becomes full
 (where a file system in memory may be mounted, by ``unshare``), or that has another run of the same experiment beside
 it. Then the same command is given again. A line says what became of it; the exit status is 1 if any moment ends
-otherwise than the undisturbed run.
+otherwise than the undisturbed run. ``--lanes`` says how many moments go on side by side (a full disk is one for all of
+them, so that those moments come one by one); ``--known FILE`` keeps what an undisturbed run ends with for other calls.
 """
 
 from __future__ import annotations
@@ -24,13 +25,15 @@ import sys
 import tempfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-KINDS = ("SIGKILL", "SIGTERM", "SIGINT", "full disk", "two at once")
+FULL = "full disk"
+KINDS = ("SIGKILL", "SIGTERM", "SIGINT", FULL, "two at once")
 SIZE = 1500  # MB of the file system in memory
 _MEASURED = ("seconds", "speed", "cost")  # names of what is measured by a clock hold one of these
 
@@ -164,7 +167,7 @@ def disturb(project: Project, kind: str, moment: float, number: int, undisturbed
         first.wait(moment)
     time.sleep(max(0.0, until - time.monotonic()))
     ballast = project.folder / "ballast"
-    if kind == "full disk":
+    if kind == FULL:
         full = threading.Event()
         filler = threading.Thread(target=_fill, args=(ballast, full))
         filler.start()
@@ -216,6 +219,8 @@ def main() -> int:
     parser.add_argument("--moments", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     parser.add_argument("--kinds", default=",".join(KINDS), help="by commas, by default all: %(default)s")
+    parser.add_argument("--lanes", type=int, default=1, help="moments side by side")
+    parser.add_argument("--known", type=Path, help="file of what an undisturbed run ends with; written if not there")
     parser.add_argument("--folder", type=Path, help="where to work; by default a temporary folder")
     options = parser.parse_args()
     mounted = os.environ.get("IGSED_MOUNTED")
@@ -226,29 +231,41 @@ def main() -> int:
             command = ["unshare", "-rm", "sh", "-c", mount, "sh", sys.executable, *sys.argv]
             if subprocess.run(["unshare", "-rm", "true"], check=False, capture_output=True).returncode == 0:
                 return subprocess.run(command, check=False).returncode
-    kinds = [kind for kind in options.kinds.split(",") if mounted or kind != "full disk"]
+    # A shell ignores Ctrl-C for what it starts in the background, and its children would, too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    kinds = [kind for kind in options.kinds.split(",") if mounted or kind != FULL]
     arguments = [os.path.abspath(options.arguments[0]), *options.arguments[1:]]
     with contextlib.ExitStack() as stack:
         folder = Path(mounted or options.folder or stack.enter_context(tempfile.TemporaryDirectory()))
         project = Project(arguments, folder)
-        began = time.monotonic()
-        (folder / "log").touch()
-        if project.run("undisturbed", folder / "log"):
-            print((folder / "log").read_text(), file=sys.stderr)
-            return 1
-        lasts = time.monotonic() - began
-        undisturbed = contents(folder / "undisturbed" / "runs")
-        print(f"an undisturbed run: {lasts:.1f} s, {len(undisturbed)} files", flush=True)
+        if options.known and options.known.exists():
+            lasts, undisturbed = json.loads(options.known.read_text())
+        else:
+            began = time.monotonic()
+            (folder / "log").touch()
+            if project.run("undisturbed", folder / "log"):
+                print((folder / "log").read_text(), file=sys.stderr)
+                return 1
+            lasts, undisturbed = time.monotonic() - began, contents(folder / "undisturbed" / "runs")
+            print(f"an undisturbed run: {lasts:.1f} s, {len(undisturbed)} files", flush=True)
+            if options.known:
+                options.known.write_text(json.dumps([lasts, undisturbed]))
         draw = random.Random(options.seed)
-        bad = 0
-        for number in range(options.moments):
-            outcome = disturb(project, kinds[number % len(kinds)], draw.uniform(0, lasts), number, undisturbed)
-            print(outcome.line(), flush=True)
-            bad += not outcome.good
-            if outcome.differences and options.folder:
-                break
-        print(f"{options.moments - bad} of {options.moments} moments ended with the bytes of an undisturbed run")
-        return int(bad > 0)
+        moments = [(kinds[i % len(kinds)], draw.uniform(0, lasts), i) for i in range(options.moments)]
+        outcomes: list[Outcome] = []
+
+        def one(moment: tuple[str, float, int]) -> None:
+            outcomes.append(disturb(project, *moment, undisturbed))
+            print(outcomes[-1].line(), flush=True)
+
+        with ThreadPoolExecutor(max(1, options.lanes)) as lanes:
+            list(lanes.map(one, (moment for moment in moments if moment[0] != FULL)))
+        for moment in moments:
+            if moment[0] == FULL:
+                one(moment)
+        bad = sum(not outcome.good for outcome in outcomes)
+        print(f"{len(outcomes) - bad} of {len(outcomes)} moments ended with the bytes of an undisturbed run")
+    return int(bad > 0)
 
 
 if __name__ == "__main__":

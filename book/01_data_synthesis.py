@@ -10,7 +10,7 @@
 # %% tags=["parameters"]
 experiment = "embedded"  # name of the experiment; its artefacts lie in runs/<experiment>
 seed = 2026  # seed of every random choice
-soundbank = "procedural"  # 'procedural', 'desed' (fetched), or the path of a folder bank
+soundbank = "procedural"  # 'procedural', 'desed' or 'real' (fetched), or the path of a folder bank
 bank_train_files = 60  # procedural bank: files per class in the train pool
 bank_eval_files = 25  # procedural bank: files per class in the eval pool
 bank_backgrounds = 20  # procedural bank: background files
@@ -48,7 +48,7 @@ from igsed_core.data import pauses
 from igsed_core.data.soundbank.registry import prepare_for
 from igsed_core.data.soundscapes import SoundscapeSpec, generate, read_clips
 from igsed_core.main_job import overview
-from igsed_core.show import display, players, sounds
+from igsed_core.show import display, listening, sounds
 
 bank = prepare_for(run.params).fitting(run.params.duration)
 display.show(overview.bank_table(bank.files, bank.skipped), caption="Files and lengths of the sound bank")
@@ -112,16 +112,13 @@ sounds.soundscape_statistics(soundscapes.clips, soundscapes.events, soundscapes.
 # %% [markdown]
 # ## Three soundscapes to see and hear
 #
-# The first three of the test split. The bars below the spectrogram are the ground truth.
+# The first three of the test split. The bars below the spectrogram are the ground truth. A cursor goes through picture and
+# sound; a click in the picture seeks, the space bar plays, arrow keys move by half a second.
 
 # %%
-from IPython.display import display
-
 shown = soundscapes.clips[soundscapes.clips["split"] == "test"].head(3)
 for clip, samples in zip(shown["clip"], read_clips(run.dir, shown), strict=True):
-    events = soundscapes.events_of(clip)
-    picture = sounds.soundscape(samples, run.params.sample_rate, events)
-    display(picture, players.player(samples, run.params.sample_rate, players.named(events), over=picture))
+    listening.show(samples, run.params.sample_rate, soundscapes.events_of(clip))
 
 # %%
 run.finish(soundscapes=len(soundscapes.clips), events=len(soundscapes.events), removed=len(soundscapes.removed))

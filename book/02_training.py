@@ -12,7 +12,7 @@
 # %% tags=["parameters"]
 experiment = "embedded"  # name of the experiment; its artefacts lie in runs/<experiment>
 seed = 2026  # seed of every random choice
-encoder = "embedded"  # name of the frozen encoder
+encoder = "embedded_mean"  # name of the frozen encoder
 weights = ""  # path of the encoder's checkpoint; empty: shipped with the package, or fetched
 window = "auto"  # analysis window of the encoder's front end: 'auto' takes that of the checkpoint, another must agree with it (auto, hann, hamming)
 pooled_embedding = "dropped"  # CNN14's layer fc1 with its ReLU, between pooling and output layer: the new output layer follows it, or not (dropped, kept)

@@ -42,7 +42,7 @@ from igsed_core.data import soundscapes
 from igsed_core.main_job import job, overview
 from igsed_core.main_job.params import DataSynthesis, Training
 from igsed_core.models import classification
-from igsed_core.show import display, explanations, players
+from igsed_core.show import display, explanations, listening
 
 data = soundscapes.load(run.input("data_synthesis"))
 predictions = files.read_table(run.input("training") / "predictions.csv")
@@ -85,8 +85,22 @@ picture = explanations.attributions(
 
 picture
 
+# %% [markdown]
+# The same to listen to: the soundscape, and the soundscape as loud as it is important for each class. Whoever hears little
+# of a class there hears what Integrated Gradients leaves out. A click in the picture seeks, the space bar plays, arrow keys move
+# by half a second.
+
 # %%
-players.player(samples, run.params_of(DataSynthesis).sample_rate, players.named(example.events), over=picture)
+listening.show(
+    samples,
+    run.params_of(DataSynthesis).sample_rate,
+    example.events,
+    [
+        listening.Curve("ig", values, maps.STEP, label)
+        for label, values in attributions.read_as("absolute").of_clip(example.clips["clip"].item()).items()
+    ],
+    hear=["ig"],
+)
 
 # %% [markdown]
 # ## Can the maps be trusted?

@@ -28,12 +28,6 @@ from igsed_core.show import claims, diagram, display, explanations, findings, pr
 found = run.tables()
 
 # %% [markdown]
-# ## Figure 1: the method
-
-# %%
-diagram.block_diagram()
-
-# %% [markdown]
 # ## The answer in one picture
 
 # %%
@@ -43,6 +37,12 @@ picture
 
 # %%
 prose.glue_results(found, margin=run.params_of(ThresholdSensitivity).margin)
+
+# %% [markdown]
+# ## Figure 1: the method
+
+# %%
+diagram.block_diagram()
 
 # %% [markdown]
 # ## Table I: classification

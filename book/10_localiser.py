@@ -6,10 +6,9 @@
 # classifier as it is and uses nothing but the clip-level labels that the classifier was trained with. Nothing on this page
 # is from the paper.
 #
-# **What limits the answer.** The embedded encoder was pretrained with the same pooling as the head that is explained: a
-# maximum over time, then a linear layer, on crops of 3.2 s of the ten classes' own generators. A class activation map is read
-# from just this form, so that CAM, and the localiser that is made from it, are favoured by construction; *Is it the encoder?*
-# measures all of it again under an encoder whose pretraining had neither. And the localiser is
+# **What limits the answer.** A class activation map is read from a maximum over time and a linear layer. An encoder that was
+# pretrained in just this form, on the same classes, favours CAM and the localiser that is made from it. The encoder `embedded`
+# was; the default, `embedded_mean`, was not. *Is it the encoder?* measures both. And the localiser is
 # read every 0.04 s, FW-WS and FW-SS every 0.32 s: "above FW-SS" is said of the paper's recipe, not of detectors that learn from
 # time stamps at the localiser's own resolution.
 
@@ -18,8 +17,12 @@ experiment = "embedded"  # name of the experiment; its artefacts lie in runs/<ex
 seed = 2026  # seed of every random choice
 shifts = 8  # shifts of a feature frame at which the encoder looks; 1: none
 components = 2  # normal densities of the frame logits in each state
+edges = True  # take off onsets and offsets what decisions add to gates made of training clips
+gates = 20  # gates of each class and length on which edges are calibrated
 pooling_clips = 12  # test soundscapes explained with the mean over time for the maximum, too
-other_encoder = "embedded_mean"  # encoder under which all is measured again: its pretraining has not the head's pooling; empty: none
+other_encoder = (
+    "embedded"  # encoder under which all is measured again: its pretraining has the head's pooling; empty: none
+)
 
 # %%
 from igsed_core.workflow import notebook
@@ -31,12 +34,17 @@ from igsed_core.attribution import maps
 from igsed_core.attribution.shifted_cam import ShiftedCam
 from igsed_core.chapters.localiser import encoders, figures, tables
 from igsed_core.chapters.localiser import study as localiser_study
+from igsed_core.data import stems
+from igsed_core.data.soundbank.registry import prepare_for
+from igsed_core.data.soundscapes import SoundscapeSpec
 from igsed_core.detection import absence_hmm, baselines, concentration, localiser_scores
+from igsed_core.detection import edges as edges_of
+from igsed_core.main_job import edges as calibrated
 from igsed_core.main_job.job import MainJob
-from igsed_core.main_job.params import IntegratedGradients, ThresholdSensitivity, Training
+from igsed_core.main_job.params import DataSynthesis, IntegratedGradients, ThresholdSensitivity, Training
 from igsed_core.metrics import summaries
 from igsed_core.models import classification, features
-from igsed_core.show import claims, display, findings, prose
+from igsed_core.show import claims, display, findings, listening, prose
 
 main = MainJob(run)
 data, predictions = main.data, main.predictions
@@ -88,6 +96,11 @@ shifted = localiser_scores.shifted_cam(
     shifts=run.params.shifts,
     workers=chosen.ig_workers,
 )
+corrections = None
+if run.params.edges:
+    options = {"shifts": run.params.shifts, "components": run.params.components}
+    seen = calibrated.observe(main, per_length=run.params.gates, **options)
+    corrections = edges_of.fit(seen[calibrated.LOCALISER])
 training = frames_of["train"], features.targets(frames_of["train"], data.events, data.classes)
 decoded = localiser_study.decode(
     main.heads,
@@ -98,8 +111,11 @@ decoded = localiser_study.decode(
     shifts=run.params.shifts,
     components=run.params.components,
     frame_length=evaluated.frame_length,
+    corrections=corrections,
+    duration=run.params_of(DataSynthesis).duration,
+    min_coverage=evaluated.min_coverage,
 )
-log_odds = decoded.scores[localiser_study.LOCALISER]
+log_odds = decoded.localiser
 winners = concentration.winners(head, frames_of["test"]).at(test.index)
 shown = test.first_row(classification.example_clip(predictions))
 figures.parts_on_clip(
@@ -113,6 +129,34 @@ figures.parts_on_clip(
     },
     frame_length=evaluated.frame_length,
     label=test.index["label"].iloc[shown],
+)
+
+# %% [markdown]
+# **Hear the explanation.** The same soundscape; the soundscape as loud as each method has the class, the localiser by its
+# probability and IG by its importance; and the class alone, as it was mixed in. Who hears the whole of the class has found when
+# it sounds. A click in the picture seeks, the space bar plays, arrow keys move by half a second.
+
+# %% tags=["hide-input"]
+clip, label = (str(test.index[name].iloc[shown]) for name in ("clip", "label"))
+synthesised = run.params_of(DataSynthesis)
+listening.show(
+    data.select(clip).read()[0],
+    data.sample_rate,
+    data.events_of(clip),
+    [
+        listening.Curve(name, values, evaluated.frame_length, label)
+        for name, values in (
+            ("localiser", absence_hmm.probability(log_odds[shown])),
+            ("ig", test.scores["ig"][shown]),
+            *((name, test.scores[name][shown]) for name in ("fw_ws", "fw_ss", "energy") if name in test.scores),
+        )
+    ],
+    hear=["localiser", "ig"],
+    stems={
+        label: stems.of_class(
+            data.root / "test" / f"{clip}.jams", label, SoundscapeSpec.of(synthesised), prepare_for(synthesised).root
+        )
+    },
 )
 
 # %% [markdown]
@@ -210,6 +254,13 @@ display.show(tables.durations_table(durations), caption="How long a class sounds
 # feature frame later (parameter `shifts`), and the logits are interleaved. Each strand of this finer sequence is a
 # sequence of feature frames like those that the models were fitted to, and is decoded as such.
 #
+# ## Edges
+#
+# An event found so begins and ends where the log-odds cross 0, but a feature frame sees more than its own stretch. By how much decisions
+# reach beyond what sounds is measured without a time label, on gates that are made of training clips; the medians, by class and side, are taken
+# off every onset and offset (parameter `edges`). {doc}`15_ceilings` shows how, and calibrates other detectors in the same way. *As found*
+# is the localiser before.
+#
 # ## What each part adds
 #
 # Every step on the same test instances. Grey: time labels were used. They tune the threshold (one number for all clips) on
@@ -247,12 +298,32 @@ findings.say(claims.family(differences, split="test", average="instance", metric
 findings.say(findings.localiser_answer(ladder, differences, two_way, margin=evaluated.margin))
 
 # %% [markdown]
+# ## Clip by clip
+#
+# A mean hides where a method fails. Each dot is an instance of the test split: across, the IoU of IG under the paper's percentile;
+# up, the localiser's. Below the diagonal IG is better.
+
+# %%
+own = localiser_study.EDGES if localiser_study.EDGES in decoded.scores else localiser_study.LOCALISER
+by_instance = run.table(
+    "localiser_by_instance", localiser_study.by_instance(test.index, measured, own, ("ig", "percentile"))
+)
+decoded.steps[localiser_study.LOCALISER].save(run.dir / localiser_study.LOG_ODDS)
+figures.clip_by_clip(by_instance)
+
+# %% [markdown]
+# **Hear and see each**, the worst first:
+#
+# %%clips%%
+
+# %% [markdown]
 # ## Is it the encoder?
 #
-# The embedded encoder was pretrained through the head's own pooling, on the classes' own generators. So all is measured again
-# under another encoder (parameter `other_encoder`). By default that is a second embedded one: the same network, pretrained
-# through the *mean* over time and a hidden layer on the kinds of sounds that are none of the ten classes. Heads, thresholds and the localiser's models are
-# made anew for it by the same recipe. Its classifier detects other instances, so that each method stands there twice: on the
+# All is measured again under another encoder (parameter `other_encoder`). By default the two are the same network, pretrained
+# in two ways: `embedded_mean` through the *mean* over time and a hidden layer, on kinds of sounds that are none of the ten
+# classes; `embedded` through the head's own pooling, on the ten classes among others. Heads, thresholds and the localiser's
+# models are made anew for it by the same recipe; under both encoders the localiser's edges are as found. Its classifier
+# detects other instances, so that each method stands there twice: on the
 # instances that its own classifier detects, and on those that both detect.
 
 # %%

@@ -26,6 +26,7 @@ import dataclasses
 from igsed_core.base import devices
 from igsed_core.chapters.conditions import figures, plans, report, study, tables
 from igsed_core.chapters.localiser.params import Localiser
+from igsed_core.data import soundscapes
 from igsed_core.data.soundbank.registry import prepare_for
 from igsed_core.data.soundscapes import SoundscapeSpec
 from igsed_core.detection import absence_hmm, baselines
@@ -33,7 +34,7 @@ from igsed_core.main_job.job import MainJob
 from igsed_core.main_job.params import Baselines, DataSynthesis, IntegratedGradients, ThresholdSensitivity, Training
 from igsed_core.models import features
 from igsed_core.models.encoders import registry as encoders
-from igsed_core.show import display
+from igsed_core.show import display, listening
 
 main = MainJob(run)
 synthesised, trained = run.params_of(DataSynthesis), run.params_of(Training)
@@ -173,6 +174,29 @@ table = run.table(
 
 # %%
 figures.by_condition(table, "snr")
+
+# %% [markdown]
+# The softest of these clips in which the classifier still detects a class that is there: its first instance at the lowest ratio.
+# Below the spectrogram what IG, the localiser and FW-WS say of that class; the clip can be heard as loud as IG and the localiser
+# have the class.
+
+# %%
+softest = study.softest(clips, instances["conditions"])
+heard = instances["conditions"].index.iloc[softest]
+listening.show(
+    soundscapes.read_clips(clips.root, clips.clips[clips.clips["clip"] == heard["clip"]])[0],
+    synthesised.sample_rate,
+    clips.events[clips.events["clip"] == heard["clip"]],
+    [
+        listening.Curve(name, values, evaluated.frame_length, heard["label"])
+        for name, values in (
+            ("localiser", absence_hmm.probability(instances["conditions"].scores["localiser"][softest])),
+            ("ig", instances["conditions"].scores["ig"][softest]),
+            ("fw_ws", instances["conditions"].scores["fw_ws"][softest]),
+        )
+    ],
+    hear=["localiser", "ig"],
+)
 
 # %% [markdown]
 # ### Number and overlap of events

@@ -11,6 +11,7 @@ experiment = "embedded"  # name of the experiment; its artefacts lie in runs/<ex
 seed = 2026  # seed of every random choice
 seeds = "2027, 2028"  # further seeds, by commas; a single one in a parameter file is quoted
 seeds_training_data = False  # draw the training soundscapes anew, too: a whole run more for each of the seeds
+redraws = 0  # whole repetitions with other sounds, soundscapes and training, minutes each; 0: none
 seeds_points = 4  # points of quadrature db_midpoint in this study; 0: quadrature and points of the main job
 
 # %%
@@ -22,7 +23,7 @@ run = notebook.begin("seeds", globals())
 # %%
 from igsed_core.chapters.seeds import figures, tables
 from igsed_core.chapters.seeds import study as seed_study
-from igsed_core.show import display
+from igsed_core.show import display, findings
 
 recipe = seed_study.Recipe(
     data=run.params_of(DataSynthesis),
@@ -53,6 +54,7 @@ with run.timed("study_seconds"):
         run.dir / "repetitions",
         training_data=run.params.seeds_training_data,
         n_steps=run.params.seeds_points,
+        redraws=run.params.redraws,
     )
 run.table("seeds", found)
 display.show(tables.varied_table(found, seed_study.VARIED), caption="Repetitions")
@@ -76,6 +78,21 @@ display.show(
     tables.seeds_table(found, spread),
     caption="Test split: one seed with its 95 % interval; mean ± standard deviation over seeds",
 )
+
+# %% [markdown]
+# ## Whole repetitions, sounds included
+#
+# All of the above keeps the isolated sounds. With the parameter `redraws` everything is done again with other ones, where the bank
+# generates them: the embedded bank draws new sounds of each class for the pools of training and of evaluation, and soundscapes, heads and thresholds
+# follow. The spread over such repetitions holds what sounds, clips and training contribute together, and the intervals are those of their mean
+# (Student's t). Each repetition takes minutes, so that the embedded run makes none; `igsed run params/redraws.yaml` makes ten.
+
+# %%
+redrawn = run.table("seeds_redraws", seed_study.redrawn(found))
+if redrawn.empty:
+    findings.say("This run drew no other sounds (`redraws: 0`).")
+else:
+    display.show(tables.redraws_table(redrawn), caption="Over whole repetitions (test); intervals of the mean")
 
 # %%
 run.finish(repetitions=len(found.drop_duplicates(["varied", "seed"])))

@@ -11,12 +11,19 @@
 #
 # `labels.tsv` has a line per clip, `filename<TAB>event_labels`, labels by commas; a folder of clips per class does as well.
 # `found/events.tsv` has a line per event. Nobody marks a time. This page does the same with sounds that are at hand, and
-# says how good it is and what it cannot do. The method is that of {doc}`10_localiser`.
+# says how good it is. The method is that of {doc}`10_localiser`.
+#
+# **What it cannot do:** hear a sound that it was not trained on, or tell apart classes that always sound together; learn a class
+# without clips that lack it; place an edge better than about a tenth of a second, or part two sounds of one class that
+# overlap. What sounds across the begin or the end of a recording is known by the part that is there. With real recordings
+# nothing is as good as with the synthetic sounds of this page: mark a few minutes by hand, and judge by `igsed evaluate`.
 
 # %% tags=["parameters"]
 experiment = "embedded"  # name of the experiment; its artefacts lie in runs/<experiment>
 seed = 2026  # seed of every random choice
+edges = True  # take off onsets and offsets what decisions add to gates made of training clips
 recordings_train_clips = 150  # weakly labelled clips to train on
+recordings_gates = 8  # gates of each class and length on which its edges are calibrated
 recordings_clips = 60  # test soundscapes that are joined to a long recording
 
 # %%
@@ -28,6 +35,7 @@ run = notebook.begin("recordings", globals())
 from igsed_core.chapters.recordings import study
 from igsed_core.data import soundscapes
 from igsed_core.detection import localiser_training
+from igsed_core.detection.edges import ALL_LENGTHS
 from igsed_core.detection.localiser import Localiser
 from igsed_core.main_job.params import Training
 from igsed_core.metrics import event_lists
@@ -51,7 +59,9 @@ display.show(labels[["filename", "event_labels"]].head(5), caption="The first li
 # ## Training
 #
 # `igsed train` computes feature frames by the frozen encoder, trains a clip-level head, fits what each class looks like
-# where it sounds and where it does not, and calibrates the probabilities on clips that it held out. The same in Python:
+# where it sounds and where it does not, and calibrates the probabilities on clips that it held out. Last it calibrates onsets
+# and offsets: the inside of a class is cut out of a clip and added to one without the class, at a known instant, and the median by which the
+# decision begins too early, or ends too late, is taken off all events ({doc}`15_ceilings`; `--no-edges` leaves it out). The same in Python:
 
 # %%
 waveforms = data.read(labels.merge(data.clips[["clip"]], on="clip"))
@@ -59,14 +69,27 @@ trained = localiser_training.fit(
     encoder,
     [localiser_training.features_of(encoder, waveform, data.sample_rate) for waveform in waveforms],
     [names.split(",") if names else [] for names in labels["event_labels"]],
+    sounds=localiser_training.Sounds.of(encoder, waveforms, data.sample_rate) if run.params.edges else None,
+    gates=run.params.recordings_gates,
     seed=run.params.seed,
 )
 trained.localiser.save(run.dir / "model.igsed")
 run.table("recordings_training", trained.counts)
+run.table("recordings_edges", trained.edges)
 display.show(trained.counts, caption="Clips that hold each class, and what is to be known of it")
 
 # %% [markdown]
-# Classes with few examples are named in the last column: for these expect little. The model is one file, a
+# Classes with few examples are named in the last column: for these expect little. What the edges add, and the share of gates in which nothing
+# was found, an estimate of what will be overlooked:
+
+# %%
+display.show(
+    trained.edges[trained.edges["length"] == ALL_LENGTHS],
+    caption="Edges by class, in seconds, over gates of all lengths",
+)
+
+# %% [markdown]
+# The model is one file, a
 # [safetensors](https://huggingface.co/docs/safetensors) file that runs no code when it is opened.
 
 # %% [markdown]
@@ -98,7 +121,8 @@ recordings.stretch(samples, rate, curves, found, begin=0.0, end=end, truth=truth
 # ## How good is it?
 #
 # Below are the figures that `igsed evaluate found/ truth.tsv --audio recordings/` gives, for the long recording and for the
-# same soundscapes searched one by one. Windows overlap; the two rows of each figure show whether it matters how a recording is cut.
+# same soundscapes searched one by one. Windows overlap; the first two rows of each figure show whether it matters how a recording is cut,
+# the third what it was before the edges were calibrated.
 
 # %%
 clips = list(data.clips[data.clips["split"] == "test"].head(run.params.recordings_clips)["clip"])
@@ -108,6 +132,9 @@ found_in = {
     "one long recording": study.in_parts(found, data, run.params.recordings_clips),
     "clip by clip": study.on_single_clips(localiser, data, run.params.recordings_clips),
 }
+if run.params.edges:
+    as_found = curves.events(edges=False)
+    found_in["one long recording, edges as found"] = study.in_parts(as_found, data, run.params.recordings_clips)
 tables = [
     event_lists.evaluate(events, true, dict.fromkeys(clips, length), localiser.classes, seed=run.params.seed).assign(
         name=name
@@ -121,45 +148,26 @@ display.show(
 )
 
 # %% [markdown]
-# ## What it cannot do
+# ## What to expect, and what to do about it
 #
-# - It knows the sounds that it was trained on. A new room, microphone or sound needs clips from there; held-out figures of
-#   clips cut from the same recordings are too good. Name sources in a third column `source`, so that they are not divided.
-# - Every class needs clips with it *and* clips without it, five of each at the least, better fifty. What always sounds together
-#   cannot be told apart.
+# - A new room, microphone or sound needs clips from there; held-out figures of clips cut from the same recordings are too
+#   good. Name sources in a third column `source`, so that they are not divided.
+# - Every class needs clips with it *and* clips without it, five of each at the least, better fifty. Clips of a few seconds teach
+#   more than minutes: of a long clip a label tells little.
 # - Onsets and offsets are in steps of 40 ms, but the encoder hears some tenths of a second around: short gaps are bridged, short
-#   sounds come out long. The first and last half second of a recording are heard beside nothing.
-# - Two sounds of one class at a time are one event.
+#   sounds came out long before their edges were calibrated. One median for each class and side corrects the mean, not each
+#   event.
+# - A recording is continued at both ends by its own first and last moments, so that a sound that is cut there is heard as
+#   one that goes on. Where a recording begins does not matter for what lies further inside; a sound of which a fraction is
+#   left may be missed.
 # - A probability says how sure the model is that the class sounds in the ten seconds around, calibrated on *your* held-out
 #   clips. In recordings where the class is rarer than there, it is too high: raise `--threshold`.
-# - The sounds of this page are synthetic, and the encoder that ships with the package was pretrained on their kind. With your
-#   own recordings take `mn04_as`, and judge by a few minutes that you marked by hand (`igsed evaluate`).
+# - The encoder that ships with the package was pretrained on sounds of this page's kind. With your own recordings take `mn04_as`.
 #
 # ## Your own classifier
 #
-# `igsed explain` asks a classifier of your own when its classes sound. It takes any PyTorch module from waveforms to logits:
-#
-# ```python
-# import igsed_core
-#
-# found = igsed_core.explain(model, waveform, sample_rate=16_000, classes=["dog", "bell"], method="ig_captum")
-# found.events("otsu")
-# ```
-#
-# Methods on the waveform work with any module; those that need a log-mel map or the feature frames of an encoder say so. A
-# Hugging Face audio classifier that hears waveforms goes in as it is. One that hears spectrograms (AST) needs a module
-# around it that computes them in PyTorch:
-#
-# ```python
-# class Ast(torch.nn.Module):
-#     def __init__(self, network):
-#         super().__init__()
-#         self.network = network
-#
-#     def forward(self, waveform):  # (batch, samples) at 16 kHz
-#         maps = [torchaudio.compliance.kaldi.fbank(one[None], num_mel_bins=128) for one in waveform]
-#         return self.network((torch.stack(maps) + 4.27) / (2 * 4.57)).logits
-# ```
+# `igsed explain` asks a classifier of your own when its classes sound, and `igsed benchmark` says how far to trust the answer:
+# {doc}`own_classifier`.
 
 # %%
 run.finish(minutes=curves.duration / 60, events=len(found))

@@ -37,6 +37,7 @@ MODULES = {
     "children": "base/test_children.py",
     "cli": "workflow/test_cli.py",
     "cnn14": "models/test_cnn14.py",
+    "commands": "workflow/test_command_faults.py",
     "config": "workflow/test_config.py",
     "cut_short": "data/test_cut_short.py",
     "desed": "data/test_desed.py",
@@ -72,7 +73,8 @@ CELLS: dict[tuple[str, str], str] = {
     "notebook: another_key_leaves_everything_as_it_is_and_going_back_costs_nothing",
     ("K1", "bank"): "checks: sounds_that_are_all_too_long, sounds_that_cannot_be_read, a_bank_of_one_class, "
     "a_folder_of_backgrounds_without_sounds; stages: a_bank_that_is_not_there",
-    ("K1", "table"): "checks: a_table_with_one_wrong_label",
+    ("K1", "table"): "checks: a_table_with_one_wrong_label; "
+    "commands: options_of_training_are_checked_before_it, a_folder_in_the_place_of_the_model_is_told_first",
     ("K1", "checkpoint"): "paths: paths_are_looked_at_before_anything_runs; "
     "checks: weights_are_read_before_anything_runs",
     ("K1", "run folder"): "run_folder: a_run_says_so_before_anything_runs, a_lock_that_cannot_be_taken; "
@@ -126,7 +128,9 @@ CELLS: dict[tuple[str, str], str] = {
     "backgrounds_called_as_a_built_in_level, look_alikes_keep_their_own_names; "
     "checks: classes_of_a_bank_are_checked_when_it_is_looked_at",
     ("K5", "table"): "recordings: names_of_classes_are_text; files: names_in_a_table_stay_text, "
-    "every_column_of_names_is_text, a_level_is_text_beside_its_condition_and_decibels_elsewhere",
+    "every_column_of_names_is_text, a_level_is_text_beside_its_condition_and_decibels_elsewhere; "
+    "commands: recordings_of_one_name_stay_apart, a_recording_called_as_a_table_of_ours, "
+    "a_name_that_is_no_utf8_in_every_output",
     ("K5", "checkpoint"): "heads: names_that_look_like_something_else_are_names, classes_that_no_table_can_hold",
     ("K5", "run folder"): "files: any_names_and_numbers_come_back, every_table_is_read_by_the_one_reader",
     ("K5", "environment"): "Cannot occur: variables hold folders and addresses, no names of classes.",
@@ -139,7 +143,9 @@ CELLS: dict[tuple[str, str], str] = {
     "what_is_no_sound_of_a_class_is_listed, any_layout_is_accounted_for; "
     "cut_short: a_bank_lists_it, a_file_that_broke_off_is_named; desed: what_is_not_used_is_listed",
     ("K6", "table"): "recordings: a_bad_recording_is_named, silence_is_a_recording_without_events, "
-    "nothing_is_dropped_silently; cut_short: a_recording_is_refused_by_name",
+    "nothing_is_dropped_silently; cut_short: a_recording_is_refused_by_name; "
+    "commands: useless_clips_are_named, what_is_not_used_is_told, "
+    "recordings_in_which_nothing_could_be_found_are_named, scores_are_found_or_told",
     ("K6", "checkpoint"): "Cannot occur: a checkpoint holds no sound.",
     ("K6", "run folder"): "soundscapes: nothing_is_clipped, what_scaper_changes_is_an_error",
     ("K6", "environment"): "soundscapes: without_sox",
@@ -156,9 +162,11 @@ CELLS: dict[tuple[str, str], str] = {
     "properties: any_bank_is_accounted_for, any_bytes_as_a_sound",
     ("K7", "table"): "recordings: a_table_in_any_dress, latin_1_is_named, any_table_is_read_whole_or_refused; "
     "text: other_text_is_named_with_its_line, what_is_no_file_is_named, any_bytes_are_read_or_refused_in_a_sentence; "
-    "properties: any_bytes_as_a_table",
+    "properties: any_bytes_as_a_table; "
+    "commands: bad_scores_are_named",
     ("K7", "checkpoint"): "checkpoints: a_file_of_another_kind_is_called_what_it_is, places_where_there_is_no_file; "
-    "heads: a_head_that_is_another_file; properties: any_bytes_as_weights, a_damaged_file_of_weights",
+    "heads: a_head_that_is_another_file; properties: any_bytes_as_weights, a_damaged_file_of_weights; "
+    "commands: a_damaged_model_is_named, a_file_of_something_else_is_no_model",
     ("K7", "run folder"): "run_folder: what_is_in_the_way_is_named, an_error_of_the_system_is_one_sentence, "
     "a_file_system_without_links, the_list_of_the_store_names_a_damaged_record; files: full_disk_is_explained, "
     "every_writer_meets_a_full_disk, a_folder_that_cannot_be_written_to, a_file_in_the_place_of_a_folder, "
@@ -188,7 +196,8 @@ CELLS: dict[tuple[str, str], str] = {
     ("K9", "bank"): "bank_faults: forms_of_unicode_are_one_class; folder: same_name_twice; "
     "faults: a_suffix_in_capitals_is_a_suffix",
     ("K9", "table"): "recordings: the_one_table, one_file_however_the_table_spells_it, forms_of_unicode, "
-    "two_files_that_one_name_means; text: header_in_quotes_capitals_and_any_order, names_have_one_spelling, cells",
+    "two_files_that_one_name_means; text: header_in_quotes_capitals_and_any_order, names_have_one_spelling, cells; "
+    "commands: names_in_tables_and_in_the_folder_mean_one_file, one_recording_is_searched_once_however_it_is_spelled",
     ("K9", "checkpoint"): "checkpoints: every_encoder_takes_both_formats",
     ("K9", "run folder"): "paths: a_folder_of_the_environment_is_resolved_once",
     ("K9", "environment"): "faults: a_folder_behind_a_link_is_the_same_folder",
@@ -208,7 +217,8 @@ CELLS: dict[tuple[str, str], str] = {
     "cli: errors_are_one_message_and_exit_code_1, head_leaves_no_traceback, an_error_whose_reader_has_gone",
     ("K11", "bank"): "folder: bad_files_are_named_once, class_left_empty_by_bad_files, incomplete_banks; "
     "bank_faults: two_layouts_in_one_folder_are_refused",
-    ("K11", "table"): "recordings: a_bad_row_is_named, a_bad_recording_is_named",
+    ("K11", "table"): "recordings: a_bad_row_is_named, a_bad_recording_is_named; "
+    "commands: tables_that_would_give_wrong_figures, times_beyond_the_recording, lengths_that_are_none",
     ("K11", "checkpoint"): "checkpoints: features_must_fit_and_the_message_is_short, "
     "a_copy_tuned_to_other_classes_gives_the_same_features, weights_that_are_no_numbers_are_named, "
     "every_encoder_takes_every_wrapping, two_copies_of_the_network, checkpoints_without_a_state_dict; "
@@ -220,7 +230,9 @@ CELLS: dict[tuple[str, str], str] = {
     "archive_faults: an_archive_with_a_password, a_validation_list_that_is_none_is_named",
     ("K11", "Python interface"): "inputs: engines_refuse_waveforms, methods_refuse_waveforms, engines_refuse_classes, "
     "methods_refuse_classes, classifiers_encoders_and_front_ends_refuse_waveforms, "
-    "a_head_for_another_encoder_is_refused; heads: a_training_that_diverges_is_explained",
+    "a_head_for_another_encoder_is_refused; heads: a_training_that_diverges_is_explained; "
+    "commands: a_model_that_cannot_be_asked_says_why, a_recording_that_cannot_be_explained, "
+    "labels_that_are_a_text_are_refused",
 }
 _NEVER = "Cannot occur: "
 

@@ -13,8 +13,9 @@ from igsed_core.chapters.audit import averages, energy, factorial, fig3, overlap
 from igsed_core.chapters.audit.verdicts import choices
 from igsed_core.chapters.audit.verdicts.data import PLACES
 from igsed_core.chapters.localiser import encoders
+from igsed_core.chapters.vocal_percussion import labels, measure, study, when
 from igsed_core.data import onsets as onsets_of_data
-from igsed_core.metrics import summaries
+from igsed_core.metrics import judging, summaries
 from igsed_core.metrics.summaries import COLUMNS
 
 # What may be wrong with a table: nothing; no value; all replicates equal (one clip); no instance; or each by turns.
@@ -130,6 +131,32 @@ class Tables:
             for way, metric, of in itertools.product(ways, ("iou", "event_f1", "psds_1"), ("all", "Cat"))
         ]
         return pd.DataFrame(rows, columns=["name", "metric", "class", "value", "n", "ci_low", "ci_high"])
+
+    def vocal(self) -> dict[str, pd.DataFrame]:
+        """Accuracies of embeddings, differences and places of importance, some label sets missing."""
+        names = list(labels.LABEL_SETS)[: int(self.rng.integers(0, len(labels.LABEL_SETS) + 1))]
+        systems = [*names, study.TIMBRE]
+        keys = list(itertools.product(systems, (measure.KNN, "forest"), measure.AVERAGES))
+        accuracies = [
+            {"system": s, "classifier": k, "split": "test", "average": a, **self.cell(), "std": 0.01}
+            for s, k, a in keys
+        ]
+        pairs = study.pairs(names)
+        apart = [{"system": one, "other": other, **self.judged()} for one, other in pairs]
+        columns = ["system", "other", *self.judged()]
+        referred = itertools.product(when.METHODS, (when.ENERGY, when.RANDOM, when.SHUFFLED))
+        placed = [{"method": m, "reference": r, "measure": when.INSIDE, **self.judged()} for m, r in referred]
+        return {
+            "vocal_percussion": pd.DataFrame(accuracies),
+            "vocal_percussion_differences": pd.DataFrame(apart, columns=columns),
+            "vocal_percussion_when_differences": pd.DataFrame(placed),
+        }
+
+    def judged(self) -> dict[str, Any]:
+        """A difference with its corrected p-value and verdict, as the chapter of vocal percussion keeps them."""
+        cell = self.cell()
+        said = judging.judge(cell["value"], cell["ci_low"], cell["ci_high"], cell["n"], margin=measure.MARGIN)
+        return {"split": "test", "average": "user", **cell, "p_holm": self.rng.random(), "verdict": said}
 
     def encoders(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         """The localiser under one or two encoders, none of whose differences may be there."""

@@ -50,7 +50,7 @@ def test_an_unknown_replacement_or_surrogate_is_an_error() -> None:
     model = mel.folded(classifier())
     with pytest.raises(IgsedError, match="replacement 'noise' is unknown: choose one of silence, background, mean"):
         replacement("noise", model, torch.zeros(3, 2))
-    with pytest.raises(IgsedError, match="surrogate 'tree' is unknown: choose one of lime, kernel_shap"):
+    with pytest.raises(IgsedError, match="surrogate 'tree' is unknown: choose one of lime, kernel_shap, random_forest"):
         Surrogate("tree")
 
 
@@ -140,6 +140,25 @@ def test_lime_finds_the_terms_of_an_additive_game() -> None:
     terms = np.array([3.0, 0.0, -1.0, 0.5])
     masks = surrogate.lime_masks(4, 3000, np.random.default_rng(0))
     assert_allclose(surrogate.lime(masks, (masks @ terms)[:, None])[0], terms, atol=0.05)
+
+
+def test_a_random_forest_ranks_segments_by_what_they_change() -> None:
+    """Also where they act together, which a linear surrogate cannot tell from what adds up."""
+    masks = surrogate.lime_masks(6, 200, np.random.default_rng(0))
+    together = (masks[:, 1] & masks[:, 4]).astype(float)
+    found = surrogate.random_forest(masks, np.stack([together, 0.5 * masks[:, 2] - 0.0 * together], axis=1))
+    assert set(np.argsort(found[0])[-2:]) == {1, 4}
+    assert found[1].argmax() == 2
+    assert_allclose(found.sum(axis=1), 1.0)
+    assert (surrogate.random_forest(masks, np.ones((200, 1))) == 0).all()
+
+
+def test_a_random_forest_hears_where_a_clip_is_loud() -> None:
+    explained = Surrogate("random_forest", n_masks=40, segment=0.4, replace="silence")
+    found = explained(classifier(), clips()[:1], [[0, 1]])[0]
+    assert found.absolute.shape[0] == 2
+    assert (found.absolute >= 0).all()
+    assert_allclose(found.absolute.sum(axis=1), 1.0, atol=1e-5)
 
 
 def test_kernel_shap_on_a_clip_sums_to_the_change_of_the_score() -> None:

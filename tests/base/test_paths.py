@@ -32,7 +32,7 @@ def user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_which_parameters_are_paths() -> None:
     assert set(PATHS) == {"soundbank", "background_source", "weights", "recordings", "vocal_bank"}
-    assert names_of(PATHS["soundbank"]) == ("procedural", "desed")
+    assert names_of(PATHS["soundbank"]) == ("procedural", "desed", "real")
     assert sorted(names_of(PATHS["soundbank"])) == sorted(soundbank.available())
     for name, field in experiments.parameter_fields().items():
         described = any(word in field.metadata["doc"] for word in ("path of", "folder of"))
@@ -158,7 +158,7 @@ def test_paths_are_looked_at_before_anything_runs(user: Path, monkeypatch: pytes
     for values, message in (
         ({"weights": "typo.pt"}, r"'weights' names .*here/typo\.pt, and there is no such file: .*or leave it empty"),
         ({"weights": "bank"}, r"'weights' names .*here/bank, which is no file"),
-        ({"soundbank": "w.pt"}, r"'soundbank' names .*, which is no folder: .*or 'procedural' or 'desed'"),
+        ({"soundbank": "w.pt"}, r"'soundbank' names .*, which is no folder: .*or 'procedural' or 'desed' or 'real'"),
         ({"recordings": "none"}, r"'recordings' names .*, and there is no such folder"),
         ({"background_source": "none"}, r"'background_source' names .*'desed' or 'sins'"),
         ({"weights": "x" * 300}, r"'weights' names .*(cannot be looked at|no such file)"),

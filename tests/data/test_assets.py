@@ -319,4 +319,5 @@ def test_registry_is_well_formed() -> None:
         assert asset.url.startswith("https://") and asset.licence
         algorithm, _, digest = asset.checksum.partition(":")
         assert len(bytes.fromhex(digest)) == {"sha256": 32, "md5": 16, "": 0}[algorithm]
-        assert asset.checksum or asset.record
+        # What GitHub packs anew on each request has none that lasts: it is noted at the first fetch.
+        assert asset.checksum or asset.record or asset.url.startswith("https://codeload.github.com/")

@@ -216,7 +216,7 @@ class Anything:
 def test_a_folder_is_read_by_the_bank_that_knows_it(monkeypatch: pytest.MonkeyPatch, bank_dir: Path) -> None:
     mine = soundbank.BankEntry(target=f"{__name__}:Anything", named=False, folders=True)
     monkeypatch.setattr(soundbank, "BANKS", Registry("sound bank", "igsed.none", {**soundbank.BANKS, "mine": mine}))
-    assert soundbank.available() == ["desed", "procedural"]  # the others need a folder
+    assert soundbank.available() == ["desed", "procedural", "real"]  # the others need a folder
     assert soundbank.used("procedural") == ("procedural",)
     assert soundbank.used(str(bank_dir)) == ("desed", "folder", "mine")
     assert fingerprint(bank_dir) != str(bank_dir.resolve())

@@ -83,6 +83,25 @@ def test_a_mixture_is_the_recipient_outside_the_gate_and_the_sum_within() -> Non
     assert (np.diff(added[first - 11 : first + 1]) >= -1e-6).all()
 
 
+def test_a_soft_gate_rises_and_falls_within_itself() -> None:
+    rows = drawn(1).iloc[[2]]
+    sounds = [np.full(8 * RATE, 1.0, dtype=np.float32), np.zeros(8 * RATE, dtype=np.float32)]
+    (mixed,) = gates.mix(rows, lambda clip: sounds[clip], sample_rate=RATE, soft=0.25)
+    gate = rows.iloc[0]
+    n, first = round(gate["length"] * RATE), round(gate["onset"] * RATE)
+    rise = min(round(0.25 * RATE), n // 2)
+    assert np.flatnonzero(mixed).min() > first
+    assert np.flatnonzero(mixed).max() < first + n
+    assert_allclose(mixed[first : first + rise], np.arange(rise) / rise, atol=1e-6)
+    assert_allclose(mixed[first : first + n], mixed[first : first + n][::-1], atol=1e-6)
+
+
+def test_overlaps_of_events_apart_are_zero() -> None:
+    spans = np.array([[0.0, 1.0], [0.0, 1.0], [2.0, 3.0]])
+    others = np.array([[0.0, 1.0], [0.5, 1.0], [0.0, 1.0]])
+    assert_allclose(edges.overlaps(spans, others), [1.0, 0.5, 0.0])
+
+
 def test_the_seed_decides_and_the_order_of_classes_does_not() -> None:
     inside = {"Bell": [(0, 1.0, 4.0)], "Hum": [(1, 0.5, 1.2)]}
     without = {"Bell": np.array([1]), "Hum": np.array([0])}

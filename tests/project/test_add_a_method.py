@@ -151,7 +151,7 @@ def test_the_new_bank_is_prepared_and_known_by_name(copy: Path, tmp_path: Path) 
         "print(*make(2).classes, len(make(2).files), len(make(3).files), registry.available());"
         "from igsed_core.main_job.params import DataSynthesis; print(DataSynthesis(soundbank='tones').uses())"
     )
-    wanted = ["High Low Middle 10 13 ['desed', 'procedural', 'tones']", "(('igsed.soundbanks', 'tones'),)"]
+    wanted = ["High Low Middle 10 13 ['desed', 'procedural', 'real', 'tones']", "(('igsed.soundbanks', 'tones'),)"]
     assert told(copy / "src", program).splitlines() == wanted
 
 

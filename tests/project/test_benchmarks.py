@@ -29,3 +29,24 @@ def test_speed_compares_both_engines_on_the_same_clips(tmp_path: Path) -> None:
     assert table["points"].iloc[0] == 50
     assert 1 <= table["points"].iloc[1] <= 8
     assert (table[["maps_per_second", "share_of_peak"]] > 0).all(axis=None)
+
+
+def test_locate_is_timed_and_its_memory_measured(tmp_path: Path) -> None:
+    words = [
+        "--minutes",
+        "0.5",
+        "--repeats",
+        "1",
+        "--parts",
+        "speed",
+        "--without-panns",
+        "--hours",
+        "0.02",
+        "--shifts",
+        "1",
+    ]
+    run("locate.py", *words, "--out", str(tmp_path))
+    speed = pd.read_csv(tmp_path / "locate_speed_embedded.csv")
+    assert speed["what"].tolist() == [f"igsed locate, embedded, {shifts} shifts" for shifts in (8, 1)]
+    assert speed["processor_time_over_first"].iloc[1] < speed["processor_time_over_first"].iloc[0] == 1
+    assert (pd.read_csv(tmp_path / "locate_memory_embedded.csv")["peak_mb"] > 50).all()

@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # What a package is called on conda-forge, and in an import, where that is not its own name.
 CONDA_NAMES = {"pytorch": "torch", "pysoundfile": "soundfile", "soxr-python": "soxr"}
 IMPORT_NAMES = {"sklearn": "scikit-learn", "yaml": "pyyaml", "xdist": "pytest-xdist", "PIL": "pillow"}
+IMPORT_NAMES |= {"bs4": "beautifulsoup4"}
 # In environment.yml beyond pyproject.toml: the machine's side, and what scaper needs, which goes in without its
 # dependencies, as zennit does (postBuild), so that soxbindings and torchvision stay out.
 BARE = {"scaper", "zennit"}

@@ -19,7 +19,8 @@ from igsed_core.workflow import experiments, notebook, stages
 
 ROOT = Path(__file__).resolve().parents[2]
 CHECKOUTS = ["my proj (1)", "it's {x} $HOME"]
-RUNS = ["My Drive/runs", "a #1: b", "it's {x}", "[*] $HOME; `ls`", 'q"uo\\te', "1e3", "Größe 🔔"]
+# Several in one path, since each costs a start of Snakemake.
+RUNS = ["My Drive/a #1: b/1e3", "it's {x}/Größe 🔔", '[*] $HOME; `ls`/q"uo\\te']
 # In the place of the interpreter: notes what it was given, and leaves the marker that the stage would leave.
 STAND_IN = """#!/bin/sh
 printf '%s\\n' "$#" "$@" >> calls
@@ -73,6 +74,27 @@ def test_a_dry_run_names_the_whole_paths(name: str, checkout: Path, tmp_path: Pa
     assert {tuple(words) for words in commands} == {
         (*wanted, stage, str(root / "parameters.json")) for stage in stages.STAGES
     }
+
+
+def test_two_chapters_at_a_time_have_half_of_the_cores_each(checkout: Path, tmp_path: Path) -> None:
+    root = tmp_path / "smoke"
+    prepare(root)
+    done = snakemake(checkout, root, "--dry-run", "-p", "--cores", "4")
+    lines = [line.partition("Shell command: ")[2] or line.strip() for line in done.stdout.splitlines()]
+    commands = [shlex.split(line) for line in lines if "-m igsed_core stage" in line]
+    given = {words[-2]: words[: words.index(sys.executable)] for words in commands}
+    light = {name for name, stage in stages.STAGES.items() if stage.light}
+    halves = set(experiments.CHAPTERS) - light
+    assert given == {name: ["IGSED_CORES=2", "OMP_NUM_THREADS=2"] * (name in halves) for name in stages.STAGES}
+
+
+def test_a_chapter_by_itself_has_all_cores(checkout: Path, tmp_path: Path) -> None:
+    root = tmp_path / "smoke"
+    experiment = experiments.load(ROOT / "params" / "smoke.yaml", ["experiment=smoke", "chapters=engine"])
+    files.write_json(root / "parameters.json", experiment.values())
+    done = snakemake(checkout, root, "--dry-run", "-p", "--cores", "4")
+    assert "igsed_core stage engine" in done.stdout
+    assert "IGSED_CORES" not in done.stdout
 
 
 def test_the_stages_are_called_with_whole_paths(

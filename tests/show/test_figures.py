@@ -24,7 +24,7 @@ from igsed_core.chapters.engine.one_clip import Readings
 from igsed_core.detection import scored
 from igsed_core.main_job import figures as main_figures
 from igsed_core.metrics.scores import ScoresOverTime
-from igsed_core.show import diagram, explanations, sounds, style
+from igsed_core.show import diagram, explanations, listening, sounds, style
 
 RATE = 32_000
 EVENTS = pd.DataFrame({"label": ["Cat", "Speech"], "onset": [0.5, 1.0], "offset": [1.5, 1.75]})
@@ -72,6 +72,12 @@ def every_figure():
         "block_diagram": diagram.block_diagram(),
         "contact_sheet": sounds.contact_sheet({"Cat": [tone(500), tone(500, 9.0)], "Dog": [tone(500, 0.01)]}, RATE),
         "soundscape": sounds.soundscape(tone(500), RATE, EVENTS),
+        "with_curves": listening.with_curves(
+            tone(500),
+            RATE,
+            EVENTS,
+            [listening.Curve(name, np.linspace(-1, 1, 20), 0.1, "Cat") for name in ("ig", "cam")],
+        ),
         "soundscape_statistics": sounds.soundscape_statistics(clips, events, removed),
         "loss_curves": main_figures.loss_curves(history),
         "attributions": explanations.attributions(

@@ -12,14 +12,17 @@ from pathlib import Path
 from urllib.parse import unquote, urlparse
 
 import nbformat
+import pandas as pd
 import pytest
 import yaml
 
 from igsed_core.base.errors import IgsedError
-from igsed_core.workflow import book, book_pages, stages
+from igsed_core.show import clip_browser
+from igsed_core.workflow import book, book_extras, book_pages, stages
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+pytestmark = pytest.mark.xdist_group("smoke_run")
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: pages are not opened")
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text())
 PAGES = [TOC["root"], *(chapter["file"] for part in TOC["parts"] for chapter in part["chapters"])]
@@ -131,6 +134,24 @@ def test_the_tables_can_be_downloaded(smoke_book):
         assert "split" in columns or name.startswith("audit_") or "value" not in columns, name
 
 
+def test_a_page_with_its_own_script_is_of_modest_size_and_libraries_are_there_once(smoke_book):
+    for page, script in book_extras.OWN_SCRIPTS.items():
+        text = (smoke_book / "book" / f"{page}.html").read_text()
+        assert text.count(f'src="../{script}"') == 1, page
+        assert len(text) + (smoke_book / script).stat().st_size < book.MAX_PAGE, page
+    for page in (smoke_book / "book").glob("*.html"):
+        assert "window.igsedTables = import" not in page.read_text(), page.name  # the tables' library, in the page
+
+
+def test_the_worst_clips_can_be_heard(smoke_book, smoke_run):
+    table = pd.read_csv(smoke_run.root / "results" / "localiser_by_instance.csv")
+    sounds = {path.stem for path in (smoke_book / "clips").iterdir()}
+    assert len(sounds) == min(clip_browser.SOUNDS, table["clip"].nunique())
+    iou = table[table["metric"] == "iou"]
+    for _, of_method in iou.groupby("method"):
+        assert of_method.loc[of_method["value"].idxmin(), "clip"] in sounds
+
+
 @dataclass
 class Seen:
     """What a browser saw of one page."""
@@ -235,7 +256,7 @@ class TestInTheBrowser:
         for page, one in seen.items():
             assert all(width > 0 for width in one.facts["images"]), page
         assert len(seen["book/06_results"].facts["images"]) >= 4
-        assert len(seen["book/intro"].facts["images"]) == 1
+        assert len(seen["book/intro"].facts["images"]) == 2  # the answer, and the words in one picture
 
     def test_maths_is_typeset(self, seen):
         for page, one in seen.items():
@@ -273,6 +294,27 @@ class TestInTheBrowser:
             heading.click()
             table.locator(f"thead th[aria-sort={direction}]").wait_for()
             assert values() == expected
+        tab.close()
+
+    def test_all_tables_are_in_one(self, browser, smoke_book):
+        tab = browser.new_page()
+        tab.goto((smoke_book / "book" / "results_browser.html").as_uri())
+        tab.locator("#igsed-results tbody tr").nth(24).wait_for()
+        tables = tab.locator("select[data-facet='table'] option").all_inner_texts()
+        assert {text.split(":")[0] for text in tables} == {"all", *stages.tables()}
+        tab.locator("select[data-facet='table']").select_option(next(t for t in tables if t.startswith("further:")))
+        rows = len(pd.read_csv(next((smoke_book / "_downloads").glob("*/further.csv"))))
+        assert f"of {rows} entries" in tab.locator(".dt-info").inner_text()
+        tab.close()
+
+    def test_the_clip_browser_begins_with_the_worst(self, browser, smoke_book, smoke_run):
+        table = pd.read_csv(smoke_run.root / "results" / "localiser_by_instance.csv")
+        lowest = table[(table["metric"] == "iou") & (table["method"] == "shifted_cam")]["value"].min()
+        tab = browser.new_page()
+        tab.goto((smoke_book / "book" / "10_localiser.html").as_uri())
+        said = tab.locator("div", has_text=f"IoU of Localiser {lowest:.2f}").last
+        said.wait_for(timeout=20_000)
+        assert tab.locator("#igsed-clip-sound").get_attribute("src").startswith("../clips/")
         tab.close()
 
     def test_without_javascript_tables_and_figures_are_still_there(self, browser, smoke_book):

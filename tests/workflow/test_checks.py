@@ -198,7 +198,7 @@ def test_only_what_is_yet_to_run_is_looked_at() -> None:
 
 
 def test_banks_name_their_classes_before_they_are_prepared(bank: Path) -> None:
-    for name in ("procedural", "desed", str(bank)):
+    for name in ("procedural", "desed", "real", str(bank)):
         experiment = experiments.load(PARAMS, [f"soundbank={name}"])
         classes = soundbank.check_for(experiment.stages["data_synthesis"])
         assert classes and list(classes) == sorted(classes)

@@ -44,6 +44,7 @@ def found(made: Tables) -> Found:
             "engine_study": made.engine(),
             "seeds_spread": spread,
             **{"ceilings": ceilings, "ceilings_differences": to_each, "recordings_located": made.located()},
+            **made.vocal(),
             "audit_verdicts": pd.DataFrame({"decided": made.rng.choice(["yes", "in part", "no"], 9)}),
         },
         {"threshold_rules": {"best_label_free": "smooth_log_hmm"}},
@@ -116,3 +117,31 @@ def test_the_recordings_box_names_both_ways_and_the_smaller_n():
     assert "from 11 pairs of recording and class only" in said
     nothing = in_short.answer("recordings", Found({"recordings_located": table.iloc[:0]})).text
     assert "does not decide" in nothing
+
+
+@pytest.mark.parametrize(("size", "words"), [(0.2, "above"), (-0.2, "below"), (0.0, "level with")])
+def test_the_box_of_vocal_percussion_says_what_the_differences_are(size, words):
+    interval = {"n": 12, "value": size, "ci_low": size - 0.01, "ci_high": size + 0.01, "p_holm": 0.001}
+    said = words.removesuffix(" with")
+    accuracies = pd.DataFrame(
+        [(name, 0.7 + 0.01 * i) for i, name in enumerate(("timbre", "syllable", "phoneme"))],
+        columns=["system", "value"],
+    ).assign(classifier="knn", average="user", split="test", n=12, ci_low=0.6, ci_high=0.8)
+    pairs = [("phoneme", "timbre"), ("syllable", "timbre"), ("phoneme", "syllable")]
+    apart = pd.DataFrame(pairs, columns=["system", "other"]).assign(**interval, verdict=said)
+    keys = [(method, reference) for method in ("saliency", "ig", "occlusion") for reference in ("energy", "shuffled")]
+    placed = pd.DataFrame(keys, columns=["method", "reference"]).assign(**interval, verdict=said)
+    tables = {
+        "vocal_percussion": accuracies,
+        "vocal_percussion_differences": apart,
+        "vocal_percussion_when_differences": placed,
+    }
+    text = in_short.answer("vocal_percussion", Found(tables)).text
+    assert "**phonemes** give the highest mean accuracy of 2 label sets" in text
+    assert f"{words} timbre features" in text
+    assert f"it is {words} that of the signal's energy" in text
+    assert ("less than 0.05" in text) == (size < 0.05)
+    told = (
+        "told apart from syllables, the paper's best (phonemes" if size else "Of 1 other label sets none is told apart"
+    )
+    assert told in text

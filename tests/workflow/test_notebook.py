@@ -136,7 +136,7 @@ def test_unfinished_upstream_is_named_with_the_remedy() -> None:
     with pytest.raises(
         IgsedError,
         match=r"stage 'data_synthesis' of experiment 'embedded' has not finished: "
-        r"run notebook 01_data_synthesis first, or `igsed run`",
+        r"run `igsed run params/embedded\.yaml` in a terminal",
     ):
         begin("training")
 

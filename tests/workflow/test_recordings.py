@@ -101,6 +101,21 @@ def test_every_output_holds_the_events(located: Path) -> None:
     assert page.count("<audio") == 1 and page.count("<img") == 1 and "http" not in page.replace("http-equiv", "")
 
 
+def test_found_events_are_explained(work: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["locate", str(work / "recordings"), "--model", str(work / "model.igsed"), "--out", str(tmp_path / "out")]
+    assert cli.main([*words, "--classes", "low,high", "--explain", "ig", "--shifts", "1"]) == 0
+    table = pd.read_csv(tmp_path / "out" / "long" / "attribution.tsv", sep="\t")
+    truth = labels.strong(work / "truth.tsv")
+    assert table.columns.tolist() == ["onset", "high", "low"]
+    for label in ("low", "high"):
+        middle = table["onset"] + 0.05
+        here = truth[truth["event_label"] == label]
+        inside = np.any([(middle > e.onset) & (middle < e.offset) for e in here.itertuples()], axis=0)
+        assert table.loc[inside, label].mean() > 3 * table.loc[~inside, label].mean()
+    assert cli.main([*words, "--explain", "magic"]) == 1
+    assert "'magic' is no method: choose from ig, " in capsys.readouterr().err
+
+
 def test_what_is_there_is_not_searched_again(work: Path, located: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = (located / "long" / "events.tsv").stat().st_mtime_ns
     options = locate.Options(0.5, 0.2, ("low", "high"), 0, ("audacity", "jams", "scores", "html"))
@@ -242,12 +257,60 @@ def test_training_names_every_clip_that_cannot_be_used(
 ) -> None:
     shutil.copytree(work / "clips", tmp_path / "clips")
     (tmp_path / "clips" / "low" / "bad.wav").write_text("no audio")
-    soundfile.write(tmp_path / "clips" / "high" / "long.wav", np.zeros(61 * RATE), RATE)
+    soundfile.write(tmp_path / "clips" / "low" / "none.wav", np.zeros(0), RATE)
+    soundfile.write(tmp_path / "clips" / "high" / "nan.wav", np.full(RATE, np.nan), RATE, subtype="FLOAT")
+    soundfile.write(tmp_path / "clips" / "low" / "cut.flac", clip(np.random.default_rng(1), [])[0], RATE)
+    content = (tmp_path / "clips" / "low" / "cut.flac").read_bytes()
+    (tmp_path / "clips" / "low" / "cut.flac").write_bytes(content[: len(content) // 2])
     words = ["train", str(tmp_path / "clips"), "--encoder", "embedded", "--out", str(tmp_path / "m.igsed")]
     assert cli.main(words) == 1
     error = capsys.readouterr().err
-    assert "2 of 32 clips cannot be used" in error and "bad.wav" in error and "61 s long" in error
+    assert "4 of 34 clips cannot be used" in error and "and 1 more" in error
+    for name, why in (("nan.wav", "NaN"), ("bad.wav", "cannot be read"), ("cut.flac", "cut off")):
+        assert any(name in part and why in part for part in error.split("; ")), (name, error)
     assert not (tmp_path / "m.igsed").exists()
+
+
+def test_training_takes_clips_of_any_kind(work: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree(work / "clips", tmp_path / "clips")
+    sound = clip(np.random.default_rng(3), ["low"])[0]
+    low = tmp_path / "clips" / "low"
+    soundfile.write(low / "six.wav", np.stack([sound] * 6, axis=1), 192_000, subtype="FLOAT")
+    soundfile.write(low / "narrow, clipped.wav", np.clip(20 * sound, -1, 1), 8_000)
+    soundfile.write(low / "deep.flac", sound, 44_100, subtype="PCM_24")
+    soundfile.write(tmp_path / "clips" / "neither" / "long.wav", 0.001 * sound.repeat(22), RATE)
+    words = ["train", str(tmp_path / "clips"), "--encoder", "embedded", "--out", str(tmp_path / "m.igsed")]
+    assert cli.main(words) == 0
+    printed = capsys.readouterr()
+    assert "1 clips are longer than 60 s" in printed.err and "mean over classes" in printed.out
+    assert (tmp_path / "m.igsed").is_file()
+
+
+def test_what_training_cannot_use_is_refused_before_it_begins(
+    work: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "bare").mkdir()
+    (tmp_path / "file").write_text("")
+    out = str(tmp_path / "m.igsed")
+    for words, why in (
+        ([str(tmp_path / "none.tsv"), "--out", out], "none.tsv"),
+        ([str(tmp_path / "bare"), "--out", out], "no audio file as <class>"),
+        ([str(work / "clips"), "--encoder", "vggish", "--out", out], "vggish"),
+        ([str(work / "clips"), "--encoder", "embedded", "--weights", str(tmp_path / "w.pt"), "--out", out], "w.pt"),
+        ([str(work / "clips"), "--encoder", "embedded", "--out", str(tmp_path / "file" / "m.igsed")], "--out"),
+    ):
+        assert cli.main(["train", *words]) == 1
+        assert why in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_tables_of_events_of_every_hand_are_read(tmp_path: Path, encoding: str) -> None:
+    text = (
+        'filename\tonset\toffset\tevent_label\r\n"a b.wav"\t0.5\t1.5\t"Dog bark"\r\n\r\na b.wav\t0.5\t1.5\tDog bark\r\n'
+    )
+    (tmp_path / "truth.tsv").write_bytes(text.encode(encoding))
+    found = labels.strong(tmp_path / "truth.tsv")
+    assert found.to_numpy().tolist() == [["a b.wav", 0.5, 1.5, "Dog bark"]]
 
 
 # ---- explain
@@ -280,6 +343,51 @@ def test_a_module_of_the_users_own_is_explained(
     for model, words in (("my_net:none", "cannot be loaded"), ("nowhere:make", "cannot be loaded"), ("x", "MODULE:")):
         assert cli.main(["explain", "a.wav", "--model", model, "--out", "out"]) == 1
         assert words in capsys.readouterr().err
+
+
+def test_a_module_is_judged_on_soundscapes_beside_what_was_compared_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "benchmark_net.py").write_text(NETWORK.replace("0 * x.sum(dim=1) - 1", "0 * x.sum(dim=1) + 1"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    rng, rows = np.random.default_rng(0), []
+    run, folder = tmp_path / "run", tmp_path / "run" / "stages" / "data_synthesis"
+    for split in ("validation", "test"):
+        (folder / split).mkdir(parents=True)
+        for i in range(4):
+            sound = 0.01 * rng.standard_normal(4 * RATE)
+            sound[(1 + i % 2) * RATE : 3 * RATE] *= 20
+            soundfile.write(folder / split / f"{split}_{i}.flac", sound, RATE)
+            rows.append((f"{split}_{i}", split, "power", 1.0 + i % 2, 3.0))
+    table = pd.DataFrame(rows, columns=["clip", "split", "label", "onset", "offset"])
+    table[["clip", "split"]].assign(sample_rate=RATE, duration=4.0).to_csv(folder / "clips.csv", index=False)
+    table[["clip", "label", "onset", "offset"]].assign(source_file="a").to_csv(folder / "events.csv", index=False)
+    table[["clip"]].head(0).to_csv(folder / "removed.csv", index=False)
+    (run / "results").mkdir()
+    before = pd.DataFrame([("embedded", 1, "test", "ig", "otsu", "iou", 0.4)])
+    before.columns = ["experiment", "seed", "split", "method", "rule", "metric", "value"]
+    before.to_csv(run / "results" / "methods.csv", index=False)
+    words = ["benchmark", "benchmark_net:make", "--soundscapes", "run", "--out", "m.csv", "--rules", "otsu,percentile"]
+    for methods in ("saliency_waveform", "saliency_waveform,ig"):  # the second time rows are replaced
+        assert cli.main([*words, "--methods", methods]) == 0
+    assert "IoU on test soundscapes" in capsys.readouterr().out
+    made = pd.read_csv("m.csv")
+    assert made["experiment"].value_counts()["embedded"] == 1
+    mine = made[(made["experiment"] == "benchmark_net:make") & (made["average"] == "instance")]
+    keys = ["split", "method", "rule", "metric"]
+    assert not mine.duplicated(keys).any()
+    found = mine.set_index(keys)["value"]
+    assert found["test", "saliency_waveform", "otsu", "iou"] == 1 and found["test", "ig_captum", "otsu", "iou"] > 0.9
+    assert set(mine["rule"]) == {"otsu", "percentile", "none"} and set(mine["n"]) == {4}
+    for extra, why in (
+        (["--methods", "cam"], "needs the feature frames"),
+        (["--methods", "magic"], "magic"),
+        (["--classes", "a,b"], "one of the soundscapes"),
+        (["--soundscapes", str(tmp_path)], "holds no soundscapes"),
+    ):
+        assert cli.main([*words, *extra]) == 1
+        assert why in capsys.readouterr().err
 
 
 def test_a_trained_model_is_explained_by_every_kind_of_method(work: Path, tmp_path: Path) -> None:

@@ -25,12 +25,15 @@ class MethodEntry(Entry):
     sign
         How the sign is read when the method is compared with others, one of
         :data:`igsed_core.metrics.scores.SIGNS`: what its source does.
+    costly
+        Left out where a parameter says ``all``: it is taken by its name alone.
     """
 
     LOOKS: ClassVar[frozenset[str]] = Entry.LOOKS | {"family"}
 
     family: str
     sign: str = "absolute"
+    costly: bool = False
 
 
 REGISTRY = Registry(
@@ -153,6 +156,14 @@ REGISTRY = Registry(
             options={"kind": "kernel_shap"},
             sign="signed",
         ),
+        # Half a second of a core for each map: with it page 08 would take a third longer.
+        "random_forest": MethodEntry(
+            target="igsed_core.attribution.surrogate:Surrogate",
+            title="Random forest on segments",
+            family="perturbation",
+            options={"kind": "random_forest", "segment": 0.1, "replace": "silence"},
+            costly=True,
+        ),
         "shifted_cam": MethodEntry(
             target="igsed_core.attribution.shifted_cam:ShiftedCam",
             title="CAM at 8 shifts",
@@ -161,6 +172,33 @@ REGISTRY = Registry(
         ),
     },
 )
+
+
+def named(text: str, parameter: str) -> tuple[str, ...]:
+    """Return the methods that a parameter names: some, separated by commas, or all but those that cost much.
+
+    Parameters
+    ----------
+    text
+        What was given.
+    parameter
+        Its name, for the message.
+
+    Raises
+    ------
+    IgsedError
+        For an unknown name or none; the message lists the valid ones.
+
+    Examples
+    --------
+    >>> from igsed_core.attribution.registry import named
+    >>> named("cam, random_forest", "methods"), "random_forest" in named("all", "methods")
+    (('cam', 'random_forest'), False)
+    """
+    names = plugins.names_in(text, parameter, REGISTRY)
+    if text.strip() == plugins.ALL:
+        return tuple(name for name in names if not REGISTRY[name].costly)
+    return names
 
 
 def create(name: str) -> Method:

@@ -1,7 +1,7 @@
-"""Surrogates on segments of time: LIME (Ribeiro et al. 2016) and KernelSHAP (Lundberg and Lee 2017).
+"""Surrogates on segments of time: LIME (Ribeiro et al. 2016), KernelSHAP (Lundberg and Lee 2017), a random forest.
 
 As in "Benchmarking time-localized explanations for audio classification models" (Bolaños et al. 2025): segments are
-hidden at random, and a linear model learns from the scores what each segment contributes.
+hidden at random, and a linear model, or a forest, learns from the scores what each segment contributes.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from igsed_core.attribution import domain
 from igsed_core.attribution.base import Importance, checked
+from igsed_core.attribution.forest import random_forest
 from igsed_core.attribution.passes import scores_of
 from igsed_core.base.errors import IgsedError
 from igsed_core.metrics import frames
@@ -119,6 +120,7 @@ def shapley(masks: Masks, values: NDArray[np.float64]) -> NDArray[np.float64]:
 KINDS: dict[str, tuple[Callable[[int, int, np.random.Generator], Masks], Fit]] = {
     "lime": (lime_masks, lime),
     "kernel_shap": (shapley_masks, shapley),
+    "random_forest": (lime_masks, random_forest),
 }
 
 
@@ -128,7 +130,7 @@ class Surrogate:
     Parameters
     ----------
     kind
-        ``lime`` or ``kernel_shap``.
+        ``lime``, ``kernel_shap`` or ``random_forest``.
     segment
         Length of a segment in seconds.
     n_masks

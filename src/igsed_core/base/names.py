@@ -8,6 +8,20 @@ from collections.abc import Sequence
 from igsed_core.base.errors import IgsedError
 
 ALL = "all"  # in the column `class` of every table: over all classes
+MEAN = "mean over classes"  # there, too
+RESERVED = frozenset({ALL, MEAN})
+
+
+def folded(name: str) -> str:
+    """Return a name as a page would show it beside the averages: in small letters, with blanks.
+
+    Examples
+    --------
+    >>> from igsed_core.base.names import folded
+    >>> folded("Mean_over_classes")
+    'mean over classes'
+    """
+    return name.replace("_", " ").casefold()
 
 
 def check_classes(classes: Sequence[str]) -> None:
@@ -23,8 +37,8 @@ def check_classes(classes: Sequence[str]) -> None:
     Raises
     ------
     IgsedError
-        If there is none, or a name is no text, empty, given twice, ``all``, or holds a line break or another control
-        character.
+        If there is none, or a name is no text, empty, given twice, one of :data:`RESERVED`, or holds a line break or
+        another control character.
     """
     if isinstance(classes, str) or not len(classes):
         raise IgsedError("there is no class: give the names of one or more, as a list")
@@ -32,7 +46,7 @@ def check_classes(classes: Sequence[str]) -> None:
     for name in classes:
         if not isinstance(name, str) or not name.strip():
             raise IgsedError(f"class {name!r} has no name: give each a text that is not empty")
-        if name == ALL:
+        if name in RESERVED:
             raise IgsedError(
                 f"a class is called {name!r}, which stands for the averages over all classes in every table: rename "
                 f"the class (its folder, its label), for instance to '{name}_sounds'"

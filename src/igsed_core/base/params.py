@@ -14,6 +14,7 @@ from igsed_core.base.errors import IgsedError
 
 LARGEST_SEED = 2**32 - 1  # what every generator of random numbers takes
 LARGEST = 2**31 - 1  # of any other whole number: what an index of arrays holds
+OF_A_SWEEP = ".sweep"  # the end of a sweep's folder
 LONGEST_NAME = 100  # characters of an experiment's name: folders and files are named after it
 # Parameters that had another name in an earlier version -> today's.
 RENAMED = {
@@ -72,7 +73,7 @@ class StageParams:
     upstream
         Stages that it reads from.
     light
-        It computes on one core and may run beside another; of the others one runs at a time.
+        It computes on one core and may run beside another; of the others one runs at a time, or two chapters do.
     long_steps
         Steps whose items several jobs can share (:mod:`igsed_core.base.shards`), in a sweep. A number too low or too
         high costs time, never a result.
@@ -96,6 +97,11 @@ class StageParams:
             raise IgsedError(
                 f"parameter 'experiment' is {shown(self.experiment)}: "
                 "use letters, digits, '.', '_' and '-' only, since it names a folder"
+            )
+        if self.experiment.casefold().endswith(OF_A_SWEEP):
+            raise IgsedError(
+                f"parameter 'experiment' is {shown(self.experiment)}: leave {OF_A_SWEEP!r} away, since such folders "
+                "are those of sweeps"
             )
         if len(self.experiment) > LONGEST_NAME:
             raise IgsedError(

@@ -69,8 +69,8 @@ def project_root() -> Path:
             if (folder / "book").is_dir() and (folder / "Snakefile").is_file():
                 return folder
     raise IgsedError(
-        "the project's folder was not found: work inside a clone of the repository (igsed train, locate, evaluate and "
-        "explain need none)"
+        "the project's folder was not found: work inside a clone of the repository (igsed train, locate, evaluate, "
+        "explain and benchmark need none)"
     )
 
 
@@ -134,6 +134,8 @@ def _named_folder(variable: str) -> Path | None:
             "folder than the one that Jupyter was started in"
         )
     folder = absolute(given)
+    if folder.is_file():
+        raise IgsedError(f"environment variable {variable} names {folder}, which is a file: name a folder")
     os.environ[variable] = str(folder)  # resolved once: child processes work in other folders
     return folder
 

@@ -113,7 +113,7 @@ def rows(path: Path, columns: Sequence[str], expected: str) -> Iterator[Row]:
         If a column is missing or there twice, or a row has more cells than the header.
     """
     lines = read(path).split("\n")
-    header = [cell.casefold() for cell in _cells(lines[0])]
+    header = _header(lines[0])
     if missing := [column for column in columns if column not in header]:
         raise IgsedError(
             f"{shown(path)}, line 1: no column {', '.join(missing)}; expected {expected}, separated by tabulators"
@@ -131,6 +131,21 @@ def rows(path: Path, columns: Sequence[str], expected: str) -> Iterator[Row]:
                 "tabulator, or put quotes around the cell that holds one"
             )
         yield Row(number, {column: cells[i] if i < len(cells) else "" for column, i in place.items()})
+
+
+def columns_of(path: Path) -> list[str]:
+    """Columns of a table, in small letters.
+
+    Raises
+    ------
+    IgsedError
+        See :func:`read`.
+    """
+    return _header(read(path).split("\n")[0])
+
+
+def _header(line: str) -> list[str]:
+    return [cell.casefold() for cell in _cells(line)]
 
 
 def _cells(line: str) -> list[str]:

@@ -19,7 +19,7 @@ from igsed_core.data import listing
 from igsed_core.data.audio import EXTENSIONS
 
 _MAGIC = (b"RIFF", b"fLaC", b"OggS")
-_TABLE = ".csv"
+_TABLES = (".csv", ".txt")
 _BLOCK = 1 << 20
 # The last two: an archive with a password, or packed in a way that Python does not know.
 _DAMAGED = (
@@ -52,7 +52,7 @@ def unpack(
     at_least : int
         Audio files that must be found.
     tables : bool
-        Whether csv files are unpacked as well.
+        Whether csv and txt files are unpacked as well.
 
     Returns
     -------
@@ -69,7 +69,7 @@ def unpack(
     count = 0
     try:
         for path, stream in progress.bar(_entries(archive), desc=f"unpacking {archive.name}", unit=" files"):
-            table = tables and path.suffix.lower() == _TABLE
+            table = tables and path.suffix.lower() in _TABLES
             if not _is_wanted(path, table=table) or not keep(path):
                 continue
             with stream() as source:

@@ -41,7 +41,8 @@ class Asset:
         Its name in the cache folder, and in a mirror.
     checksum : str
         ``sha256:...`` or ``md5:...``; empty where none is published. Then it is taken from the Zenodo record when the
-        file is first fetched, written beside the file, and held to ever after.
+        file is first fetched, or without a record from the file itself, written beside the file, and held to ever
+        after.
     parameter : str
         What a user writes to take a file of their own instead.
     size : int
@@ -69,54 +70,85 @@ def _zenodo(record: int, file_name: str, checksum: str, parameter: str, *, size:
 _SINS_LICENCE = "free for non-commercial use (SINS)"
 _SINS_AUDIO = 23  # archives
 
-REGISTRY: dict[str, Asset] = {
-    "cnn14": _zenodo(
-        3987831,
-        "Cnn14_mAP=0.431.pth",
-        "md5:541141fa2ee191a88f24a3219fff024e",
-        "weights=PATH",
-        size=327_428_481,
-        licence="CC BY 4.0",
-    ),
-    "mn04_as": Asset(
-        "https://github.com/fschmid56/EfficientAT/releases/download/v0.0.1/mn04_as_mAP_432.pt",
-        "mn04_as_mAP_432.pt",
-        "sha256:899a8c6217063f6941793102a2780b3dd788ab11fce468d9cf5f0577c453321c",
-        "weights=PATH",
-        size=4_066_513,
-        licence="MIT",
-    ),
-    "desed": _zenodo(
-        6026841,
-        "DESED_synth_soundbank.tar.gz",
-        "",
-        "soundbank=PATH",
-        size=0,
-        licence="CC BY 4.0, per-file licences inside",
-    ),
-    "desed_validation": _zenodo(6026841, "soundbank_validation.tsv", "", "soundbank=PATH", size=0, licence="CC BY 4.0"),
-    "sins_meta": _zenodo(
-        1247102,
-        "DCASE2018-task5-dev.meta.zip",
-        "md5:8fd269986c168db5562e7509e6dc033a",
-        "background_source=PATH",
-        size=984_000,
-        licence=_SINS_LICENCE,
-    ),
-    "avp": _zenodo(
-        5036529,
-        "AVP_Dataset.zip",
-        "md5:a40f3f3bc9d5bc0f52ab9aa4c13a907e",
-        "vocal_bank=PATH",
-        size=0,
-        licence="CC BY 4.0",
-    ),
-} | {
-    f"sins_{i}": _zenodo(
-        1247102, f"DCASE2018-task5-dev.audio.{i}.zip", "", "background_source=PATH", size=0, licence=_SINS_LICENCE
-    )
-    for i in range(1, _SINS_AUDIO + 1)
-}
+REGISTRY: dict[str, Asset] = (
+    {
+        "cnn14": _zenodo(
+            3987831,
+            "Cnn14_mAP=0.431.pth",
+            "md5:541141fa2ee191a88f24a3219fff024e",
+            "weights=PATH",
+            size=327_428_481,
+            licence="CC BY 4.0",
+        ),
+        "mn04_as": Asset(
+            "https://github.com/fschmid56/EfficientAT/releases/download/v0.0.1/mn04_as_mAP_432.pt",
+            "mn04_as_mAP_432.pt",
+            "sha256:899a8c6217063f6941793102a2780b3dd788ab11fce468d9cf5f0577c453321c",
+            "weights=PATH",
+            size=4_066_513,
+            licence="MIT",
+        ),
+        "desed": _zenodo(
+            6026841,
+            "DESED_synth_soundbank.tar.gz",
+            "",
+            "soundbank=PATH",
+            size=0,
+            licence="CC BY 4.0, per-file licences inside",
+        ),
+        "desed_validation": _zenodo(
+            6026841, "soundbank_validation.tsv", "", "soundbank=PATH", size=0, licence="CC BY 4.0"
+        ),
+        "sins_meta": _zenodo(
+            1247102,
+            "DCASE2018-task5-dev.meta.zip",
+            "md5:8fd269986c168db5562e7509e6dc033a",
+            "background_source=PATH",
+            size=984_000,
+            licence=_SINS_LICENCE,
+        ),
+        "avp": _zenodo(
+            5036529,
+            "AVP_Dataset.zip",
+            "md5:a40f3f3bc9d5bc0f52ab9aa4c13a907e",
+            "vocal_bank=PATH",
+            size=0,
+            licence="CC BY 4.0",
+        ),
+    }
+    | {
+        name: Asset(
+            *(f"https://codeload.github.com/{repository}/tar.gz/{reference}", f"{name}.tar.gz", "", "soundbank=PATH"),
+            licence=licence,
+        )
+        for name, repository, reference, licence in (
+            ("esc10", "karolpiczak/ESC-10", "refs/heads/master", "CC0 or CC BY 3.0, per clip"),
+            (
+                "kitchen20",
+                "marc-moreaux/kitchen20",
+                "refs/heads/master",
+                "Apache-2.0; clips Creative Commons, per clip",
+            ),
+            ("fsdd", "Jakobovski/free-spoken-digit-dataset", "refs/tags/v1.0.9", "CC BY-SA 4.0"),
+        )
+    }
+    | {
+        f"librispeech_{reader}": Asset(
+            *(f"https://librosa.org/data/audio/{file_name}", file_name, f"sha256:{digest}", "soundbank=PATH"),
+            licence="CC BY 4.0",
+        )
+        for reader, file_name, digest in (
+            ("198", "198-209-0000.hq.ogg", "6a8d2c16e56dcb27b7f5fe5aa99bfd26b4722a6dabca1968eff951b456936514"),
+            ("3436", "3436-172162-0000.hq.ogg", "8e034529f2f171c7e5e772df6eccc2d169183c39605b45b351c2bfabddf14162"),
+        )
+    }
+    | {
+        f"sins_{i}": _zenodo(
+            1247102, f"DCASE2018-task5-dev.audio.{i}.zip", "", "background_source=PATH", size=0, licence=_SINS_LICENCE
+        )
+        for i in range(1, _SINS_AUDIO + 1)
+    }
+)
 
 # What a user asks for -> files. Those of a group are unpacked into data_dir()/<group>.
 GROUPS: dict[str, tuple[str, ...]] = {
@@ -124,6 +156,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "mn04_as": ("mn04_as",),
     "desed": ("desed", "desed_validation"),
     "avp": ("avp",),
+    "real": ("esc10", "kitchen20", "fsdd", "librispeech_198", "librispeech_3436"),
     "backgrounds": ("sins_meta", *(f"sins_{i}" for i in range(1, _SINS_AUDIO + 1))),
 }
 
@@ -203,8 +236,10 @@ def _retrieve(asset: Asset, known: Known) -> None:
 
     def attempt() -> None:
         pooch.retrieve(
-            source(asset), known_hash=known.checksum, fname=asset.file_name, path=folder, downloader=downloader
+            source(asset), known_hash=known.checksum or None, fname=asset.file_name, path=folder, downloader=downloader
         )
+        if not known.checksum:  # nobody publishes one: later copies are held to this
+            _write_note(_note(asset), _own_note(asset, folder / asset.file_name, "sha256"))
 
     try:
         try:
@@ -248,7 +283,12 @@ def lookup(asset: Asset, *, remember: bool = True) -> Known:
     if asset.checksum:
         return Known(asset.checksum, asset.size, asset.licence)
     note = _note(asset)
-    asked = None if note.is_file() else _ask(asset)
+    try:
+        asked = None if note.is_file() else _ask(asset)
+    except FetchError:
+        if asset.record:
+            raise
+        return Known("", asset.size, asset.licence)
     if asked and remember:
         _write_note(note, asked)
     try:
@@ -280,6 +320,8 @@ def _ask(asset: Asset) -> dict[str, Any]:
         answer = download.get_json(f"{source(asset)}.checksum.json")
         entries = [answer] if isinstance(answer, dict) else []
     else:
+        if not asset.record:
+            raise NotHeld(f"nobody publishes a checksum of {asset.file_name}")
         answer = _record(f"{ZENODO}/api/records/{asset.record}")
         files = answer.get("files") if isinstance(answer, dict) else None
         listed = [entry for entry in files if isinstance(entry, dict)] if isinstance(files, list) else []
@@ -322,14 +364,21 @@ def verify(asset: Asset, path: Path) -> str:
     try:
         algorithm, _, wanted = lookup(asset).checksum.partition(":")
     except FetchError:
-        checksum = f"md5:{_hash(path, 'md5')}"
-        entry = {"file": asset.file_name, "checksum": checksum, "size": path.stat().st_size, "record": asset.record}
+        algorithm = ""
+    if not algorithm:
+        entry = _own_note(asset, path, "md5" if asset.record else "sha256")
         _write_note(_note(asset), {**entry, "by_hand": True})
-        return f"noted: {_spelled(checksum)}, trusted from now on; compare it with {ZENODO}/records/{asset.record}"
+        compare = f"; compare it with {ZENODO}/records/{asset.record}" if asset.record else ""
+        return f"noted: {_spelled(entry['checksum'])}, trusted from now on{compare}"
     found = _hash(path, algorithm)
     if found != wanted:
         return f"differs: its {_spelled(f'{algorithm}:{found}')}, expected {wanted}"
     return "whole"
+
+
+def _own_note(asset: Asset, path: Path, algorithm: str) -> dict[str, Any]:
+    checksum = f"{algorithm}:{_hash(path, algorithm)}"
+    return {"file": asset.file_name, "checksum": checksum, "size": path.stat().st_size, "record": asset.record}
 
 
 def _hash(path: Path, algorithm: str) -> str:

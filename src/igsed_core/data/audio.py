@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import scipy.signal
 import soundfile
 import soxr
 
@@ -214,7 +213,8 @@ def read_sound(path: Path, sample_rate: int) -> Sound:
     fault = missing or find_fault(samples, rate, step=_STEPS.get(subtype, 0.0))
     if fault:
         return Sound(np.zeros(0, np.float32), fault)
-    return Sound(_resampled(_without_offset(samples.mean(axis=1)), rate, sample_rate, path))
+    mono = samples.mean(axis=1, dtype=np.float64).astype(np.float32)  # the sum of channels may exceed a float32
+    return Sound(_resampled(_without_offset(mono), rate, sample_rate, path))
 
 
 def find_fault(samples: np.ndarray, rate: int, *, step: float = 0.0) -> str:
@@ -247,12 +247,14 @@ def find_fault(samples: np.ndarray, rate: int, *, step: float = 0.0) -> str:
     power = float(np.mean(mono**2))
     if power < CANCELLED * float(np.mean(moving**2)) or np.abs(mono).max() < faint:
         return OPPOSITE
-    if rate > 2 * INAUDIBLE and _power_above(mono, rate) < 1e-4 * power:
+    if rate <= 2 * INAUDIBLE or _power_above(mono, rate) < 1e-4 * power:
         return DRIFT
     return ""
 
 
 def _power_above(mono: np.ndarray, rate: int) -> float:
+    import scipy.signal  # here: a third of a second of every command's start
+
     sections = scipy.signal.butter(4, INAUDIBLE, "highpass", fs=rate, output="sos")
     start = scipy.signal.sosfilt_zi(sections) * mono[0]  # as if the first sample had been there for ever: no click
     return float(np.mean(scipy.signal.sosfilt(sections, mono, zi=start)[0] ** 2))

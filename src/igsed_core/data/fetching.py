@@ -10,13 +10,13 @@ from pathlib import Path
 from igsed_core.base import text
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.paths import data_dir
-from igsed_core.data import archives, assets
+from igsed_core.data import archives, assets, listing
 from igsed_core.data.assets import GROUPS, REGISTRY
 from igsed_core.data.download import FetchError, size_text
 
 EVERYTHING = "all"
 NAMES = (*GROUPS, EVERYTHING)
-UNPACKED = {"desed": "desed", "avp": "avp", "backgrounds": "sins"}  # folder in the cache
+UNPACKED = {"desed": "desed", "avp": "avp", "real": "real", "backgrounds": "sins"}  # folder in the cache
 
 
 def groups(names: Sequence[str]) -> list[str]:
@@ -41,6 +41,8 @@ def fetch(group: str) -> Path:
         return desed()
     if group == "avp":
         return avp()
+    if group == "real":
+        return real_recordings()
     if group == "backgrounds":
         return sins()
     return [assets.fetch(name) for name in GROUPS[group]][-1]
@@ -50,7 +52,7 @@ def desed() -> Path:
     """Folder of the DESED sound bank, as its archive has it, with the official validation list beside it."""
     validation_list()
     folder = data_dir() / UNPACKED["desed"]
-    if not folder.is_dir():
+    if not _holds_something(folder):
         archives.unpack(assets.fetch("desed"), folder)
     return folder
 
@@ -58,8 +60,23 @@ def desed() -> Path:
 def avp() -> Path:
     """Folder of the Amateur Vocal Percussion data set, its annotations beside the takes."""
     folder = data_dir() / UNPACKED["avp"]
-    if not folder.is_dir():
+    if not _holds_something(folder):
         archives.unpack(assets.fetch("avp"), folder, tables=True)
+    return folder
+
+
+def real_recordings() -> Path:
+    """Folder of the bank of real recordings, built from what was fetched (:mod:`igsed_core.data.soundbank.real`)."""
+    from igsed_core.data.soundbank import real
+
+    folder = data_dir() / UNPACKED["real"]
+    if not folder.is_dir():
+        sources = data_dir() / "real_sources"
+        *packed, first, second = GROUPS["real"]
+        for name in packed:
+            if not (sources / name).is_dir():
+                archives.unpack(assets.fetch(name), sources / name, tables=True)
+        real.build(sources, [assets.fetch(first), assets.fetch(second)], folder)
     return folder
 
 
@@ -111,7 +128,20 @@ def _sins_others(archive: Path) -> set[str]:
 
 def _unpacked(name: str) -> bool:
     sins = f"{UNPACKED['backgrounds']}/{name}"  # an archive of many
-    return (data_dir() / UNPACKED.get(name, sins)).is_dir()
+    return _holds_something(data_dir() / UNPACKED.get(name, sins))
+
+
+def _holds_something(folder: Path) -> bool:
+    """Whether an archive was unpacked into a folder: an emptied one is none that was.
+
+    Raises
+    ------
+    IgsedError
+        If a file is in its place.
+    """
+    if folder.is_file():
+        raise IgsedError(f"{folder} is a file where a folder is to be: move it")
+    return listing.find_folder(folder) is not None and any(True for _ in folder.iterdir())
 
 
 def state(name: str, *, check: bool) -> str:

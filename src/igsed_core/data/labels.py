@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import math
+import posixpath
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
 
-from igsed_core.base import names, text
+from igsed_core.base import bounds, names, text
 from igsed_core.base.errors import IgsedError
-from igsed_core.data import audio, listing
+from igsed_core.data import listing
+from igsed_core.data.named_files import NamedFiles
+from igsed_core.data.soundbank import survey
 
 WEAK = ("filename", "event_labels")
 STRONG = ("filename", "onset", "offset", "event_label")
 _WEAK_FORM = "a header `filename<TAB>event_labels` and a line per file, its labels separated by commas"
 _STRONG_FORM = "a header `filename<TAB>onset<TAB>offset<TAB>event_label` and a line per event"
+LONGEST = 30 * 86_400.0  # s of a recording: a later time is one in another unit
 _OF_A_SOURCE = re.compile(r"_\d+(\.\d+)?_\d+(\.\d+)?$")  # DCASE: <source>_<begin>_<end>
 
 
@@ -70,21 +75,23 @@ def weak(labels: Path, audio_folder: Path | None = None) -> list[WeakClip]:
     """
     if labels.is_dir():
         return _folders(labels)
+    has_source = "source" in text.columns_of(labels)
     root = labels.parent if audio_folder is None else audio_folder
     if listing.find_folder(root) is None:
         raise IgsedError(f"folder {text.shown(root)} of the audio files does not exist: give it by --audio FOLDER")
-    has_source = "source" in [cell.strip().casefold() for cell in text.read(labels).split("\n")[0].split("\t")]
+    named = cache(lambda: NamedFiles(root, listing.scan(root).files))
     found: dict[Path, WeakClip] = {}
     lines: dict[Path, int] = {}
     for row in text.rows(labels, (*WEAK, *(["source"] if has_source else [])), _WEAK_FORM):
         line = f"{text.shown(labels)}, line {row.line}"
-        path = _file(root, row.cells["filename"], line)
+        path = _file(root, row.cells["filename"], line, named)
+        key = path.resolve()  # the same file, whatever the table or a link calls it
         held = tuple(sorted({text.name(label) for label in row.cells["event_labels"].split(",")} - {""}))
-        if path in found and found[path].labels != held:
-            raise IgsedError(f"{line}: {path.name} stands in line {lines[path]} with other labels: remove one of them")
-        if path not in found:
-            found[path] = WeakClip(path, held, row.cells.get("source") or source_of(path.name))
-            lines[path] = row.line
+        if key in found and found[key].labels != held:
+            raise IgsedError(f"{line}: {path.name} stands in line {lines[key]} with other labels: remove one of them")
+        if key not in found:
+            found[key] = WeakClip(path, held, row.cells.get("source") or source_of(path.name))
+            lines[key] = row.line
     if not found:
         raise IgsedError(f"{text.shown(labels)} lists no file; expected {_WEAK_FORM}")
     return list(found.values())
@@ -126,43 +133,66 @@ def strong(path: Path) -> pd.DataFrame:
         if not name:
             raise IgsedError(f"{line}: no filename: name the file of the event")
         if not any(row.cells[column] for column in STRONG[1:]):
-            made.append((name, math.nan, math.nan, ""))
+            made.append((file_name(name), math.nan, math.nan, ""))
             continue
         if not label:
             raise IgsedError(f"{line}: no event_label: name the class of the event")
         times = []
         for column in ("onset", "offset"):
             try:
-                times.append(float(row.cells[column]))
+                times.append(bounds.number(row.cells[column]))
             except ValueError:
                 raise IgsedError(
                     f"{line}: {column} {row.cells[column]!r} is no number of seconds: correct it"
                 ) from None
-        if not (math.isfinite(times[0]) and math.isfinite(times[1]) and 0 <= times[0] < times[1]):
+        if not 0 <= times[0] < times[1]:
             raise IgsedError(f"{line}: the event from {times[0]:g} to {times[1]:g} s has no length: correct it")
-        made.append((name, times[0], times[1], label))
+        if times[1] > LONGEST:
+            raise IgsedError(
+                f"{line}: the event ends at {times[1]:g} s, which is beyond {LONGEST / 86_400:g} days: give seconds"
+            )
+        made.append((file_name(name), times[0], times[1], label))
     return pd.DataFrame(made, columns=list(STRONG)).drop_duplicates(ignore_index=True)
 
 
-def _file(root: Path, name: str, line: str) -> Path:
+def file_name(written: str) -> str:
+    """Return a file's name in a table in the one spelling in which names are compared: slashes, no dots between.
+
+    Examples
+    --------
+    >>> from igsed_core.data.labels import file_name
+    >>> file_name("./day/a.wav"), file_name("day\\\\a.wav")
+    ('day/a.wav', 'day/a.wav')
+    """
+    return posixpath.normpath(written.replace("\\", "/"))
+
+
+def _file(root: Path, name: str, line: str, named: Callable[[], NamedFiles]) -> Path:
     if not name:
         raise IgsedError(f"{line}: no filename: name the file of the labels")
     path = root / name
-    if not path.is_file():
-        # A name that is spelt in another form of Unicode, or has spaces at its ends that a table does not keep.
-        fitting = [file.path for file in listing.scan(root).files if text.name("/".join(file.parts)) == name]
-        if not fitting:
-            raise IgsedError(f"{line}: {text.shown(path)} does not exist: correct the name, or --audio FOLDER")
-        path = fitting[0]
-    return path
+    if path.is_file():
+        return path
+    if path.is_dir():
+        raise IgsedError(f"{line}: {text.shown(path)} is a folder: name a file")
+    found = named().search(name, line)  # in another form of Unicode, another case, with the slashes of Windows
+    if found is None:
+        raise IgsedError(f"{line}: {text.shown(path)} does not exist: correct the name, or --audio FOLDER")
+    return found
 
 
 def _folders(root: Path) -> list[WeakClip]:
-    found = [
-        WeakClip(file.path, (text.name(file.parts[0]),), source_of(file.path.name))
-        for file in listing.scan(root).files
-        if len(file.parts) >= 2 and file.suffix in audio.EXTENSIONS
-    ]
+    seen = listing.scan(root)
+    found, unused = [], [f"{text.shown(path)} ({why})" for path, why in seen.unusable.items()]
+    for file in seen.files:
+        why = survey.no_sound(file)
+        if why is None:
+            continue
+        if not why and len(file.parts) >= 2:
+            found.append(WeakClip(file.path, (text.name(file.parts[0]),), source_of(file.path.name)))
+        else:
+            unused.append(f"{text.shown(file.path)} ({why or 'lies in no class folder'})")
+    listing.tell_unused(unused)
     if not found:
         raise IgsedError(
             f"{text.shown(root)} holds no audio file as <class>/<name>.wav: lay them out like that, or give a table"

@@ -6,9 +6,10 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from igsed_core.base import text
+from igsed_core.base import progress, text
 from igsed_core.base.errors import IgsedError
 
+SHOWN = 5  # files that a message names
 # What file systems and their servers leave beside the user's files.
 _LITTER = frozenset(
     {"__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found", "Thumbs.db", "desktop.ini"}
@@ -98,6 +99,19 @@ def scan(root: Path) -> Listing:
     _scan(root, (), (os.path.realpath(root),), listing)
     listing.files.sort(key=lambda file: file.path.relative_to(root).parts)
     return listing
+
+
+def tell_unused(unused: list[str]) -> None:
+    """Say which files of a user's folder are not used, and why: nothing is left out without a word.
+
+    Parameters
+    ----------
+    unused
+        ``path (reason)`` of each.
+    """
+    if unused:
+        more = f"; and {len(unused) - SHOWN} more" if len(unused) > SHOWN else ""
+        progress.tell(f"igsed: {len(unused)} files are not used: {'; '.join(unused[:SHOWN])}{more}")
 
 
 def stamp(path: Path, root: Path) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -10,11 +12,12 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from igsed_core.base import text
+from igsed_core.base import paths, text
 from igsed_core.base.errors import IgsedError
-from igsed_core.data import audio, listing
+from igsed_core.data import audio, cut_short, listing
+from igsed_core.data.soundbank import survey
 
-BLOCK = 20.0  # s that are read at a time
+BLOCK = 10.0  # s that are read at a time: log-mel maps of twice as much take more than twice as long
 LOWEST, HIGHEST = 8_000, 192_000  # Hz, rates that are taken
 
 
@@ -54,7 +57,8 @@ def stream(path: Path, sample_rate: int, *, block: float = BLOCK) -> Iterator[ND
     Raises
     ------
     IgsedError
-        If the file is missing, is no audio, holds nothing, ends early, or holds NaN or infinite samples.
+        If the file is missing, is no audio, holds nothing, ends early, holds NaN or infinite samples, or its channels
+        cancel when they are mixed down.
     """
     name = text.shown(path)
     try:
@@ -65,9 +69,12 @@ def stream(path: Path, sample_rate: int, *, block: float = BLOCK) -> Iterator[ND
         rate = check_rate(file.samplerate, name)
         if not file.frames:
             raise IgsedError(f"{name} holds no sample: remove it, or record it again")
+        missing = cut_short.describe(path, file.extra_info, promised=file.frames, read=file.frames, sample_rate=rate)
+        if missing:
+            raise IgsedError(f"{name} is {missing}: copy it again")
 
         def mono() -> Iterator[NDArray[np.float32]]:
-            done = 0
+            done, power, mixed = 0, 0.0, 0.0
             while done < file.frames:
                 try:
                     samples = file.read(max(1, round(block * rate)), dtype="float32", always_2d=True)
@@ -80,7 +87,14 @@ def stream(path: Path, sample_rate: int, *, block: float = BLOCK) -> Iterator[ND
                     place = (done + int(finite.argmin())) / rate
                     raise IgsedError(f"{name} holds NaN or infinite samples (the first at {place:.3f} s): repair it")
                 done += len(samples)
+                if file.channels > 1:
+                    moving = samples.astype(np.float64) - samples.mean(axis=0)
+                    power += float(np.mean(moving**2, axis=1).sum())
+                    mixed += float((moving.mean(axis=1) ** 2).sum())
                 yield samples.mean(axis=1)
+            # Rounding noise would be searched, and nothing found, without a word.
+            if power > file.frames * audio.SILENCE**2 and mixed < audio.CANCELLED * power:
+                raise IgsedError(f"{name} is {audio.OPPOSITE}: give one of its channels")
 
         yield from _resampled(mono(), rate, sample_rate)
 
@@ -134,22 +148,38 @@ def find(words: Iterable[str]) -> list[Path]:
     IgsedError
         If a name or pattern fits nothing, or a folder holds no audio file.
     """
-    found: dict[Path, None] = {}
+    found: dict[str, Path] = {}  # the file itself -> as it was named first
     for word in words:
         place = listing.find_folder(word)
         if place is not None:
-            here = [file.path for file in listing.scan(place).files if file.suffix in audio.EXTENSIONS]
+            here = _in_folder(place)
             if not here:
                 kinds = ", ".join(audio.SUFFIXES)
                 raise IgsedError(f"folder {text.shown(word)} holds no audio file ({kinds}): give another one")
-        elif Path(word).exists() or not any(mark in word for mark in "*?["):
-            here = [Path(word)]  # a missing file is told when it is its turn
+        elif (named := paths.user_path(word)).exists() or not any(mark in word for mark in "*?["):
+            here = [named]  # a missing file is told when it is its turn
         else:
-            pattern = Path(word)
-            root = Path(pattern.anchor or ".")
-            here = sorted(p for p in root.glob(str(pattern.relative_to(pattern.anchor))) if p.is_file())
-            here = [p for p in here if p.suffix.lower() in audio.EXTENSIONS]
+            here = _fitting(named)
             if not here:
                 raise IgsedError(f"pattern {word!r} fits no audio file: check it, or put it in quotes")
-        found.update(dict.fromkeys(here))
-    return list(found)
+        for path in here:  # however it is spelled, a recording is searched once
+            found.setdefault(os.path.realpath(path), path)
+    return list(found.values())
+
+
+def _in_folder(place: Path) -> list[Path]:
+    seen = listing.scan(place)
+    unused = [f"{text.shown(path)} ({why})" for path, why in seen.unusable.items()]
+    unused += [f"{text.shown(file.path)} ({why})" for file in seen.files if (why := survey.no_sound(file))]
+    listing.tell_unused(unused)
+    return [file.path for file in seen.files if file.suffix in audio.EXTENSIONS]
+
+
+def _fitting(pattern: Path) -> list[Path]:
+    """Audio files that a pattern fits; what systems leave beside the user's files is none."""
+    try:
+        places = sorted(Path(pattern.anchor or ".").glob(str(pattern.relative_to(pattern.anchor))))
+    except (ValueError, NotImplementedError, re.error) as error:
+        raise IgsedError(f"pattern {text.shown(pattern)!r} is none ({text.reason(error)}): correct it") from error
+    kept = [path for path in places if path.suffix.lower() in audio.EXTENSIONS and not listing.is_hidden(path.name)]
+    return [path for path in kept if path.is_file()]

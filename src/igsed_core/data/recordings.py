@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from igsed_core.base import text
+from igsed_core.base import bounds, text
 from igsed_core.base.errors import IgsedError
 from igsed_core.data import audio, listing
 from igsed_core.data.audio import EXTENSIONS
-from igsed_core.data.listing import File
+from igsed_core.data.named_files import NamedFiles
 from igsed_core.data.soundbank.survey import class_label
 
 COLUMNS = ("filename", "onset", "offset", "event_label")
@@ -61,8 +60,8 @@ def fingerprint(folder: str) -> list[object]:
 def read(folder: str, classes: Sequence[str]) -> Recordings:
     """Read and check the table of a folder of recordings.
 
-    A row with a filename and nothing else says that the file holds no event. Files that the table does not list are
-    left out.
+    A row with a filename and nothing else says that the file holds no event. Of rows that stand twice one is kept;
+    files that the table does not list are left out.
 
     Parameters
     ----------
@@ -84,7 +83,7 @@ def read(folder: str, classes: Sequence[str]) -> Recordings:
         raise IgsedError(f"recordings {root}: found {len(tables)} .tsv files ({names}), expected {_FORMAT}")
     table = tables[0].path
     labels = {text.name(label): label for label in classes}
-    place = _Folder(root, seen)
+    place = NamedFiles(root, seen)
     lengths: dict[Path, float] = {}
     names_of: dict[Path, str] = {}
     events = []
@@ -103,7 +102,7 @@ def read(folder: str, classes: Sequence[str]) -> Recordings:
     return Recordings(
         root,
         tuple(names_of.values()),
-        pd.DataFrame(events, columns=["filename", "label", "onset", "offset"]),
+        pd.DataFrame(events, columns=["filename", "label", "onset", "offset"]).drop_duplicates(ignore_index=True),
         tuple(text.shown(file.path.relative_to(root).as_posix()) for file in rest),
     )
 
@@ -185,48 +184,6 @@ def _root(folder: str) -> Path:
     return root
 
 
-class _Folder:
-    """The files of a folder, found by the names that a table gives them."""
-
-    def __init__(self, root: Path, files: Sequence[File]) -> None:
-        self.root = root
-        self.by_name: dict[str, list[Path]] = {}
-        self.by_folded: dict[str, list[Path]] = {}
-        for file in files:
-            self.by_name.setdefault(file.name, []).append(file.path)
-            self.by_folded.setdefault(file.name.casefold(), []).append(file.path)
-
-    def find(self, name: str, line: str) -> Path:
-        """Path of a file, whatever the form of Unicode, the slashes or the case in which the table writes its name.
-
-        Raises
-        ------
-        IgsedError
-            If there is none, or there are several.
-        """
-        places = [self._within(spelled) for spelled in dict.fromkeys((name, name.replace("\\", "/")))]
-        places = [within for within in places if within]
-        if not places:
-            raise IgsedError(f"{line}: filename {name!r} is no file in {self.root}: give its path within the folder")
-        for within in places:
-            found = self.by_name.get(within) or self.by_folded.get(within.casefold()) or []
-            if len(found) > 1:
-                names = ", ".join(text.shown(repr(path.relative_to(self.root).as_posix())) for path in found)
-                raise IgsedError(f"{line}: filename {name!r} may be any of {names}: rename all but one")
-            if found and found[0].suffix.lower() in EXTENSIONS:
-                return found[0]
-        raise IgsedError(
-            f"{line}: {text.shown(self.root / places[-1])} is no wav, flac or ogg file: add it, or remove the line"
-        )
-
-    def _within(self, name: str) -> str:
-        """Path within the folder, without dots; empty if it leads outside."""
-        if posixpath.isabs(name):
-            name = name.removeprefix(text.name(self.root.as_posix()) + "/")
-        within = posixpath.normpath(name) if name else ""
-        return "" if posixpath.isabs(within) or within.split("/")[0] == ".." else within
-
-
 def _length(path: Path, line: str) -> float:
     """Length of a file in seconds, once it is known to hold a sound that can be used."""
     samples, rate = audio.read(path)
@@ -242,8 +199,7 @@ def _event(cells: Mapping[str, str], length: float, labels: Mapping[str, str], l
     times = []
     for column in ("onset", "offset"):
         try:
-            # Python reads 1_000 as a thousand; a table means a name, or a typing error.
-            times.append(float("nan") if "_" in cells[column] else float(cells[column]))
+            times.append(bounds.number(cells[column]))
         except ValueError:
             times.append(float("nan"))
         if not np.isfinite(times[-1]):

@@ -106,6 +106,7 @@ def observe(
     read: Reader,
     *,
     shifts: int,
+    soft: float = 0.0,
 ) -> dict[str, pd.DataFrame]:
     """Let detectors on one encoder decide on the gates; the encoder runs once for all of them.
 
@@ -121,6 +122,8 @@ def observe(
         Gives the training clips' samples.
     shifts
         Of a feature frame.
+    soft
+        Seconds in which gates rise and fall (:func:`igsed_core.detection.gates.mix`).
 
     Returns
     -------
@@ -137,7 +140,7 @@ def observe(
                 made[name].append(decoder.log_odds(found.values.cpu(), label, shifts=shifts))
         return {name: (np.stack(of), found.step, found.start) for name, of in made.items()}
 
-    return gates.measure(drawn, read, decide, sample_rate=classifier.sample_rate)
+    return gates.measure(drawn, read, decide, sample_rate=classifier.sample_rate, soft=soft)
 
 
 def observe_attribution(

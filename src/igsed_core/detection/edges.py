@@ -218,6 +218,30 @@ def fit(observed: pd.DataFrame) -> dict[str, Edges]:
     return of_table(table(observed))
 
 
+def overlaps(spans: Spans, others: Spans) -> NDArray[np.float64]:
+    """Overlap (IoU) of each event with another one.
+
+    Parameters
+    ----------
+    spans, others
+        Onsets and offsets in seconds, ``[shape=(n, 2)]``.
+
+    Returns
+    -------
+    np.ndarray [shape=(n,)]
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.detection.edges import overlaps
+    >>> overlaps(np.array([[0.0, 2.0]]), np.array([[1.0, 3.0]])).round(3).tolist()
+    [0.333]
+    """
+    shared = np.minimum(spans[:, 1], others[:, 1]) - np.maximum(spans[:, 0], others[:, 0])
+    both = np.maximum(spans[:, 1], others[:, 1]) - np.minimum(spans[:, 0], others[:, 0])
+    return np.clip(shared, 0.0, None) / np.maximum(both, 1e-9)
+
+
 def events(
     edges: Mapping[str, Edges],
     label: str,

@@ -26,6 +26,7 @@ from igsed_core.models.classifier import AnyClassifier, Classifier, NetworkClass
 FRAME = 0.1  # s
 # Beyond this a module that hears the waveform needs more memory than most machines have.
 LONGEST = 60.0  # s
+IG = "ig"  # Integrated Gradients by the engine that fits: the decibel path where there is a log-mel map, else Captum
 
 
 class _Logits(nn.Module):
@@ -127,6 +128,48 @@ class Explanation:
         return table.sort_values(["onset", "offset"], ignore_index=True)
 
 
+def as_classifier(model: nn.Module, classes: Sequence[str], sample_rate: int) -> AnyClassifier:
+    """Return a module as methods take it; a classifier of this project is returned as it is.
+
+    Parameters
+    ----------
+    model, classes
+        As :func:`explain` takes them.
+    sample_rate
+        That the module hears, in Hz.
+
+    Raises
+    ------
+    IgsedError
+        If there is no such rate.
+    """
+    if isinstance(model, Classifier | NetworkClassifier):
+        return model
+    heard = long_audio.check_rate(sample_rate, "what the model hears")
+    return NetworkClassifier(_Logits(model), classes=tuple(classes), sample_rate=heard, name=type(model).__name__)
+
+
+def method_of(name: str, classifier: AnyClassifier) -> str:
+    """Return the method of the registry that a name means: of :data:`IG` the engine that fits the classifier."""
+    if name != IG:
+        return name
+    return "ig_db" if isinstance(classifier, Classifier) else "ig_captum"
+
+
+def _answer(classifier: AnyClassifier, clip: Tensor) -> NDArray[np.float64]:
+    """Logits of the only clip, ``[shape=(n_classes,)]``."""
+    try:
+        logits: NDArray[np.float64] = classifier(clip)[0].double().cpu().numpy()
+    except RuntimeError as error:
+        raise IgsedError(
+            f"the model fails on a recording of {clip.shape[-1] / classifier.sample_rate:.3f} s ({error}): give a "
+            "longer one, or mend the model"
+        ) from error
+    if not np.isfinite(logits).all():
+        raise IgsedError("the model answers with NaN or infinity: see to its weights")
+    return logits
+
+
 def explain(
     model: nn.Module,
     waveform: NDArray[np.floating] | Tensor,
@@ -152,7 +195,8 @@ def explain(
     classes
         Names of the outputs, in order; a classifier of this project knows them.
     method
-        One of :data:`igsed_core.attribution.registry.REGISTRY`. One that needs a log-mel map or feature frames says so.
+        One of :data:`igsed_core.attribution.registry.REGISTRY`, or ``ig`` for Integrated Gradients by the engine that
+        fits. One that needs a log-mel map or feature frames says so.
     targets
         Classes to explain; by default those with a positive logit, and at least the highest one.
     model_rate
@@ -186,26 +230,20 @@ def explain(
     rate = long_audio.check_rate(sample_rate, "the waveform")
     given = waveform.detach().cpu().numpy() if isinstance(waveform, Tensor) else waveform
     mono = np.asarray(mixed_down(given), dtype=np.float32)
-    classifier: AnyClassifier
-    if isinstance(model, Classifier | NetworkClassifier):
-        classifier = model
-    else:
-        heard = long_audio.check_rate(model_rate or rate, "what the model hears")
-        classifier = NetworkClassifier(
-            _Logits(model), classes=tuple(classes), sample_rate=heard, name=type(model).__name__
-        )
+    classifier = as_classifier(model, classes, rate if model_rate is None else model_rate)
     if rate != classifier.sample_rate:
         mono = soxr.resample(mono, rate, classifier.sample_rate, quality="VHQ")
     duration = len(mono) / classifier.sample_rate
     if duration > LONGEST:
         raise IgsedError(f"the recording is {duration:.0f} s long: explain at most {LONGEST:g} s at a time, cut it")
+    method = method_of(method, classifier)
     explained = registry.create(method)
     was_training = classifier.training
     classifier.eval()
     try:
         clip = torch.from_numpy(np.ascontiguousarray(mono))[None]
         with torch.no_grad():
-            logits = classifier(clip)[0].double().cpu().numpy()
+            logits = _answer(classifier, clip)
         names = tuple(classifier.classes)
         if len(names) != len(logits):
             raise IgsedError(f"the model has {len(logits)} outputs and {len(names)} class names: name every output")

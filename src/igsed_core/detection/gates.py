@@ -126,7 +126,9 @@ def draw(
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def mix(gates: pd.DataFrame, read: Reader, *, sample_rate: int, window: float = WINDOW) -> list[NDArray[np.float32]]:
+def mix(
+    gates: pd.DataFrame, read: Reader, *, sample_rate: int, window: float = WINDOW, soft: float = 0.0
+) -> list[NDArray[np.float32]]:
     """Add each gate to the window of its recipient, with fades of 10 ms outside of it.
 
     Parameters
@@ -139,6 +141,8 @@ def mix(gates: pd.DataFrame, read: Reader, *, sample_rate: int, window: float = 
         Hz.
     window
         Seconds, as it was drawn.
+    soft
+        Seconds in which the sound rises within the gate, and falls at its end; at most half of the gate.
 
     Returns
     -------
@@ -155,7 +159,12 @@ def mix(gates: pd.DataFrame, read: Reader, *, sample_rate: int, window: float = 
         n = round(gate["length"] * sample_rate)
         first, onset = round(gate["from"] * sample_rate), round(gate["onset"] * sample_rate)
         before, after = min(fade, first, onset), min(fade, len(donor) - first - n, len(heard) - onset - n)
-        shape = np.concatenate([ramp[fade - before :], np.ones(n), ramp[::-1][:after]]).astype(np.float32)
+        body = np.ones(n)
+        if rise := min(round(soft * sample_rate), n // 2):
+            slope = np.arange(rise) / rise
+            body[:rise], body[n - rise :] = slope, slope[::-1]
+            before = after = 0
+        shape = np.concatenate([ramp[fade - before :], body, ramp[::-1][:after]]).astype(np.float32)
         heard[onset - before : onset + n + after] += shape * donor[first - before : first + n + after]
         made.append(heard)
     return made
@@ -171,6 +180,7 @@ def measure(
     *,
     sample_rate: int,
     window: float = WINDOW,
+    soft: float = 0.0,
     batch: int = 16,
 ) -> dict[str, pd.DataFrame]:
     """Mix gates and let detectors decide on them.
@@ -186,8 +196,8 @@ def measure(
         n_steps)]``, with step and start in seconds; the class is found where they are above 0.
     sample_rate
         Hz.
-    window
-        Seconds.
+    window, soft
+        Seconds; the second as for :func:`mix`.
     batch
         Mixtures in one call of ``decide``.
 
@@ -199,7 +209,7 @@ def measure(
     parts: dict[str, list[pd.DataFrame]] = {}
     for first in range(0, len(gates), batch):
         some = gates.iloc[first : first + batch]
-        waveforms = mix(some, read, sample_rate=sample_rate, window=window)
+        waveforms = mix(some, read, sample_rate=sample_rate, window=window, soft=soft)
         sizes = np.array([len(one) for one in waveforms])
         for size in np.unique(sizes):
             mine = np.flatnonzero(sizes == size)

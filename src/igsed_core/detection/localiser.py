@@ -9,9 +9,9 @@ it is reported if the first reaches the threshold somewhere in it.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,10 @@ from torch import Tensor
 from igsed_core.attribution import mel
 from igsed_core.base.errors import IgsedError
 from igsed_core.data import long_audio
+from igsed_core.detection import edges as calibrated
 from igsed_core.detection import localiser_model
 from igsed_core.detection.absence_hmm import SoundModel, probability
+from igsed_core.detection.edges import Edges
 from igsed_core.detection.localiser_model import LocaliserModel
 from igsed_core.detection.thresholds.postprocessing import minimum_duration
 from igsed_core.metrics import frames
@@ -35,6 +37,7 @@ from igsed_core.models.encoders.base import Encoder
 
 EVENT_COLUMNS = ["onset", "offset", "event_label", "probability"]
 THRESHOLD = 0.5  # calibrated probability that the class sounds in the windows around
+_SURE = 1e-7  # a probability this near to 0 or 1 says no more in 32 bits
 HMM_SECONDS = 1800.0  # s that are decoded at a time
 HMM_MARGIN = 60.0  # s around, by which a hidden Markov model has forgotten where it began
 
@@ -55,6 +58,9 @@ class Curves:
         Seconds; step ``i`` holds on ``[start + i * step, start + (i + 1) * step)``.
     duration
         Of the recording, in seconds.
+    corrections
+        Class -> what is taken off the edges of its events (:mod:`igsed_core.detection.edges`); empty where they were
+        not calibrated.
     """
 
     classes: tuple[str, ...]
@@ -63,6 +69,7 @@ class Curves:
     step: float
     start: float
     duration: float
+    corrections: Mapping[str, Edges] = field(default_factory=dict)
 
     @property
     def scores(self) -> NDArray[np.float32]:
@@ -75,7 +82,12 @@ class Curves:
         return np.clip(self.start + self.step * np.arange(len(self.here) + 1), 0.0, self.duration)
 
     def events(
-        self, *, threshold: float = THRESHOLD, min_duration: float = 0.0, classes: Sequence[str] = ()
+        self,
+        *,
+        threshold: float = THRESHOLD,
+        min_duration: float = 0.0,
+        classes: Sequence[str] = (),
+        edges: bool = True,
     ) -> pd.DataFrame:
         """Return the events.
 
@@ -87,6 +99,9 @@ class Curves:
             Events shorter than this are dropped and gaps shorter than this are filled, in seconds.
         classes
             Those wanted; by default all.
+        edges
+            Whether onsets and offsets are corrected where the model holds a calibration; else they are as found, at
+            the begin of a step.
 
         Returns
         -------
@@ -104,17 +119,74 @@ class Curves:
             raise IgsedError(
                 f"class {unknown[0]!r} is none that the model knows: choose from {', '.join(self.classes)}"
             )
-        edges, made = self.edges, []
+        made = []
         for c, label in enumerate(self.classes):
             if classes and label not in classes:
                 continue
-            mask = minimum_duration(self.here[None, :, c] > 0.5, min_duration, frame_length=self.step)[0]
-            for first, end in frames.runs(mask):
-                known = float(self.around[first:end, c].max())
-                if known >= threshold and edges[end] > edges[first]:
-                    made.append((float(edges[first]), float(edges[end]), label, known))
+            corrected = edges and label in self.corrections
+            for onset, offset in self._corrected(c, min_duration) if corrected else self._found(c, min_duration):
+                known = self._known(c, onset, offset)
+                if known >= threshold and offset > onset:
+                    made.append((float(onset), float(offset), label, known))
         table = pd.DataFrame(made, columns=EVENT_COLUMNS)
         return table.sort_values(["onset", "offset", "event_label"], ignore_index=True)
+
+    def _found(self, c: int, min_duration: float) -> NDArray[np.float64]:
+        """Stretches in which one class is likelier than not, from step to step, ``(n_events, 2)``."""
+        mask = minimum_duration(self.here[None, :, c] > 0.5, min_duration, frame_length=self.step)[0]
+        return self.edges[frames.runs(mask)]
+
+    def _corrected(self, c: int, min_duration: float) -> NDArray[np.float64]:
+        """The same with calibrated edges, ``(n_events, 2)``; lengths are judged after the correction."""
+        here = np.clip(self.here[:, c].astype(np.float64), _SURE, 1 - _SURE)
+        spans = calibrated.events(
+            *(self.corrections, self.classes[c], np.log(here) - np.log1p(-here)),
+            step=self.step,
+            start=self.start,
+            duration=self.duration,
+        )
+        return lasting(spans, min_duration)
+
+    def _known(self, c: int, onset: float, offset: float) -> float:
+        """Highest probability that one class sounds around, in the steps that an event touches."""
+        first, end = (np.array([onset, offset]) - self.start) / self.step
+        first = min(max(int(np.floor(first + 1e-6)), 0), len(self.around) - 1)
+        return float(self.around[first : max(first + 1, int(np.ceil(end - 1e-6))), c].max())
+
+
+def lasting(spans: NDArray[np.float64], seconds: float) -> NDArray[np.float64]:
+    """Fill short gaps between events, then drop short events.
+
+    Parameters
+    ----------
+    spans
+        Onsets and offsets in seconds, ascending, ``[shape=(n_events, 2)]``.
+    seconds
+        Gaps and events shorter than this go.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_left, 2)]
+
+    Raises
+    ------
+    IgsedError
+        If the length is negative.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.detection.localiser import lasting
+    >>> lasting(np.array([[0.0, 0.3], [0.4, 0.6], [2.0, 2.1]]), 0.2).tolist()
+    [[0.0, 0.6]]
+    """
+    if seconds < 0:
+        raise IgsedError(f"durations must not be negative, got {seconds} s")
+    if not len(spans):
+        return spans
+    wide = spans[1:, 0] - spans[:-1, 1] >= seconds - 1e-9
+    joined = np.stack([spans[np.r_[True, wide], 0], spans[np.r_[wide, True], 1]], axis=1)
+    return joined[joined[:, 1] - joined[:, 0] >= seconds - 1e-9]
 
 
 class Localiser:
@@ -201,7 +273,7 @@ class Localiser:
         Parameters
         ----------
         waveforms
-            A clip each, of any length up to a minute, ``[shape=(n_samples,)]``.
+            A clip each, of any length, ``[shape=(n_samples,)]``; a sequence is read twice, what is none is kept.
         labels
             Classes of each clip.
         sample_rate
@@ -223,9 +295,15 @@ class Localiser:
         """
         from igsed_core.detection import localiser_training
 
+        if isinstance(labels, str) or any(isinstance(one, str) for one in labels):
+            raise IgsedError("labels hold a text for a list of names: give a list for each clip, as in [['Bell'], []]")
         known = encoders.load(encoder) if isinstance(encoder, str) else encoder
-        features = [localiser_training.features_of(known, waveform, sample_rate) for waveform in waveforms]
-        return localiser_training.fit(known, features, labels, sources=sources, seed=seed, **options).localiser
+        # Gates are cut from the waveforms, so these are asked for again; what gives them once only is kept.
+        clips = waveforms if isinstance(waveforms, Sequence) else list(waveforms)
+        features = [localiser_training.features_of(known, waveform, sample_rate) for waveform in clips]
+        sounds = localiser_training.Sounds.of(known, clips, sample_rate)
+        trained = localiser_training.fit(known, features, labels, sources=sources, seed=seed, sounds=sounds, **options)
+        return trained.localiser
 
     def save(self, path: str | Path) -> None:
         """Write the model as one file."""
@@ -245,6 +323,7 @@ class Localiser:
         min_duration: float = 0.0,
         classes: Sequence[str] = (),
         shifts: int | None = None,
+        edges: bool = True,
     ) -> pd.DataFrame:
         """Find the events of a recording.
 
@@ -254,7 +333,7 @@ class Localiser:
             Mono, ``[shape=(n_samples,)]``, or ``(n_samples, n_channels)``, which is mixed down.
         sample_rate
             In Hz.
-        threshold, min_duration, classes
+        threshold, min_duration, classes, edges
             See :meth:`Curves.events`; seconds.
         shifts
             Of a feature frame; by default the model's. 1 is eight times as fast, in coarser steps.
@@ -270,7 +349,7 @@ class Localiser:
             If the waveform is none, or a parameter has no sense.
         """
         found = self.curves(waveform, sample_rate, shifts=shifts)
-        return found.events(threshold=threshold, min_duration=min_duration, classes=classes)
+        return found.events(threshold=threshold, min_duration=min_duration, classes=classes, edges=edges)
 
     def curves(self, waveform: NDArray[np.floating], sample_rate: int, *, shifts: int | None = None) -> Curves:
         """Return the probabilities behind :meth:`locate`; its parameters (samples as there; Hz).
@@ -310,7 +389,7 @@ class Localiser:
         slid = sliding.slide(
             self.encoder,
             blocks,
-            self._apply,
+            partial(_apply, self._lean),  # made here: torch.fx cannot be used by several of the threads at once
             shifts=shifts,
             window=self.model.window,
             workers=os.cpu_count() or 1,
@@ -325,15 +404,17 @@ class Localiser:
         # A sound model's classes alone can be located; the others stay at zero.
         around = _around(slid, probability(slid.of_windows * slope + offset))
         n = max(1, int(np.ceil((slid.duration - slid.start) / slid.step - 1e-9)))
-        return Curves(self.classes, here[:n], around[:n], slid.step, slid.start, slid.duration)
+        corrections = self.model.corrections
+        return Curves(self.classes, here[:n], around[:n], slid.step, slid.start, slid.duration, corrections)
 
     @cached_property
     def _lean(self) -> Any:
         return mel.folded(Classifier(self.encoder, self.model.head).eval())
 
-    def _apply(self, log_mel: Tensor) -> tuple[Tensor, Tensor]:
-        features = mel.feature_map(self._lean, log_mel).mean(dim=2).transpose(1, 2)  # (n, time, n_features)
-        return self._lean.head.frame_logits(features), self._lean.head.clip_logits(features)
+
+def _apply(lean: Any, log_mel: Tensor) -> tuple[Tensor, Tensor]:
+    features = mel.feature_map(lean, log_mel).mean(dim=2).transpose(1, 2)  # (n, time, n_features)
+    return lean.head.frame_logits(features), lean.head.clip_logits(features)
 
 
 def mixed_down(waveform: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -370,15 +451,19 @@ def _around(slid: sliding.Slid, of_windows: NDArray[np.float64]) -> NDArray[np.f
     """Mean of the windows that hold the middle of each step: ``(n_windows, n) -> (n_steps, n)``."""
     n_steps = len(slid.values)
     bounds = np.round((slid.windows - slid.start) / slid.step).astype(np.int64).clip(0, n_steps)
-    total = np.zeros((n_steps + 1, of_windows.shape[1]))
-    count = np.zeros(n_steps + 1)
-    np.add.at(total, bounds[:, 0], of_windows)
-    np.add.at(total, bounds[:, 1], -of_windows)
-    np.add.at(count, bounds[:, 0], 1)
-    np.add.at(count, bounds[:, 1], -1)
-    n = np.cumsum(count)[:-1]
+
+    def held_by(of: NDArray[np.float64] | float) -> NDArray[np.float64]:
+        """Sum over the windows that hold a step: ``(n_windows,) -> (n_steps,)``."""
+        change = np.zeros(n_steps + 1)
+        np.add.at(change, bounds[:, 0], of)
+        np.add.at(change, bounds[:, 1], -of)
+        return np.cumsum(change)[:-1]
+
+    n = held_by(1.0)
     held = np.maximum.accumulate(np.where(n > 0, np.arange(n_steps), -1)).clip(0)  # after the last window: as before
     first = int((n > 0).argmax())
     held = np.maximum(held, first)
-    mean = np.cumsum(total, axis=0)[:-1] / np.maximum(n, 1)[:, None]
-    return mean[held].clip(0, 1).astype(np.float32)
+    mean = np.empty(slid.values.shape, dtype=np.float32)
+    for c, of in enumerate(of_windows.T):  # one class at a time: of a day there are many steps
+        mean[:, c] = (held_by(of) / np.maximum(n, 1))[held].clip(0, 1)
+    return mean

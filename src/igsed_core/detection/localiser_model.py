@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,14 @@ from safetensors.numpy import save as serialise
 from igsed_core.base import files, text
 from igsed_core.base.errors import IgsedError
 from igsed_core.detection.absence_hmm import Mixture, SoundModel
+from igsed_core.detection.edges import Edges
 from igsed_core.models import heads
 from igsed_core.models.heads import Head
 
 FORMAT = "igsed localiser"
 VERSION = 1
+_EDGES = ("early", "late", "n", "missed")  # fields of Edges, of all classes
+_SHAPES = {"initial": (2,), "transitions": (2, 2), "limits": (2,), "n": (2,)}  # of a class's sound model
 _KEY = "igsed"  # one entry of safetensors' metadata holds all of ours
 
 
@@ -43,7 +47,7 @@ class LocaliserModel:
     shifts, window
         Shifts of a feature frame; length of the encoder's windows in seconds.
     edges
-        Arrays of a calibration of onsets and offsets, by name; none where there is none.
+        A calibration of onsets and offsets as :func:`edge_arrays` writes it; none where there is none.
     info
         Provenance and licence, as JSON can hold it.
     """
@@ -62,6 +66,14 @@ class LocaliserModel:
     def classes(self) -> tuple[str, ...]:
         """Class names, in the order of the head's outputs."""
         return self.head.classes
+
+    @property
+    def corrections(self) -> dict[str, Edges]:
+        """Class -> what is taken off the edges of its events; empty where they were not calibrated."""
+        if not set(_EDGES) <= set(self.edges):
+            return {}
+        rows = zip(self.classes, *(self.edges[name].tolist() for name in _EDGES), strict=True)
+        return {label: Edges(early, late, int(n), missed) for label, early, late, n, missed in rows if n}
 
     def save(self, path: Path) -> None:
         """Write the model as one file, whole or not at all; the same model gives the same bytes."""
@@ -88,6 +100,27 @@ class LocaliserModel:
             temporary.write_bytes(serialise(arrays, metadata={_KEY: json.dumps(about, sort_keys=True)}))
 
 
+def edge_arrays(edges: Mapping[str, Edges], classes: Sequence[str]) -> dict[str, NDArray[np.float64]]:
+    """Write calibrated edges as arrays, ``[shape=(n_classes,)]`` each, as :attr:`LocaliserModel.edges` takes them.
+
+    Parameters
+    ----------
+    edges
+        Class -> edges; a class that is missing has no gates.
+    classes
+        All class names, in order.
+
+    Examples
+    --------
+    >>> from igsed_core.detection.edges import Edges
+    >>> from igsed_core.detection.localiser_model import edge_arrays
+    >>> edge_arrays({"Bell": Edges(early=0.1, late=0.2, n=9, missed=0.0)}, ["Bell", "Dog"])["late"].tolist()
+    [0.2, 0.0]
+    """
+    rows = [edges.get(label, Edges(0.0, 0.0, 0, 0.0)) for label in classes]
+    return {name: np.array([getattr(row, name) for row in rows], dtype=np.float64) for name in _EDGES}
+
+
 def load(path: Path) -> LocaliserModel:
     """Read a model that :meth:`LocaliserModel.save` wrote.
 
@@ -103,17 +136,20 @@ def load(path: Path) -> LocaliserModel:
         with safe_open(str(path), framework="np") as stored:
             about = json.loads((stored.metadata() or {}).get(_KEY, "{}"))
             arrays = {key: stored.get_tensor(key) for key in stored.keys()}  # noqa: SIM118 (no mapping)
-    except (SafetensorError, OSError, ValueError) as error:
+    except (SafetensorError, OSError, ValueError, TypeError, RecursionError) as error:
         raise IgsedError(f"{name} is damaged, or no model of `igsed train`: train it again") from error
-    if about.get("format") != FORMAT:
+    if not isinstance(about, dict) or about.get("format") != FORMAT:
         raise IgsedError(f"{name} is a safetensors file, but no model of `igsed train`: give another one")
+    if not isinstance(about.get("version"), int) or not isinstance(about.get("info"), dict):
+        raise IgsedError(f"{name} is damaged: parts of the model are missing; train it again")
     if about["version"] > VERSION:
-        made_by = about.get("info", {}).get("igsed", "a newer one")
+        made_by = about["info"].get("igsed", "a newer one")
         raise IgsedError(
             f"{name} has format {about['version']} (igsed {made_by}), this igsed reads up to {VERSION}: update igsed"
         )
     try:
         classes = about["classes"]
+        _require_whole(about, arrays)
         weight = arrays["head.linear.weight"]
         head = heads.create("clip_level", weight.shape[1], classes, seed=0)
         head.load_state_dict({"linear.weight": torch.from_numpy(weight), "linear.bias": _tensor(arrays, "linear.bias")})
@@ -133,8 +169,34 @@ def load(path: Path) -> LocaliserModel:
             {key.removeprefix("edges."): array for key, array in arrays.items() if key.startswith("edges.")},
             about["info"],
         )
-    except (KeyError, IndexError, RuntimeError, TypeError) as error:
-        raise IgsedError(f"{name} is damaged: parts of the model are missing; train it again") from error
+    except (KeyError, IndexError, RuntimeError, TypeError, ValueError, OverflowError) as error:
+        raise IgsedError(
+            f"{name} is damaged: parts of the model are missing or hold no numbers; train it again"
+        ) from error
+
+
+def _require_whole(about: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Make sure that arrays fit one another and hold numbers: NaN would locate nothing, without a word.
+
+    Raises
+    ------
+    ValueError
+        If they do not.
+    """
+    n = len(about["classes"])
+    shapes = {"calibration": (n, 2), "head.linear.bias": (n,)}
+    for key, array in arrays.items():
+        _, c, part = (*key.split(".", 2), "", "")[:3]
+        if key.startswith("sound."):
+            like = arrays[f"sound.{c}.{part.split('.')[0]}.means"] if "." in part else None
+            shapes[key] = like.shape[:1] if like is not None else _SHAPES[part]
+        if array.shape != shapes.get(key, array.shape) or not np.isfinite(array).all():
+            raise ValueError(f"{key} has the shape {array.shape}, or holds what is no number")
+        if key.endswith((".weights", ".stds")) and not (array > 0).all():
+            raise ValueError(f"{key} holds what is not positive")
+    window, shifts = float(about["window"]), int(about["shifts"])
+    if not (math.isfinite(window) and window > 0 and shifts >= 1):
+        raise ValueError(f"a window of {window} s, {shifts} shifts")
 
 
 def _tensor(arrays: Mapping[str, NDArray[Any]], name: str) -> torch.Tensor:

@@ -20,6 +20,7 @@ from igsed_core.models.features import FeatureFrames
 from igsed_core.models.heads import Head
 
 ABSENCE_HMM = "absence_hmm"  # the localiser's rule, in the column `rule`
+ABSENCE_HMM_EDGES = "absence_hmm_edges"  # the same, its onsets and offsets calibrated
 
 
 def shifted_cam(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -15,15 +16,19 @@ import igsed_core
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.names import check_classes
 from igsed_core.data import long_audio
-from igsed_core.detection.absence_hmm import fit_classes
+from igsed_core.detection import calibration, edges, gates, localiser_model
+from igsed_core.detection.absence_hmm import SoundModel, fit_classes
 from igsed_core.detection.localiser import Localiser, mixed_down
 from igsed_core.detection.localiser_model import LocaliserModel
 from igsed_core.models import classification, sliding, training
+from igsed_core.models.classifier import Classifier
 from igsed_core.models.encoders.base import Encoder
 from igsed_core.models.features import FeatureFrames, Targets, clip_targets
 from igsed_core.models.heads import Head
 
-LONGEST = 60.0  # s of a clip: of a longer one a label says too little
+LONG = 60.0  # s of a clip beyond which it is said that a label tells little of when
+MOST_BYTES = 2**30  # of all feature frames, each clip brought to the length of the longest one
+SHORTEST_RECIPIENT = 1.0  # s: a shorter clip hears no gate
 FEW = 5  # clips with a class, or without it, below which it is named
 
 Features = NDArray[np.float32]  # (n_frames, n_features)
@@ -45,6 +50,11 @@ class Options:
         Of the head: the paper's (section III-C), but for more epochs, since sets may be small.
     licence
         A note that the model carries.
+    edges
+        Whether onsets and offsets are calibrated on gates that are cut from the training clips, where their sounds
+        are given.
+    gates
+        Of each class and length.
     """
 
     held_out: float = 0.2
@@ -56,6 +66,35 @@ class Options:
     epochs: int = 300
     patience: int = 20
     licence: str = ""
+    edges: bool = True
+    gates: int = calibration.PER_LENGTH
+
+
+@dataclass(frozen=True, eq=False)
+class Sounds:
+    """The clips' waveforms, for gates.
+
+    Attributes
+    ----------
+    read
+        Gives a clip's samples at the encoder's rate.
+    durations
+        Of all clips, in seconds, ``[shape=(n_clips,)]``.
+    """
+
+    read: gates.Reader
+    durations: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, encoder: Encoder, waveforms: Sequence[NDArray[np.floating]], sample_rate: int) -> Sounds:
+        """Take waveforms (``[shape=(n_samples,)]`` or ``(n_samples, n_channels)`` each; Hz)."""
+        rate = long_audio.check_rate(sample_rate, "the waveform")
+
+        def read(clip: int) -> NDArray[np.float32]:
+            mono = mixed_down(waveforms[clip])
+            return np.concatenate(list(long_audio.blocks(mono, rate, encoder.frontend.sample_rate)))
+
+        return cls(read, np.array([len(one) / rate for one in waveforms]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,15 +110,19 @@ class Trained:
         (:func:`igsed_core.models.classification.report`).
     counts
         ``class, training, held_out``: clips that hold it; ``note``: why it can be located badly or not at all.
+    edges
+        How far decisions reach beyond gates (:func:`igsed_core.detection.edges.table`); empty where they were not
+        calibrated.
     """
 
     localiser: Localiser
     figures: pd.DataFrame
     counts: pd.DataFrame
+    edges: pd.DataFrame
 
 
 def features_of(encoder: Encoder, waveform: NDArray[np.floating], sample_rate: int) -> Features:
-    """Feature frames of a clip of any length up to a minute.
+    """Feature frames of a clip of any length.
 
     Parameters
     ----------
@@ -97,7 +140,7 @@ def features_of(encoder: Encoder, waveform: NDArray[np.floating], sample_rate: i
     Raises
     ------
     IgsedError
-        If the clip holds no sample, a NaN, or is longer than :data:`LONGEST`.
+        If the clip holds no sample or a NaN.
 
     Examples
     --------
@@ -105,21 +148,27 @@ def features_of(encoder: Encoder, waveform: NDArray[np.floating], sample_rate: i
     >>> from igsed_core.detection.localiser_training import features_of
     >>> from igsed_core.models.encoders import registry
     >>> features_of(registry.load("embedded"), np.zeros(44_100, dtype=np.float32), 22_050).shape
-    (6, 512)
+    (7, 512)
     """
     rate = long_audio.check_rate(sample_rate, "the waveform")
     mono = mixed_down(waveform)
-    if len(mono) > LONGEST * rate:
-        raise IgsedError(
-            f"a clip is {len(mono) / rate:.0f} s long: a label says too little of one longer than {LONGEST:g} s, cut it"
-        )
+    return features_of_blocks(encoder, long_audio.blocks(mono, rate, encoder.frontend.sample_rate))
+
+
+def features_of_blocks(encoder: Encoder, blocks: Iterable[NDArray[np.float32]]) -> Features:
+    """Feature frames of a stream of samples at the encoder's rate, ``[shape=(n_samples,)]`` each.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_frames, n_features), float32]
+    """
 
     def apply(log_mel: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         features = encoder.feature_map(log_mel).mean(dim=2).transpose(1, 2)
         return features, features[:, :1, :0].flatten(1)  # nothing of whole windows
 
-    slid = sliding.slide(encoder, long_audio.blocks(mono, rate, encoder.frontend.sample_rate), apply, shifts=1)
-    return slid.values[slid.lead :]
+    slid = sliding.slide(encoder, blocks, apply, shifts=1)
+    return slid.values
 
 
 def fit(
@@ -129,6 +178,7 @@ def fit(
     *,
     sources: Sequence[str] | None = None,
     held_out: Sequence[bool] | None = None,
+    sounds: Sounds | None = None,
     seed: int = 0,
     info: dict[str, object] | None = None,
     **options: object,
@@ -147,8 +197,10 @@ def fit(
         What each clip was cut from; by default each from its own.
     held_out
         Which clips are held out, ``[shape=(n_clips,)]``; by default a seeded share of the sources.
+    sounds
+        The clips' waveforms; without them, edges are not calibrated.
     seed
-        Of the split and of the head.
+        Of the split, of the head and of the gates.
     info
         What the model file is to say of where it comes from.
     **options
@@ -157,7 +209,8 @@ def fit(
     Raises
     ------
     IgsedError
-        If the lists differ in length, there are too few clips, or of no class both clips with and without it.
+        If the lists differ in length, there are too few clips, one is so long that all do not fit in memory, or there
+        are of no class both clips with and without it.
     """
     if not len(features) == len(labels) == len(sources or labels) == len(labels if held_out is None else held_out):
         raise IgsedError(f"there are {len(features)} clips and {len(labels)} lists of labels: give as many of each")
@@ -180,22 +233,26 @@ def fit(
     ).head
     # The head has been chosen; all that it did not learn from may still say what absence looks like.
     fitted = _some(table, present, parts["training"] | parts["validation"])
-    sounds = fit_classes(head, *fitted, components=how.components)
-    if not sounds:
+    models = fit_classes(head, *fitted, components=how.components)
+    if not models:
         raise IgsedError(
             f"no class ({', '.join(classes)}) has both clips with and without it: add clips without it, for instance "
             "of background alone"
         )
+    found = edges.table(_no_gates())
+    if sounds is not None and how.edges:
+        found = _measured(encoder, head, models, fitted, sounds, parts["training"] | parts["validation"], how, seed)
     held = data["held_out"]
-    calibration = _calibrated(_clip_logits(head, held[0]), held[1].clip)
+    slopes = _calibrated(_clip_logits(head, held[0]), held[1].clip)
     model = LocaliserModel(
         encoder.name,
         encoder.weights_sha256,
         head,
-        sounds,
-        calibration,
+        models,
+        slopes,
         how.shifts,
         sliding.WINDOW,
+        localiser_model.edge_arrays(edges.of_table(found), classes) if len(found) else {},
         info={
             "igsed": igsed_core.__version__,
             "seed": seed,
@@ -206,12 +263,51 @@ def fit(
     )
     predictions = classification.predict({"clip_level": head}, *held, split="held out", threshold=0.5)
     figures = classification.report(predictions, threshold=0.5, seed=seed)
-    return Trained(Localiser(model, encoder), figures, _counts(classes, present, parts, set(sounds)))
+    return Trained(Localiser(model, encoder), figures, _counts(classes, present, parts, set(models)), found)
+
+
+def _measured(
+    encoder: Encoder,
+    head: Head,
+    models: Mapping[str, SoundModel],
+    fitted: tuple[FeatureFrames, Targets],
+    sounds: Sounds,
+    chosen: NDArray[np.bool_],
+    how: Options,
+    seed: int,
+) -> pd.DataFrame:
+    """How far the localiser's decisions reach beyond gates cut from the clips that it learned from."""
+    clips = np.flatnonzero(chosen)
+
+    @lru_cache(64)
+    def read(clip: int) -> NDArray[np.float32]:
+        return sounds.read(int(clips[clip]))
+
+    durations = np.asarray(sounds.durations, dtype=np.float64)[clips]
+    decoder = calibration.Decoder(head, models)
+    drawn = calibration.draw(
+        *(decoder, fitted[0], fitted[1].clip > 0.5, np.where(durations < SHORTEST_RECIPIENT, 0.0, durations)),
+        seed=seed,
+        per_length=how.gates,
+    )
+    if drawn.empty:
+        return edges.table(_no_gates())
+    classifier = Classifier(encoder, head).eval()
+    return edges.table(calibration.observe(classifier, {"": decoder}, drawn, read, shifts=how.shifts)[""])
+
+
+def _no_gates() -> pd.DataFrame:
+    return pd.DataFrame(columns=[*gates.COLUMNS, "found_onset", "found_offset"])
 
 
 def _of_one_length(features: Sequence[Features]) -> Features:
     """Repeat the frames of shorter clips: their maximum stays, and nothing is heard that was not there."""
     longest = max(len(one) for one in features)
+    if (size := len(features) * longest * features[0][0].nbytes) > MOST_BYTES:
+        raise IgsedError(
+            f"{len(features)} clips of which one has {longest} feature frames take {size / 2**30:.1f} GB in training, "
+            f"and at most {MOST_BYTES / 2**30:g} are taken: cut the longest clips, and label each piece"
+        )
     return np.stack([np.take(one, np.arange(longest) % len(one), axis=0) for one in features])
 
 

@@ -32,7 +32,7 @@ class DataSynthesis(StageParams):
 
     soundbank: str = param(
         "procedural",
-        "'procedural', 'desed' (fetched), or the path of a folder bank",
+        "'procedural', 'desed' or 'real' (fetched), or the path of a folder bank",
         path="folder",
         registry=plugins.BANKS,
     )
@@ -105,7 +105,7 @@ class Training(StageParams):
         "instances": "pairs present, evaluated, missed and false",
     }
 
-    encoder: str = param("embedded", "name of the frozen encoder", registry=plugins.ENCODERS)
+    encoder: str = param("embedded_mean", "name of the frozen encoder", registry=plugins.ENCODERS)
     weights: str = param(
         "", "path of the encoder's checkpoint; empty: shipped with the package, or fetched", path="file"
     )
@@ -334,3 +334,17 @@ class AtShifts(StageParams):
 
     shifts: int = param(8, "shifts of a feature frame at which the encoder looks; 1: none", low=1, high=32)
     components: int = param(2, "normal densities of the frame logits in each state", low=1, high=10)
+
+
+@dataclass(frozen=True)
+class WithEdges(StageParams):
+    """What pages have in common whose events may have their onsets and offsets calibrated on gates."""
+
+    edges: bool = param(True, "take off onsets and offsets what decisions add to gates made of training clips")
+
+
+@dataclass(frozen=True)
+class WithGates(StageParams):
+    """What pages have in common that calibrate the main job's detectors."""
+
+    gates: int = param(20, "gates of each class and length on which edges are calibrated", low=1)

@@ -12,12 +12,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from igsed_core.base import names
 from igsed_core.base.errors import IgsedError
 from igsed_core.metrics import bootstrap, event_based, frames, intersection, intervals, localisation, psds
 
 FRAME, SEGMENT = 0.1, 1.0  # s
 COLUMNS = ["metric", "class", "value", "n", "ci_low", "ci_high"]
-ALL, MACRO = "all", "mean over classes"
+ALL, MACRO = names.ALL, names.MEAN
 
 Counts = NDArray[np.float64]  # (3, n_files, n_classes): true positives, false positives, false negatives
 
@@ -78,6 +79,7 @@ def evaluate(
     files = list(durations)
     if not files or not len(classes):
         raise IgsedError("there is no file or no class to evaluate: give the truth of at least one")
+    names.check_classes(classes)
     pairs = pd.MultiIndex.from_product([files, classes], names=["clip", "label"]).to_frame(index=False)
     for what, table in (("the predictions", predicted), ("the truth", truth)):
         for column, known in (("clip", files), ("label", classes)):

@@ -5,12 +5,15 @@ The encoder sees windows as long as the clips that it was used with. Its output 
 blended: no feature frame is decided by the end of a window. The windows of each shift begin elsewhere, spread over the
 distance from one window to the next, so that the shifts see a moment in several contexts.
 
-A recording no longer than a window gives what :class:`igsed_core.attribution.shifted_cam.ShiftedCam` gives, number by
-number.
+Before its first and after its last sample a recording is continued for `EXTENSION` seconds by its own first and last
+`EDGE` seconds, back and forth, so that a sound that is cut there is heard as one that goes on, and not as one that
+begins beside nothing. A recording no longer than a window is one window.
 """
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -30,6 +33,9 @@ from igsed_core.models.shifts import Grid, grid
 WINDOW = 10.0  # s
 RAMP = 4  # feature frames over which a window's weight rises at either end; so many at least are seen twice
 BATCH = 2  # windows in a forward pass: few fit the processor's caches
+EXTENSION = 0.64  # s by which a recording is continued at either end, in whole feature frames
+TRIM = 30  # blocks after which free memory is given back: an hour's small results would keep 0.1 GB of it from use
+EDGE = 0.16  # s of which the continuation is made: what sounds at the end, and little else
 
 # (n, frames, mels) -> outputs of feature frames (n, time, n_outputs) and of windows (n, n_of_window)
 Apply = Callable[[Tensor], tuple[Tensor, Tensor]]
@@ -46,8 +52,6 @@ class Slid:
     step, start : float
         Seconds; step ``i`` holds on ``[start + i * step, start + (i + 1) * step)``. Steps ``i``, ``i + shifts`` come
         from one shift.
-    lead : int
-        Steps before the first centre of a feature frame, where the first value is continued.
     windows : np.ndarray [shape=(n_windows, 2)]
         Begin and end of each window in seconds.
     of_windows : np.ndarray [shape=(n_windows, n_of_window), float32]
@@ -61,7 +65,6 @@ class Slid:
     values: NDArray[np.float32]
     step: float
     start: float
-    lead: int
     windows: NDArray[np.float64]
     of_windows: NDArray[np.float32]
     silent: NDArray[np.bool_]
@@ -117,16 +120,19 @@ def _slide(
 ) -> Slid:
     frontend, shifts, ratio = encoder.frontend, plan.shifts, plan.ratio
     buffer = _Buffer()
-    n_samples = 0  # up to the last log-mel frame
+    n_samples = blocks = 0  # up to the last log-mel frame
     floor = float(frontend.compress(torch.zeros(()))) + 1e-6
     due = [plan.starts(k) for k in range(shifts)]
     following = [next(starts) for starts in due]
-    last = [-1] * shifts
+    last = [-plan.extension - 1] * shifts
     for log_mel, n_samples in _log_mel(frontend, samples, plan.least_samples):  # noqa: B007 (the last one counts)
+        if buffer.end == buffer.start:
+            buffer.start = buffer.end = -plan.extension
+            buffer.add(_continued(log_mel.flip(0), plan.extension, plan.edge).flip(0))
         before = buffer.end
         buffer.add(log_mel)
         made.silent.append((log_mel <= floor).all(dim=1).numpy())
-        for k in range(shifts):
+        for k in range(shifts if buffer.end > plan.length else 0):  # what is no longer is one window
             while following[k] + plan.length <= buffer.end:
                 last[k] = following[k]
                 made.window(k, last[k], buffer.get(last[k], plan.length))
@@ -134,13 +140,23 @@ def _slide(
         # The last windows may begin a window's length before the end.
         buffer.forget(min(*following, buffer.end - plan.length - ratio))
         progress((buffer.end - before) * frontend.hop_length / frontend.sample_rate)
+        if (blocks := blocks + 1) % TRIM == 0:
+            _give_back_memory()
     if not n_samples:
         raise IgsedError("a recording without a sample cannot be searched: give one that holds some")
+    length = plan.length if buffer.end > plan.length else buffer.end + 2 * plan.extension
+    buffer.add(_continued(buffer.get(buffer.end - plan.edge, plan.edge), plan.extension, plan.edge))
     for k in range(shifts):
-        start = plan.last(k, buffer.end)
+        start = plan.last(k, buffer.end, length)
         if start > last[k]:
-            made.window(k, start, buffer.mirrored(start, min(plan.length, buffer.end)))
-    return made.joined(encoder, plan, n_samples, buffer.end)
+            made.window(k, start, buffer.mirrored(start, length))
+    return made.joined(encoder, plan, n_samples)
+
+
+def _give_back_memory() -> None:
+    """Give memory that is free back to the system, where its C library can (glibc)."""
+    with contextlib.suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 class _Plan:
@@ -156,23 +172,34 @@ class _Plan:
             self.length = frontend(torch.zeros(1, n_samples)).shape[1]
         self.frames = self.length // ratio  # feature frames of a window, at least
         self.hop = max(1, self.frames - RAMP)  # feature frames from one window to the next
+        per_second = frontend.sample_rate / frontend.hop_length
+        self.extension = max(1, round(EXTENSION * per_second / ratio)) * ratio
+        self.edge = max(1, round(EDGE * per_second))
 
     def starts(self, k: int) -> Iterator[int]:
         """Begins of the windows of a shift: with the recording, then at its own place, one hop apart."""
-        yield k * self.offset
+        begin = k * self.offset - self.extension
+        yield begin
         first = round(k * self.hop / self.shifts)
-        yield from (k * self.offset + i * self.ratio for i in _count(first or self.hop, self.hop))
+        yield from (begin + i * self.ratio for i in _count(first or self.hop, self.hop))
 
-    def last(self, k: int, n_frames: int) -> int:
+    def last(self, k: int, n_frames: int, length: int) -> int:
         """Begin of the last window of a shift, the first one that reaches the recording's end."""
-        beyond = max(0, n_frames - self.length - k * self.offset)
-        return k * self.offset + -(-beyond // self.ratio) * self.ratio
+        begin = k * self.offset - self.extension
+        return begin + -(-max(0, n_frames - length - begin) // self.ratio) * self.ratio
 
 
 def _count(start: int, step: int) -> Iterator[int]:
     while True:
         yield start
         start += step
+
+
+def _continued(log_mel: Tensor, n: int, edge: int) -> Tensor:
+    """What follows log-mel frames: their last ones back and forth, ``(frames, mels) -> (n, mels)``."""
+    end = log_mel[-edge:]
+    there_and_back = torch.cat([end.flip(0), end])
+    return there_and_back.repeat(-(-n // len(there_and_back)), 1)[:n]
 
 
 class _Buffer:
@@ -243,37 +270,45 @@ class _Made:
         for (k, start, log_mel), one, whole in zip(batch, frames, windows, strict=True):
             self.done.append((k, start, len(log_mel), one.copy(), whole.copy()))
 
-    def joined(self, encoder: Encoder, plan: _Plan, n_samples: int, n_frames: int) -> Slid:
+    def _taken(self) -> Iterator[tuple[int, int, int, NDArray[np.float32], NDArray[np.float32]]]:
+        """Give the windows' outputs in order, and forget them: of a day they are many."""
+        self.done.reverse()
+        while self.done:
+            yield self.done.pop()
+
+    def joined(self, encoder: Encoder, plan: _Plan, n_samples: int) -> Slid:
         self.flush()
         for batch in self.running:
             batch.result()
         self.done.sort(key=lambda one: (one[1], one[0]))  # workers finish in any order
         n_outputs = self.done[0][3].shape[1]
-        length = 1 + max((start - k * plan.offset) // plan.ratio + len(of) for k, start, _, of, _ in self.done)
-        total = np.zeros((length, plan.shifts, n_outputs), dtype=np.float64)
-        weight = np.zeros((length, plan.shifts, 1))
-        for k, start, _, of, _ in self.done:
-            first = (start - k * plan.offset) // plan.ratio
+        before = plan.extension // plan.ratio  # feature frames before the recording
+        length = 1 + max((start - k * plan.offset) // plan.ratio + len(of) for k, start, _, of, _ in self.done) + before
+        total = np.zeros((length, plan.shifts, n_outputs), dtype=np.float32)
+        weight = np.zeros((length, plan.shifts, 1), dtype=np.float32)
+        windows, of_windows = [], []
+        second = encoder.frontend.hop_length / encoder.frontend.sample_rate
+        for k, start, n_frames, of, whole in self._taken():
+            windows.append((start * second, (start + n_frames) * second))
+            of_windows.append(whole)
+            first = (start - k * plan.offset) // plan.ratio + before
             place = np.arange(len(of)) + 0.5
-            share = np.minimum(1.0, np.minimum(place, len(of) - place) / RAMP)[:, None]
+            share = np.minimum(1.0, np.minimum(place, len(of) - place) / RAMP).astype(np.float32)[:, None]
             total[first : first + len(of), k] += share * of
             weight[first : first + len(of), k] += share
-        whole = int((weight[..., 0] > 0).all(axis=1).sum())  # feature frames that every shift has
-        values = (total[:whole] / weight[:whole]).reshape(whole * plan.shifts, n_outputs)
-        step, begin, lead = plan.grid.step, plan.grid.start, plan.grid.lead
-        values = np.pad(values, ((lead, 0), (0, 0)), mode="edge")
-        second = encoder.frontend.hop_length / encoder.frontend.sample_rate
+        n_whole = int((weight[..., 0] > 0).all(axis=1).sum())  # feature frames that every shift has
+        values = np.divide(total, weight, out=total, where=weight > 0)[:n_whole].reshape(-1, n_outputs)
+        step, begin = plan.grid.step, plan.grid.start
         duration = n_samples / encoder.frontend.sample_rate
-        windows = np.array([(first * second, (first + n) * second) for _, first, n, _, _ in self.done])
-        of_windows = np.stack([whole for *_, whole in self.done])
+        # What was made of the continuation goes.
+        first, n = before * plan.shifts - plan.grid.lead, max(1, int(np.ceil((duration - begin) / step - 1e-9)))
+        values = values[first : first + n]
         # A step is silent if all log-mel frames in it are.
         bounds = np.round((begin + step * np.arange(len(values) + 1)) / second).astype(np.int64)
-        sounding = np.cumsum(np.r_[0, ~np.concatenate(self.silent)])
+        sounding = np.cumsum(np.r_[False, ~np.concatenate(self.silent)], dtype=np.int32)
         bounds = bounds.clip(0, len(sounding) - 1)
         silent = (sounding[bounds[1:]] == sounding[bounds[:-1]]) & (bounds[1:] > bounds[:-1])
-        return Slid(
-            values.astype(np.float32), step, begin, lead, np.minimum(windows, duration), of_windows, silent, duration
-        )
+        return Slid(*(values, step, begin, np.clip(windows, 0.0, duration), np.stack(of_windows), silent, duration))
 
 
 def _log_mel(frontend: FrontEnd, samples: Iterable[NDArray[np.float32]], least: int) -> Iterator[tuple[Tensor, int]]:

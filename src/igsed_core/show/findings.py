@@ -18,7 +18,8 @@ from igsed_core.show.style import METRICS, class_name, name
 PAPER = "percentile"
 SHUFFLED = "all"  # level of the cascade at which every weight is shuffled
 CORRELATION = 0.3  # a weaker rank correlation is not named
-LOCALISER, TUNED = ("shifted_cam", "absence_hmm"), "share_of_maximum"  # method and rule; the rule of what it is held to
+# Method and rule: edges as found, and calibrated; then the rule of what it is held to.
+LOCALISER, EDGES, TUNED = ("shifted_cam", "absence_hmm"), ("shifted_cam", "absence_hmm_edges"), "share_of_maximum"
 KNOW_LABELS = ("loss_gradient", "harmful")  # orders of hiding that need the true labels
 
 
@@ -264,8 +265,9 @@ def localised(
     """
     ours = by_key(ladder, ("method", "rule"), **{"split": split, "average": "instance", "class": ALL, "metric": "iou"})
     pair = ("method", "rule", "other_method", "other_rule")
+    own = localiser_of(ladder)
     clips, wide = (
-        by_key(table, pair, split=split, average="instance", metric="iou").get((*LOCALISER, *other))
+        by_key(table, pair, split=split, average="instance", metric="iou").get((*own, *other))
         for table in (differences, two_way)
     )
     alone = ", ".join(filter(None, (f"over clips alone {figure(clips)}", surviving(clips))))
@@ -273,6 +275,17 @@ def localised(
         f"{RELATIONS[verdict_on(wide, margin=margin)]} {name(other[0])} ({with_interval(ours.get(other))}; "
         f"difference {figure(wide)}, {alone}; {sample(wide['n'] if wide else 0)})"
     )
+
+
+def localiser_of(ladder: pd.DataFrame) -> tuple[str, str]:
+    """Return method and rule of the localiser in a run: with calibrated edges where the run has them.
+
+    Parameters
+    ----------
+    ladder
+        The tidy table ``localiser.csv``.
+    """
+    return EDGES if (ladder["rule"] == EDGES[1]).any() else LOCALISER
 
 
 def localiser_answer(
@@ -295,8 +308,13 @@ def localiser_answer(
         localised(ladder, differences, two_way, (method, TUNED), split=split, margin=margin)
         for method in ("fw_ws", "fw_ss")
     )
+    gain = by_key(
+        two_way, ("method", "rule", "other_method", "other_rule"), split=split, average="instance", metric="iou"
+    ).get((*EDGES, *LOCALISER))
+    before = f" ({with_interval(ours.get(LOCALISER))} before its edges were calibrated, a difference of {figure(gain)})"
+    own = f"{with_interval(ours.get(localiser_of(ladder)))}{before if gain else ''}"
     return (
-        f"The localiser's IoU is {with_interval(ours.get(LOCALISER))}: {ws}, {ss}, both with a level that was tuned "
+        f"The localiser's IoU is {own}: {ws}, {ss}, both with a level that was tuned "
         "with time labels and read every feature frame. Intervals of differences draw clips and source files anew."
     )
 
@@ -310,6 +328,7 @@ __all__ = [
     "hiding",
     "localised",
     "localiser_answer",
+    "localiser_of",
     "rule_gain",
     "say",
     "shuffled",

@@ -6,6 +6,7 @@ import base64
 import html
 import io
 from collections.abc import Mapping
+from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from igsed_core.show import style
 
+_MP3 = "audio/mpeg"
 _PEAK = 0.7  # of full scale: soundscapes are quiet, isolated sounds are loud
 _RATE = 32_000  # Hz, the highest that MP3's lower-rate layouts and OGG both take
 
@@ -53,6 +55,24 @@ def player(
     return HTML(f'<figure class="igsed-player" {attributes}>{head}{rows}</figure>')
 
 
+def write(samples: NDArray[np.floating], sample_rate: int, path: Path) -> Path:
+    """Write a sound as :func:`player` embeds it; return the file, whose ending says its kind.
+
+    Parameters
+    ----------
+    samples
+        Mono sound, ``[shape=(n_samples,)]``.
+    sample_rate
+        In Hz.
+    path
+        File to write, without ending.
+    """
+    kind, data = _compress(_normalised(samples), sample_rate)
+    target = path.with_name(f"{path.name}.{'mp3' if kind == _MP3 else 'ogg'}")
+    target.write_bytes(data)
+    return target
+
+
 def weighted(
     samples: NDArray[np.floating], weights: NDArray[np.floating], step: float, sample_rate: int
 ) -> NDArray[np.float64]:
@@ -63,7 +83,8 @@ def weighted(
     samples
         ``[shape=(n_samples,)]``
     weights
-        ``[shape=(n_steps,)]``, each divided by the highest and held for a step; what is negative is silent.
+        ``[shape=(n_steps,)]``, each divided by the highest; what is negative is silent. They hold in the middle of
+        their steps, and go from one to the next evenly: a jump would click.
     step
         In seconds.
     sample_rate
@@ -78,11 +99,12 @@ def weighted(
     >>> import numpy as np
     >>> from igsed_core.show.players import weighted
     >>> weighted(np.ones(4), np.array([0.0, 2.0]), 0.5, 4).tolist()
-    [0.0, 0.0, 1.0, 1.0]
+    [0.0, 0.0, 0.5, 1.0]
     """
     positive = np.maximum(np.asarray(weights, dtype=np.float64), 0.0)
-    place = np.minimum((np.arange(len(samples)) / sample_rate / step).astype(int), len(positive) - 1)
-    return np.asarray(samples, dtype=np.float64) * (positive / max(float(positive.max()), 1e-12))[place]
+    middles = step * (np.arange(len(positive)) + 0.5)
+    gain = np.interp(np.arange(len(samples)) / sample_rate, middles, positive / max(float(positive.max()), 1e-12))
+    return np.asarray(samples, dtype=np.float64) * gain
 
 
 def named(events: pd.DataFrame) -> str:
@@ -133,6 +155,6 @@ def _compress(samples: NDArray[np.float32], sample_rate: int) -> tuple[str, byte
     if "MP3" in soundfile.available_formats():
         # 0.6 of the way from best to smallest: some 70 kbit/s.
         soundfile.write(stream, samples, _RATE, format="MP3", compression_level=0.6)
-        return "audio/mpeg", stream.getvalue()
+        return _MP3, stream.getvalue()
     soundfile.write(stream, samples, _RATE, format="OGG", subtype="VORBIS")
     return "audio/ogg", stream.getvalue()

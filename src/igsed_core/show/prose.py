@@ -106,7 +106,8 @@ def localiser_sentences(
 ) -> dict[str, str]:
     """Return the words and numbers that :func:`glue_localiser` hands to the text, by key."""
     ours = by_key(ladder, ("method", "rule", "metric"), **{"split": split, "average": "instance", "class": ALL})
-    texts = {f"localiser_{m}": with_interval(ours[(*findings.LOCALISER, m)]) for m in ("iou", "pointing_game")}
+    own = findings.localiser_of(ladder)
+    texts = {f"localiser_{m}": with_interval(ours[(*own, m)]) for m in ("iou", "pointing_game")}
     for method in ("fw_ws", "fw_ss"):
         texts[f"localiser_to_{method}_tuned"] = findings.localised(
             ladder, differences, two_way, (method, findings.TUNED), split=split, margin=margin

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import io
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -52,12 +53,35 @@ def log_mel(samples: NDArray[np.floating], sample_rate: int) -> NDArray[np.float
         return front_end(torch.from_numpy(np.ascontiguousarray(samples, dtype=np.float32))[None])[0].numpy().T
 
 
+def bare_spectrogram(samples: NDArray[np.floating], sample_rate: int) -> bytes:
+    """Return the log-mel spectrogram of a sound as a JPEG that fills its frame, a column per 20 ms (some 15 kB).
+
+    Parameters
+    ----------
+    samples
+        Mono sound, ``[shape=(n_samples,)]``.
+    sample_rate
+        In Hz.
+    """
+    image = log_mel(samples, sample_rate)
+    image = image[:, : image.shape[1] // 2 * 2].reshape(len(image), -1, 2).max(axis=2)
+    stream, look = io.BytesIO(), {"vmin": image.max() - _RANGE, "vmax": image.max(), "cmap": "magma"}
+    plt.imsave(stream, image, format="jpeg", origin="lower", pil_kwargs={"quality": 80}, **look)
+    return stream.getvalue()
+
+
 def _show_spectrogram(ax: Axes, samples: NDArray[np.floating], sample_rate: int) -> None:
     image = log_mel(samples, sample_rate)
     top = image.max()
     extent = (0.0, image.shape[1] * _HOP, 0.0, image.shape[0])
     ax.imshow(image, origin="lower", aspect="auto", extent=extent, cmap="magma", vmin=top - _RANGE, vmax=top)
     ax.grid(False)
+
+
+def draw_spectrogram(ax: Axes, samples: NDArray[np.floating], sample_rate: int) -> None:
+    """Draw the log-mel spectrogram of samples ``(n_samples,)`` with its frequencies; ``sample_rate`` in Hz."""
+    _show_spectrogram(ax, samples, sample_rate)
+    _mel_ticks(ax)
 
 
 def _mel_ticks(ax: Axes) -> None:
@@ -128,8 +152,7 @@ def soundscape(samples: NDArray[np.floating], sample_rate: int, events: pd.DataF
         layout="constrained",
     )
     draw_waveform(wave, samples, sample_rate)
-    _show_spectrogram(image, samples, sample_rate)
-    _mel_ticks(image)
+    draw_spectrogram(image, samples, sample_rate)
     for i, label in enumerate(labels):
         rows = events[events["label"] == label]
         spans = list(zip(rows["onset"], rows["offset"] - rows["onset"], strict=True))

@@ -9,11 +9,24 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
+import yaml
+
 from igsed_core.base import children, code, files, run
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.paths import RunPaths, project_root
+from igsed_core.show import style, terms
 from igsed_core.show.answers import Found
-from igsed_core.workflow import api_pages, book_extras, book_pages, in_short, stages
+from igsed_core.workflow import (
+    api_pages,
+    book_extras,
+    book_pages,
+    edition,
+    in_short,
+    redirects,
+    reproduce,
+    stages,
+    tasks,
+)
 from igsed_core.workflow.experiments import Experiment
 
 MAX_PAGE = 5_000_000  # bytes
@@ -51,6 +64,7 @@ def build(experiment: Experiment) -> Path:
             staging.rename(paths.book)
             _run_jupyter_book(paths.book)
             _drop_font_preloads(html)
+            _name_first_pages(html)
             _check_sizes(html)
             files.write_text(guard, key)
     finally:
@@ -75,10 +89,21 @@ def stage(experiment: Experiment, folder: Path) -> None:
     for name in ("_config.yml", "_toc.yml"):
         shutil.copy(root / name, folder / name)
     shutil.copytree(root / "_static", folder / "_static")
-    explorer = book_extras.write(experiment, folder)
+    redirects.write(folder / book_extras.FOLDER)
+    edition.configure(folder / "_config.yml", edition.read())
+    line = reproduce.command(experiment)
+    to_try = tasks.read()
+    places = {
+        **book_extras.write(experiment, folder),
+        edition.PLACE: _edition(experiment),
+        tasks.PLACE: tasks.section(to_try["intro"]),
+        terms.PLACE: terms.example().sentence(),
+        reproduce.PLACE: _whole_strip(experiment),
+    }
+    style.save(terms.picture(), pages / terms.PICTURE)
     for source in sorted([*(root / "book").glob("*.md"), *(root / "book").glob("*.bib")]):
         text = book_pages.without(source.read_text(encoding="utf-8"), absent)
-        files.write_text(pages / source.name, text.replace(book_extras.PLACE, explorer))
+        files.write_text(pages / source.name, book_pages.filled(text, places))
     offered = {name: of for name, of in stages.tables().items() if of[0] in experiment.stages}
     for name in offered:
         _copy(paths.results / f"{name}.csv", pages / "data" / f"{name}.csv")
@@ -90,15 +115,19 @@ def stage(experiment: Experiment, folder: Path) -> None:
         notebook = paths.notebooks / f"{s.notebook}.ipynb"
         _require(notebook)
         # The results page offers every table, another page those that its own stage makes.
-        tables = [t for t, (maker, _) in offered.items() if s.name in ("results", maker)]
+        named = [t for t, (maker, _) in offered.items() if s.name in ("results", maker)]
+        answer = in_short.answer(s.name, found)
+        numbers = {t: found.tables[t] for t in (answer.tables if answer else named) if t in found.tables}
         files.write_text(
             pages / notebook.name,
             book_pages.page_of(
                 notebook,
-                book_pages.downloads(tables) + book_pages.reproduce(paths.record(s.name), experiment.name),
+                tasks.section(to_try.get(s.notebook, []))
+                + book_pages.downloads(named)
+                + book_pages.strip(paths.record(s.name), line, numbers),
                 offered=offered,
                 box=in_short.box(s.name, found),
-                places={book_extras.PLACE: explorer},
+                places=places,
             ),
         )
     for layer in api_pages.LAYERS:
@@ -108,6 +137,29 @@ def stage(experiment: Experiment, folder: Path) -> None:
         _require(record)
     files.write_text(pages / "_generated" / "parameters.md", book_pages.parameters(experiment))
     files.write_text(pages / "_generated" / "provenance.md", book_pages.provenance(records))
+
+
+def _whole_strip(experiment: Experiment) -> str:
+    """Return the strip of the first page, which shows numbers of several stages."""
+    paths = RunPaths(experiment.name)
+    records = [files.read_json(paths.record(name)) for name in experiment.stages if paths.record(name).is_file()]
+    detection = paths.results / "detection.csv"
+    _require(detection)
+    took = book_pages.duration(sum(record["seconds"] for record in records))
+    return reproduce.strip(
+        records[-1],
+        reproduce.command(experiment, "book"),
+        reproduce.sample({"detection": files.read_table(detection)}),
+        commit=book_pages.commit(records[-1]["commit"]),
+        took=took,
+    )
+
+
+def _edition(experiment: Experiment) -> str:
+    last = RunPaths(experiment.name).record(list(experiment.stages)[-1])
+    _require(last)
+    commit = book_pages.commit(files.read_json(last)["commit"])
+    return edition.section(edition.read(), line=reproduce.command(experiment, "book"), commit=commit)
 
 
 def _found(experiment: Experiment, tables: Iterable[str]) -> Found:
@@ -169,6 +221,20 @@ def _drop_font_preloads(html: Path) -> None:
     for page in html.rglob("*.html"):
         text = page.read_text(encoding="utf-8")
         files.write_text(page, re.sub(r'<link rel="preload" as="font"[^>]*>\n?', "", text))
+
+
+def _name_first_pages(html: Path) -> None:
+    """Give the forwarding page a title and a language, and say the book's name once in the title of the first page."""
+    title = yaml.safe_load((project_root() / "_config.yml").read_text(encoding="utf-8"))["title"]
+    files.write_text(
+        html / "index.html",
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+        '<meta http-equiv="refresh" content="0; url=book/intro.html"></head>'
+        f'<body><p><a href="book/intro.html">{title}</a></p></body></html>\n',
+    )
+    first = html / "book" / "intro.html"
+    text = first.read_text(encoding="utf-8")
+    files.write_text(first, re.sub(r"<title>.*?</title>", f"<title>{title}</title>", text, count=1, flags=re.DOTALL))
 
 
 def _check_sizes(html: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import itertools
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import Field, fields
@@ -11,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import pandas as pd
 
 from igsed_core.base import files
 from igsed_core.base.params import StageParams, choices_of
-from igsed_core.base.paths import project_root
-from igsed_core.workflow import book_cells, experiments, stages
+from igsed_core.workflow import book_cells, experiments, reproduce, stages
 from igsed_core.workflow.api_pages import Origins
 from igsed_core.workflow.experiments import Experiment, RunParams
 
@@ -47,15 +46,26 @@ def page_of(
     content.cells = list(book_cells.polish(content.cells))
     if content.cells and content.cells[0].cell_type == "markdown":
         content.cells[0].source = book_cells.with_box(content.cells[0].source, box)
-    for cell, (name, text) in itertools.product(content.cells, (places or {}).items()):
+    for cell in content.cells:
         if cell.cell_type == "markdown":
-            cell.source = cell.source.replace(name, text)
+            cell.source = filled(cell.source, places or {})
     content.cells = list(_with_origins(content.cells, offered))
     if extra:
         cell = nbformat.v4.new_markdown_cell(extra)
         cell["id"] = "downloads"  # a random one would make every staging differ
         content.cells.append(cell)
     return nbformat.writes(content) + "\n"
+
+
+def filled(text: str, places: Mapping[str, str]) -> str:
+    """Put what belongs there where a page's Markdown holds the name of a place.
+
+    >>> filled("See %%explorer%%.", {"%%explorer%%": "it"})
+    'See it.'
+    """
+    for name, what in places.items():
+        text = text.replace(name, what)
+    return text
 
 
 def _with_origins(cells: list[Any], offered: Collection[str]) -> Iterator[Any]:
@@ -108,24 +118,21 @@ def downloads(names: Sequence[str]) -> str:
     )
 
 
-def reproduce(record: Path, experiment: str) -> str:
+def strip(record: Path, line: str, tables: Mapping[str, pd.DataFrame]) -> str:
     """Return the strip that says how a page is made again, as Markdown.
 
     Parameters
     ----------
     record
         The stage's ``record.json``.
-    experiment
-        Name of the experiment.
+    line
+        The command (:func:`igsed_core.workflow.reproduce.command`).
+    tables
+        The stage's tidy tables, by name.
     """
     made = files.read_json(record)
-    file = f"params/{experiment}.yaml"
-    known = (project_root() / file).is_file()
-    command = f"igsed run {file}" if known else f"igsed run YOUR_PARAMETERS.yaml experiment={experiment}"
-    return (
-        "```{div} igsed-reproduce\n"
-        f"Reproduce this page: `{command}` · seed {made['params']['seed']} · key `{made['key']}` · "
-        f"commit {_commit(made['commit'])} · took {_duration(made['seconds'])}\n```\n"
+    return reproduce.strip(
+        made, line, reproduce.sample(tables), commit=commit(made["commit"]), took=duration(made["seconds"])
     )
 
 
@@ -169,10 +176,10 @@ def provenance(records: Sequence[Path]) -> str:
             [
                 (
                     f"{{doc}}`{experiments.STAGE_PARAMS[e['stage']].title} <{stages.get(e['stage']).notebook}>`",
-                    _duration(e["seconds"]),
+                    duration(e["seconds"]),
                     e["finished"].replace("T", " ").replace("+00:00", " UTC"),
                     f"`{e['key']}`",
-                    _commit(e["commit"]),
+                    commit(e["commit"]),
                 )
                 for e in entries
             ],
@@ -218,11 +225,21 @@ def _range(f: Field[Any]) -> str:
     return f"≤ {high:g}" if low is None else f"{low:g} to {high:g}"
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Return a duration in words.
+
+    >>> duration(90.0), duration(150.0)
+    ('90.0 s', '2.5 min')
+    """
     return f"{seconds:.1f} s" if seconds < 120 else f"{seconds / 60:.1f} min"
 
 
-def _commit(text: str) -> str:
+def commit(text: str) -> str:
+    """Return a commit in short, as Markdown; what follows a ``+`` stays.
+
+    >>> commit("0123456789abcdef+changes")
+    '`0123456789+changes`'
+    """
     head, sign, note = text.partition("+")
     return f"`{head[:10]}{sign}{note}`"
 

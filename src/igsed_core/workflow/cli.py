@@ -1,14 +1,15 @@
 """The command line, thin over the same functions.
 
-Stages: ``igsed run | book | stage | notebooks | parameters | store``; many experiments: ``igsed sweep | status``;
-anyone's recordings, without a clone of the repository: ``igsed train | locate | evaluate | explain``; ``igsed fetch``
-for all of them.
+Stages: ``igsed run | book | pdf | stage | notebooks | parameters | store``; many experiments: ``igsed sweep | status``;
+anyone's recordings and classifiers, without a clone of the repository: ``igsed train | locate | evaluate | explain |
+benchmark``; ``igsed fetch`` for all of them.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import os
 import select
 import signal
@@ -29,6 +30,9 @@ from igsed_core.workflow.recordings import commands as commands_for_recordings
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return 0, or 1 after an error that was explained."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name that a terminal's encoding lacks is written, not an error
+            stream.reconfigure(errors="backslashreplace")
     try:
         try:
             return _main(arguments)
@@ -100,6 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, function, text in (
         ("run", _run, "run the stages that are missing or out of date, without the book"),
         ("book", _book, "run the stages, then build the book"),
+        ("pdf", _pdf, "run the stages, build the book, then print all of it as one PDF"),
         ("stage", _stage, "execute one stage's notebook, whether it is needed or not"),
         ("notebooks", _notebooks, "write the notebooks with the given parameters, not executed"),
     ):
@@ -108,7 +113,7 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("stage", choices=list(stages.STAGES))
         sub.add_argument("params", type=paths.user_path, help="parameter file, for instance params/embedded.yaml")
         sub.add_argument("overrides", nargs="*", metavar="name=value", help="parameters to change")
-        if name in ("run", "book"):
+        if name in ("run", "book", "pdf"):
             sub.add_argument("--cores", type=int, default=0, help="cores to use; 0 means all")
             sub.add_argument("--dry-run", action="store_true", help="say what would run, and stop")
         if name == "notebooks":
@@ -156,6 +161,17 @@ def _book(options: argparse.Namespace) -> None:
     )
     if not options.dry_run:
         print(f"book: {book.build(experiment)}")
+
+
+def _pdf(options: argparse.Namespace) -> None:
+    from igsed_core.workflow import book, notebook, printing
+
+    experiment = notebook.run(
+        options.params, options.overrides, cores=n_processes(options.cores), dry_run=options.dry_run
+    )
+    if not options.dry_run:
+        book.build(experiment)
+        print(f"pdf: {printing.write(experiment)}")
 
 
 def _stage(options: argparse.Namespace) -> None:
@@ -241,11 +257,19 @@ def _store(options: argparse.Namespace) -> None:
     for one in unused:
         print(f"{one.entry.name:42} {one.bytes / 1e6:9.1f} MB  {store.age(one.changed):>7}")
     freed = f"{len(unused)} artefacts, {sum(one.bytes for one in unused) / 1e6:.1f} MB"
-    if not options.yes and input(f"Remove these {freed}? [y/N] ").strip().lower() not in ("y", "yes"):
+    if not options.yes and not _agreed(f"Remove these {freed}? [y/N] "):
         print("nothing was removed")
         return
     store.prune(unused)
     print(f"removed {freed}")
+
+
+def _agreed(question: str) -> bool:
+    try:
+        return input(question).strip().lower() in ("y", "yes")
+    except EOFError:  # nobody is there to answer
+        print()
+        raise IgsedError("nobody answers, and nothing was removed: add --yes to prune without asking") from None
 
 
 def _parameters(_: argparse.Namespace) -> None:

@@ -137,7 +137,8 @@ def load(path: str | Path, overrides: list[str] | tuple[str, ...] = ()) -> Exper
             values[name] = parameter_file.value(written, text=name in text)
         except ValueError:
             raise IgsedError(f"override {shown(item)}: {shown(written)} is no number; write it as name=value") from None
-    return from_values(values, source=source)
+    changed = f" with {' '.join(map(shown, overrides))}" if overrides else ""
+    return from_values(values, source=f"{source}{changed}")
 
 
 def from_values(values: dict[str, Any], *, source: str = "parameters") -> Experiment:

@@ -16,6 +16,8 @@ from igsed_core.base.errors import IgsedError
 from igsed_core.base.paths import project_root
 from igsed_core.base.progress import TERMINAL_VARIABLE
 
+_START = 600  # s in which a kernel answers; papermill's 60 are too few where many programs share the processor
+
 
 class CellFailed(IgsedError):
     """A cell of a notebook failed; the message is the cell's own.
@@ -68,6 +70,7 @@ def fill(
                     log_output=False,
                     cwd=str(project_root()),
                     kernel_name=children.KERNEL,
+                    start_timeout=_START,
                 )
             )
         except PapermillExecutionError as error:
@@ -84,15 +87,24 @@ def _cause(error: Any) -> str:
 
 
 # What a kernel inherits: progress bars go to this terminal and not into the page, and idle threads sleep
-# instead of spinning (on a shared machine spinning makes two busy threads slower than one).
-_INHERITED = {TERMINAL_VARIABLE: "1", "OMP_WAIT_POLICY": "PASSIVE"}
+# instead of spinning (on a shared machine spinning makes two busy threads slower than one). The C library keeps memory
+# that was freed: asking the system for it anew at every layer took a quarter of the time of Captum's maps.
+_INHERITED = {
+    TERMINAL_VARIABLE: "1",
+    "OMP_WAIT_POLICY": "PASSIVE",
+    "MALLOC_MMAP_THRESHOLD_": str(2**30),
+    "MALLOC_TRIM_THRESHOLD_": str(2**30),
+}
 
 
 @contextlib.contextmanager
 def warm_ones() -> Iterator[dict[str, str]]:
-    """Let kernels and stages start with their libraries imported; yield the variable for who starts them."""
+    """Let kernels and stages start with their libraries imported; yield the variables for who starts them.
+
+    The server forks for whoever has its own variables, as far as libraries read them when they are imported.
+    """
     with warm.server(children.environment(_own())) as further:
-        yield further
+        yield {**_own(), **further}
 
 
 def _own() -> dict[str, str]:

@@ -23,7 +23,7 @@ from igsed_core.base.params import StageParams
 from igsed_core.base.paths import RunPaths, check_folders, project_root
 from igsed_core.base.run import Finished, StageRun, publish
 from igsed_core.base.store import Entry
-from igsed_core.workflow import checks, experiments, kernels, stages
+from igsed_core.workflow import checks, experiments, kernels, reproduce, stages
 from igsed_core.workflow.experiments import Experiment
 
 # Exact keys of the stages before a notebook, for the kernel of a run: another run may change the experiment meanwhile.
@@ -77,8 +77,8 @@ def _upstream(stage: stages.Stage, experiment: str) -> dict[str, Finished]:
         finished = Finished.read(entry) if name in named or folder.is_symlink() else None
         if finished is None:
             raise IgsedError(
-                f"stage {name!r} of experiment {experiment!r} has not finished: run notebook "
-                f"{stages.get(name).notebook} first, or `igsed run` with a parameter file"
+                f"stage {name!r} of experiment {experiment!r} has not finished: run "
+                f"`{reproduce.remedy(experiment)}` in a terminal, which makes all that this page reads from"
             )
         found[name] = finished
     return found
@@ -302,7 +302,7 @@ def _snakemake(folder: Path, cores: int) -> list[str]:
     return [
         *children.python("from snakemake.cli import main; main()", "--snakefile", str(project_root() / "Snakefile")),
         *("--directory", str(folder), "--cores", str(cores), "--rerun-triggers", "mtime"),
-        *("--scheduler", "greedy", "--resources", "heavy=1"),  # so small a graph needs no solver
+        *("--scheduler", "greedy", "--resources", "heavy=2"),  # so small a graph needs no solver
         *("--quiet", "rules", "host", "progress"),
         "--nolock",  # a lock of our own waits instead of failing
         "--ignore-incomplete",  # a marker is written whole or not at all

@@ -67,7 +67,7 @@ def read(path: Path, text: Collection[str]) -> dict[str, Any]:
     written = files.read_text(path, "parameter file", largest=_LARGEST_FILE, instead=instead)
     try:
         if path.suffix == ".json":  # as a run writes it: YAML reads characters beyond U+FFFF otherwise
-            return _of_json(json.loads(written), source)
+            return _of_json(json.loads(written, object_pairs_hook=_once), source)
         node = yaml.compose(written, Loader=_StrictLoader)
         if node is None:
             return {}
@@ -87,6 +87,15 @@ def read(path: Path, text: Collection[str]) -> dict[str, Any]:
     except (RecursionError, ValueError, OverflowError) as error:  # escapes beyond Unicode, lists nested without end
         form = "JSON" if path.suffix == ".json" else "YAML"
         raise IgsedError(f"{source} is not valid {form}: {_reason(error)}") from None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, one in pairs:
+        if name in found:
+            raise ValueError(f"key {name[:60]!r} is given twice")
+        found[name] = one
+    return found
 
 
 def _of_json(content: object, source: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ is typed.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,7 @@ class Stage:
 
     @property
     def light(self) -> bool:
-        """It computes on one core and may run beside another; of the others one runs at a time."""
+        """It computes on one core and may run beside another; of the others one runs at a time, or two chapters do."""
         return self.params.light
 
     @property
@@ -146,8 +147,17 @@ def keys_of(
     entry = store.entry(stage.name, made_from)
     return Keys(
         entry,
-        store.entry(PAGE_KIND, {"data": entry.name, "code": page, "looks": code.of_entries(uses, True)[1]}),
+        store.entry(
+            PAGE_KIND,
+            {"data": entry.name, "code": page, "looks": code.of_entries(uses, True)[1], **_shipped(stage.name)},
+        ),
     ), made_from
+
+
+def _shipped(name: str) -> dict[str, Any]:
+    """Hash the tables of a long run that ship with the project and are shown beside a run's own, if there are any."""
+    files = sorted((project_root() / "results" / name).glob("*"))
+    return {"shipped": {one.name: hashlib.sha256(one.read_bytes()).hexdigest() for one in files}} if files else {}
 
 
 def keys(experiment: Experiment) -> dict[str, Keys]:

@@ -11,7 +11,7 @@ import torch
 from numpy.testing import assert_allclose
 
 from igsed_core.base.errors import IgsedError
-from igsed_core.chapters.ceilings import decisions, detectors, figures, overview, study, tables
+from igsed_core.chapters.ceilings import decisions, detectors, figures, overview, soft, study, tables
 from igsed_core.chapters.ceilings.choices import POOLED, STRONG, WEAK, names_of
 from igsed_core.chapters.ceilings.decisions import Split
 from igsed_core.chapters.ceilings.params import Ceilings
@@ -242,3 +242,24 @@ def test_each_class_has_a_line_over_the_lengths_of_gates() -> None:
         lines = [line for line in ax.get_lines() if len(line.get_xdata()) == 2 and line.get_marker() == "o"]
         assert len(lines) == 3
         assert all(list(line.get_xdata()) == [0.5, 1.0] for line in lines)  # 0: all lengths together
+
+
+def test_edges_are_tried_where_onsets_are_soft() -> None:
+    """A correction of 0.1 s on both sides is right for sharp gates, and takes too much of soft ones."""
+    gates = pd.DataFrame({"label": "Bell", "length": 1.0, "onset": [1.0] * 8, "offset": [2.0] * 8})
+
+    def seen(before: float) -> pd.DataFrame:
+        spans = {"found_onset": [1.0 - before] * 7 + [np.nan], "found_offset": [2.0 + before] * 7 + [np.nan]}
+        return gates.assign(**spans)
+
+    observed = {0.0: {"localiser": seen(0.1)}, 0.5: {"localiser": seen(-0.2)}}
+    table = soft.table(observed, {"localiser": {"Bell": Edges(0.1, 0.1, 8, 0.0)}}, seed=0).set_index("soft")
+    assert table["n"].tolist() == [7, 7]
+    assert_allclose(table["missed"], 1 / 8)
+    assert_allclose(table.loc[0.0, ["iou_found", "iou_calibrated"]].astype(float), [1 / 1.2, 1.0])
+    assert_allclose(table.loc[0.5, ["iou_found", "iou_calibrated"]].astype(float), [0.6, 0.4])
+    assert (table.loc[0.0, "ci_low"] > 0) and (table.loc[0.5, "ci_high"] < 0)
+    assert len(tables.soft_table(table.reset_index())) == 2
+    nothing = soft.table({0.0: {"localiser": gates.assign(found_onset=np.nan, found_offset=np.nan)}}, {}, seed=0)
+    assert nothing["n"].tolist() == [0]
+    assert soft.table({}, {}, seed=0).empty

@@ -383,3 +383,11 @@ def test_the_table_shows_the_classifier_beside_the_methods(studied: dict[str, An
     chosen = chosen[(chosen["metric"] == "iou") & (chosen["rule"] == "percentile")]
     value = chosen.loc[chosen["average"] == summaries.INSTANCE, "value"].item()
     assert row["IoU", "Integrated Gradients (IG)"].startswith(f"{value:.2f} [")
+
+
+def test_what_is_heard_is_the_first_instance_at_the_lowest_ratio() -> None:
+    clips = pd.DataFrame({"clip": ["q", "a", "b", "c"], "condition": ["events", "snr", "snr", "snr"]})
+    clips = study.Clips(Path(), clips.assign(split="test", level=["1", "10", "-5", "-5"]), pd.DataFrame())
+    for shown, row in ((["q", "a", "c", "b"], 2), (["q", "a"], 1), (["q", "q"], 0)):
+        index = pd.DataFrame({"clip": shown, "label": "Dog"})
+        assert study.softest(clips, evaluation.Instances(index, np.zeros((len(shown), 1), bool), {})) == row

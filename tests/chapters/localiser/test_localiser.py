@@ -22,7 +22,9 @@ from igsed_core.chapters.localiser import study as localiser_study
 from igsed_core.data import audio
 from igsed_core.detection import absence_hmm, baselines, concentration, localiser_scores
 from igsed_core.detection.absence_hmm import Mixture
+from igsed_core.detection.edges import Edges
 from igsed_core.detection.evaluation import Instances
+from igsed_core.metrics import summaries
 from igsed_core.metrics.scores import ScoresOverTime
 from igsed_core.models import heads
 from igsed_core.models.features import FeatureFrames, Targets
@@ -275,7 +277,11 @@ def test_every_step_is_measured_shown_and_compared(tmp_path: Path) -> None:
     data = {split: Instances(index.assign(split=split), truth, scores) for split in ("validation", "test")}
     own = dict.fromkeys(
         [("cam", rule) for rule in (localiser_study.EVEN, localiser_study.ABSENCE, localiser_scores.ABSENCE_HMM)]
-        + [localiser_study.LOCALISER, *((name, localiser_scores.ABSENCE_HMM) for name in ("fw_ws", "fw_ss"))],
+        + [
+            localiser_study.LOCALISER,
+            localiser_study.EDGES,
+            *((name, localiser_scores.ABSENCE_HMM) for name in ("fw_ws", "fw_ss")),
+        ],
         truth - 0.5,
     )
     made = localiser_study.series(data, own, frame_length=0.1)
@@ -287,8 +293,33 @@ def test_every_step_is_measured_shown_and_compared(tmp_path: Path) -> None:
     shown = set(zip(overall["method"], overall["rule"], strict=True))
     assert set(figures.LADDER) <= shown
     assert len(tables.ladder_table(table)) == len(figures.LADDER)
-    assert len(tables.gains_table(differences)) == len(localiser_study.PAIRS)
+    compared = localiser_study.pairs(own)
+    assert len(tables.gains_table(differences)) == len(compared)
+    assert compared[0] == (localiser_study.EDGES, localiser_study.LOCALISER)
+    assert all(localiser_study.EDGES not in pair for pair in localiser_study.pairs([localiser_study.LOCALISER]))
     style.save(figures.ladder(table), tmp_path / "ladder.png")
+
+
+def test_calibrated_edges_move_the_decision_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(localiser_study, "localise", lambda models, cam, labels, shifts=1: cam)
+    features, targets = labelled([[1, 0, 1], [0, 1, 0], [1, 0, 1], [0, 1, 0]])
+    trained = {name: heads.create(name, 5, CLASSES, seed=0) for name in ("clip_level", "fw_ws", "fw_ss")}
+    index = pd.DataFrame({"split": "test", "clip": features.clips[:1], "label": ["Bell"]})
+    values = np.where((np.arange(80) >= 20) & (np.arange(80) < 50), 8.0, -8.0)  # 0.8 to 2 s
+    shifted = ScoresOverTime(index, values[None], 0.04, 0.0)
+    test = Instances(index, np.zeros((1, 32), dtype=bool), {})
+
+    def decoded(corrections: dict[str, Edges] | None) -> localiser_study.Decoded:
+        return localiser_study.decode(
+            *(trained, (features, targets), features, test, shifted),
+            **{"shifts": 1, "components": 1, "frame_length": 0.1, "corrections": corrections, "duration": 3.2},
+        )
+
+    before, after = decoded(None), decoded({"Bell": Edges(early=0.2, late=-0.2, n=9, missed=0.0)})
+    assert localiser_study.EDGES not in before.scores
+    assert_array_equal(after.scores[localiser_study.LOCALISER], before.localiser)
+    assert np.flatnonzero(before.localiser[0] > 0).tolist() == list(range(8, 20))
+    assert np.flatnonzero(after.localiser[0] > 0).tolist() == list(range(10, 22))
 
 
 def test_durations_by_hand(training: tuple[NDArray[np.float64], NDArray[np.bool_]]) -> None:
@@ -342,3 +373,21 @@ def test_figures_show_what_they_are_given(
 def _concentration() -> pd.DataFrame:
     rows = {"split": "test", "metric": "half_mass", "average": "instance", "value": 0.4, "n": 3}
     return pd.DataFrame([{**rows, "method": name, "ci_low": 0.3, "ci_high": 0.5} for name in ("ig", "winners")])
+
+
+def test_every_instance_is_a_dot_with_the_iou_of_both_methods() -> None:
+    index = pd.DataFrame({"split": "test", "clip": ["a", "a", "b"], "label": ["Dog", "Cat", "Dog"]})
+    of = {("ig", "percentile"): [0.1, 0.2, 0.3], localiser_study.LOCALISER: [0.9, 0.8, 0.7], ("cam", "otsu"): [0.0] * 3}
+    made = [
+        summaries.Series(method, rule, metric, np.array(values))
+        for (method, rule), values in of.items()
+        for metric in ("iou", "f1", "pointing_game")
+    ]
+    table = localiser_study.by_instance(index, made, localiser_study.LOCALISER, ("ig", "percentile"))
+    assert len(table) == 2 * 2 * 3
+    assert set(table["metric"]) == {"iou", "f1"}
+    mine = table.query("clip == 'a' and metric == 'iou' and `class` == 'Cat'").set_index("method")["value"]
+    assert mine.to_dict() == {"ig": 0.2, "shifted_cam": 0.8}
+    axes = figures.clip_by_clip(table).axes[0]
+    dots = {tuple(point) for group in axes.collections for point in group.get_offsets().tolist()}
+    assert dots == {(0.1, 0.9), (0.2, 0.8), (0.3, 0.7)}

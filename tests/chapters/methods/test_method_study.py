@@ -104,7 +104,8 @@ def cost(data, explained) -> pd.DataFrame:
 
 
 def test_the_parameter_names_methods() -> None:
-    assert method_study.chosen("all") == tuple(methods.REGISTRY)
+    assert method_study.chosen("all") == tuple(name for name, one in methods.REGISTRY.items() if not one.costly)
+    assert method_study.chosen("random_forest") == ("random_forest",)
     assert method_study.chosen(" cam, saliency ,cam") == ("cam", "saliency")
     with pytest.raises(IgsedError, match="parameter 'methods' names nothing: choose from ig_captum, "):
         method_study.chosen(" , ")

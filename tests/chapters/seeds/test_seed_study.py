@@ -67,6 +67,28 @@ def test_mean_and_deviation_take_the_main_seed_in() -> None:
     assert (row["value"], row["std"], row["n"]) == (pytest.approx(0.4), pytest.approx(np.std([0.5, 0.3], ddof=1)), 2)
 
 
+def test_redraws_have_seeds_of_their_own() -> None:
+    made = seed_study.variants(1, (2,), training_data=False, redraws=2)
+    assert [v.name for v in made][-2:] == ["bank_1001", "bank_1002"]
+    assert len({v.seed for v in made if v.varied != "data"}) == 4
+
+
+def test_means_over_whole_repetitions_by_hand() -> None:
+    found = study_table({("main", 1): 0.5, ("training", 2): 0.9, ("bank", 1001): 0.4, ("bank", 1002): 0.6})
+    better = found["method"] == "fw_ws"
+    found.loc[better, "value"] += np.where(found.loc[better, "seed"] == 1, 0.1, 0.2)
+    table = seed_study.redrawn(found).set_index(["method", "other_method", "metric"])
+    own = table.loc[("ig", "", "iou")]
+    assert (own["n"], own["value"], own["std"]) == (3, pytest.approx(0.5), pytest.approx(0.1))
+    assert own["ci_high"] - own["value"] == pytest.approx(4.302653 * 0.1 / np.sqrt(3), rel=1e-6)
+    assert own["std_clips"] == pytest.approx(0.1 / 1.959964, rel=1e-6)
+    apart = table.loc[("fw_ws", "ig", "iou")]  # paired: 0.1, 0.2, 0.2
+    assert (apart["value"], apart["std"]) == (pytest.approx(0.5 / 3), pytest.approx(np.std([0.1, 0.2, 0.2], ddof=1)))
+    shown = tables.redraws_table(table.reset_index())
+    assert shown.iloc[0]["IoU", "deviation"] == "0.100"
+    assert seed_study.redrawn(FOUND).empty
+
+
 def test_table_and_figure_show_every_seed() -> None:
     table = tables.seeds_table(FOUND, seed_study.spread(FOUND))
     row = table.iloc[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from avp_archive import write
 from igsed_core.base.errors import IgsedError
-from igsed_core.chapters.vocal_percussion import avp, labels
+from igsed_core.chapters.vocal_percussion import avp, labels, material
 from igsed_core.data import archives, assets
 
 
@@ -69,6 +70,9 @@ def test_fixed_takes_have_no_phonemes_and_say_so(root: Path) -> None:
         ("0.1,kd,p,ʊ,0.4,kd,p,ʊ", r"row 1: 7 columns|row 1: 8 columns.*glued"),
         ("onset,label", r"'onset' is no time"),
         ("0.1,tom", r"label 'tom'.*none of kd, sd"),
+        ("0_1,kd", r"'0_1' is no time"),
+        ("nan,kd", r"'nan' is no time"),
+        ('0.1,kd,"' + "x" * 200_000 + '"', r"is no csv of an annotation"),
         ("0.4,kd\n0.1,kd", r"onsets must go up"),
         ("0.1,kd\n9.0,kd", r"within the take"),
     ],
@@ -80,14 +84,76 @@ def test_bad_annotations_are_named(tmp_path: Path, text: str, message: str) -> N
         avp.annotation(path, 2.0)
 
 
-def test_labels_that_differ_between_releases_are_listed(root: Path) -> None:
-    bank = avp.load(root)
-    other = bank.boxemes.copy()
-    other.loc[other.index[2], "instrument"] = "sd"
-    found = avp.differences(bank, type(bank)(bank.takes, other, bank.users))
+def test_labels_that_differ_from_avp_lvts_are_listed(root: Path, tmp_path: Path) -> None:
+    changes = {(1, "HHclosed", 2): "sd", (11, "Improvisation", 0): "hho"}
+    archives.unpack(
+        write(tmp_path / "AVP-LVT_Dataset.zip", variants=("Personal",), relabelled=changes),
+        tmp_path / "lvt",
+        tables=True,
+    )
+    found = avp.differences(avp.load(root), avp.load(tmp_path / "lvt"))
     assert found.to_dict("records") == [
-        {"user": "P1", "take": "HHclosed", "onset": 0.7, "instrument": "hhc", "other": "sd"}
+        {"user": "P1", "take": "HHclosed", "onset": 0.7, "instrument": "hhc", "other": "sd"},
+        {"user": "P11", "take": "Improvisation", "onset": 0.1, "instrument": "kd", "other": "hho"},
     ]
+    assert avp.differences(avp.load(root), avp.load(root)).empty
+
+
+def test_onsets_that_come_early_are_kept_and_cut_no_attack(root: Path) -> None:
+    bank = avp.load(root)
+    prepared = material.prepare(bank, copies=1, seed=0)
+    power = prepared.test.copies[0].power
+    # Annotated 14 ms early, the sound begins in the second frame, and its end is the next annotated onset.
+    assert (power[:, 0] < 0.1 * power[:, 3]).all()
+    assert (power.argmax(dim=1) >= 1).all()
+    step = prepared.test.copies[0].step
+    last = int((0.3 - 0.1) / step)
+    assert (power[:, last:].amax(dim=1) < 0.01 * power.amax(dim=1)).all()
+    assert prepared.users == ["P9", "P11"]
+
+
+def test_rows_of_two_and_of_four_columns_may_stand_in_one_file(tmp_path: Path) -> None:
+    path = tmp_path / "take.csv"
+    path.write_text("\ufeff0.1,kd\r\n\r\n0.4, hhc ,ts,x\r\n0.7,\r\n1.0,sd,k,\r\n", encoding="utf-8")
+    found = avp.annotation(path, 1.5)
+    assert [(row["instrument"], row["onset"], row["offset"]) for row in found] == [
+        *(("kd", 0.1, 0.4), ("hhc", 0.4, 0.7)),
+        ("sd", 1.0, 1.5),
+    ]
+    assert [(row["onset_phoneme"], row["coda_phoneme"]) for row in found] == [("", ""), ("ts", "x"), ("k", "")]
+
+
+def test_labels_and_phonemes_have_one_spelling(tmp_path: Path) -> None:
+    path = tmp_path / "take.csv"
+    path.write_text("0.1,KD,p,c\u0327\n0.6, kd ,p,\u00e7\n", encoding="utf-8")
+    rows = avp.annotation(path, 2.0)
+    assert {(row["instrument"], row["coda_phoneme"]) for row in rows} == {("kd", "\u00e7")}
+
+
+def copied(root: Path, to: Path) -> Path:
+    return Path(shutil.copytree(next(root.rglob("Personal")), to / "Personal"))
+
+
+def test_names_in_capitals_and_without_are_taken(root: Path, tmp_path: Path) -> None:
+    personal = copied(root, tmp_path)
+    (personal / "Participant_9").rename(personal / "participant 9")
+    for path in [*(personal / "Participant_1").iterdir()]:
+        path.rename(path.with_suffix(path.suffix.upper()))
+    assert len(avp.load(tmp_path).boxemes) == len(avp.load(root).boxemes)
+
+
+def test_takes_that_cannot_be_used_are_named(root: Path, tmp_path: Path) -> None:
+    personal = copied(root, tmp_path)
+    take = personal / "Participant_1" / "P1_Kick_Personal.wav"
+    content = take.read_bytes()
+    take.write_bytes(content[: len(content) // 2])
+    with pytest.raises(IgsedError, match=r"P1_Kick_Personal.*cut short"):
+        avp.load(tmp_path)
+    take.write_bytes(content)
+    for name in ("Participant_9", "Participant_11"):
+        shutil.rmtree(personal / name)
+    with pytest.raises(IgsedError, match="held-out participant"):
+        avp.load(tmp_path)
 
 
 def test_a_folder_that_is_none_of_avp_is_named(tmp_path: Path) -> None:

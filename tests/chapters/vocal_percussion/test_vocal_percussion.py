@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import importlib.util
+import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+import yaml
 from sklearn.neighbors import KNeighborsClassifier
 from torch import nn
 
+from igsed_core.base import files
 from igsed_core.base.errors import IgsedError
+from igsed_core.base.paths import project_root
 from igsed_core.chapters.vocal_percussion import (
     audit,
     bank,
@@ -21,6 +26,8 @@ from igsed_core.chapters.vocal_percussion import (
     material,
     measure,
     network,
+    overview,
+    shipped,
     spectra,
     speech,
     study,
@@ -45,7 +52,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def sounds(folder: Path) -> VocalPercussion:
-    return bank.build(folder / "bank", number=5, held_out=2, sounds=4, seed=SEED, workers=1)
+    return bank.build(folder / "bank", number=5, held_out=2, sounds=4, seed=SEED)
 
 
 @pytest.fixture(scope="module")
@@ -104,11 +111,11 @@ def test_what_cannot_be_labelled_is_named() -> None:
 
 
 def test_the_bank_is_the_same_twice_and_another_by_another_seed(sounds: VocalPercussion, tmp_path: Path) -> None:
-    again = bank.build(tmp_path / "a", number=5, held_out=2, sounds=4, seed=SEED, workers=1)
+    again = bank.build(tmp_path / "a", number=5, held_out=2, sounds=4, seed=SEED)
     pd.testing.assert_frame_equal(again.boxemes, sounds.boxemes)
     one = sounds.takes.clips.iloc[[3]]
     assert np.array_equal(again.takes.read(one), sounds.takes.read(one))
-    other = bank.build(tmp_path / "b", number=5, held_out=2, sounds=4, seed=SEED + 1, workers=1)
+    other = bank.build(tmp_path / "b", number=5, held_out=2, sounds=4, seed=SEED + 1)
     assert not other.boxemes["onset_phoneme"].equals(sounds.boxemes["onset_phoneme"])
 
 
@@ -164,8 +171,44 @@ def test_nothing_of_neighbouring_sounds_is_heard(tmp_path: Path) -> None:
     frames = found.values.sum(1)
     silent = round(0.2 * rate / 512) + 2
     assert frames[0, silent:].abs().max() < 1e-4 < frames[0, silent - 4]
-    maps = spectra.log_mel(found, 1.0)
+    maps = spectra.log_mel(found.bands(), 1.0)
     assert maps.shape == (2, 64, 48) and maps.min() >= 0 and maps.max() <= 1
+
+
+def test_sounds_are_prepared_user_by_user_as_all_at_once(sounds: VocalPercussion, made: Material) -> None:
+    whole = spectra.magnitudes(sounds).heard()
+    for split, part in {"train": made.train, "own": made.own, "test": made.test}.items():
+        rows = torch.from_numpy(np.flatnonzero(sounds.boxemes["split"] == split))
+        pd.testing.assert_frame_equal(part.boxemes, sounds.boxemes.iloc[rows.numpy()].reset_index(drop=True))
+        assert torch.equal(part.copies[0].bands, whole.bands[rows])
+        assert torch.equal(part.copies[0].shapes, whole.shapes[rows])
+    assert made.train.maps().shape == (len(made.train.boxemes), 2, 64, 48)
+    assert torch.equal(made.train.maps()[:, 0], spectra.log_mel(made.train.copies[0].bands, made.train.peak))
+
+
+def test_noise_is_as_loud_as_asked(sounds: VocalPercussion, made: Material) -> None:
+    clean = made.test.copies[0].power.sum()
+    little, much = (material.noisy(sounds, made, snr, seed=0).copies[0] for snr in (40.0, 0.0))
+    assert little.power.sum() == pytest.approx(float(clean), rel=0.1)
+    # A take is scaled to its peak, noise and all, so that the spectrum's flatness and not the power tells.
+    flat = spectra.SHAPES.index("flatness")
+    heard = made.test.copies[0].power > 1e-3
+    assert much.shapes[:, flat][heard].mean() > little.shapes[:, flat][heard].mean() + 0.1
+
+
+def test_numbers_of_a_spectrum_are_librosas(made: Material, sounds: VocalPercussion) -> None:
+    librosa = pytest.importorskip("librosa")
+    some = sounds.boxemes["clip"] == sounds.boxemes["clip"].iloc[0]
+    rows = VocalPercussion(sounds.takes, sounds.boxemes[some].reset_index(drop=True), sounds.users)
+    values = spectra.magnitudes(rows).values[:, :, :8].double().numpy()[: some.sum()]
+    mine = spectra._shapes(torch.from_numpy(values), 44_100)
+    flatness = np.log(librosa.feature.spectral_flatness(S=values + 1e-7, power=1.0)[:, 0])
+    assert np.allclose(mine[:, spectra.SHAPES.index("flatness")], flatness, atol=1e-6)
+    octaves = np.log2(np.maximum(np.linspace(0, 22_050, 513), 40.0))
+    centroid = librosa.feature.spectral_centroid(S=values + 1e-7, freq=octaves[:, None] * np.ones(8))[:, 0]
+    assert np.allclose(mine[:, spectra.SHAPES.index("centroid")], centroid, atol=1e-6)
+    hertz = librosa.feature.spectral_rolloff(S=values + 1e-7, roll_percent=0.85, sr=44_100)[:, 0]
+    assert np.allclose(mine[:, spectra.SHAPES.index("roll-off")] * 513, hertz / 22_050 * 512, atol=1e-6)
 
 
 # ---- network
@@ -281,13 +324,51 @@ def test_integrated_gradients_of_a_linear_head_are_complete() -> None:
     assert np.allclose(when.explained(net, maps, when.IG, steps=3), wanted, atol=1e-4)  # type: ignore[arg-type]
 
 
+def test_shuffled_weights_are_the_same_numbers_and_the_network_stays(
+    trained: list[study.Network], made: Material
+) -> None:
+    net, maps = trained[0].network, made.test.maps()[:, 0]
+    before = net(maps)[0].clone()
+    other = when.shuffled(net, maps, seed=0)
+    for one, changed in zip(net.parameters(), other.parameters(), strict=True):
+        assert torch.equal(one.flatten().sort().values, changed.flatten().sort().values)
+    assert torch.equal(net(maps)[0], before) and not torch.allclose(other(maps)[0], before)
+    assert torch.isfinite(other(maps)[0]).all()
+
+
+def test_maps_do_not_depend_on_how_many_threads_explain(trained: list[study.Network], made: Material) -> None:
+    part = when.few(made.test, 1)
+    one, two = (when.explain(trained[:1], part, steps=2, seed=0, workers=n) for n in (1, 2))
+    pd.testing.assert_frame_equal(one, two)
+
+
+def test_what_lies_inside_is_set_against_each_reference() -> None:
+    rows = [
+        (system, "0.0", method, f"u{u}", "inside", value + 0.01 * u + 0.001 * (u % 2) * value)
+        for system, method, value in (
+            *(("syllable", m, 0.7) for m in when.METHODS),
+            *(("instrument", m, 0.5) for m in when.METHODS),
+            *((when.SHUFFLED, m, 0.5) for m in when.METHODS),
+            *((when.ENERGY, when.ENERGY, 0.8), (when.RANDOM, when.RANDOM, 0.3)),
+        )
+        for u in range(8)
+    ]
+    columns = ["system", "repetition", "method", "user", "measure", "value"]
+    found = when.differences(pd.DataFrame(rows, columns=columns), replicates=200, seed=0)
+    ig = found[found["method"] == when.IG].set_index("reference")
+    assert ig.loc["energy", "value"] == pytest.approx(-0.2, abs=1e-3) and ig.loc["energy", "verdict"] == "below"
+    assert ig.loc["random", "value"] == pytest.approx(0.3, abs=1e-3) and ig.loc["random", "verdict"] == "above"
+    assert ig.loc["shuffled", "value"] == pytest.approx(0.1, abs=1e-3) and ig.loc["shuffled", "verdict"] == "above"
+
+
 # ---- from end to end
 
 
 def test_the_study_from_end_to_end(
     sounds: VocalPercussion, made: Material, trained: list[study.Network], folder: Path
 ) -> None:
-    scored = study.compare(made, trained, RECIPE, seed=SEED)
+    represented = study.represent(made, trained, RECIPE, seed=SEED, workers=2)
+    scored = study.compare(made, represented, seed=SEED)
     names = ("instrument", "syllable", "phoneme")
     systems = {*names, *study.BASELINES} - (set() if speech.available() else {study.SPEECH})
     assert set(scored["system"]) == systems and scored["value"].between(0, 1).all()
@@ -298,33 +379,41 @@ def test_the_study_from_end_to_end(
     published = audit.published()
     figures.accuracies(found, published)
     assert len(tables.accuracy_table(found, published)) == len(systems)
-    assert "held-out users" in tables.answer(found, apart)
+    assert "held-out users" in overview.accuracy(found, apart)
+    assert list(tables.difference_table(apart, apart)["verdict"]) == list(apart["verdict"])
+    assert len(tables.accuracy_table(found, published, found)) == len(systems)
+    figures.accuracies(found, published, found)
     assert len(tables.user_table(measure.per_user(knn), sounds.users)) == 2
-    changed = varied.vary(sounds, made, trained, RECIPE, replicates=50, seed=SEED)
+    changed = varied.vary(sounds, made, represented, replicates=50, seed=SEED)
     assert set(changed[changed["varied"] == varied.EXAMPLES]["at"]) == {1.0, 2.0, 4.0}
     figures.variation(changed)
     few = when.few(made.test, 2)
-    explanations = when.explain(trained, few, RECIPE, steps=2, seed=SEED)
+    explanations = when.explain(trained, few, steps=2, seed=SEED, workers=2)
     placed = when.summarise(explanations, replicates=50, seed=0)
     shares = placed[placed["measure"].isin(when.REGIONS)].groupby(["system", "method"])["value"].sum()
     assert np.allclose(shares, 1.0)
+    beside = when.differences(explanations, replicates=50, seed=0)
+    assert len(tables.when_difference_table(beside)) == 3 * 3
     nets = when.networks(trained, scored, explanations)
     assert len(nets) == 3 and nets["accuracy"].notna().all()
     figures.importance(placed)
     sound = made.test.maps()[0, 0].numpy()
     shown = figures.one_sound(sound, {when.ENERGY: sound}, {"coda": 0.1}, step=0.01, title="user $1")
     assert len(shown.axes) == 2 and shown.get_suptitle() == "user \\$1"
-    assert "chance" in tables.pointing(placed, nets)
+    assert "signal's energy" in overview.importance(beside)
+    assert "3 networks" in overview.tendency(nets)
     assert len(tables.when_table(placed)) == 3 * 3 + 3 + 2
+    at_eight = material.prepare(sounds, copies=1, seed=SEED, hop=audit.EIGHT_MS)
     others = study.train(
-        [t for v in (study.DOUBLE_SOFTMAX, study.ON_COPIES) for t in audit.tasks(names, v, 1, 1)],
+        audit.tasks(names, 1, 1),
         *(made.train, RECIPE, folder / "networks"),
         seed=SEED,
         workers=1,
+        at_eight=at_eight.train,
     )
-    audited = audit.verdicts(made, made, trained, others, replicates=50, seed=0)
-    assert len(audited) == 3 and len(tables.audit_table(audited)) == 3
-    assert len(audit.stopping(trained, others)) == 2
+    audited = audit.verdicts(made, at_eight, represented, others, replicates=50, seed=0)
+    assert set(audited["choice"]) == set(audit.CHOICES) and len(tables.audit_table(audited)) == 4
+    assert len(tables.stopping_table(audit.stopping(trained, others))) == 2
 
 
 def test_networks_are_the_same_twice(made: Material, trained: list[study.Network], tmp_path: Path) -> None:
@@ -339,6 +428,14 @@ def test_the_map_can_be_heard_and_reached_by_keyboard(sounds: VocalPercussion) -
     text = figures.audible_map(sounds, rows, places, label="Map <of> sounds", most=3).data
     assert text.count("<circle") == text.count('tabindex="0"') == text.count("data:audio/") == 3
     assert "Map &lt;of&gt; sounds" in text
+
+
+def test_each_user_has_four_players_and_held_out_ones_stand_first(sounds: VocalPercussion) -> None:
+    text = figures.all_users(sounds).data
+    assert text.count("<audio") == 4 * len(sounds.users)
+    order = re.findall(r"<summary>(U\d+), (?:consistent|erratic), (held out|for training)<", text)
+    assert [what for _, what in order] == ["held out"] * 2 + ["for training"] * 3
+    assert text.count("<details open>") == 2 and "kick: [" in text
 
 
 def test_published_and_released_disagree_beyond_the_deviation() -> None:
@@ -358,3 +455,69 @@ def test_published_and_released_disagree_beyond_the_deviation() -> None:
 def test_bad_parameters_are_named(values: dict[str, object], message: str) -> None:
     with pytest.raises(IgsedError, match=message):
         VocalPercussionStudy(**values)  # type: ignore[arg-type]
+
+
+# ---- the run that ships
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project's folder without shipped results."""
+    (tmp_path / "book").mkdir()
+    (tmp_path / "Snakefile").touch()
+    monkeypatch.setenv("IGSED_PROJECT", str(tmp_path))
+    return tmp_path
+
+
+def test_without_shipped_tables_nothing_stands_beside(project: Path) -> None:
+    assert shipped.table("vocal_percussion") is None and shipped.record() is None
+    assert overview.shipped_run(None) == "" and figures.shipped_variation(None) is None
+    row = {"system": "syllable", "other": "timbre", "value": 0.1, "ci_low": 0.0, "ci_high": 0.2, "n": 6}
+    alone = tables.difference_table(pd.DataFrame([{**row, "p_holm": 0.1, "verdict": "not told apart"}]))
+    assert not any(tables.FULL in column for column in alone)
+
+
+def test_shipped_tables_are_those_of_the_run_with_what_they_are_from(project: Path) -> None:
+    script = Path(__file__).parents[3] / "tools" / "ship_results.py"
+    spec = importlib.util.spec_from_file_location("ship_results", script)
+    assert spec and spec.loader
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    stage = project / "runs" / "long" / "stages" / "vocal_percussion"
+    record = {
+        **{"stage": "vocal_percussion", "key": "k", "params": {"seed": 1, "vocal_epochs": 20}},
+        **{"tables": ["vocal_percussion"], "commit": "0123456789abcdef", "versions": {"torch": "2.0"}},
+        **{"machine": {"cores": 2, "processor": "AMD EPYC"}, "seconds": 7200.0, "core_seconds": 600.0},
+        **{"finished": "today", "figures": {"users": 30, "held_out": 12, "sounds": 9, "networks": 4}, "upstream": {}},
+    }
+    files.write_json(stage / "record.json", record)
+    table = pd.DataFrame({"system": ["syllable"], "value": [0.5]})
+    files.write_table(project / "runs" / "long" / "results" / "vocal_percussion.csv", table)
+    assert tool.ship("long", "vocal_percussion") == shipped.FOLDER
+    pd.testing.assert_frame_equal(shipped.table("vocal_percussion"), table)
+    said = overview.shipped_run(shipped.record())
+    assert "30 users, 12 of them held out" in said and "commit `0123456789ab`" in said
+    assert "10 minutes of processor time in 120" in said
+
+
+def test_what_ships_is_from_the_parameter_file_that_ships() -> None:
+    record = shipped.record()
+    if record is None:
+        pytest.skip("no full-size run ships yet")
+    file = yaml.safe_load((project_root() / "params" / "vocal_percussion.yaml").read_text(encoding="utf-8"))
+    mine = {name: value for name, value in record["params"].items() if name in file}
+    assert mine == {name: file[name] for name in mine} and {n for n in file if n.startswith("vocal_")} <= set(mine)
+    for name in record["tables"]:
+        assert shipped.table(name) is not None
+
+
+def test_words_of_habits_and_of_shares_at_their_ends() -> None:
+    each = pd.DataFrame({"system": "syllable", "user": ["a", "b"], "value": [0.9, 0.7]})
+    users = pd.DataFrame({"user": ["a", "b"], "consistent": [True, False]})
+    assert "0.90 for 1 consistent users and 0.70 for 1 erratic" in overview.habits(each, users)
+    assert overview.habits(each, users[["user"]]) == ""
+    assert tables._share({"value": 0.97, "ci_low": -0.1, "ci_high": 1.05}) == {
+        "value": 0.97,
+        "ci_low": 0.0,
+        "ci_high": 1.0,
+    }

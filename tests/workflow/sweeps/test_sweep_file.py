@@ -59,7 +59,7 @@ def test_long_values_give_names_that_a_folder_can_have(written: Written) -> None
         (HEAD + "grid: {experiment: [a, b]}\n", "cannot vary"),
         (HEAD + "grid: {snr_min: 5}\n", "list of values"),
         (HEAD + "grid: {seed: 9..1}\n", "lower number first"),
-        (HEAD + "grid: {seed: 1..99999999}\n", "lower number first"),
+        (HEAD + "grid: {seed: 1..99999999}\n", "at most 10000 experiments"),
         (HEAD + "grid: {seed: 1..9000, snr_min: [0, 5]}\n", "18000 experiments"),
         (HEAD + "grid: {snr_min: [x]}\n", "snr_min"),
         (HEAD + "grid: {snr_min: [5, 5]}\n", "comes twice"),
@@ -68,6 +68,10 @@ def test_long_values_give_names_that_a_folder_can_have(written: Written) -> None
         (HEAD + "variations: {}\n", "list of mappings"),
         (HEAD + "shards: 0\n", "whole number"),
         (HEAD + "shards: many\n", "whole number"),
+        (HEAD + "shards: ٣\n", "whole number"),
+        (HEAD + "grid: {seed: 1.." + "9" * 5000 + "}\n", "18 digits"),
+        (HEAD + "grid: {snr_min: [5, 5.0, 5e0]}\n", "comes twice"),
+        ("? [a, b]\n: c\n" + HEAD, "a single word"),
         (HEAD + "gpu: perhaps\n", "true or false"),
         (HEAD + "grid: {a: [1], a: [2]}\n", "twice"),
         ("[", "not valid YAML"),
@@ -79,3 +83,8 @@ def test_a_mistake_is_told_in_one_sentence(written: Written, text: str, told: st
         written(text)
     assert told in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_values_that_one_folder_name_would_mean_stay_apart(written: Written) -> None:
+    sweep = written(HEAD + "grid: {weights: [a/w.pt, b/w.pt]}\nvariations: [{chapters: none}]\n")
+    assert {values["weights"].rsplit("/", 2)[1] for values in sweep.varied.values()} == {"a", "b"}

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from igsed_core.base import plugins
+from igsed_core.base import plugins, shipped
 from igsed_core.base.params import param
 from igsed_core.chapters.ceilings.choices import names_of
 from igsed_core.detection import scored
-from igsed_core.main_job.params import MAIN_JOB, AtShifts
+from igsed_core.main_job.params import MAIN_JOB, AtShifts, WithGates
 
 
 @dataclass(frozen=True)
-class Ceilings(AtShifts):
+class Ceilings(WithGates, AtShifts):
     """What detectors with time labels reach at the localiser's resolution, and its edges (not in the paper)."""
 
     title: ClassVar[str] = "Fair ceilings, and edges without time labels"
@@ -25,12 +25,13 @@ class Ceilings(AtShifts):
         "ceilings_differences": "paired differences of the localiser, before and after its edges, to each detector",
         "ceilings_training": "how long each detector was trained, and whether it converged",
         "edges": "how far decisions reach beyond gates that were made of training clips",
+        "edges_soft": "overlap with gates that begin softly, before and after the edges",
         "edges_durations": "IoU before and after the edges, by the length of the event",
         "pooling": "heads that pool in other ways: Integrated Gradients, class activation map and localiser of each",
     }
 
-    gates: int = param(20, "gates of each class and length on which edges are calibrated", low=1)
     attribution_gates: int = param(2, "the same for Integrated Gradients, which take longer; 0: none", low=0)
+    soft_gates: int = param(2, "gates of each class and length on which edges are tried, with soft onsets, too", low=0)
     detectors: str = param("linear, tcn", "detectors to train at this resolution, separated by commas; or all")
     detector_seeds: int = param(1, "seeds with which each is trained", low=1, high=100)
     detector_epochs: int = param(300, "most epochs of a detector", low=1)
@@ -45,6 +46,10 @@ class Ceilings(AtShifts):
         super().__post_init__()
         names_of("detectors", self.detectors)
         names_of("poolings", self.poolings)
+
+    def outside(self) -> dict[str, str] | None:
+        """Checksums of the full table that the project ships and the page shows."""
+        return shipped.identity("ceilings")
 
     def uses(self) -> tuple[tuple[str, str], ...]:
         """See :meth:`igsed_core.base.params.StageParams.uses`."""

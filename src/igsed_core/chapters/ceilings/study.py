@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from igsed_core.chapters.ceilings import decisions
 from igsed_core.chapters.ceilings.decisions import Split
 from igsed_core.detection import calibration, edges
+from igsed_core.main_job import edges as calibrated
 from igsed_core.metrics import frames, localisation, summaries
 from igsed_core.metrics.scores import ScoresOverTime
 from igsed_core.metrics.summaries import Series
 
-LOCALISER, CAM, FW_WS, IG = "localiser", "cam", "fw_ws", "ig"
+LOCALISER, CAM, FW_WS, IG = calibrated.LOCALISER, calibrated.CAM, calibrated.FW_WS, "ig"
 FOUND, TOUCHED, CALIBRATED = "as_found", "any_overlap", "calibrated"
 PERFECT = "perfect"
 MAIN = ((LOCALISER, CALIBRATED), ("linear", decisions.MEDIAN))  # the comparison that was fixed beforehand

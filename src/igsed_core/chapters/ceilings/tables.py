@@ -107,6 +107,30 @@ def durations_table(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(list(made.values()))
 
 
+def soft_table(table: pd.DataFrame) -> pd.DataFrame:
+    """Overlap with gates before and after, by how softly these begin.
+
+    Parameters
+    ----------
+    table
+        ``method, soft, n, missed, iou_found, iou_calibrated, value, ci_low, ci_high``
+    """
+    return pd.DataFrame(
+        [
+            {
+                "Detector": method_name(row["method"]),
+                "rises in (s)": number(row["soft"]),
+                "n": number(row["n"], 0),
+                "missed": number(row["missed"]),
+                "as found": number(row["iou_found"], 3),
+                "calibrated": number(row["iou_calibrated"], 3),
+                "difference": with_interval(row, 3),
+            }
+            for row in ({str(key): of for key, of in one.items()} for one in table.to_dict("records"))
+        ]
+    )
+
+
 def pooling_table(table: pd.DataFrame, *, split: str = "test") -> pd.DataFrame:
     """What is read from heads that pool in other ways.
 

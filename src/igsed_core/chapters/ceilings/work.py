@@ -4,26 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from igsed_core.attribution import maps
 from igsed_core.attribution.integrated_gradients import IntegratedGradients as IgMethod
 from igsed_core.base.run import StageRun
-from igsed_core.chapters.ceilings import decisions, pooling, study
+from igsed_core.chapters.ceilings import decisions, pooling, soft, study
 from igsed_core.chapters.ceilings import detectors as trained
 from igsed_core.chapters.ceilings.choices import names_of
 from igsed_core.chapters.ceilings.decisions import Split
 from igsed_core.chapters.ceilings.params import Ceilings
-from igsed_core.data import soundscapes
 from igsed_core.detection import calibration, edges, localiser_scores, shifted_features
-from igsed_core.detection.absence_hmm import fit_classes
 from igsed_core.detection.calibration import Decoder
 from igsed_core.detection.evaluation import Instances
+from igsed_core.main_job import edges as calibrated
 from igsed_core.main_job.job import MainJob
 from igsed_core.main_job.params import DataSynthesis, IntegratedGradients, ThresholdSensitivity, Training
 from igsed_core.metrics import summaries
@@ -119,43 +116,44 @@ class Work:
     @cached_property
     def decoders(self) -> dict[str, Decoder]:
         """Detectors that decide against absence: localiser, CAM frame by frame, FW-WS."""
-        clip_level, fw_ws = self.main.heads["clip_level"], self.main.heads["fw_ws"]
-        components = self.params.components
-        return {
-            study.LOCALISER: Decoder(clip_level, fit_classes(clip_level, *self.training, components=components)),
-            study.CAM: Decoder(
-                clip_level, fit_classes(clip_level, *self.training, components=components, markov=False)
-            ),
-            study.FW_WS: Decoder(fw_ws, fit_classes(fw_ws, *self.training, components=components)),
-        }
+        return calibrated.decoders(self.main, components=self.params.components)
 
     def observe_gates(self) -> dict[str, pd.DataFrame]:
         """Make gates of the training clips and let every detector decide on them."""
-        clips = self.main.data.clips
-        clips = clips[clips["split"] == "train"].reset_index(drop=True)
-        root = self.main.data.root
-        frames, targets = self.training
-
-        @lru_cache(256)
-        def read(clip: int) -> NDArray[np.float32]:
-            return np.asarray(soundscapes.read_clips(root, clips.iloc[[clip]])[0])
-
-        durations = np.full(len(clips), self.run.params_of(DataSynthesis).duration)
-
-        def draw(per_length: int) -> pd.DataFrame:
-            decoder, present = self.decoders[study.LOCALISER], targets.clip > 0.5
-            return calibration.draw(decoder, frames, present, durations, seed=self.params.seed, per_length=per_length)
-
-        drawn = draw(self.params.gates)
-        with self.run.timed("seconds_of_gates"):
-            found = calibration.observe(self.classifier, self.decoders, drawn, read, shifts=self.params.shifts)
+        options = {"shifts": self.params.shifts, "components": self.params.components}
+        found = calibrated.observe(self.main, per_length=self.params.gates, **options)
         if self.params.attribution_gates:
-            few = draw(self.params.attribution_gates)
+            few = calibrated.draw(self.main, self.decoders[study.LOCALISER], per_length=self.params.attribution_gates)
             chosen = self.run.params_of(IntegratedGradients)
             method = IgMethod(chosen.engine, **chosen.options())
             length = self.run.params_of(ThresholdSensitivity).frame_length
-            found[study.IG] = calibration.observe_attribution(self.classifier, method, few, read, frame_length=length)
+            read = calibrated.reader(self.main)
+            with self.run.timed("seconds_of_gates_of_attribution"):
+                found[study.IG] = calibration.observe_attribution(
+                    self.classifier, method, few, read, frame_length=length
+                )
         return found
+
+    def soft_onsets(self, corrections: pd.DataFrame) -> pd.DataFrame:
+        """Try the edges on other gates, some of which rise and fall slowly."""
+        seen = {}
+        if self.params.soft_gates:
+            drawn = calibrated.draw(
+                self.main,
+                self.decoders[study.LOCALISER],
+                per_length=self.params.soft_gates,
+                seed=self.params.seed + 1,
+            )
+            read = calibrated.reader(self.main)
+            with self.run.timed("seconds_of_soft_gates"):
+                seen = {
+                    seconds: calibration.observe(
+                        self.classifier, self.decoders, drawn, read, shifts=self.params.shifts, soft=seconds
+                    )
+                    for seconds in soft.SOFT
+                }
+        of = {method: self._edges(corrections, method) for method in self.decoders}
+        return soft.table(seen, of, seed=self.params.seed)
 
     def corrections(self, observed: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         """Edges of every detector, a tidy table."""

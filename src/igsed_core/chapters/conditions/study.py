@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import torch
 
@@ -164,6 +165,22 @@ def explain(
     detected = classification.detected_pairs(predictions)
     present = detected[detected["present"]]  # what is detected and not there is no instance
     return maps.compute(replace(explainer, engine="mel_path", options=options), present, out_dir, workers=workers)
+
+
+def softest(clips: Clips, instances: Instances) -> int:
+    """Return the row of the first instance at the lowest event-to-background ratio that has one.
+
+    Where no ratio has one, it is the first instance of all.
+
+    Parameters
+    ----------
+    clips
+        From :func:`make_clips`.
+    instances
+        Of these clips.
+    """
+    ratios = clips.clips[clips.clips["condition"] == plans.SNR].set_index("clip")["level"].astype(float)
+    return int(np.argmin(instances.index["clip"].map(ratios).fillna(np.inf).to_numpy()))
 
 
 def localised(

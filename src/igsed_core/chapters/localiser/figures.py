@@ -28,7 +28,8 @@ LADDER = {
     ("cam", "even_odds"): ("CAM, probability above one half", NONE),
     ("cam", "absence"): ("CAM, against absence, by frame", NONE),
     ("cam", "absence_hmm"): ("CAM, against absence, in time", NONE),
-    ("shifted_cam", "absence_hmm"): ("Localiser: the same at shifts", NONE),
+    ("shifted_cam", "absence_hmm"): ("Localiser, edges as found: the same at shifts", NONE),
+    ("shifted_cam", "absence_hmm_edges"): ("Localiser: the same, edges calibrated", NONE),
     ("fw_ws", "absence_hmm"): ("FW-WS, against absence, in time", NONE),
     ("fw_ss", "absence_hmm"): ("FW-SS, against absence, in time", "training"),
 }
@@ -39,7 +40,8 @@ OVER_TIME = {
     "shifted_cam": "CAM at\nshifts, logit",
     "localiser": "localiser,\nlog-odds",
 }
-_OWN = ("shifted_cam", "absence_hmm")
+_OWN = (("shifted_cam", "absence_hmm"), ("shifted_cam", "absence_hmm_edges"))
+_IG, _CAM = "ig", "shifted_cam"
 _WITH_TIME_LABELS, _WITHOUT = "#8C8C8C", style.INK
 _LIMIT = 15.0  # log-odds shown; beyond it nothing is in doubt
 
@@ -164,10 +166,41 @@ def ladder(table: pd.DataFrame, *, split: str = "test", average: str = "instance
     axes[0].set_ylim(len(steps) - 0.5, -0.8)
     axes[0].set_xlabel(f"mean over {style.counted(rows)} {average if average == 'instance' else 'classe'}s")
     for key, tick in zip(steps, axes[0].get_yticklabels(), strict=True):
-        tick.set_fontweight("bold" if key == _OWN else "normal")
+        tick.set_fontweight("bold" if key in _OWN else "normal")
     handles = [
         Line2D([], [], marker="o", color=_WITH_TIME_LABELS, lw=4, label="time labels in training or threshold"),
         Line2D([], [], marker="o", color=_WITHOUT, lw=4, label="no time label"),
     ]
     fig.legend(handles=handles, loc="outside lower center", ncols=2)
+    return fig
+
+
+@drawing
+def clip_by_clip(table: pd.DataFrame) -> Figure:
+    """The localiser's IoU on each test instance against IG's, by class.
+
+    Parameters
+    ----------
+    table
+        ``clip, class, method, metric, value``, from :func:`igsed_core.chapters.localiser.study.by_instance`.
+    """
+    iou = table[table["metric"] == "iou"].pivot_table("value", ["clip", "class"], "method").reset_index()
+    labels = sorted(iou["class"].unique())
+    colours = style.class_colours(labels)
+    fig, ax = plt.subplots(figsize=(style.WIDTH, 5.2), layout="constrained")
+    ax.plot([0, 1], [0, 1], color=style.FAINT, lw=1, ls=":")
+    for label, rows in iou.groupby("class"):
+        ax.scatter(
+            *(rows[_IG], rows[_CAM]),
+            color=colours[str(label)],
+            alpha=0.8,
+            s=34,
+            lw=0,
+            label=style.class_title(str(label)),
+            clip_on=False,
+        )
+    ax.set(
+        xlabel="IoU of IG, the paper's percentile", ylabel="IoU of the localiser", xlim=(0, 1), ylim=(0, 1), aspect=1
+    )
+    fig.legend(loc="outside right upper")
     return fig

@@ -8,11 +8,11 @@ from typing import ClassVar
 from igsed_core.base import plugins
 from igsed_core.base.params import param, shown
 from igsed_core.detection import scored
-from igsed_core.main_job.params import MAIN_JOB, AtShifts
+from igsed_core.main_job.params import MAIN_JOB, AtShifts, WithEdges, WithGates
 
 
 @dataclass(frozen=True)
-class Localiser(AtShifts):
+class Localiser(WithGates, WithEdges, AtShifts):
     """When a class sounds, from clip-level labels alone (not in the paper)."""
 
     title: ClassVar[str] = "A localiser without time labels"
@@ -26,6 +26,7 @@ class Localiser(AtShifts):
         "localiser_differences_two_way": "the same differences, with intervals over clips and source files",
         "localiser_encoders": "IG, CAM, the framewise detectors and the localiser under two encoders",
         "localiser_encoders_differences": "paired differences between them under each encoder, resampled in two ways",
+        "localiser_by_instance": "IoU and F1 of IG and the localiser on each test instance",
         "localiser_pooling": "how few frames of an event each method is about",
         "localiser_mean_pooling": "the same with the mean over time for the maximum",
         "localiser_durations": "how long each class lasts, as believed, found and true",
@@ -33,8 +34,8 @@ class Localiser(AtShifts):
 
     pooling_clips: int = param(12, "test soundscapes explained with the mean over time for the maximum, too", low=1)
     other_encoder: str = param(
-        "embedded_mean",
-        "encoder under which all is measured again: its pretraining has not the head's pooling; empty: none",
+        "embedded",
+        "encoder under which all is measured again: its pretraining has the head's pooling; empty: none",
     )
 
     def __post_init__(self) -> None:

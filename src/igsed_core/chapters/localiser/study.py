@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,10 +10,11 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from igsed_core.detection import tuning
+from igsed_core.detection import edges, tuning
 from igsed_core.detection.absence_hmm import SoundModel, fit_classes
+from igsed_core.detection.edges import Edges
 from igsed_core.detection.evaluation import Instances
-from igsed_core.detection.localiser_scores import ABSENCE_HMM, frame_logits, localise
+from igsed_core.detection.localiser_scores import ABSENCE_HMM, ABSENCE_HMM_EDGES, frame_logits, localise
 from igsed_core.detection.scored import DETECTORS
 from igsed_core.metrics import frames, localisation, summaries
 from igsed_core.metrics.scores import ScoresOverTime
@@ -24,14 +25,16 @@ from igsed_core.models.heads import Head
 TUNED = ("percentile", "share_of_maximum")  # on validation, with time labels
 OF_THE_CLIP = ("otsu", "logit_hmm")  # label-free, from one clip's scores
 EVEN, ABSENCE = "even_odds", "absence"  # label-free, from clip labels
+LOG_ODDS = "log_odds.npz"  # the localiser's, of the test instances in its own steps
 CAM, LOCALISER = ("cam", ABSENCE_HMM), ("shifted_cam", ABSENCE_HMM)
+EDGES = ("shifted_cam", ABSENCE_HMM_EDGES)  # the localiser with calibrated edges
 # What the localiser is compared with, and each of its parts with what it adds to.
-PAIRS = (
-    *((LOCALISER, ("ig", "percentile")), (LOCALISER, ("fw_ws", "share_of_maximum"))),
-    *((LOCALISER, ("fw_ss", "share_of_maximum")), (LOCALISER, ("cam", "share_of_maximum"))),
-    *((LOCALISER, ("fw_ws", ABSENCE_HMM)), (LOCALISER, ("fw_ss", ABSENCE_HMM))),
-    *((("cam", ABSENCE), ("cam", EVEN)), (CAM, ("cam", ABSENCE)), (LOCALISER, CAM)),
+OTHERS = (
+    *(("ig", "percentile"), ("fw_ws", "share_of_maximum"), ("fw_ss", "share_of_maximum")),
+    *(("cam", "share_of_maximum"), ("fw_ws", ABSENCE_HMM), ("fw_ss", ABSENCE_HMM)),
 )
+PARTS = ((("cam", ABSENCE), ("cam", EVEN)), (CAM, ("cam", ABSENCE)), (LOCALISER, CAM))
+_LEAST = 1e-9  # log-odds that say which side of the decision a frame is on, and no more
 DURATION_COLUMNS = ["class", "n_present", "n_absent", "n", "believed", "found", "true"]
 ABSENCE_COLUMNS = ["class", "logit", "without", "with", "absent", "present", "evidence"]
 
@@ -59,6 +62,54 @@ class Decoded:
     steps: dict[tuple[str, str], ScoresOverTime]
     scores: dict[tuple[str, str], Scores]
 
+    @property
+    def localiser(self) -> Scores:
+        """Scores of the localiser: with calibrated edges where they were, ``[shape=(n_instances, n_frames)]``."""
+        return self.scores.get(EDGES, self.scores[LOCALISER])
+
+
+def pairs(names: Iterable[tuple[str, str]]) -> tuple[tuple[tuple[str, str], tuple[str, str]], ...]:
+    """Return what is compared with what: the localiser with others, after its edges with before, and its parts.
+
+    Parameters
+    ----------
+    names
+        (Method, rule) of all that was measured.
+
+    Examples
+    --------
+    >>> from igsed_core.chapters.localiser.study import EDGES, LOCALISER, pairs
+    >>> pairs([LOCALISER])[0][0] == LOCALISER, pairs([LOCALISER, EDGES])[0] == (EDGES, LOCALISER)
+    (True, True)
+    """
+    corrected = EDGES in set(names)
+    own = EDGES if corrected else LOCALISER
+    return (*(((EDGES, LOCALISER),) if corrected else ()), *((own, other) for other in OTHERS), *PARTS)
+
+
+def signed(scores: Scores, masks: NDArray[np.bool_]) -> Scores:
+    """Give scores the side of 0 that a decision has: those of frames that it moved are as small as can be.
+
+    Parameters
+    ----------
+    scores
+        Log-odds, ``[shape=(n_instances, n_frames)]``.
+    masks
+        The decision, of the same shape.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_instances, n_frames)]
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.chapters.localiser.study import signed
+    >>> (signed(np.array([[2.0, -2.0, 1.0]]), np.array([[True, True, False]])) > 0).tolist()
+    [[True, True, False]]
+    """
+    return np.where(masks, np.maximum(scores, _LEAST), np.minimum(scores, -_LEAST))
+
 
 def decode(
     heads: Mapping[str, Head],
@@ -70,6 +121,9 @@ def decode(
     shifts: int,
     components: int,
     frame_length: float,
+    corrections: Mapping[str, Edges] | None = None,
+    duration: float = 10.0,
+    min_coverage: float = 0.0,
 ) -> Decoded:
     """Fit the models to the training clips and take every step of the localiser on the test instances.
 
@@ -91,6 +145,12 @@ def decode(
         Normal densities per state.
     frame_length
         Seconds.
+    corrections
+        Class -> calibrated edges; None for none.
+    duration
+        Of the clips, in seconds.
+    min_coverage
+        Share of a frame that corrected events must cover, as the truth is marked.
     """
     labels = [str(label) for label in test.index["label"]]
     models = fit_classes(heads["clip_level"], *training, components=components)
@@ -106,7 +166,21 @@ def decode(
         of_head = fit_classes(heads[name], *training, components=components)
         steps[name, ABSENCE_HMM] = localise(of_head, frame_logits(heads[name], features, test.index), labels)
     n_frames = test.truth.shape[1]
-    return Decoded(models, cam, steps, {key: of.to_frames(frame_length, n_frames) for key, of in steps.items()})
+    scores = {key: of.to_frames(frame_length, n_frames) for key, of in steps.items()}
+    if corrections is not None:
+        own = steps[LOCALISER]
+        masks = edges.masks(
+            corrections,
+            labels,
+            own.values,
+            step=own.step,
+            start=own.start,
+            duration=duration,
+            frame_length=frame_length,
+            min_coverage=min_coverage,
+        )
+        scores[EDGES] = signed(scores[LOCALISER], masks)
+    return Decoded(models, cam, steps, scores)
 
 
 def series(
@@ -141,23 +215,58 @@ def series(
     return made
 
 
+def by_instance(index: pd.DataFrame, made: Sequence[Series], *shown: tuple[str, str]) -> pd.DataFrame:
+    """IoU and F1 of some (method, rule) pairs on each instance: a row per instance, method and metric.
+
+    Parameters
+    ----------
+    index
+        ``split, clip, label`` of the instances.
+    made
+        From :func:`series`.
+    shown
+        Which.
+
+    Returns
+    -------
+    pd.DataFrame
+        ``split, clip, method, rule, metric, class, value``
+    """
+    tables = [
+        pd.DataFrame(
+            {
+                **{"split": index["split"], "clip": index["clip"]},
+                **{"method": one.method, "rule": one.rule, "metric": one.metric},
+                **{"class": index["label"], "value": one.values},
+            }
+        )
+        for one in made
+        if (one.method, one.rule) in shown and one.metric in ("iou", "f1")
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
 def two_way(
     index: pd.DataFrame, made: Sequence[Series], events: pd.DataFrame, *, replicates: int, seed: int
 ) -> pd.DataFrame:
-    """Paired differences of :data:`PAIRS`, with intervals over clips and the source files of ``events``."""
+    """Paired differences of :func:`pairs`, with intervals over clips and the source files of ``events``."""
     options = {"replicates": replicates, "seed": seed, "sources": summaries.sources_of(events, index)}
-    return summaries.differences(index, made, PAIRS, **options)  # type: ignore[arg-type]
+    return summaries.differences(index, made, _compared(made), **options)  # type: ignore[arg-type]
 
 
 def report(
     index: pd.DataFrame, made: Sequence[Series], classes: Sequence[str], *, replicates: int, seed: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Summarise every series, over all and by class, and the paired differences of :data:`PAIRS`."""
+    """Summarise every series, over all and by class, and the paired differences of :func:`pairs`."""
     options = {"replicates": replicates, "seed": seed}
     return (
         summaries.summarise(index, made, classes=classes, **options),  # type: ignore[arg-type]
-        summaries.differences(index, made, PAIRS, **options),  # type: ignore[arg-type]
+        summaries.differences(index, made, _compared(made), **options),  # type: ignore[arg-type]
     )
+
+
+def _compared(made: Sequence[Series]) -> tuple[tuple[tuple[str, str], tuple[str, str]], ...]:
+    return pairs((one.method, one.rule) for one in made)
 
 
 def durations(
@@ -205,15 +314,15 @@ def absence(
         c = head.classes.index(label)
         held = targets.clip[:, c] > 0.5
         lowest, highest = np.quantile(logits[..., c], [0.001, 0.999])
-        edges = np.linspace(lowest, highest, n_bins + 1)
-        centres = (edges[1:] + edges[:-1]) / 2
+        bounds = np.linspace(lowest, highest, n_bins + 1)
+        centres = (bounds[1:] + bounds[:-1]) / 2
         made.append(
             pd.DataFrame(
                 {
                     "class": label,
                     "logit": centres,
-                    "without": np.histogram(logits[~held, :, c], edges, density=True)[0],
-                    "with": np.histogram(logits[held, :, c], edges, density=True)[0],
+                    "without": np.histogram(logits[~held, :, c], bounds, density=True)[0],
+                    "with": np.histogram(logits[held, :, c], bounds, density=True)[0],
                     "absent": np.exp(model.absent.log_density(centres)),
                     "present": np.exp(model.present.log_density(centres)),
                     "evidence": model.evidence(centres),

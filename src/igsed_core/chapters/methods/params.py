@@ -39,7 +39,7 @@ class Methods(StageParams):
     def uses(self) -> tuple[tuple[str, str], ...]:
         """See :meth:`igsed_core.base.params.StageParams.uses`."""
         rules = ("percentile", "share_of_maximum", *thresholds.label_free())
-        chosen = plugins.names_in(self.methods, "methods", attribution.REGISTRY)
+        chosen = attribution.named(self.methods, "methods")
         return (
             *scored.uses(),
             *((plugins.METHODS, name) for name in chosen),

@@ -13,8 +13,7 @@ import pandas as pd
 from igsed_core.attribution import by_method
 from igsed_core.attribution.by_method import Wanted
 from igsed_core.attribution.explainer import Explainer
-from igsed_core.attribution.registry import REGISTRY, create
-from igsed_core.base import plugins
+from igsed_core.attribution.registry import REGISTRY, create, named
 from igsed_core.detection import tuning
 from igsed_core.detection.evaluation import Instances
 from igsed_core.detection.scored import IG, ORACLE
@@ -29,14 +28,14 @@ NO_RULE = "none"  # of metrics that need no mask
 
 
 def chosen(names: str) -> tuple[str, ...]:
-    """Return the methods that the parameter ``methods`` names: all, or some, separated by commas.
+    """Return the methods that the parameter ``methods`` names: all but costly ones, or some, separated by commas.
 
     Raises
     ------
     IgsedError
         For an unknown name or none; the message lists the valid ones.
     """
-    return plugins.names_in(names, "methods", REGISTRY)
+    return named(names, "methods")
 
 
 def example_clip(data: Instances) -> str:

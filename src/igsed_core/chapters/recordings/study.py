@@ -58,12 +58,12 @@ def write(folder: Path, labels: pd.DataFrame, samples: NDArray[np.float32], samp
     return folder / RECORDING
 
 
-def on_single_clips(localiser: Localiser, data: SoundscapeSet, n: int) -> pd.DataFrame:
+def on_single_clips(localiser: Localiser, data: SoundscapeSet, n: int, *, edges: bool = True) -> pd.DataFrame:
     """Events of the soundscapes that :func:`join` joins, each searched alone: ``clip, label, onset, offset`` (s)."""
     rows = data.clips[data.clips["split"] == "test"].head(n)
     made = []
     for clip, waveform in zip(rows["clip"], data.read(rows), strict=True):
-        made.append(localiser.locate(waveform, data.sample_rate).assign(clip=clip))
+        made.append(localiser.locate(waveform, data.sample_rate, edges=edges).assign(clip=clip))
     found = pd.concat(made, ignore_index=True).rename(columns={"event_label": "label"})
     return found[["clip", "label", "onset", "offset"]]
 

@@ -16,6 +16,7 @@ _KINDS = {
     "training": ("^", 0.22, "other training seeds"),
     "data": ("s", 0.38, "other validation and test data"),
     "both": ("P", 0.54, "everything drawn anew"),
+    "bank": ("X", 0.66, "other sounds, too"),
 }
 
 

@@ -24,11 +24,15 @@ class SeedStudy(StageParams):
     tables: ClassVar[dict[str, str]] = {
         "seeds": "each method under other seeds of training and of data, at its own thresholds",
         "seeds_spread": "mean and standard deviation over seeds",
+        "seeds_redraws": "means and differences over whole repetitions with other sounds; empty without any",
     }
 
     seeds: str = param("2027, 2028", "further seeds, by commas; a single one in a parameter file is quoted")
     seeds_training_data: bool = param(
         False, "draw the training soundscapes anew, too: a whole run more for each of the seeds"
+    )
+    redraws: int = param(
+        0, "whole repetitions with other sounds, soundscapes and training, minutes each; 0: none", low=0, high=100
     )
     seeds_points: int = param(
         4, "points of quadrature db_midpoint in this study; 0: quadrature and points of the main job", low=0

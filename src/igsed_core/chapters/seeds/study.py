@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from scipy import stats
 
 from igsed_core.attribution import maps
 from igsed_core.attribution.explainer import Explainer
@@ -25,17 +28,23 @@ from igsed_core.models.encoders import registry as encoders
 from igsed_core.models.features import FeatureFrames
 from igsed_core.models.heads import Head
 
-MAIN, TRAINING, DATA, BOTH = "main", "training", "data", "both"
+MAIN, TRAINING, DATA, BOTH, BANK = "main", "training", "data", "both", "bank"
 # In the column `varied`, with what another seed draws anew.
 VARIED = {
     MAIN: "nothing: the seeds of the main job",
     TRAINING: "initial weights and order of the batches of the three heads; random scores",
     DATA: "validation and test soundscapes, from the same sounds; random scores",
     BOTH: "all soundscapes, from the same sounds; heads; random scores",
+    BANK: "the isolated sounds, where the bank generates them; all soundscapes; heads; random scores",
 }
+_NEW_TRAINING_DATA = (BOTH, BANK)
+_NEW_HEADS = (TRAINING, BOTH, BANK)
+FIRST_REDRAW = 1000  # added to the main seed: no further seed of a training is so far off
 QUADRATURE = "db_midpoint"  # of Integrated Gradients where `seeds_points` is not 0
 HELD_OUT = ("validation", "test")
 COLUMNS = ["varied", "seed", *summaries.COLUMNS]
+REDRAW_COLUMNS = ["method", "other_method", "metric", "average", "n", "value", "std", "ci_low", "ci_high", "std_clips"]
+_QUANTILE = 0.975
 
 
 @dataclass(frozen=True)
@@ -64,7 +73,7 @@ class Variant:
         return f"{self.varied}_{self.seed}"
 
 
-def variants(seed: int, further: Sequence[int], *, training_data: bool) -> list[Variant]:
+def variants(seed: int, further: Sequence[int], *, training_data: bool, redraws: int = 0) -> list[Variant]:
     """List what is computed: the main job's seed first, then each kind under each further seed.
 
     Parameters
@@ -75,13 +84,23 @@ def variants(seed: int, further: Sequence[int], *, training_data: bool) -> list[
         Other seeds.
     training_data
         Whether everything is drawn anew as well, the training soundscapes included.
+    redraws
+        Whole repetitions with other isolated sounds, too, each under a seed of its own.
     """
     kinds = (TRAINING, DATA, BOTH) if training_data else (TRAINING, DATA)
-    return [Variant(MAIN, seed), *(Variant(kind, other) for kind in kinds for other in further)]
+    anew = [Variant(BANK, seed + FIRST_REDRAW + i) for i in range(redraws)]
+    return [Variant(MAIN, seed), *(Variant(kind, other) for kind in kinds for other in further), *anew]
 
 
 def study(
-    recipe: Recipe, seed: int, further: Sequence[int], out_dir: Path, *, training_data: bool, n_steps: int
+    recipe: Recipe,
+    seed: int,
+    further: Sequence[int],
+    out_dir: Path,
+    *,
+    training_data: bool,
+    n_steps: int,
+    redraws: int = 0,
 ) -> pd.DataFrame:
     """Repeat data, training, baselines, attribution and evaluation; what is finished is not done again.
 
@@ -89,7 +108,7 @@ def study(
     ----------
     recipe
         The main job.
-    seed, further, training_data
+    seed, further, training_data, redraws
         See :func:`variants`.
     out_dir
         A folder a variant is kept here.
@@ -106,7 +125,8 @@ def study(
     if n_steps:
         cheap = dataclasses.replace(recipe.attribution, engine="mel_path", quadrature=QUADRATURE, n_steps=n_steps)
         recipe = dataclasses.replace(recipe, attribution=cheap)
-    wanted = {out_dir / f"{one.name}.csv": one for one in variants(seed, further, training_data=training_data)}
+    chosen = variants(seed, further, training_data=training_data, redraws=redraws)
+    wanted = {out_dir / f"{one.name}.csv": one for one in chosen}
     for path, variant in shards.share(list(wanted.items())):
         if not path.exists():
             with shards.item_by_itself():
@@ -143,6 +163,55 @@ def spread(found: pd.DataFrame) -> pd.DataFrame:
         parts.append(over.join(intervals).reset_index().assign(varied=varied))
     columns = ["varied", *(name for name in summaries.COLUMNS if name != "threshold")]
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+
+
+def redrawn(found: pd.DataFrame, *, split: str = "test") -> pd.DataFrame:
+    """What holds whatever was drawn: means and differences over whole repetitions, sounds included.
+
+    A repetition has its own sounds, soundscapes, heads and thresholds, so that the spread over repetitions holds all of
+    what chance decides, and the interval is that of Student's t over them. In a repetition all methods share the clips,
+    so a difference is taken there first.
+
+    Parameters
+    ----------
+    found
+        From :func:`study`.
+    split
+        Which rows.
+
+    Returns
+    -------
+    pd.DataFrame
+        :data:`REDRAW_COLUMNS`: of each method, and of each minus the one named in ``other_method``, the mean ``value``
+        and the standard deviation ``std`` over ``n`` repetitions (the main job's among them), with the 95 % interval of
+        the mean; of methods alone ``std_clips``, the part of the deviation that draws of clips explain (root of the
+        mean square over repetitions). Empty where nothing was redrawn.
+    """
+    rows = found[found["varied"].isin((MAIN, BANK)) & (found["split"] == split) & (found["class"] == "all")]
+    if not (rows["varied"] == BANK).any():
+        return pd.DataFrame(columns=REDRAW_COLUMNS)
+    made: list[tuple[object, ...]] = []
+    for (metric, average), mine in rows.groupby(["metric", "average"], sort=False):
+        wide = mine.pivot_table(index=["varied", "seed"], columns="method", values="value", sort=False)
+        half = mine.assign(half=(mine["ci_high"] - mine["ci_low"]) / 2 / stats.norm.ppf(_QUANTILE))
+        clips = half.groupby("method")["half"].agg(lambda one: float(np.sqrt((one**2).mean())))
+        for method in wide.columns:
+            made.append((method, "", metric, average, *_mean_of(wide[method]), clips[method]))
+        for one, other in itertools.permutations(wide.columns, 2):
+            made.append((one, other, metric, average, *_mean_of(wide[one] - wide[other]), float("nan")))
+    return pd.DataFrame(made, columns=REDRAW_COLUMNS)
+
+
+def _mean_of(values: pd.Series) -> tuple[int, float, float, float, float]:
+    """Count, mean, deviation and interval of repetitions; those without a value are left out."""
+    known = values.dropna().to_numpy(float)
+    n = len(known)
+    if n < 2:
+        nothing = float("nan")
+        return n, float(known.mean()) if n else nothing, nothing, nothing, nothing
+    std = float(known.std(ddof=1))
+    reach = float(stats.t.ppf(_QUANTILE, n - 1)) * std / np.sqrt(n)
+    return n, float(known.mean()), std, float(known.mean() - reach), float(known.mean() + reach)
 
 
 def _measure(recipe: Recipe, variant: Variant, out_dir: Path) -> pd.DataFrame:
@@ -202,11 +271,11 @@ def _soundscapes(recipe: Recipe, variant: Variant, out_dir: Path) -> SoundscapeS
     if variant.varied in (MAIN, TRAINING):
         return soundscapes.load(recipe.data_dir)
     p = recipe.data
-    bank = soundbank.prepare_for(p)
+    bank = soundbank.prepare_for(dataclasses.replace(p, seed=variant.seed) if variant.varied == BANK else p)
     return soundscapes.generate(
         bank,
         soundscapes.SoundscapeSpec.of(p),
-        n_train=p.n_train if variant.varied == BOTH else 0,
+        n_train=p.n_train if variant.varied in _NEW_TRAINING_DATA else 0,
         n_eval=p.n_eval,
         seed=variant.seed,
         out_dir=out_dir,
@@ -241,7 +310,7 @@ def _heads(
 ) -> dict[str, Head]:
     """The main job's heads, or those trained from another seed."""
     folder = _heads_dir(recipe, variant, out_dir)
-    if variant.varied in (TRAINING, BOTH):
+    if variant.varied in _NEW_HEADS:
         learned, checked = (
             (frames_of[split], features.targets(frames_of[split], data.events, data.classes))
             for split in ("train", "validation")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pandas as pd
 
-from igsed_core.chapters.seeds.study import BOTH, DATA, MAIN, TRAINING
+from igsed_core.chapters.seeds.study import BANK, BOTH, DATA, MAIN, TRAINING
 from igsed_core.detection.scored import RANKED
 from igsed_core.show.cells import NONE, Cells, by_key, frame, number, with_interval
 from igsed_core.show.style import METRICS, name
 
-_TITLES = {TRAINING: "training seeds", DATA: "data seeds", BOTH: "all anew"}
+_TITLES = {TRAINING: "training seeds", DATA: "data seeds", BOTH: "all anew", BANK: "other sounds, too"}
 _METRICS = ("iou", "f1", "pointing_game")
 
 
@@ -39,6 +39,35 @@ def seeds_table(found: pd.DataFrame, spread: pd.DataFrame, *, average: str = "in
                 cells[METRICS[metric], _TITLES[kind]] = text
         rows[name(method)] = cells
     return frame(rows, "Method")
+
+
+def redraws_table(redrawn: pd.DataFrame, *, other: str = "ig", average: str = "instance") -> pd.DataFrame:
+    """Each method, and each minus another, over whole repetitions.
+
+    Parameters
+    ----------
+    redrawn
+        From :func:`igsed_core.chapters.seeds.study.redrawn`.
+    other
+        What is taken off.
+    average
+        Which rows to show.
+    """
+    rows = by_key(redrawn, ("method", "other_method", "metric"), average=average)
+    made: dict[str, Cells] = {}
+    for method in RANKED:
+        own = rows.get((method, "", "iou"))
+        if own is None:
+            continue
+        cells: Cells = {("", "repetitions"): number(own["n"], 0)}
+        for metric in _METRICS:
+            alone, apart = rows.get((method, "", metric)), rows.get((method, other, metric))
+            cells[METRICS[metric], "mean"] = with_interval(alone)
+            cells[METRICS[metric], "deviation"] = NONE if alone is None else number(alone["std"], 3)
+            cells[METRICS[metric], "of it clips"] = NONE if alone is None else number(alone["std_clips"], 3)
+            cells[METRICS[metric], f"minus {name(other)}"] = NONE if apart is None else with_interval(apart)
+        made[name(method)] = cells
+    return frame(made, "Method")
 
 
 def varied_table(found: pd.DataFrame, meaning: dict[str, str]) -> pd.DataFrame:

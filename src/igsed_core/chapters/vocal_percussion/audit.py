@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,17 @@ import pandas as pd
 
 from igsed_core.base import files
 from igsed_core.chapters.vocal_percussion import classify, measure, study
+from igsed_core.chapters.vocal_percussion.labels import LABEL_SETS
 from igsed_core.chapters.vocal_percussion.material import Material
-from igsed_core.chapters.vocal_percussion.study import AS_IS, DOUBLE_SOFTMAX, ON_COPIES, SHORT_HOP, Network, Task
+from igsed_core.chapters.vocal_percussion.study import (
+    AS_IS,
+    DOUBLE_SOFTMAX,
+    ON_COPIES,
+    SHORT_HOP,
+    Network,
+    Represented,
+    Task,
+)
 
 TOGETHER = "standardised_together"
 CHOICES = {
@@ -45,25 +55,29 @@ def names(wanted: Sequence[str]) -> list[str]:
     return ["syllable"] if "syllable" in wanted else [wanted[0]]
 
 
-def tasks(wanted: Sequence[str], variant: str, splits: int, seeds: int) -> list[Task]:
-    """List the networks that one choice needs.
+def tasks(wanted: Sequence[str], splits: int, seeds: int) -> list[Task]:
+    """List the networks that the choices need.
 
     Parameters
     ----------
     wanted
         Label sets of the comparison.
-    variant
-        The choice.
     splits, seeds
         How many, as in the comparison.
     """
-    return [Task(name, s, k, variant) for s in range(splits) for k in range(seeds) for name in names(wanted)]
+    return [
+        Task(name, split, seed, variant)
+        for variant in (DOUBLE_SOFTMAX, ON_COPIES, SHORT_HOP)
+        for split in range(splits)
+        for seed in range(seeds)
+        for name in names(wanted)
+    ]
 
 
 def verdicts(
     sounds: Material,
     at_eight: Material,
-    as_is: Sequence[Network],
+    represented: Sequence[Represented],
     others: Sequence[Network],
     *,
     replicates: int,
@@ -75,8 +89,10 @@ def verdicts(
     ----------
     sounds, at_eight
         With either hop.
-    as_is, others
-        Networks of the comparison, and those with a choice of the released code.
+    represented
+        All systems, from :func:`igsed_core.chapters.vocal_percussion.study.represent`.
+    others
+        Networks with a choice of the released code.
     replicates, seed
         Of the bootstrap.
 
@@ -86,18 +102,19 @@ def verdicts(
         ``choice, system, split, average, n, value`` (accuracy with the choice minus without), ``ci_low, ci_high,
         verdict``; p-values are corrected over the choices.
     """
-    wanted = set(names([one.task.labels for one in as_is]))
+    wanted = set(names([one.system for one in represented if one.system in LABEL_SETS]))
     found = []
-    for one in [*(one for one in as_is if one.task.labels in wanted), *others]:
-        heard = at_eight if one.task.variant == SHORT_HOP else sounds
-        own = study.own_sounds(heard, study.embedding(one.network, heard.train.peak))
-        scored = study.scores(one.task.labels, one.task.repetition, own, classify.right, measure.KNN)
-        found.append(scored.assign(variant=f"{one.task.labels} {one.task.variant}"))
-        if one.task.variant == AS_IS:
-            leaky = study.scores(
-                one.task.labels, one.task.repetition, own, lambda o: classify.right(o, together=True), measure.KNN
-            )
-            found.append(leaky.assign(variant=f"{one.task.labels} {TOGETHER}"))
+    for one in represented:
+        if one.system in wanted:
+            for variant, together in ((AS_IS, False), (TOGETHER, True)):
+                right = partial(classify.right, together=together)
+                scored = study.scores(one.system, one.repetition, one.own, right, measure.KNN)
+                found.append(scored.assign(variant=f"{one.system} {variant}"))
+    for other in others:
+        task, heard = other.task, at_eight if other.task.variant == SHORT_HOP else sounds
+        own = study.own_sounds(heard, study.embedding(other.network, heard.train.peak))
+        scored = study.scores(task.labels, task.repetition, own, classify.right, measure.KNN)
+        found.append(scored.assign(variant=f"{task.labels} {task.variant}"))
     table = pd.concat(found, ignore_index=True)
     pairs, systems = [], []
     for system in sorted(wanted):
@@ -116,7 +133,7 @@ def stopping(as_is: Sequence[Network], others: Sequence[Network]) -> pd.DataFram
     Parameters
     ----------
     as_is, others
-        As for :func:`verdicts`.
+        Networks of the comparison, and those with a choice of the released code.
 
     Returns
     -------

@@ -13,23 +13,33 @@ from __future__ import annotations
 import csv
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from igsed_core.base import files
+from igsed_core.base import bounds, files, text
 from igsed_core.base.errors import IgsedError
-from igsed_core.chapters.vocal_percussion.boxemes import COLUMNS, INSTRUMENTS, TAKES, VocalPercussion, split_of
+from igsed_core.chapters.vocal_percussion.boxemes import (
+    COLUMNS,
+    INSTRUMENTS,
+    OWN,
+    TAKES,
+    TEST,
+    TRAIN,
+    VocalPercussion,
+    split_of,
+)
 from igsed_core.data import audio, dataset, fetching, listing
 
 HELD_OUT = (9, 11, 19, 24)  # AVP's participants among those that the released code holds out
 VARIANTS = ("Personal", "Fixed")
 RATE = 44_100  # Hz
 SHORTEST = 0.01  # s from an onset to the next; shorter is an error of annotation
-_FOLDER = re.compile(r"Participant_(\d+)")
+_FOLDER = re.compile(r"participant[ _-]?([0-9]+)", re.IGNORECASE)
 _SAME_INSTANT = 0.005  # s
+_DOCUMENTS = (".txt", ".md", ".pdf", ".json", ".svl")  # what lies beside takes and is none
 
 
 def fetched() -> Path:
@@ -58,21 +68,35 @@ def load(root: Path, *, variant: str = "Personal", held_out: Iterable[int] = HEL
     folder = _variant(root, variant)
     rows, clips = [], []
     held_out = set(held_out)
-    for place in sorted(folder.iterdir(), key=lambda p: (len(p.name), p.name)):
+    unused: list[str] = []
+    for place in sorted(listing.folders(folder), key=lambda p: (len(p.name), p.name)):
         found = _FOLDER.fullmatch(place.name)
-        if not found or not place.is_dir():
+        if not found:
+            unused.append(f"{place} (no folder of a participant)")
             continue
         user, out = int(found[1]), int(found[1]) in held_out
-        for path in sorted(place.glob("*.wav")):
-            if listing.is_hidden(path.name):
+        seen = listing.scan(place)
+        unused += [f"{path} ({why})" for path, why in seen.unusable.items()]
+        there = {path.name.casefold(): path for path in (file.path for file in seen.files)}
+        for file in seen.files:
+            path = file.path
+            if file.suffix in (".csv", *_DOCUMENTS):
+                continue
+            if file.suffix != ".wav" or len(file.parts) > 1:
+                unused.append(f"{path} (no take: a wav in the participant's folder)")
                 continue
             take = _take(path)
             clip, split = path.relative_to(folder).with_suffix("").as_posix(), split_of(take, held_out=out)
-            clips.append({"clip": clip, "split": split, "user": f"P{user}", "take": take, "file": f"{clip}.wav"})
+            name = path.relative_to(folder).as_posix()
+            clips.append({"clip": clip, "split": split, "user": f"P{user}", "take": take, "file": name})
             known = {"clip": clip, "split": split, "user": f"P{user}", "take": take}
-            rows += [{**known, **row} for row in annotation(path.with_suffix(".csv"), audio.duration(path))]
+            csv_path = path.with_suffix(".csv")
+            csv_path = there.get(csv_path.name.casefold(), csv_path)
+            rows += [{**known, **row} for row in annotation(csv_path, _seconds(path))]
+    listing.tell_unused(unused)
     if not rows:
         raise IgsedError(f"{folder} holds no Participant_N with annotated takes: give the unpacked AVP archive")
+    _require_both(folder, clips, held_out)
     boxemes = pd.DataFrame(rows).assign(start=math.nan, coda=math.nan, end=math.nan)[list(COLUMNS)]
     users = pd.DataFrame(clips)[["user"]].drop_duplicates(ignore_index=True)
     users["held_out"] = [int(name[1:]) in held_out for name in users["user"]]
@@ -107,10 +131,13 @@ def annotation(path: Path, duration: float) -> list[dict[str, object]]:
         If the file is missing, a row has another number of columns or no time, a label is none of
         :data:`~igsed_core.chapters.vocal_percussion.boxemes.INSTRUMENTS`, or onsets do not go up.
     """
-    lines = list(csv.reader(files.read_text(path, "annotation").lstrip("\ufeff").splitlines()))
+    try:
+        lines = list(csv.reader(files.read_text(path, "annotation").lstrip("\ufeff").splitlines()))
+    except csv.Error as error:
+        raise IgsedError(f"{path} is no csv of an annotation ({error}): mend it") from error
     read: list[tuple[float, list[str]]] = []
     for number, cells in enumerate(lines, start=1):
-        cells = [cell.strip() for cell in cells]
+        cells = [text.name(cell) for cell in cells]  # phonemes have one spelling
         if not any(cells):
             continue
         if len(cells) > 4:
@@ -119,18 +146,18 @@ def annotation(path: Path, duration: float) -> list[dict[str, object]]:
                 "that are glued together: take version 4 (Zenodo 5036529)"
             )
         try:
-            onset = float(cells[0])
+            onset = bounds.number(cells[0])
         except ValueError:
             raise IgsedError(f"{path}, row {number}: {cells[0]!r} is no time in s: mend the annotation") from None
         read.append((onset, [*cells[1:], "", "", ""]))
     onsets = [onset for onset, _ in read]
     result: list[dict[str, object]] = []
     for i, (onset, cells) in enumerate(read):
-        label, offset = cells[0], onsets[i + 1] if i + 1 < len(read) else duration
+        label, offset = cells[0].casefold(), onsets[i + 1] if i + 1 < len(read) else duration
         if not label:
             continue
         if label not in INSTRUMENTS:
-            raise IgsedError(f"{path}: label {label!r} at {onset:g} s is none of {', '.join(INSTRUMENTS)}: mend it")
+            raise IgsedError(f"{path}: label {cells[0]!r} at {onset:g} s is none of {', '.join(INSTRUMENTS)}: mend it")
         if not (onset >= 0 and offset - onset >= SHORTEST):
             raise IgsedError(
                 f"{path}: the sound at {onset:g} s ends at {offset:g} s, the next onset or the take's end: onsets must "
@@ -171,6 +198,33 @@ def differences(one: VocalPercussion, other: VocalPercussion) -> pd.DataFrame:
                 named = {name: row[name] for name in ("user", "take", "onset", "instrument")}
                 rows.append({**named, "other": label})
     return pd.DataFrame(rows, columns=["user", "take", "onset", "instrument", "other"])
+
+
+def _seconds(path: Path) -> float:
+    """Length of a take, read whole: one that broke off or holds no numbers would be found after an hour of training.
+
+    Raises
+    ------
+    IgsedError
+        If it cannot be used.
+    """
+    samples, rate = audio.read(path)
+    if fault := audio.find_fault(samples, rate):
+        verb = "" if fault == audio.NOT_FINITE else "is "
+        raise IgsedError(f"{path} {verb}{fault}: replace it, or remove it with its annotation")
+    return len(samples) / rate
+
+
+def _require_both(folder: Path, clips: Sequence[Mapping[str, object]], held_out: set[int]) -> None:
+    """Networks are trained on some participants, and tested on the takes of others."""
+    splits = {str(clip["split"]) for clip in clips}
+    for split, who in (
+        (TRAIN, "a participant to train on"),
+        (OWN, f"the takes of one instrument of a held-out participant ({', '.join(map(str, sorted(held_out)))})"),
+        (TEST, f"the improvisation of a held-out participant ({', '.join(map(str, sorted(held_out)))})"),
+    ):
+        if split not in splits:
+            raise IgsedError(f"{folder} lacks {who}: give the whole archive")
 
 
 def _variant(root: Path, variant: str) -> Path:

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from igsed_core.base import files
-from igsed_core.base.parallel import parallel_map
 from igsed_core.chapters.vocal_percussion import voice
 from igsed_core.chapters.vocal_percussion.boxemes import (
     COLUMNS,
@@ -111,7 +110,7 @@ def users(number: int, held_out: int, *, seed: int) -> list[User]:
     return found
 
 
-def build(root: Path, *, number: int, held_out: int, sounds: int, seed: int, workers: int) -> VocalPercussion:
+def build(root: Path, *, number: int, held_out: int, sounds: int, seed: int) -> VocalPercussion:
     """Make the bank, or read it where it lies: the same bytes for the same arguments.
 
     Parameters
@@ -124,12 +123,10 @@ def build(root: Path, *, number: int, held_out: int, sounds: int, seed: int, wor
         In each take of one instrument; the improvisation has twice as many.
     seed
         Of all draws.
-    workers
-        Processes; 0: one per core.
     """
     everybody = users(number, held_out, seed=seed)
     if not (root / BANK).is_file():
-        made = parallel_map(_user, [(root, u, sounds, seed) for u in everybody], workers=workers, desc="users")
+        made = [_user(root, user, sounds, seed) for user in everybody]
         files.write_table(root / BANK, pd.concat(made, ignore_index=True))
     return load(root, everybody)
 
@@ -158,9 +155,8 @@ def load(root: Path, everybody: list[User]) -> VocalPercussion:
     return VocalPercussion(takes, boxemes, pd.DataFrame(known).drop(columns="tract"))
 
 
-def _user(task: tuple[Path, User, int, int]) -> pd.DataFrame:
+def _user(root: Path, user: User, sounds: int, seed: int) -> pd.DataFrame:
     """Write the five takes of a user; returns the rows of its sounds."""
-    root, user, sounds, seed = task
     rng = np.random.default_rng([seed, 0x5A1, int(user.user[1:])])
     usual = {name: HABITS[name][rng.integers(len(HABITS[name]))] for name in INSTRUMENTS}
     rows = []

@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 
 NEIGHBOURS = (3, 5, 7, 9, 11)  # over which the accuracy of nearest neighbours is averaged, as in the paper
 CLASSIFIERS = {"knn": "nearest neighbours", "logistic": "logistic regression", "forest": "random forest"}
-TREES = 100
+TREES = 50
 
 
 @dataclass(frozen=True, eq=False)

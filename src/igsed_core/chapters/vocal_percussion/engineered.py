@@ -5,6 +5,8 @@ All are computed from the magnitude spectra that the networks hear, copies inclu
 
 from __future__ import annotations
 
+from weakref import WeakKeyDictionary
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -12,21 +14,22 @@ from sklearn.ensemble import RandomForestClassifier
 from torch import Tensor
 
 from igsed_core.base._torchaudio import torchaudio
-from igsed_core.chapters.vocal_percussion import spectra
-from igsed_core.chapters.vocal_percussion.spectra import FLOOR, FRAMES, MELS, Spectra
+from igsed_core.chapters.vocal_percussion.spectra import FLOOR, FRAMES, MELS, Heard
 
 TIMBRE_MFCC, MFCC = 13, 20
 TREES = 200  # of the forest that ranks features, as in the released code
 _AUDIBLE = 0.1  # of the envelope's maximum: what counts as part of the sound
+# Two representations and three parts of the study ask for the same features of the same sounds.
+_known: WeakKeyDictionary[Heard, dict[float, NDArray[np.float64]]] = WeakKeyDictionary()
 
 
-def mfcc(sounds: Spectra, number: int, peak: float) -> Tensor:
+def mfcc(sounds: Heard, number: int, peak: float) -> Tensor:
     """Mel-frequency cepstral coefficients of each frame, the first (loudness) included.
 
     Parameters
     ----------
     sounds
-        Spectra of some sounds.
+        Some sounds.
     number
         Of coefficients.
     peak
@@ -36,23 +39,23 @@ def mfcc(sounds: Spectra, number: int, peak: float) -> Tensor:
     -------
     Tensor [shape=(n_sounds, number, 48)]
     """
-    logs = (spectra.mel(sounds) / peak + FLOOR).log()
+    logs = (sounds.bands / peak + FLOOR).log()
     return torch.einsum("nmt,mc->nct", logs, torchaudio.functional.create_dct(number, MELS, norm="ortho"))
 
 
-def heard(sounds: Spectra) -> Tensor:
+def heard(sounds: Heard) -> Tensor:
     """Whether a frame is part of the sound and not padding or a pause, ``[shape=(n_sounds, 48), bool]``."""
-    envelope = sounds.values[..., :FRAMES].square().sum(1).sqrt()
+    envelope = sounds.power.sqrt()
     return envelope > _AUDIBLE * envelope.amax(1, keepdim=True).clamp(min=1e-9)
 
 
-def timbre(sounds: Spectra, peak: float) -> NDArray[np.float64]:
+def timbre(sounds: Heard, peak: float) -> NDArray[np.float64]:
     """Mean and deviation of 13 MFCC over the sound, and six numbers of its envelope.
 
     Parameters
     ----------
     sounds
-        Spectra of some sounds.
+        Some sounds.
     peak
         Magnitude that counts as one.
 
@@ -64,13 +67,13 @@ def timbre(sounds: Spectra, peak: float) -> NDArray[np.float64]:
     return torch.cat(parts, dim=1).double().numpy()
 
 
-def engineered(sounds: Spectra, peak: float) -> NDArray[np.float64]:
+def engineered(sounds: Heard, peak: float) -> NDArray[np.float64]:
     """The larger set: MFCC and their changes, shape of the spectrum over time and in the first frames, envelope.
 
     Parameters
     ----------
     sounds
-        Spectra of some sounds.
+        Some sounds.
     peak
         Magnitude that counts as one.
 
@@ -78,8 +81,15 @@ def engineered(sounds: Spectra, peak: float) -> NDArray[np.float64]:
     -------
     np.ndarray [shape=(n_sounds, n_features)]
     """
-    coefficients, shapes, there = mfcc(sounds, MFCC, peak), _shapes(sounds), heard(sounds)
-    bands = (spectra.mel(sounds) / peak + FLOOR).log().unflatten(1, (16, 4)).mean(2)  # (n, 16, frames)
+    known = _known.setdefault(sounds, {})
+    if peak not in known:
+        known[peak] = _all(sounds, peak)
+    return known[peak]
+
+
+def _all(sounds: Heard, peak: float) -> NDArray[np.float64]:
+    coefficients, shapes, there = mfcc(sounds, MFCC, peak), sounds.shapes, heard(sounds)
+    bands = (sounds.bands / peak + FLOOR).log().unflatten(1, (16, 4)).mean(2)  # (n, 16, frames)
     parts = [
         *(
             *_moments(coefficients, there),
@@ -120,25 +130,9 @@ def _moments(values: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:
     return mean, (((values - mean[..., None]).square() * weight).sum(2) / count).sqrt()
 
 
-def _shapes(sounds: Spectra) -> Tensor:
-    """Of each frame: centroid and spread in octaves, skewness, flatness, roll-off, crest, flux, ``(n, 7, frames)``."""
-    values = sounds.values[..., :FRAMES] + 1e-7
-    octaves = torch.linspace(0, sounds.sample_rate / 2, values.shape[1]).clamp(min=40.0).log2()[:, None]
-    weight = values / values.sum(1, keepdim=True)
-    centroid = (weight * octaves).sum(1)
-    away = octaves - centroid[:, None]
-    spread = (weight * away.square()).sum(1).sqrt().clamp(min=1e-3)
-    skewness = (weight * away**3).sum(1) / spread**3
-    flatness = values.log().mean(1) - values.mean(1).log()
-    rolloff = (weight.cumsum(1) < 0.85).float().mean(1)
-    crest = (values.amax(1) / values.mean(1)).log()
-    flux = weight.diff(dim=2, prepend=weight[..., :1]).abs().sum(1)
-    return torch.stack([centroid, spread, skewness, flatness, rolloff, crest, flux], dim=1)
-
-
-def _envelope(sounds: Spectra) -> Tensor:
+def _envelope(sounds: Heard) -> Tensor:
     """Time of the maximum, length, centre of gravity, spread in time, crest, slope of the fall, ``(n, 6)``."""
-    power = sounds.values[..., :FRAMES].square().sum(1) + 1e-9
+    power = sounds.power + 1e-9
     time = torch.arange(FRAMES) * sounds.step
     weight = power / power.sum(1, keepdim=True)
     centre = (weight * time).sum(1)

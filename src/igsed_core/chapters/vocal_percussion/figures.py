@@ -20,6 +20,7 @@ from igsed_core.chapters.vocal_percussion.boxemes import INSTRUMENT_NAMES, INSTR
 from igsed_core.chapters.vocal_percussion.labels import LABEL_SETS
 from igsed_core.chapters.vocal_percussion.study import SYSTEMS
 from igsed_core.show import players, style
+from igsed_core.show.cells import by_key
 from igsed_core.show.style import drawing
 
 COLOURS = {"kd": "#D55E00", "sd": "#0072B2", "hhc": "#009E73", "hho": "#CC79A7"}
@@ -28,8 +29,8 @@ _WIDE, _HIGH, _EDGE = 640, 420, 20
 
 
 @drawing
-def accuracies(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
-    """Accuracy of every representation, with the published value beside it.
+def accuracies(table: pd.DataFrame, published: pd.DataFrame, full: pd.DataFrame | None = None) -> Figure:
+    """Accuracy of every representation, with those of the full-size run and the published value beside it.
 
     Parameters
     ----------
@@ -37,21 +38,30 @@ def accuracies(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
         From :func:`igsed_core.chapters.vocal_percussion.measure.accuracies`.
     published
         From :func:`igsed_core.chapters.vocal_percussion.audit.published`.
+    full
+        The same as ``table`` of the full-size run, where it ships.
     """
     rows = table[(table["average"] == "user") & table["classifier"].isin([measure.KNN, "gmm_hmm"])]
     rows = rows.sort_values("value")
     theirs = published[(published["average"] == "user") & (published["source"] == "table")].set_index("system")["value"]
-    fig, ax = plt.subplots(figsize=(style.WIDTH, 0.34 * len(rows) + 1.3), layout="constrained")
+    large = {} if full is None else by_key(full, ("system", "classifier"), average="user")
+    fig, ax = plt.subplots(figsize=(style.WIDTH, 0.38 * len(rows) + 1.6), layout="constrained")
     for y, row in enumerate(rows.to_dict("records")):
         colour = "#D55E00" if row["system"] in LABEL_SETS else style.FAINT
         ax.plot([row["ci_low"], row["ci_high"]], [y, y], color=colour, lw=3, alpha=0.5)
         ax.plot(row["value"], y, "o", color=colour, ms=8, label="this run" if y == len(rows) - 1 else None)
+        if mine := large.get((row["system"], row["classifier"])):
+            ax.plot([mine["ci_low"], mine["ci_high"]], [y - 0.25, y - 0.25], color=colour, lw=1.5, alpha=0.5)
+            ax.plot(mine["value"], y - 0.25, "s", color=colour, ms=5)
         if row["system"] in theirs:
             ax.plot(theirs[row["system"]], y, "D", color=style.INK, mfc="none", ms=6)
+    if large:
+        n = int(next(iter(large.values()))["n"])
+        ax.plot([], [], "s-", color=style.FAINT, ms=5, lw=1.5, label=f"full size, {n} held-out users")
     ax.plot([], [], "D", color=style.INK, mfc="none", ms=6, label="published (AVP and LVT)")
     ax.set_yticks(range(len(rows)), [SYSTEMS[str(name)] for name in rows["system"]])
     ax.set(xlabel=f"accuracy, mean over {style.counted(rows)} held-out users, 95 % interval over users")
-    ax.legend(loc="lower right")
+    fig.legend(loc="outside lower center", ncols=3)
     return fig
 
 
@@ -75,6 +85,7 @@ def variation(table: pd.DataFrame) -> Figure:
             if system in ("syllable", "timbre"):
                 ax.fill_between(mine["at"], mine["ci_low"], mine["ci_high"], color=f"C{i % 10}", alpha=0.15, lw=0)
         ax.set(xlabel=label)
+    axes[1].set_xticks(sorted(set(table.loc[table["varied"] == varied.NOISE, "at"])))
     axes[0].set_xscale("log", base=2)
     ticks = sorted(set(table.loc[table["varied"] == varied.EXAMPLES, "at"]))
     axes[0].set_xticks(ticks, [f"{t:g}" for t in ticks])
@@ -82,6 +93,17 @@ def variation(table: pd.DataFrame) -> Figure:
     handles, names = axes[0].get_legend_handles_labels()
     fig.legend(handles, names, loc="outside lower center", ncols=3)
     return fig
+
+
+def shipped_variation(table: pd.DataFrame | None) -> Figure | None:
+    """Draw the same of the full-size run; none where it does not ship.
+
+    Parameters
+    ----------
+    table
+        From :func:`igsed_core.chapters.vocal_percussion.shipped.table`.
+    """
+    return None if table is None else variation(table)
 
 
 @drawing
@@ -103,7 +125,9 @@ def importance(table: pd.DataFrame) -> Figure:
         for part, colour in shown.items():
             ax.barh(range(len(shares)), shares[part], left=left, color=colour, label=part)
             left += shares[part].to_numpy()
-        ax.set(title=when.METHODS[method].partition(" (")[0], xlim=(0, 1), xlabel="share of importance")
+        ax.set(
+            title=when.METHODS[method].partition(" (")[0], xlim=(0, 1), xticks=[0, 0.5, 1], xlabel="share of importance"
+        )
         ax.set_yticks(range(len(shares)), [name_of(str(system)) for system in shares.index])
         ax.grid(axis="y", visible=False)
     axes[0].invert_yaxis()
@@ -153,7 +177,7 @@ def one_sound(
 
 def name_of(system: str) -> str:
     """Readable name of a system, of a reference, or of shuffled weights."""
-    return {when.SHUFFLED: "weights drawn anew", when.ENERGY: "energy", when.RANDOM: "random"}.get(
+    return {when.SHUFFLED: "weights shuffled", when.ENERGY: "energy", when.RANDOM: "random"}.get(
         system, SYSTEMS.get(system, system)
     )
 
@@ -177,6 +201,29 @@ def four_sounds(bank: VocalPercussion, user: str) -> list[HTML]:
             words = f"{user}, {INSTRUMENT_NAMES[instrument]}: [{row['onset_phoneme']}] [{row['coda_phoneme']}]"
             result.append(players.player(sound(bank, row), bank.takes.sample_rate, words))
     return result
+
+
+def all_users(bank: VocalPercussion, *, unfolded: int = 2) -> HTML:
+    """Players of each user's four sounds, those of the held-out users first.
+
+    Parameters
+    ----------
+    bank
+        Takes and sounds.
+    unfolded
+        Users whose players are to be seen at once; the others unfold by a click on their names.
+    """
+    parts = []
+    for number, row in enumerate(bank.users.sort_values("held_out", ascending=False, kind="stable").to_dict("records")):
+        habits = "" if "consistent" not in row else f", {'consistent' if row['consistent'] else 'erratic'}"
+        words = html.escape(f"{row['user']}{habits}, {'held out' if row['held_out'] else 'for training'}")
+        inside = "".join(str(one.data) for one in four_sounds(bank, str(row["user"])))
+        parts.append(
+            f"<details{' open' if number < unfolded else ''}><summary>{words}</summary>"
+            f'<div style="display:grid;grid-template-columns:repeat(auto-fit,minmax(15rem,1fr))">{inside}</div>'
+            "</details>"
+        )
+    return HTML(f'<div class="igsed-users">{"".join(parts)}</div>')
 
 
 def sound(bank: VocalPercussion, row: dict[str, object]) -> NDArray[np.float32]:

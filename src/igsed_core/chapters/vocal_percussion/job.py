@@ -29,7 +29,6 @@ def sounds(params: VocalPercussionStudy, folder: Path) -> VocalPercussion:
         held_out=params.vocal_held_out,
         sounds=params.vocal_sounds,
         seed=params.seed,
-        workers=params.vocal_workers,
     )
 
 

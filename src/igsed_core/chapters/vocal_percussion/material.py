@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,8 @@ from torch import Tensor
 
 from igsed_core.chapters.vocal_percussion import spectra
 from igsed_core.chapters.vocal_percussion.boxemes import OWN, TEST, TRAIN, VocalPercussion
-from igsed_core.chapters.vocal_percussion.spectra import HOP, Spectra
+from igsed_core.chapters.vocal_percussion.spectra import HOP, Heard
+from igsed_core.data.dataset import Dataset
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,18 +26,23 @@ class Part:
     boxemes
         Their rows.
     copies
-        Their spectra, then those of each copy.
+        What is heard of them, then of each copy; not of copies of training sounds, of which networks see maps alone.
     peak
         Magnitude that is one in the maps.
+    drawn
+        Log-mel maps of the sounds and of each copy, where they are made already.
     """
 
     boxemes: pd.DataFrame
-    copies: list[Spectra]
+    copies: list[Heard]
     peak: float
+    drawn: Tensor | None = None
 
     def maps(self) -> Tensor:
         """Log-mel maps, ``[shape=(n_sounds, 1 + copies, 64, 48)]``."""
-        return torch.stack([spectra.log_mel(one, self.peak) for one in self.copies], dim=1)
+        if self.drawn is not None:
+            return self.drawn
+        return torch.stack([spectra.log_mel(one.bands, self.peak) for one in self.copies], dim=1)
 
     def of(self, user: str) -> Tensor:
         """Numbers of a user's sounds, ``[shape=(n_sounds_of_user,)]``."""
@@ -68,7 +75,7 @@ class Material:
 
 
 def prepare(bank: VocalPercussion, *, copies: int, seed: int, hop: int = HOP) -> Material:
-    """Compute spectra and copies.
+    """Compute what is heard of all sounds and of their copies.
 
     Parameters
     ----------
@@ -81,18 +88,26 @@ def prepare(bank: VocalPercussion, *, copies: int, seed: int, hop: int = HOP) ->
     hop
         Samples from frame to frame.
     """
-    every = spectra.magnitudes(bank, hop=hop)
-    rows = {name: torch.from_numpy(np.flatnonzero(bank.boxemes["split"] == name)) for name in (TRAIN, OWN, TEST)}
-    peak = float(spectra.mel(every[rows[TRAIN]]).max())
-    parts = {
-        name: Part(
-            bank.boxemes.iloc[some.numpy()].reset_index(drop=True),
-            spectra.copies(every[some], 0 if name == TEST else copies, seed=seed + number),
-            peak,
-        )
-        for number, (name, some) in enumerate(rows.items())
-    }
-    return Material(parts[TRAIN], parts[OWN], parts[TEST])
+    train: list[Heard] = []
+    bands: list[Tensor] = []
+    for number, some in enumerate(_by_user(bank, TRAIN)):
+        whole = spectra.magnitudes(some, hop=hop)
+        train.append(whole.heard())
+        # Of copies networks see the maps, and nothing else is asked for.
+        every = spectra.copies(whole, copies, seed=1000 * seed + number)
+        bands.append(torch.stack([one.bands() for one in every], dim=1))
+    drawn = torch.cat(bands)
+    peak = float(drawn[:, 0].max())
+    own = []
+    for number, some in enumerate(_by_user(bank, OWN)):
+        every = spectra.copies(spectra.magnitudes(some, hop=hop), copies, seed=1000 * seed + 500 + number)
+        own.append([one.heard() for one in every])
+    test = [spectra.magnitudes(some, hop=hop).heard() for some in _by_user(bank, TEST)]
+    return Material(
+        Part(_rows(bank, TRAIN), [spectra.joined(train)], peak, spectra.log_mel(drawn, peak)),
+        Part(_rows(bank, OWN), [spectra.joined(copy) for copy in zip(*own, strict=True)], peak),
+        Part(_rows(bank, TEST), [spectra.joined(test)], peak),
+    )
 
 
 def noisy(bank: VocalPercussion, material: Material, snr: float, *, seed: int) -> Part:
@@ -107,18 +122,32 @@ def noisy(bank: VocalPercussion, material: Material, snr: float, *, seed: int) -
     seed
         Of the noise.
     """
-    rows = torch.from_numpy(np.flatnonzero(bank.boxemes["split"] == TEST))
-    few = VocalPercussion(_Some(bank), bank.boxemes.iloc[rows.numpy()].reset_index(drop=True), bank.users)
-    made = spectra.magnitudes(few, hop=material.test.copies[0].hop, snr=snr, seed=seed)
-    return Part(material.test.boxemes, [made], material.test.peak)
+    tests = material.test
+    made = [
+        spectra.magnitudes(some, hop=tests.copies[0].hop, snr=snr, seed=1000 * seed + number).heard()
+        for number, some in enumerate(_by_user(bank, TEST))
+    ]
+    return Part(tests.boxemes, [spectra.joined(made)], tests.peak)
+
+
+def _by_user(bank: VocalPercussion, split: str) -> Iterator[VocalPercussion]:
+    """One user's sounds of a split after the other's: the spectra of all would fill gigabytes."""
+    rows = _rows(bank, split)
+    for _, mine in rows.groupby("user", sort=False):
+        yield VocalPercussion(_Some(bank.takes, set(mine["clip"])), mine.reset_index(drop=True), bank.users)
+
+
+def _rows(bank: VocalPercussion, split: str) -> pd.DataFrame:
+    """Rows of a split, each user's together."""
+    mine = bank.boxemes[bank.boxemes["split"] == split]
+    return pd.concat([rows for _, rows in mine.groupby("user", sort=False)], ignore_index=True)
 
 
 class _Some:
-    """The improvisations of a bank alone."""
+    """A few takes of a data set."""
 
-    def __init__(self, bank: VocalPercussion) -> None:
-        takes = bank.takes
-        self.clips = takes.clips[takes.clips["split"] == TEST].reset_index(drop=True)
+    def __init__(self, takes: Dataset, names: set[str]) -> None:
+        self.clips = takes.clips[takes.clips["clip"].isin(names)].reset_index(drop=True)
         self.events, self.labels = takes.events, takes.labels
         self.classes, self.sample_rate = takes.classes, takes.sample_rate
         self.read = takes.read

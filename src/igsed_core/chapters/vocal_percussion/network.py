@@ -47,6 +47,8 @@ class BoxemeNetwork(nn.Module):
         size = FILTERS[-1] * (MELS // 16) * (FRAMES // 16)
         self.body = nn.Sequential(*layers, nn.Flatten(), nn.Linear(size, embedding))
         self.heads = nn.ModuleList(nn.Linear(embedding, n) for n in classes)
+        # Of so few channels convolutions are a third faster where these lie side by side in memory.
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def embed(self, x: Tensor) -> Tensor:
         """Embedding of log-mel maps, ``(n, 64, 48) -> (n, dimensions)``."""

@@ -28,8 +28,10 @@ class VocalPercussionStudy(StageParams):
         "vocal_percussion_users": "accuracy for each held-out user",
         "vocal_percussion_varied": "accuracy against the number of own examples, and against noise",
         "vocal_percussion_when": "where saliency, IG and occlusion of its networks lie in a sound",
+        "vocal_percussion_when_differences": "importance in the sound minus that of energy, chance, shuffled weights",
         "vocal_percussion_networks": "each network: epochs, accuracy, and share of importance in the sound",
         "vocal_percussion_audit": "what the released code's choices change",
+        "vocal_percussion_stopping": "lowest validation loss, early stopping on copies or on sounds",
     }
 
     vocal_bank: str = param(
@@ -48,7 +50,7 @@ class VocalPercussionStudy(StageParams):
     vocal_batch_size: int = param(32, "sounds in a step; released code: 128", low=2)
     vocal_learning_rate: float = param(0.002, "Adam's; 0: the released code's, for each label set its own", low=0.0)
     vocal_embedding: int = param(32, "dimensions of an embedding; released code: 32 for AVP, 16 for LVT", low=2)
-    vocal_maps: int = param(10, "improvised sounds of each held-out user that are explained", low=1)
+    vocal_maps: int = param(8, "improvised sounds of each held-out user that are explained", low=1)
     vocal_steps: int = param(8, "points of Integrated Gradients there", low=2)
     vocal_replicates: int = param(1000, "draws of users for intervals", low=10)
     vocal_workers: int = param(0, "processes that train networks; 0: one per core", low=0, execution=True)

@@ -8,6 +8,7 @@ turned upside down as they are there, which changes nothing.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -26,6 +27,8 @@ MOST_STRETCH, MOST_SHIFT = 1.2, 1.5  # factor (the least is 0.8); semitones
 LEAST_STRETCH = 0.8
 KEPT = round(FRAMES / LEAST_STRETCH)  # frames, so that a shortened copy is whole
 FLOOR = 1e-4
+# Of a frame's spectrum; centroid and spread are in octaves.
+SHAPES = ("centroid", "spread", "skewness", "flatness", "roll-off", "crest", "flux")
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,8 +55,74 @@ class Spectra:
         """Seconds from frame to frame."""
         return self.hop / self.sample_rate
 
-    def __getitem__(self, rows: Tensor) -> Spectra:
-        return Spectra(self.values[rows], self.sample_rate, self.hop)
+    def bands(self) -> Tensor:
+        """Magnitudes in mel bands, ``[shape=(n_sounds, 64, 48)]``."""
+        return torch.einsum("nbt,bm->nmt", self.values[..., :FRAMES], _bank(self.sample_rate))
+
+    def heard(self) -> Heard:
+        """What systems hear of it, a ninth of the size."""
+        values = self.values[..., :FRAMES]
+        return Heard(
+            self.bands(), values.square().sum(1), _shapes(values, self.sample_rate), self.sample_rate, self.hop
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Heard:
+    """All that systems hear of some sounds: spectra themselves would fill gigabytes.
+
+    Attributes
+    ----------
+    bands
+        Magnitudes in mel bands, ``[shape=(n_sounds, 64, 48)]``.
+    power
+        Of each frame, ``[shape=(n_sounds, 48)]``.
+    shapes
+        Of each frame's spectrum, the seven numbers of :data:`SHAPES`, ``[shape=(n_sounds, 7, 48)]``.
+    sample_rate
+        In Hz.
+    hop
+        Samples from frame to frame.
+    """
+
+    bands: Tensor
+    power: Tensor
+    shapes: Tensor
+    sample_rate: int
+    hop: int
+
+    @property
+    def step(self) -> float:
+        """Seconds from frame to frame."""
+        return self.hop / self.sample_rate
+
+    def __len__(self) -> int:
+        return len(self.bands)
+
+    def __getitem__(self, rows: Tensor) -> Heard:
+        return Heard(self.bands[rows], self.power[rows], self.shapes[rows], self.sample_rate, self.hop)
+
+
+def joined(parts: Sequence[Heard]) -> Heard:
+    """Put the sounds of several parts one after the other."""
+    bands, power, shapes = (torch.cat([getattr(one, name) for one in parts]) for name in ("bands", "power", "shapes"))
+    return Heard(bands, power, shapes, parts[0].sample_rate, parts[0].hop)
+
+
+def _shapes(values: Tensor, sample_rate: int) -> Tensor:
+    """The numbers of :data:`SHAPES` for each frame, ``(n, bins, frames) -> (n, 7, frames)``."""
+    values = values + 1e-7
+    octaves = torch.linspace(0, sample_rate / 2, values.shape[1]).clamp(min=40.0).log2()[:, None]
+    weight = values / values.sum(1, keepdim=True)
+    centroid = (weight * octaves).sum(1)
+    away = octaves - centroid[:, None]
+    spread = (weight * away.square()).sum(1).sqrt().clamp(min=1e-3)
+    skewness = (weight * away**3).sum(1) / spread**3
+    flatness = values.log().mean(1) - values.mean(1).log()
+    rolloff = (weight.cumsum(1) < 0.85).float().mean(1)
+    crest = (values.amax(1) / values.mean(1)).log()
+    flux = weight.diff(dim=2, prepend=weight[..., :1]).abs().sum(1)
+    return torch.stack([centroid, spread, skewness, flatness, rolloff, crest, flux], dim=1)
 
 
 def magnitudes(bank: VocalPercussion, *, hop: int = HOP, snr: float | None = None, seed: int = 0) -> Spectra:
@@ -94,8 +163,8 @@ def magnitudes(bank: VocalPercussion, *, hop: int = HOP, snr: float | None = Non
     return Spectra(result, rate, hop)
 
 
-def copies(spectra: Spectra, number: int, *, seed: int) -> list[Spectra]:
-    """Return the sounds themselves, then copies with other pitch and length.
+def copies(spectra: Spectra, number: int, *, seed: int) -> Iterator[Spectra]:
+    """Give the sounds themselves, then copies with other pitch and length, one after the other.
 
     Parameters
     ----------
@@ -108,12 +177,11 @@ def copies(spectra: Spectra, number: int, *, seed: int) -> list[Spectra]:
     """
     random = torch.Generator().manual_seed(seed)
     n = len(spectra.values)
-    result = [spectra]
+    yield spectra
     for _ in range(number):
         shift = MOST_SHIFT * (2 * torch.rand(n, generator=random) - 1)
         stretch = LEAST_STRETCH + (MOST_STRETCH - LEAST_STRETCH) * torch.rand(n, generator=random)
-        result.append(Spectra(changed(spectra.values, 2 ** (shift / 12), stretch), spectra.sample_rate, spectra.hop))
-    return result
+        yield Spectra(changed(spectra.values, 2 ** (shift / 12), stretch), spectra.sample_rate, spectra.hop)
 
 
 def changed(values: Tensor, pitch: Tensor, stretch: Tensor) -> Tensor:
@@ -143,24 +211,19 @@ def changed(values: Tensor, pitch: Tensor, stretch: Tensor) -> Tensor:
     return result
 
 
-def mel(spectra: Spectra) -> Tensor:
-    """Magnitudes in mel bands, ``[shape=(n_sounds, 64, 48)]``."""
-    return torch.einsum("nbt,bm->nmt", spectra.values[..., :FRAMES], _bank(spectra.sample_rate))
-
-
-def log_mel(spectra: Spectra, peak: float) -> Tensor:
+def log_mel(bands: Tensor, peak: float) -> Tensor:
     """Log-mel maps between 0 and 1, ``[shape=(n_sounds, 64, 48)]``.
 
     Parameters
     ----------
-    spectra
-        The sounds.
+    bands
+        Magnitudes in mel bands, ``[shape=(n_sounds, 64, 48)]``.
     peak
         Magnitude that becomes 1: the largest of the training sounds; larger ones become 1, too.
     """
-    scaled = (mel(spectra) / peak).clamp(max=1.0)
     low = np.log(FLOOR)
-    return ((scaled + FLOOR).log() - low) / (np.log(1 + FLOOR) - low)
+    logs = (bands / peak).clamp_(max=1.0).add_(FLOOR).log_()  # in place: there may be a hundred megabytes of them
+    return logs.sub_(low).div_(np.log(1 + FLOOR) - low)
 
 
 @cache

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from igsed_core.chapters.vocal_percussion import engineered
-from igsed_core.chapters.vocal_percussion.spectra import Spectra
+from igsed_core.chapters.vocal_percussion.spectra import Heard
 
 STATES, MIXTURES, ITERATIONS = 3, 2, 8
 COEFFICIENTS = 13
@@ -27,7 +27,7 @@ def available() -> bool:
     return importlib.util.find_spec("hmmlearn") is not None
 
 
-def sequences(sounds: Spectra, peak: float) -> list[NDArray[np.float64]]:
+def sequences(sounds: Heard, peak: float) -> list[NDArray[np.float64]]:
     """MFCC of each sound, from its onset to its last audible frame, ``(n_frames, 13)`` each."""
     values = engineered.mfcc(sounds, COEFFICIENTS, peak).double().numpy()
     there = engineered.heard(sounds).numpy()

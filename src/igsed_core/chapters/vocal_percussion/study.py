@@ -22,7 +22,8 @@ from igsed_core.chapters.vocal_percussion.classify import Own
 from igsed_core.chapters.vocal_percussion.labels import Labels
 from igsed_core.chapters.vocal_percussion.material import Material, Part
 from igsed_core.chapters.vocal_percussion.network import BoxemeNetwork, Recipe
-from igsed_core.chapters.vocal_percussion.spectra import Spectra
+from igsed_core.chapters.vocal_percussion.side_by_side import threaded
+from igsed_core.chapters.vocal_percussion.spectra import Heard
 
 AS_IS, DOUBLE_SOFTMAX, ON_COPIES, SHORT_HOP = "as it should be", "double_softmax", "stopped_on_copies", "hop_8_ms"
 TIMBRE, SELECTED, ENGINEERED, UNTRAINED, SPEECH = "timbre", "selected", "engineered", "untrained", "gmm_hmm"
@@ -37,7 +38,7 @@ SYSTEMS = {**labels.LABEL_SETS, **BASELINES}
 HELD_BACK = 0.2  # of the training sounds, for early stopping
 _SPEECH_COPIES = 3  # of each own sound, itself among them: the models are slow to fit
 
-Features = Callable[[Spectra], NDArray[np.float64]]
+Features = Callable[[Heard], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -84,8 +85,35 @@ def tasks(names: Sequence[str], splits: int, seeds: int) -> list[Task]:
     return [Task(name, split, seed) for split in range(splits) for seed in range(seeds) for name in names]
 
 
+@dataclass(frozen=True, eq=False)
+class Represented:
+    """The held-out users' sounds as a system hears them.
+
+    Attributes
+    ----------
+    system, repetition
+        One of :data:`SYSTEMS`; split and seed of a network, else empty.
+    features
+        What the system makes of spectra.
+    own
+        Each user's examples and tests.
+    """
+
+    system: str
+    repetition: str
+    features: Features
+    own: dict[str, Own]
+
+
 def train(
-    wanted: Sequence[Task], part: Part, recipe: Recipe, folder: Path, *, seed: int, workers: int
+    wanted: Sequence[Task],
+    part: Part,
+    recipe: Recipe,
+    folder: Path,
+    *,
+    seed: int,
+    workers: int,
+    at_eight: Part | None = None,
 ) -> list[Network]:
     """Train networks on several processes; what is finished is not done again.
 
@@ -103,13 +131,24 @@ def train(
         Of the experiment.
     workers
         Processes; 0: one per core.
+    at_eight
+        The same sounds with a hop of 8 ms, for the tasks that want one.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    place = folder / "maps.pt"
-    if not place.exists():
-        with files.atomic(place) as temporary:
-            torch.save(part.maps(), temporary)
-    jobs = [(task, labels.of(task.labels, part.boxemes), recipe, place, seed) for task in wanted]
+    places = {}
+    for name, some in {"maps.pt": part, "maps_8_ms.pt": at_eight}.items():
+        if some is not None:
+            places[name] = folder / name
+            if not places[name].exists():
+                with files.atomic(places[name]) as temporary:
+                    torch.save(some.maps(), temporary)
+    jobs = [
+        (
+            *(task, labels.of(task.labels, part.boxemes), recipe),
+            *(places["maps_8_ms.pt" if task.variant == SHORT_HOP else "maps.pt"], seed),
+        )
+        for task in wanted
+    ]
     return parallel_map(_train, jobs, workers=workers, desc="networks")
 
 
@@ -163,7 +202,7 @@ def untrained(recipe: Recipe, *, seed: int) -> BoxemeNetwork:
 
 def embedding(one: BoxemeNetwork, peak: float) -> Features:
     """Features that a network makes of spectra; ``peak`` is the magnitude that counts as one."""
-    return lambda sounds: network.embeddings(one, spectra.log_mel(sounds, peak)).double().numpy()
+    return lambda sounds: network.embeddings(one, spectra.log_mel(sounds.bands, peak)).double().numpy()
 
 
 def baselines(material: Material, recipe: Recipe, *, seed: int) -> dict[str, Features]:
@@ -234,8 +273,10 @@ def scores(
     return pd.DataFrame(rows, columns=["system", "repetition", "classifier", "user", "n_boxemes", "value"])
 
 
-def compare(material: Material, trained: Sequence[Network], recipe: Recipe, *, seed: int) -> pd.DataFrame:
-    """Score all systems with all classifiers (the speech recogniser is its own).
+def represent(
+    material: Material, trained: Sequence[Network], recipe: Recipe, *, seed: int, workers: int
+) -> list[Represented]:
+    """Let all systems but the speech recogniser hear the held-out users' sounds.
 
     Parameters
     ----------
@@ -245,20 +286,38 @@ def compare(material: Material, trained: Sequence[Network], recipe: Recipe, *, s
         Networks.
     recipe, seed
         As they were trained.
+    workers
+        Threads; 0: one per core.
+    """
+    peak = material.train.peak
+    systems = [(one.task.labels, one.task.repetition, embedding(one.network, peak)) for one in trained]
+    systems += [(name, "", features) for name, features in baselines(material, recipe, seed=seed).items()]
+    heard = threaded(lambda one: own_sounds(material, one[2]), systems, workers=workers)
+    return [Represented(*one, own) for one, own in zip(systems, heard, strict=True)]
+
+
+def compare(material: Material, represented: Sequence[Represented], *, seed: int) -> pd.DataFrame:
+    """Score all systems with all classifiers (the speech recogniser is its own).
+
+    Parameters
+    ----------
+    material
+        The sounds.
+    represented
+        From :func:`represent`.
+    seed
+        Of forests and of the speech recogniser.
 
     Returns
     -------
     pd.DataFrame
         From :func:`scores`.
     """
-    peak = material.train.peak
-    systems = [(one.task.labels, one.task.repetition, embedding(one.network, peak)) for one in trained]
-    systems += [(name, "", features) for name, features in baselines(material, recipe, seed=seed).items()]
-    found = []
-    for system, repetition, features in systems:
-        own = own_sounds(material, features)
-        for kind in classify.CLASSIFIERS:
-            found.append(scores(system, repetition, own, partial(classify.right, classifier=kind, seed=seed), kind))
+    found = [
+        scores(one.system, one.repetition, one.own, partial(classify.right, classifier=kind, seed=seed), kind)
+        for one in represented
+        for kind in classify.CLASSIFIERS
+    ]
     if speech.available():
         found.append(_speech(material, seed=seed))
     return pd.concat(found, ignore_index=True)

@@ -9,9 +9,9 @@ import pandas as pd
 
 from igsed_core.chapters.vocal_percussion import classify, material, measure, study
 from igsed_core.chapters.vocal_percussion.boxemes import VocalPercussion
+from igsed_core.chapters.vocal_percussion.labels import LABEL_SETS
 from igsed_core.chapters.vocal_percussion.material import Material
-from igsed_core.chapters.vocal_percussion.network import Recipe
-from igsed_core.chapters.vocal_percussion.study import Features, Network
+from igsed_core.chapters.vocal_percussion.study import Represented
 
 EXAMPLES, NOISE = "examples", "noise"
 NUMBERS = (1, 2, 4, 8, 16)
@@ -22,8 +22,7 @@ DRAWS = 3  # of the examples
 def vary(
     bank: VocalPercussion,
     sounds: Material,
-    trained: Sequence[Network],
-    recipe: Recipe,
+    represented: Sequence[Represented],
     *,
     replicates: int,
     seed: int,
@@ -34,8 +33,8 @@ def vary(
     ----------
     bank, sounds
         The takes, and what was made of them.
-    trained, recipe
-        The networks.
+    represented
+        All systems, from :func:`igsed_core.chapters.vocal_percussion.study.represent`.
     replicates, seed
         Of the bootstrap; of draws.
 
@@ -45,19 +44,17 @@ def vary(
         ``varied, at`` (examples of each instrument, or dB) and the columns of
         :func:`igsed_core.chapters.vocal_percussion.measure.accuracies`; nearest neighbours only.
     """
-    first = trained[0].task.repetition
-    systems: dict[str, Features] = {
-        one.task.labels: study.embedding(one.network, sounds.train.peak)
-        for one in trained
-        if one.task.repetition == first
-    }
-    others = study.baselines(sounds, recipe, seed=seed)
-    systems |= {name: others[name] for name in (study.TIMBRE, study.SELECTED)}
+    first = represented[0].repetition
+    chosen = [
+        one
+        for one in represented
+        if (one.system in LABEL_SETS and one.repetition == first) or one.system in (study.TIMBRE, study.SELECTED)
+    ]
     least = sounds.own.boxemes.groupby(["user", "instrument"]).size().min()
     noisy = {snr: material.noisy(bank, sounds, snr, seed=seed) for snr in SNRS}
     found = []
-    for name, features in systems.items():
-        own = study.own_sounds(sounds, features)
+    for one in chosen:
+        name, own = one.system, one.own
         for number in NUMBERS:
             if number <= least:
                 scored = study.scores(
@@ -69,7 +66,7 @@ def vary(
                 )
                 found.append(scored.assign(varied=EXAMPLES, at=float(number)))
         for snr, tests in noisy.items():
-            heard = study.retested(own, features, tests)
+            heard = study.retested(own, one.features, tests)
             scored = study.scores(name, "", heard, classify.right, measure.KNN)
             found.append(scored.assign(varied=NOISE, at=snr))
     keys = ("varied", "at", "system")

@@ -7,6 +7,7 @@ comes after its end. A frame of the spectrum hears 23 ms, so that some importanc
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,9 +19,10 @@ from scipy import stats
 from torch import Tensor, nn
 
 from igsed_core.base import devices
-from igsed_core.chapters.vocal_percussion import measure, spectra, study
+from igsed_core.chapters.vocal_percussion import measure, spectra
 from igsed_core.chapters.vocal_percussion.material import Part
-from igsed_core.chapters.vocal_percussion.network import BoxemeNetwork, Recipe
+from igsed_core.chapters.vocal_percussion.network import BoxemeNetwork
+from igsed_core.chapters.vocal_percussion.side_by_side import threaded
 from igsed_core.chapters.vocal_percussion.study import Network
 
 BEFORE, ATTACK, CODA, AFTER = "before", "attack", "coda", "after"
@@ -29,7 +31,10 @@ INSIDE, POINTED, CENTROID = "inside", "pointed", "centroid"
 SALIENCY, IG, OCCLUSION = "saliency", "ig", "occlusion"
 METHODS = {SALIENCY: "saliency (absolute gradient)", IG: "Integrated Gradients", OCCLUSION: "occlusion"}
 ENERGY, RANDOM, SHUFFLED = "energy", "random", "shuffled"
+SHUFFLES = 2  # of the weights of one network
+REFERRED = ["method", "reference", "measure"]
 _PATCH = (16, 4)  # mel bands and frames that are hidden at once
+_AT_ONCE = 32  # sounds; times points of a path, all their activations are in memory
 _COLUMNS = ["system", "repetition", "method", "user", "measure", "value"]
 
 
@@ -67,6 +72,10 @@ def explained(network: BoxemeNetwork, maps: Tensor, method: str, *, steps: int) 
     -------
     np.ndarray [shape=(n_sounds, 64, 48)]
     """
+    return np.concatenate([_explained(network, part, method, steps) for part in maps.split(_AT_ONCE)])
+
+
+def _explained(network: BoxemeNetwork, maps: Tensor, method: str, steps: int) -> NDArray[np.float64]:
     with torch.inference_mode():
         classes = [one.argmax(1) for one in network(maps)]
     model = _Named(network, [one.clone() for one in classes])
@@ -77,6 +86,34 @@ def explained(network: BoxemeNetwork, maps: Tensor, method: str, *, steps: int) 
     else:
         values = Occlusion(model).attribute(maps, sliding_window_shapes=_PATCH, strides=_PATCH)
     return np.abs(values.detach().double().numpy())
+
+
+@devices.threads(1)
+def shuffled(network: BoxemeNetwork, maps: Tensor, *, seed: int) -> BoxemeNetwork:
+    """Return a network with the same weights in each layer, in another order: it has learnt nothing.
+
+    Parameters
+    ----------
+    network
+        The network, which stays as it is.
+    maps
+        Log-mel maps, ``[shape=(n_sounds, 64, 48)]``: batch normalisation gets its statistics from them, since those of
+        the trained weights would drive what the shuffled ones give out of range.
+    seed
+        Of the order.
+    """
+    changed = copy.deepcopy(network)
+    random = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for weights in changed.parameters():
+            order = torch.randperm(weights.numel(), generator=random)
+            weights.copy_(weights.flatten()[order].reshape(weights.shape))
+        for layer in changed.modules():
+            if isinstance(layer, nn.BatchNorm2d):
+                layer.reset_running_stats()
+                layer.momentum = None  # the plain mean over batches
+        changed.train()(maps)
+    return changed.eval()
 
 
 def few(part: Part, each: int) -> Part:
@@ -143,8 +180,8 @@ def placed(importance: NDArray[np.float64], part: Part) -> pd.DataFrame:
     return pd.DataFrame({"user": part.boxemes["user"], **found})
 
 
-def explain(trained: Sequence[Network], part: Part, recipe: Recipe, *, steps: int, seed: int) -> pd.DataFrame:
-    """Place the importance of all networks, of the same with weights drawn anew, of energy and of chance.
+def explain(trained: Sequence[Network], part: Part, *, steps: int, seed: int, workers: int) -> pd.DataFrame:
+    """Place the importance of all networks, of one with shuffled weights, of energy and of chance.
 
     Parameters
     ----------
@@ -152,12 +189,12 @@ def explain(trained: Sequence[Network], part: Part, recipe: Recipe, *, steps: in
         Networks.
     part
         Sounds, from :func:`few`.
-    recipe
-        Of networks.
     steps
         Points (steps) of Integrated Gradients.
     seed
-        Of weights drawn anew, and of chance.
+        Of shuffles, and of chance.
+    workers
+        Threads; 0: one per core.
 
     Returns
     -------
@@ -165,22 +202,17 @@ def explain(trained: Sequence[Network], part: Part, recipe: Recipe, *, steps: in
         ``system, repetition, method, user, measure, value``, means over a user's sounds.
     """
     maps = part.maps()[:, 0]
-    blank = study.untrained(recipe, seed=seed)
-    found = [
-        _rows(
-            one.task.labels,
-            one.task.repetition,
-            method,
-            placed(explained(one.network, maps, method, steps=steps), part),
-        )
-        for one in trained
-        for method in METHODS
-    ]
-    found += [
-        _rows(SHUFFLED, "", method, placed(explained(blank, maps, method, steps=steps), part)) for method in METHODS
-    ]
+    known = next((one for one in trained if one.task.labels == "syllable"), trained[0]).network
+    networks = [(one.task.labels, one.task.repetition, one.network) for one in trained]
+    networks += [(SHUFFLED, str(i), shuffled(known, maps, seed=seed + i)) for i in range(SHUFFLES)]
+
+    def one_of(job: tuple[tuple[str, str, BoxemeNetwork], str]) -> pd.DataFrame:
+        (system, repetition, network), method = job
+        return _rows(system, repetition, method, placed(explained(network, maps, method, steps=steps), part))
+
+    found = threaded(one_of, [(network, method) for network in networks for method in METHODS], workers=workers)
     rng = np.random.default_rng([seed, 0x3A7])
-    power = spectra.mel(part.copies[0]).square().double().numpy()
+    power = part.copies[0].bands.square().double().numpy()
     found.append(_rows(ENERGY, "", ENERGY, placed(power, part)))
     found.append(_rows(RANDOM, "", RANDOM, placed(rng.uniform(size=power.shape), part)))
     return pd.concat(found, ignore_index=True)
@@ -202,6 +234,41 @@ def summarise(explanations: pd.DataFrame, *, replicates: int, seed: int) -> pd.D
         value, low, high = measure.mean_interval(values, replicates=replicates, seed=seed)
         rows.append((*key, "test", len(values), value, low, high))
     return pd.DataFrame(rows, columns=["system", "method", "measure", "split", "n", "value", "ci_low", "ci_high"])
+
+
+def differences(explanations: pd.DataFrame, *, replicates: int, seed: int) -> pd.DataFrame:
+    """Set the share of importance inside the sound, over all label sets, against energy, chance and shuffled weights.
+
+    Parameters
+    ----------
+    explanations
+        From :func:`explain`.
+    replicates, seed
+        Of the bootstrap over users.
+
+    Returns
+    -------
+    pd.DataFrame
+        ``method, reference, measure`` and the columns of
+        :func:`igsed_core.chapters.vocal_percussion.measure.differences`, without its first two.
+    """
+    shares = explanations[explanations["measure"] == INSIDE]
+    learnt = ~shares["system"].isin([SHUFFLED, ENERGY, RANDOM])
+    named = shares.assign(name=shares["system"].where(~learnt, "learnt") + " " + shares["method"], n_boxemes=1)
+    key = [
+        (method, reference, f"{reference} {method if reference == SHUFFLED else reference}")
+        for method in METHODS
+        for reference in (ENERGY, RANDOM, SHUFFLED)
+    ]
+    found = measure.differences(
+        named,
+        [(f"learnt {method}", other) for method, _, other in key],
+        key="name",
+        replicates=replicates,
+        seed=seed,
+    )
+    table = pd.DataFrame([(method, reference, INSIDE) for method, reference, _ in key], columns=REFERRED)
+    return pd.concat([table, found.drop(columns=["system", "other"])], axis=1)
 
 
 def networks(trained: Sequence[Network], scored: pd.DataFrame, explanations: pd.DataFrame) -> pd.DataFrame:

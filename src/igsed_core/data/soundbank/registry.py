@@ -46,6 +46,7 @@ BANKS = Registry(
     {
         "procedural": BankEntry(target="igsed_core.data.soundbank.procedural:Procedural", title="Procedural"),
         "desed": BankEntry(target="igsed_core.data.soundbank.desed:Desed", title="DESED", folders=True),
+        "real": BankEntry(target="igsed_core.data.soundbank.real:Real", title="Real recordings"),
         "folder": BankEntry(
             target="igsed_core.data.soundbank.folder:Folder", title="Scaper's layout", named=False, folders=True
         ),

@@ -17,7 +17,7 @@ from igsed_core.data.soundbank import base
 from igsed_core.data.soundbank.base import LAYOUT, POOLS, BankFile, check_complete
 
 # Names that tables use in the column `class` for something else.
-_RESERVED = frozenset({"all", "All classes", "Mean over classes"})
+_RESERVED = frozenset({"all classes", *names.RESERVED})
 # What may lie beside sounds and is no sound that was forgotten.
 _DOCUMENTS = frozenset(
     {".txt", ".md", ".rst", ".csv", ".tsv", ".json", ".jams", ".yaml", ".yml", ".xml", ".html", ".pdf", ".log"}
@@ -110,7 +110,7 @@ def class_label(name: str) -> str:
     label = text.name(name)
     if not label:
         raise IgsedError(f"sound bank: the class folder {name!r} has no name that can be seen: rename it")
-    return f"{label} (class)" if label.replace("_", " ") in _RESERVED else label
+    return f"{label} (class)" if names.folded(label) in _RESERVED else label
 
 
 def sort_by_class(folder: Path, role: str, pool: str) -> tuple[list[BankFile], dict[Path, str]]:

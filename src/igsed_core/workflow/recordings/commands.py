@@ -1,4 +1,4 @@
-"""The commands ``train``, ``locate``, ``evaluate`` and ``explain`` of the command line."""
+"""The commands ``train``, ``locate``, ``evaluate``, ``explain`` and ``benchmark`` of the command line."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 from igsed_core.base import files, paths, text
 from igsed_core.base.errors import IgsedError
+
+METHODS = ("saliency_waveform", "ixg", "ig", "occlusion_silence")  # for a module that hears the waveform
 
 Command = Callable[[str, object, str], argparse.ArgumentParser]
 
@@ -24,6 +26,7 @@ def add(command: Command) -> None:
     sub.add_argument("--seed", type=int, default=0)
     sub.add_argument("--shifts", type=int, default=8, help="of a feature frame; 1 is fast and coarse")
     sub.add_argument("--licence", default="", help="a note that the model carries")
+    sub.add_argument("--no-edges", action="store_true", help="do not calibrate onsets and offsets on gates")
     sub = command("locate", _locate, "find the events in recordings of any length, by a model of `igsed train`")
     sub.add_argument("recordings", nargs="+", help="files, folders, patterns in quotes")
     sub.add_argument("--model", type=path, required=True)
@@ -33,9 +36,13 @@ def add(command: Command) -> None:
     sub.add_argument("--min-duration", type=float, default=0.0, help="of events and gaps, in seconds")
     sub.add_argument("--classes", default="", help="those wanted, separated by commas")
     sub.add_argument("--shifts", type=int, default=0, help="of a feature frame; by default the model's")
+    sub.add_argument("--no-edges", action="store_true", help="give onsets and offsets as found, not corrected")
     for name, what in (("audacity", "labels for Audacity"), ("jams", "JAMS"), ("html", "a page to listen to")):
         sub.add_argument(f"--{name}", action="store_true", help=f"write {what}, too")
     sub.add_argument("--scores", action="store_true", help="write scores over time, too, as sed_scores_eval reads them")
+    sub.add_argument(
+        "--explain", metavar="METHOD", default="", help="write a method's importance of found classes; `ig`"
+    )
     sub = command("evaluate", _evaluate, "compare events with the truth: IoU, F1 of frames, segments, events, PSDS")
     sub.add_argument("predictions", type=path, help="table of events, or the folder of `igsed locate`")
     sub.add_argument("truth", type=path, help="table `filename<TAB>onset<TAB>offset<TAB>event_label`")
@@ -53,9 +60,26 @@ def add(command: Command) -> None:
     sub.add_argument("--sample-rate", type=int, help="of what the module hears, in Hz")
     sub.add_argument("--classes", default="", help="names of its outputs, in order, separated by commas")
     sub.add_argument("--targets", default="", help="outputs to explain; by default those above one half")
-    sub.add_argument("--method", default="saliency_waveform", help="for instance ig_captum, occlusion_silence")
+    sub.add_argument("--method", default="saliency_waveform", help="for instance ig, occlusion_silence")
     sub.add_argument("--rule", default="smooth_log_hmm", help="that turns importance into events")
     sub.add_argument("--out", type=path, required=True, help="folder to write to")
+
+    sub = command("benchmark", _benchmark, "judge explanations of a classifier of your own on soundscapes")
+    sub.add_argument("model", metavar="MODULE:FACTORY", help="what makes a torch module from waveforms to logits")
+    sub.add_argument(
+        "--soundscapes", type=path, required=True, help="a run (runs/embedded), or a folder of soundscapes"
+    )
+    sub.add_argument("--sample-rate", type=int, help="of what the module hears, in Hz")
+    sub.add_argument("--classes", default="", help="names of its outputs, in order, separated by commas")
+    sub.add_argument(
+        "--methods", default=",".join(METHODS), help="separated by commas, or `all` that the module allows"
+    )
+    sub.add_argument(
+        "--rules", default="", help="threshold rules; by default the paper's and those without a parameter"
+    )
+    sub.add_argument("--clips", type=int, default=30, help="of the validation and of the test split; 0: all")
+    sub.add_argument("--seed", type=int, default=0, help="of the bootstrap over clips")
+    sub.add_argument("--out", type=path, required=True, help="table to add rows to, for instance methods.csv")
 
 
 def _train(options: argparse.Namespace) -> None:
@@ -71,6 +95,7 @@ def _train(options: argparse.Namespace) -> None:
         seed=options.seed,
         shifts=options.shifts,
         licence=options.licence,
+        edges=not options.no_edges,
     )
     print(train.summary(trained))
     print(f"model: {options.out}")
@@ -80,7 +105,10 @@ def _locate(options: argparse.Namespace) -> None:
     from igsed_core.workflow.recordings import locate
 
     outputs = tuple(name for name in ("audacity", "jams", "scores", "html") if getattr(options, name))
-    wanted = locate.Options(options.threshold, options.min_duration, _names(options.classes), options.shifts, outputs)
+    wanted = locate.Options(
+        *(options.threshold, options.min_duration, _names(options.classes), options.shifts, outputs, options.explain),
+        edges=not options.no_edges,
+    )
     found = locate.locate(
         options.recordings, options.model, options.out, weights=str(options.weights or ""), options=wanted
     )
@@ -123,6 +151,24 @@ def _explain(options: argparse.Namespace) -> None:
         rule=options.rule,
     )
     print(f"{len(found)} events: {options.out / 'events.tsv'}")
+
+
+def _benchmark(options: argparse.Namespace) -> None:
+    from igsed_core.workflow.recordings import benchmark
+
+    found = benchmark.benchmark(
+        options.model,
+        options.soundscapes,
+        options.out,
+        sample_rate=options.sample_rate,
+        classes=_names(options.classes),
+        methods=_names(options.methods),
+        rules=_names(options.rules),
+        clips=options.clips,
+        seed=options.seed,
+    )
+    print(benchmark.summary(found))
+    print(f"table: {options.out}")
 
 
 def _names(words: str) -> tuple[str, ...]:

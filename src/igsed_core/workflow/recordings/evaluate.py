@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import io
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from igsed_core.base import progress, text
+from igsed_core.base import bounds, progress, text
 from igsed_core.base.errors import IgsedError
-from igsed_core.data import audio, labels
+from igsed_core.data import audio, labels, listing
+from igsed_core.data.named_files import NamedFiles
 from igsed_core.metrics import event_lists
+from igsed_core.workflow.recordings import formats
 
 _MOST = 20_000  # frames: every threshold is tried on every frame
+_SLACK = 0.05  # s by which an event may exceed its recording: annotators round
 _RENAMED = {"filename": "clip", "event_label": "label"}
 
 
@@ -53,6 +58,8 @@ def evaluate(
     IgsedError
         If a table has another form, a file is missing, or predictions are of files that the truth does not list.
     """
+    bounds.check_seconds(collar, "collar")
+    bounds.check_seed(seed)
     if predictions.is_dir():
         predictions = predictions / "events.tsv"
     tables = [labels.strong(path).rename(columns=_RENAMED) for path in (predictions, truth)]
@@ -74,23 +81,83 @@ def evaluate(
         last = pd.concat([found, true]).groupby("clip")["offset"].max()
         durations = {name: float(last.get(name, event_lists.SEGMENT)) for name in files}
     else:
-        durations = {name: audio.duration(audio_folder / name) for name in files}
-    scores = None if scores_folder is None else {name: _scores(scores_folder, name, classes) for name in files}
+        durations = _durations(audio_folder, files)
+        for path, table in ((predictions, found), (truth, true)):
+            _require_within(path, table, durations)
+    scores = None if scores_folder is None else _all_scores(scores_folder, files, classes)
     return event_lists.evaluate(found, true, durations, classes, scores=scores, collar=collar, seed=seed)
 
 
-def _scores(folder: Path, name: str, classes: list[str]) -> tuple[NDArray[np.float64], float]:
-    stem = f"{Path(name).stem}.tsv"
-    place = next(iter(sorted(folder.rglob(stem))), folder / stem)
+def _durations(folder: Path, names: list[str]) -> dict[str, float]:
+    """Length of every recording in seconds, however the table spells its name."""
+    found = listing.find_folder(folder)
+    if found is None:
+        raise IgsedError(f"folder {text.shown(folder)} of the recordings does not exist: give it by --audio FOLDER")
+    named = cache(lambda: NamedFiles(found, listing.scan(found).files))
+
+    def path_of(name: str) -> Path:
+        path = found / name
+        return path if path.is_file() else named().search(name, text.shown(found)) or path
+
+    return {name: audio.duration(path_of(name)) for name in names}
+
+
+def _require_within(path: Path, table: pd.DataFrame, durations: dict[str, float]) -> None:
+    """Times in another unit, or of another recording, would only lower the figures, without a word."""
+    length = table["clip"].map(durations)
+    late = table[table["onset"] >= length]
+    if len(late):
+        first = late.iloc[0]
+        raise IgsedError(
+            f"{text.shown(path)}: the event at {first['onset']:g} s begins after the end of {first['clip']!r} "
+            f"({durations[first['clip']]:.2f} s): correct it, or --audio FOLDER"
+        )
+    over = table[table["offset"] > length + _SLACK]
+    if len(over):
+        first = over.iloc[0]
+        progress.tell(
+            f"igsed: {len(over)} events of {text.shown(path)} end after their recording, the first in "
+            f"{first['clip']!r} at {first['offset']:g} s of {durations[first['clip']]:.2f} s"
+        )
+
+
+def _all_scores(folder: Path, names: list[str], classes: list[str]) -> dict[str, tuple[NDArray[np.float64], float]]:
+    if listing.find_folder(folder) is None:
+        raise IgsedError(f"folder {text.shown(folder)} of the scores does not exist: give that of `--scores`")
+    by_name: dict[str, list[Path]] = {}
+    for file in listing.scan(folder).files:
+        by_name.setdefault(file.parts[-1], []).append(file.path)
+    found = {}
+    for name in names:
+        wanted = text.name(formats.scores_name(Path(name)))
+        places = by_name.get(wanted, [])
+        if len(places) != 1:
+            raise IgsedError(
+                f"{text.shown(folder)} holds {len(places)} files {wanted!r} for {name!r}: give the folder of "
+                "`igsed locate --scores` in which each recording has one"
+            )
+        found[name] = _scores(places[0], classes)
+    absent = [label for label in classes if not any(label in columns for columns, _, _ in found.values())]
+    if absent:
+        progress.tell(f"igsed: no file of scores knows {', '.join(absent)}: their scores count as zero")
+    return {name: (values, length) for name, (_, values, length) in found.items()}
+
+
+def _scores(place: Path, classes: list[str]) -> tuple[list[str], NDArray[np.float64], float]:
+    """Columns of a file of scores, the scores of the classes, and the length of a frame in seconds."""
     try:
-        table = pd.read_csv(place, sep="\t")
-        length = float((table["offset"] - table["onset"]).iloc[0])
+        table = pd.read_csv(io.StringIO(text.read(place)), sep="\t").rename(columns=text.name)
+        lengths = (table["offset"] - table["onset"]).to_numpy(float)
+        if not len(table) or not lengths[0] > 0:
+            raise ValueError("it holds no frame that lasts")
         if len(table) > _MOST:
             raise IgsedError(
                 f"{text.shown(place)} has {len(table)} frames, and PSDS over all thresholds takes at most {_MOST}: cut "
                 "the recording, or leave --scores out"
             )
         values = table.reindex(columns=classes, fill_value=0.0).to_numpy(float)
-    except (OSError, ValueError, KeyError) as error:
+        if not np.isfinite(values).all():
+            raise ValueError("some scores are NaN or infinite")
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise IgsedError(f"{text.shown(place)} is no file of scores ({error}): write it by `--scores`") from error
-    return values, length
+    return list(table.columns), values, float(lengths[0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,13 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
-from igsed_core.base import files
+from igsed_core.base import files, paths, text
 from igsed_core.base.errors import IgsedError
+from igsed_core.base.names import check_classes
 from igsed_core.data import audio
 from igsed_core.detection import explain as explaining
 from igsed_core.detection.localiser import Localiser
+from igsed_core.detection.thresholds import registry as rules
 from igsed_core.models.classifier import Classifier
 from igsed_core.workflow.recordings import formats
 
@@ -34,13 +37,41 @@ def load_module(words: str) -> nn.Module:
     if (here := str(Path.cwd())) not in sys.path:
         sys.path.insert(0, here)
     try:
-        made: Any = getattr(importlib.import_module(name), factory)
-        made = made if isinstance(made, nn.Module) else made()
-    except (ImportError, AttributeError, TypeError) as error:
-        raise IgsedError(f"--model {words} cannot be loaded ({error}): check the names, run in its folder") from error
+        module = importlib.import_module(name)
+    except (Exception, SystemExit) as error:
+        raise _not_imported(words, name, error) from error
+    if not hasattr(module, factory):
+        raise IgsedError(f"--model {words} cannot be loaded ({name} has no {factory!r}): check the name")
+    made: Any = getattr(module, factory)
+    if not isinstance(made, nn.Module):
+        if not callable(made):
+            raise IgsedError(f"--model {words} is a {type(made).__name__}: name a torch.nn.Module, or what makes one")
+        try:
+            made = made()
+        except (Exception, SystemExit) as error:
+            raise _failed(words, f"calling {factory}", error) from error
     if not isinstance(made, nn.Module):
         raise IgsedError(f"--model {words} makes a {type(made).__name__}: expected a torch.nn.Module")
     return made
+
+
+def _not_imported(words: str, name: str, error: BaseException) -> IgsedError:
+    """Tell a wrong name from a module that is there and fails."""
+    parts = name.split(".")
+    mine = {".".join(parts[: n + 1]) for n in range(len(parts))}
+    missing = isinstance(error, ModuleNotFoundError) and error.name in mine
+    if missing or not all(parts):
+        return IgsedError(f"--model {words} cannot be loaded ({error}): check the names, run in its folder")
+    return _failed(words, f"importing {name}", error)
+
+
+def _failed(words: str, doing: str, error: BaseException) -> IgsedError:
+    """Name the line of the user's code that failed."""
+    at = traceback.extract_tb(error.__traceback__)
+    where = f", {at[-1].filename} line {at[-1].lineno}" if at else ""
+    if isinstance(error, SyntaxError):
+        where = f", {error.filename} line {error.lineno}"
+    return IgsedError(f"--model {words}: {doing} failed ({type(error).__name__}: {error}{where}): mend that module")
 
 
 def explain(
@@ -79,17 +110,31 @@ def explain(
     IgsedError
         If recording or model cannot be used, or the module says neither rate nor classes.
     """
+    paths.check_writable(out, "choose another --out")
     module: nn.Module
-    if Path(model).is_file():
-        localiser = Localiser.load(model, weights)
+    file = paths.user_path(model)
+    if file.is_file():
+        localiser = Localiser.load(file, weights)
         module = Classifier(localiser.encoder, localiser.model.head)
+    elif ":" not in model and (file.exists() or file.suffix or file.parent != Path()):
+        what = "which is a folder" if file.is_dir() else "and there is no such file"
+        raise IgsedError(f"--model is {model!r}, {what}: give MODULE:FACTORY, or a file of `igsed train`")
     else:
         module = load_module(model)
-    rate = sample_rate or getattr(module, "sample_rate", None)
-    names = classes or tuple(getattr(module, "classes", ()))
-    if not rate or not names:
+    rate = getattr(module, "sample_rate", None) if sample_rate is None else sample_rate
+    said = getattr(module, "classes", ())
+    names = classes or ((said,) if isinstance(said, str) else tuple(said))
+    if rate is None or not names:
         raise IgsedError(f"--model {model} does not say what it hears: give --sample-rate and --classes")
+    if isinstance(rate, bool) or not isinstance(rate, int | float):
+        raise IgsedError(f"--model {model} says the sample rate {rate!r}, which is no number: give --sample-rate")
+    check_classes(names)
+    rules.get(rule)
     samples, given = audio.read(recording)
+    fault = audio.find_fault(samples, given)
+    if fault in (audio.EMPTY, audio.NOT_FINITE, audio.OPPOSITE):
+        verb = "" if fault == audio.NOT_FINITE else "is "
+        raise IgsedError(f"{text.shown(recording)} {verb}{fault}: repair it, or give one of its channels")
     found = explaining.explain(module, samples, given, names, method=method, targets=targets, model_rate=int(rate))
     events = found.events(rule)
     importance = pd.DataFrame(found.importance.read_as(found.sign).T, columns=list(found.classes))

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from igsed_core.base import files
+from igsed_core.base import files, text
 from igsed_core.base.errors import IgsedError
 from igsed_core.detection.localiser import Curves
 from igsed_core.metrics import frames
 
 COLUMNS = ["filename", "onset", "offset", "event_label", "probability"]
+_LABELS, _JAMS, _PAGE = "labels.txt", "events.jams", "page.html"
 PAGE_SECONDS = 600.0  # s of a recording that a page shows
 
 Writer = Callable[[Path, Path, Curves, pd.DataFrame], None]  # folder, recording, curves, events
@@ -23,6 +24,7 @@ Writer = Callable[[Path, Path, Curves, pd.DataFrame], None]  # folder, recording
 def write_tsv(path: Path, events: pd.DataFrame) -> None:
     """Write events in DCASE's strong form, with their probabilities in a fifth column; times in milliseconds."""
     table = events.reindex(columns=COLUMNS)
+    table["filename"] = table["filename"].map(text.name)  # bytes that are no UTF-8 as %E9, as tables are read
     shown = table.assign(**{name: table[name].map("{:.3f}".format) for name in ("onset", "offset", "probability")})
     files.write_text(path, shown.to_csv(sep="\t", index=False, lineterminator="\n"))
 
@@ -37,9 +39,32 @@ def read_events(path: Path, name: str) -> pd.DataFrame:
         raise IgsedError(f"{path} is damaged ({error}): remove its folder and run the same command again") from error
 
 
+def scores_name(recording: Path) -> str:
+    """Name of the file of a recording's scores: its own, as sed_scores_eval wants it, but for ``events.tsv``.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from igsed_core.workflow.recordings.formats import scores_name
+    >>> scores_name(Path("a.wav")), scores_name(Path("events.wav"))
+    ('a.tsv', 'events_scores.tsv')
+    """
+    return f"{recording.stem}_scores.tsv" if recording.stem.casefold() == "events" else f"{recording.stem}.tsv"
+
+
+def there(folder: Path, recording: Path, outputs: Iterable[str]) -> bool:
+    """Whether a recording's events and all outputs that are wanted lie in its folder."""
+    names = {"audacity": _LABELS, "jams": _JAMS, "scores": scores_name(recording), "html": _PAGE}
+    try:
+        read_events(folder / "events.tsv", recording.name)
+    except IgsedError:  # removed or damaged: it is made again
+        return False
+    return all((folder / names[output]).is_file() for output in outputs)
+
+
 def _audacity(folder: Path, _: Path, __: Curves, events: pd.DataFrame) -> None:
     lines = [f"{e.onset:.6f}\t{e.offset:.6f}\t{e.event_label}\n" for e in events.itertuples()]
-    files.write_text(folder / "labels.txt", "".join(lines))
+    files.write_text(folder / _LABELS, "".join(lines))
 
 
 def _jams(folder: Path, recording: Path, curves: Curves, events: pd.DataFrame) -> None:
@@ -55,7 +80,7 @@ def _jams(folder: Path, recording: Path, curves: Curves, events: pd.DataFrame) -
         annotation.append(time=onset, duration=offset - onset, value=label, confidence=known)
     document.annotations.append(annotation)
     # Without validation: its schemata are slow to load, and `tag_open` takes any text.
-    files.write_text(folder / "events.jams", document.dumps(indent=1))
+    files.write_text(folder / _JAMS, document.dumps(indent=1))
 
 
 def _scores(folder: Path, recording: Path, curves: Curves, _: pd.DataFrame) -> None:
@@ -69,13 +94,13 @@ def _scores(folder: Path, recording: Path, curves: Curves, _: pd.DataFrame) -> N
     table.insert(1, "offset", np.minimum(onsets + step, curves.duration))
     stream = io.StringIO()
     table.to_csv(stream, sep="\t", index=False, float_format="%.5g", lineterminator="\n")
-    files.write_text(folder / f"{recording.stem}.tsv", stream.getvalue())
+    files.write_text(folder / scores_name(recording), stream.getvalue())
 
 
 def _page(folder: Path, recording: Path, curves: Curves, events: pd.DataFrame) -> None:
     from igsed_core.workflow.recordings import page
 
-    page.write(folder / "page.html", recording, curves, events)
+    page.write(folder / _PAGE, recording, curves, events)
 
 
 WRITERS: dict[str, Writer] = {"audacity": _audacity, "jams": _jams, "scores": _scores, "html": _page}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,11 +14,12 @@ from pathlib import Path
 import pandas as pd
 
 import igsed_core
-from igsed_core.base import files, paths, progress, text
+from igsed_core.base import bounds, files, paths, progress, text
 from igsed_core.base.errors import IgsedError
 from igsed_core.data import audio, long_audio
 from igsed_core.detection.localiser import THRESHOLD, Curves, Localiser
-from igsed_core.workflow.recordings import formats
+from igsed_core.models import shifts as shifted
+from igsed_core.workflow.recordings import attributions, formats
 
 EVENTS = "events.tsv"
 _DONE = "done.json"
@@ -29,12 +31,14 @@ class Options:
 
     Attributes
     ----------
-    threshold, min_duration, classes
-        See :meth:`igsed_core.detection.localiser.Curves.events`; probability, seconds, names.
+    threshold, min_duration, classes, edges
+        See :meth:`igsed_core.detection.localiser.Curves.events`; probability, seconds, names, whether corrected.
     shifts
         Of a feature frame; 0: the model's.
     outputs
         Names of :data:`igsed_core.workflow.recordings.formats.WRITERS`.
+    explain
+        Method by which found events are explained as well; empty for none.
     """
 
     threshold: float = THRESHOLD
@@ -42,6 +46,8 @@ class Options:
     classes: tuple[str, ...] = ()
     shifts: int = 0
     outputs: tuple[str, ...] = ()
+    explain: str = ""
+    edges: bool = True
 
 
 @dataclass(frozen=True)
@@ -97,19 +103,19 @@ def locate(recordings: Iterable[str], model: Path, out: Path, *, weights: str = 
         "options": dataclasses.asdict(options),
     }
     asked = json.loads(json.dumps(made_with))  # as it is read back
-    names = _names(found)
+    names, shown = _names(found), _shown(found)
     failed: dict[Path, str] = {}
     kept, made = [], []
     for number, path in enumerate(found, start=1):
         folder = out / names[path]
         try:
             wanted = files_key(path, asked)
-            if _stored(folder / _DONE) != wanted:
+            if _stored(folder / _DONE) != wanted or not formats.there(folder, path, options.outputs):
                 _one(localiser, path, names[path], folder, options, f"{number} of {len(found)}")
                 files.write_json(folder / _DONE, wanted)
             else:
                 kept.append(path)
-            made.append(formats.read_events(folder / EVENTS, path.name))
+            made.append(formats.read_events(folder / EVENTS, shown[path]))
         except IgsedError as error:
             if not path.is_file() or _is_about(path, error):
                 progress.tell(f"igsed: {error}")
@@ -144,12 +150,16 @@ def _one(localiser: Localiser, path: Path, name: str, folder: Path, options: Opt
     events = events_of(curves, options)
     for output in options.outputs:
         formats.WRITERS[output](folder, path, curves, events)
+    if options.explain:
+        attributions.write(folder, path, localiser, events, method=options.explain)
     formats.write_tsv(folder / EVENTS, events.assign(filename=path.name))
 
 
 def events_of(curves: Curves, options: Options) -> pd.DataFrame:
     """Events of a recording, as the options want them."""
-    return curves.events(threshold=options.threshold, min_duration=options.min_duration, classes=options.classes)
+    return curves.events(
+        threshold=options.threshold, min_duration=options.min_duration, classes=options.classes, edges=options.edges
+    )
 
 
 def _check(options: Options, localiser: Localiser) -> None:
@@ -157,9 +167,13 @@ def _check(options: Options, localiser: Localiser) -> None:
     import numpy as np
 
     some = np.zeros((1, len(localiser.classes)), dtype=np.float32)
+    bounds.check_seconds(options.min_duration, "min_duration")
     events_of(Curves(localiser.classes, some, some, 0.1, 0.0, 0.1), options)
+    shifted.grid(localiser.encoder, options.shifts or localiser.model.shifts)
     if unknown := sorted(set(options.outputs) - set(formats.WRITERS)):
         raise IgsedError(f"output {unknown[0]!r} is unknown: choose from {', '.join(formats.WRITERS)}")
+    if options.explain:
+        attributions.check(options.explain)
 
 
 def _names(found: Sequence[Path]) -> dict[Path, str]:
@@ -173,6 +187,18 @@ def _names(found: Sequence[Path]) -> dict[Path, str]:
             names[path] = f"{text.file_stem(path.name)}_{mark}"
             sharing[names[path].casefold()] += 1
     return names
+
+
+def _shown(found: Sequence[Path]) -> dict[Path, str]:
+    """What the table of all events calls a recording: its name; its path where several have that name."""
+    alike = Counter(path.name for path in found)
+    whole = {path: Path(os.path.abspath(path)) for path in found}
+    shared = [place for path, place in whole.items() if alike[path.name] > 1]
+    above = Path(os.path.commonpath(shared)) if shared else Path()
+    return {
+        path: path.name if alike[path.name] == 1 else place.relative_to(above).as_posix()
+        for path, place in whole.items()
+    }
 
 
 def _stored(done: Path) -> object:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from igsed_core.base import files
+from igsed_core.base import files, text
 from igsed_core.data import long_audio
 from igsed_core.detection.localiser import Curves
 
@@ -46,13 +46,14 @@ def write(path: Path, recording: Path, curves: Curves, events: pd.DataFrame) -> 
 
     shown = min(curves.duration, LONGEST)
     samples = _first(long_audio.stream(recording, RATE), round(shown * RATE))
-    title = html.escape(recording.name)
+    name = text.shown(recording.name)
+    title = html.escape(name)
     parts = [_HEAD.format(title=title)]
     if curves.duration > LONGEST:
         parts.append(f"<p>The first {LONGEST / 60:g} of {curves.duration / 60:.0f} minutes.</p>")
-    parts.append(str(players.player(samples, RATE, recording.name).data))
+    parts.append(str(players.player(samples, RATE, name).data))
     for begin in np.arange(0.0, shown, PART):
-        parts.append(_picture(samples, begin, min(begin + PART, shown), curves, events, recording.name))
+        parts.append(_picture(samples, begin, min(begin + PART, shown), curves, events, name))
     parts.append(_table(events))
     files.write_text(path, "\n".join([*parts, "</body></html>\n"]))
 

@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from igsed_core.base import files, paths, progress, store, text
+from igsed_core.base import bounds, files, paths, progress, store, text
 from igsed_core.base.errors import IgsedError
 from igsed_core.data import audio, labels, long_audio
 from igsed_core.data.labels import WeakClip
 from igsed_core.detection import localiser_training
-from igsed_core.detection.localiser_training import Trained
+from igsed_core.detection.localiser_training import Sounds, Trained
 from igsed_core.models import features
+from igsed_core.models import shifts as shifted
 from igsed_core.models.encoders import registry as encoders
 from igsed_core.models.encoders.base import Encoder
 
@@ -33,6 +34,7 @@ def train(
     seed: int = 0,
     shifts: int = 8,
     licence: str = "",
+    edges: bool = True,
 ) -> Trained:
     """Train a localiser and write it.
 
@@ -54,12 +56,17 @@ def train(
         Of a feature frame, when the model locates.
     licence
         A note that the model carries.
+    edges
+        Whether onsets and offsets are calibrated on gates that are cut from the training clips.
 
     Raises
     ------
     IgsedError
         If labels or files are wrong, or the model cannot be written; what was computed is kept for another try.
     """
+    bounds.check_seed(seed)
+    if out.is_dir():
+        raise IgsedError(f"--out {text.shown(out)} is a folder: give the name of a file in it")
     paths.check_writable(out.parent, "choose another --out")
     clips = labels.weak(label_file, audio_folder)
     tested = [] if held_out is None else labels.weak(held_out, audio_folder)
@@ -67,6 +74,7 @@ def train(
         raise IgsedError(f"{text.shown(min(both))} is among the training and the held-out clips: remove it from one")
     labels.classes_of([*clips, *tested])
     known = encoders.load(encoder, weights)
+    shifted.grid(known, shifts)
     every = [*clips, *tested]
     trained = localiser_training.fit(
         known,
@@ -78,6 +86,7 @@ def train(
         info={"labels": label_file.name, "labels_sha256": _digest(every)},
         shifts=shifts,
         licence=licence,
+        sounds=_sounds(known, every) if edges else None,
     )
     trained.localiser.save(out)
     return trained
@@ -91,30 +100,37 @@ def features_of_files(encoder: Encoder, clips: list[WeakClip]) -> list[NDArray[n
     IgsedError
         If files cannot be used; the message names the first ones, and what was computed is kept.
     """
-    made_from = {**features.encoder_identity(encoder), "version": 1}
+    made_from = {**features.encoder_identity(encoder), "version": 2}
     entry = store.entry(KIND, made_from)
     entry.describe(made_from)
-    found, wrong = [], []
+    found, wrong, long = [], [], 0
     for clip in progress.bar(clips, desc="features", unit=" clips"):
         try:
             target = entry.folder / f"{_checksum(clip.path)}.npz"
 
             def compute(path: Path = clip.path) -> dict[str, NDArray[np.float32]]:
-                seconds, rate = audio.duration(path), encoder.frontend.sample_rate
-                if seconds > localiser_training.LONGEST:
-                    raise IgsedError(
-                        f"{text.shown(path)} is {seconds:.0f} s long: a label says too little of a clip longer than "
-                        f"{localiser_training.LONGEST:g} s, cut it"
-                    )
-                waveform = np.concatenate(list(long_audio.stream(path, rate)))
-                return {"values": localiser_training.features_of(encoder, waveform, rate)}
+                blocks = long_audio.stream(path, encoder.frontend.sample_rate)
+                return {
+                    "values": localiser_training.features_of_blocks(encoder, blocks),
+                    "fault": np.array(audio.find_fault(*audio.read(path)), dtype=np.str_),
+                }
 
-            found.append(files.cached_arrays(target, compute)["values"])
+            made = files.cached_arrays(target, compute)
+            fault = str(made["fault"])
+            if clip.labels and fault:  # of a clip without a class silence is as good as any sound
+                raise IgsedError(f"{text.shown(clip.path)} is {fault}: replace it, or leave it out")
+            found.append(made["values"])
+            long += len(found[-1]) * encoder.frame_duration > localiser_training.LONG
         except IgsedError as error:
             wrong.append(str(error))
     if wrong:
         more = f"; and {len(wrong) - 3} more" if len(wrong) > 3 else ""
         raise IgsedError(f"{len(wrong)} of {len(clips)} clips cannot be used: {'; '.join(wrong[:3])}{more}")
+    if long:
+        progress.tell(
+            f"igsed: {long} clips are longer than {localiser_training.LONG:g} s: a label tells little of so long a "
+            "clip; pieces of ten seconds, each with its own labels, teach more"
+        )
     return found
 
 
@@ -131,6 +147,16 @@ def summary(trained: Trained) -> str:
         f"F1 of clip-level labels on held-out clips, mean over classes: {mean['value']:.2f} {interval}\n"
         "This says whether sounds are told apart, not when: that needs recordings with time stamps (igsed evaluate)."
     )
+
+
+def _sounds(encoder: Encoder, clips: list[WeakClip]) -> Sounds:
+    """The files' waveforms, read when gates are cut from them."""
+    rate = encoder.frontend.sample_rate
+
+    def read(clip: int) -> NDArray[np.float32]:
+        return np.concatenate(list(long_audio.stream(clips[clip].path, rate)))
+
+    return Sounds(read, np.array([audio.duration(clip.path) for clip in clips]))
 
 
 def _checksum(path: Path) -> str:

@@ -50,7 +50,8 @@ def run(folder: Path, job: str) -> None:
         If there is no such job, or the stage fails.
     """
     batch = files.read_json(folder / BATCH)
-    if job not in batch["jobs"]:
+    planned = batch.get("jobs") if isinstance(batch, dict) else None
+    if not isinstance(planned, dict) or job not in planned:
         raise IgsedError(f"{folder / BATCH} holds no job {job!r}: start the sweep again, it plans anew")
     what = batch["jobs"][job]
     path = folder / PARAMETERS / f"{what['experiment']}.json"

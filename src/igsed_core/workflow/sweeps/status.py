@@ -98,10 +98,15 @@ def started(name: str) -> Sweep:
         known = sorted(p.parent.name.removesuffix(".sweep") for p in folder.parent.glob(f"*.sweep/{SUMMARY}"))
         raise IgsedError(f"no sweep {name!r} was started: there are {', '.join(known) or 'none'}")
     content: dict[str, Any] = files.read_json(folder / SUMMARY)
-    found = {one: experiments.load(folder / jobs.PARAMETERS / f"{one}.json") for one in content["varied"]}
-    return Sweep(
-        content["sweep"],
-        found,
-        content["varied"],
-        **{key: content[key] for key in ("shards", "cores", "gpu", "scratch")},
-    )
+    try:
+        found = {one: experiments.load(folder / jobs.PARAMETERS / f"{one}.json") for one in content["varied"]}
+        return Sweep(
+            content["sweep"],
+            found,
+            content["varied"],
+            **{key: content[key] for key in ("shards", "cores", "gpu", "scratch")},
+        )
+    except (KeyError, TypeError) as error:
+        raise IgsedError(f"{folder / SUMMARY} is damaged: start the sweep again, what is finished is kept") from error
+    except IgsedError as error:
+        raise IgsedError(f"{error} (of sweep {name!r}: start it again, what is finished is kept)") from error

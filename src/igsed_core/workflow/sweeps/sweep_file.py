@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import re
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ KEYS = ("sweep", "base", "grid", "variations", "shards", "cores", "gpu", "scratc
 MOST_SHARDS = 1000
 _MOST_EXPERIMENTS = 10_000
 _LARGEST_FILE = 1_000_000  # bytes
+_MOST_DIGITS = 18  # of the ends of a range
 
 
 @dataclass(frozen=True)
@@ -111,13 +113,16 @@ def read(path: Path) -> Sweep:
     found: dict[str, Experiment] = {}
     varied: dict[str, dict[str, Any]] = {}
     every = _varying(points, common)
-    for point in points:
-        values = {parameter: point.get(parameter, common.get(parameter)) for parameter in every}
-        called = _name(name, values)
-        if called in found:
-            raise IgsedError(f"{source}: {called} comes twice: leave out one of the same values")
-        found[called] = experiments.from_values({**common, **point, "experiment": called}, source=f"{source}, {called}")
-        varied[called] = values
+    rows = [{parameter: point.get(parameter, common.get(parameter)) for parameter in every} for point in points]
+    names = _names(name, rows)
+    same: dict[str, str] = {}  # what decides an experiment -> its name
+    for point, values, called in zip(points, rows, names, strict=True):
+        made = experiments.from_values({**common, **point, "experiment": called}, source=f"{source}, {called}")
+        decides = repr({**made.values(), "experiment": ""})  # 5, 5.0 and 5e0 are one number
+        if decides in same:
+            raise IgsedError(f"{source}: {called} comes twice (as {same[decides]}): leave out one of the same values")
+        same[decides] = called
+        found[called], varied[called] = made, values
     return Sweep(
         name,
         found,
@@ -163,10 +168,17 @@ def _varying(points: list[dict[str, Any]], common: dict[str, Any]) -> list[str]:
 
 def _values(name: str, node: yaml.Node, source: str, folder: Path) -> list[Any]:
     """Values of one axis: a list, or a range of whole numbers such as ``1..10``."""
-    if isinstance(node, yaml.ScalarNode) and (ends := re.fullmatch(r"(\d+)\.\.(\d+)", str(node.value))):
+    if isinstance(node, yaml.ScalarNode) and (ends := re.fullmatch(r"([0-9]+)\.\.([0-9]+)", str(node.value))):
+        if len(max(ends.groups(), key=len)) > _MOST_DIGITS:
+            raise IgsedError(f"{source}: 'grid' has {name}: {shown(node.value)}: at most {_MOST_DIGITS} digits")
         low, high = map(int, ends.groups())
-        if not low <= high < low + _MOST_EXPERIMENTS:
+        if low > high:
             raise IgsedError(f"{source}: 'grid' has {name}: {node.value}: write the lower number first, as in 1..10")
+        if high - low >= _MOST_EXPERIMENTS:
+            raise IgsedError(
+                f"{source}: 'grid' has {name}: {node.value}, {high - low + 1} values: at most {_MOST_EXPERIMENTS} "
+                "experiments, make several sweeps"
+            )
         _known(name, source)
         return list(range(low, high + 1))
     if not isinstance(node, yaml.SequenceNode) or not node.value:
@@ -199,6 +211,8 @@ def _mapping(node: yaml.Node | None, source: str, what: str) -> dict[str, yaml.N
         raise IgsedError(f"{source}: {what} must hold 'name: value' lines")
     found: dict[str, yaml.Node] = {}
     for key, value in node.value:
+        if not isinstance(key, yaml.ScalarNode):
+            raise IgsedError(f"{source}: a name must be a single word (line {key.start_mark.line + 1})")
         name = str(key.value)
         if name in found:
             raise IgsedError(f"{source}: {name[:60]!r} is given twice (line {key.start_mark.line + 1})")
@@ -216,7 +230,7 @@ def _scalar(node: yaml.Node | None, source: str, key: str) -> str:
 
 def _number(node: yaml.Node | None, source: str, key: str, most: int) -> int:
     text = _scalar(node, source, key) or "1"
-    if not re.fullmatch(r"\d{1,6}", text) or not 1 <= int(text) <= most:
+    if not re.fullmatch(r"[0-9]{1,6}", text) or not 1 <= int(text) <= most:
         raise IgsedError(f"{source}: {key!r} is {shown(text)}: give a whole number from 1 to {most}")
     return int(text)
 
@@ -228,10 +242,24 @@ def _truth(node: yaml.Node | None, source: str, key: str) -> bool:
     return text == "true"
 
 
+def _names(sweep: str, rows: list[dict[str, Any]]) -> list[str]:
+    """Name every experiment; where values differ in what no folder's name can hold, a hash of them follows."""
+    names = [_name(sweep, values) for values in rows]
+    sharing = Counter(name.casefold() for name in names)
+    return [
+        f"{name[: LONGEST_NAME - 9]}.{_digest(values)}" if sharing[name.casefold()] > 1 else name
+        for name, values in zip(names, rows, strict=True)
+    ]
+
+
+def _digest(values: dict[str, Any]) -> str:
+    return hashlib.sha256(repr(values).encode("utf-8", "backslashreplace")).hexdigest()[:8]
+
+
 def _name(sweep: str, values: dict[str, Any]) -> str:
     """Name an experiment after the sweep and what varies; a name too long for a folder ends with a hash."""
     parts = [f"{name}_{re.sub(r'[^A-Za-z0-9.-]+', '-', Path(str(value)).name)}" for name, value in values.items()]
     whole = ".".join([sweep, *parts])
     if len(whole) <= LONGEST_NAME:
         return whole
-    return f"{whole[: LONGEST_NAME - 9]}.{hashlib.sha256(repr(values).encode()).hexdigest()[:8]}"
+    return f"{whole[: LONGEST_NAME - 9]}.{_digest(values)}"

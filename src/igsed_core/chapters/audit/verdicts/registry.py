@@ -27,11 +27,11 @@ ANSWERS: dict[str, Callable[..., Answer]] = {
 }
 COLUMNS = {
     "question": "Question",
+    "answer": "Verdict",
+    "decided": "Decided",
     "readings": "Readings",
     "paper": "Paper",
     "run": "This run",
-    "answer": "Verdict",
-    "decided": "Decided",
 }
 
 

@@ -1,0 +1,23 @@
+"""The box at the head of page 17."""
+
+from __future__ import annotations
+
+from igsed_core.chapters.vocal_percussion import overview, shipped
+from igsed_core.show.answers import Answer, Found
+
+
+def answer(found: Found) -> Answer:
+    """Which labels make the best embedding here, and whether its maps fall where the sound is made."""
+    tables = ("vocal_percussion", "vocal_percussion_differences", "vocal_percussion_when_differences")
+    accuracies, differences, placed = (found.tables[name] for name in tables)
+    said = [overview.accuracy(accuracies, differences), *_at_full_size(), overview.importance(placed)]
+    return Answer(
+        f"{' '.join(said)} The sounds and the users' habits are made by a program, and which labels help depends on "
+        "how often users share a syllable, which was settled by us.",
+        tables,
+    )
+
+
+def _at_full_size() -> list[str]:
+    full = [shipped.table(name) for name in ("vocal_percussion", "vocal_percussion_differences")]
+    return [] if full[0] is None or full[1] is None else [overview.full_size(full[0], full[1])]

@@ -1,0 +1,188 @@
+"""Sentences of vocal percussion, made by rule from its tidy tables."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pandas as pd
+
+from igsed_core.chapters.vocal_percussion import measure, when
+from igsed_core.chapters.vocal_percussion.labels import LABEL_SETS
+from igsed_core.chapters.vocal_percussion.study import SYSTEMS, TIMBRE
+from igsed_core.metrics.judging import ABOVE, BELOW, NOT_DECIDED
+from igsed_core.show.answers import NOT_DECIDED as NOTHING
+from igsed_core.show.cells import NONE, by_key, number
+from igsed_core.show.claims import RELATIONS, figure, sample
+
+WANTED = 0.05  # how far the best embedding is to be above timbre features
+BEST = "syllable"  # of the label sets, in the paper
+
+
+def accuracy(table: pd.DataFrame, differences: pd.DataFrame) -> str:
+    """Say which label set is best, how it stands to timbre features, and how the others stand to syllables.
+
+    Parameters
+    ----------
+    table, differences
+        From :func:`~igsed_core.chapters.vocal_percussion.measure.accuracies` and
+        :func:`~igsed_core.chapters.vocal_percussion.measure.differences`.
+    """
+    rows = by_key(table, ("system",), average="user", classifier=measure.KNN)
+    nets = [row for (system,), row in rows.items() if system in LABEL_SETS and not pd.isna(row["value"])]
+    if not nets:
+        return f"{NOTHING}: no network was measured."
+    best = max(nets, key=lambda row: row["value"])
+    apart = by_key(differences, ("system", "other"))
+    gap = apart.get((best["system"], TIMBRE))
+    return (
+        f"Networks whose labels are **{SYSTEMS[best['system']]}** give the highest mean accuracy of {len(nets)} label "
+        f"sets, {figure(best)} ({sample(best['n'], 'held-out users')}), {_relation(gap)} timbre features (difference "
+        f"{figure(gap)}{_enough(gap)}); it was picked by this very figure, which flatters it. {_syllables(apart)} "
+        f"Verdicts are corrected over {len(apart)} comparisons (Holm), intervals are not."
+    )
+
+
+def full_size(table: pd.DataFrame, differences: pd.DataFrame) -> str:
+    """Say in one sentence what the run of full size found.
+
+    Parameters
+    ----------
+    table, differences
+        As for :func:`accuracy`.
+    """
+    rows = by_key(table, ("system",), average="user", classifier=measure.KNN)
+    best = max((row for (system,), row in rows.items() if system in LABEL_SETS), key=lambda row: row["value"])
+    apart = by_key(differences, ("system", "other"))
+    told = [row for (_, other), row in apart.items() if other == BEST and row["verdict"] in (ABOVE, BELOW)]
+    others = sum(other == BEST for _, other in apart)
+    gap = apart.get((best["system"], TIMBRE))
+    return (
+        f"At full size, a run that ships with the book, they are {SYSTEMS[best['system']]}, {figure(best)} "
+        f"({sample(best['n'], 'held-out users')}), {_relation(gap)} timbre features ({figure(gap)}), and {len(told)} "
+        f"of {others} other label sets {'is' if len(told) == 1 else 'are'} told apart from syllables."
+    )
+
+
+def _enough(gap: dict[str, Any] | None) -> str:
+    if gap is None or pd.isna(gap["value"]):
+        return ""
+    return f", {'at least' if gap['value'] >= WANTED else 'less than'} {number(WANTED)}"
+
+
+def _syllables(apart: dict[tuple[str, ...], dict[str, Any]]) -> str:
+    """Say which other label sets are told apart from the paper's best."""
+    others = [row for (_, other), row in apart.items() if other == BEST]
+    if not others:
+        return "Syllables, the paper's best, were not compared with other label sets."
+    n = sample(min(row["n"] for row in others), "users")
+    told = [row for row in others if row["verdict"] in (ABOVE, BELOW)]
+    if not told:
+        return (
+            f"Of {len(others)} other label sets none is told apart from syllables, the paper's best: the spread "
+            f"between them lies inside the intervals ({n})."
+        )
+    words = "; ".join(f"{SYSTEMS[row['system']]} {row['verdict']}, {figure(row)}" for row in told)
+    return (
+        f"Of {len(others)} other label sets {len(told)} {'is' if len(told) == 1 else 'are'} told apart from syllables, "
+        f"the paper's best ({words})."
+    )
+
+
+def importance(differences: pd.DataFrame) -> str:
+    """Say whether the maps fall where the sound is made more than energy, chance and shuffled weights do.
+
+    Parameters
+    ----------
+    differences
+        From :func:`~igsed_core.chapters.vocal_percussion.when.differences`.
+    """
+    by = by_key(differences, ("method", "reference"))
+    if all(row["verdict"] == NOT_DECIDED for row in by.values()):
+        return (
+            "Where in a sound the maps fall is not decided: the truth is not annotated here, or the users are too few."
+        )
+    parts = []
+    for method, words in when.METHODS.items():
+        to = {reference: by.get((method, reference)) for reference in (when.ENERGY, when.SHUFFLED)}
+        parts.append(
+            f"of {words} it is {_relation(to[when.ENERGY])} that of the signal's energy ({figure(to[when.ENERGY])}) "
+            f"and {_relation(to[when.SHUFFLED])} that of shuffled weights ({figure(to[when.SHUFFLED])})"
+        )
+    return f"The share of importance inside the sound: {'; '.join(parts)}."
+
+
+def tendency(networks: pd.DataFrame, full: pd.DataFrame | None = None) -> str:
+    """Say whether networks that classify better put more of their importance inside the sound.
+
+    Parameters
+    ----------
+    networks
+        From :func:`~igsed_core.chapters.vocal_percussion.when.networks`.
+    full
+        The same of the full-size run, where it ships.
+    """
+    at_full_size = "" if full is None else f" At full size: {_correlations(full)}."
+    return (
+        "Do networks that classify better also point better? Rank correlation of accuracy with the share inside the "
+        f"sound: {_correlations(networks)}.{at_full_size} Networks of one run share sounds and users, and label sets "
+        "come in groups, so that these intervals are too narrow, and the correlations at most a tendency."
+    )
+
+
+def _correlations(networks: pd.DataFrame) -> str:
+    parts = []
+    for method, words in when.METHODS.items():
+        rho, low, high, n = when.agreement(networks, method)
+        said = NONE if math.isnan(rho) else figure({"value": rho, "ci_low": low, "ci_high": high})
+        parts.append(f"{said} for {words} ({n} networks)")
+    return "; ".join(parts)
+
+
+def habits(each: pd.DataFrame, users: pd.DataFrame) -> str:
+    """Say how consistent and erratic users differ; empty where it is not known which is which.
+
+    Parameters
+    ----------
+    each
+        ``system, user, value`` of nearest neighbours.
+    users
+        Of the bank.
+    """
+    if "consistent" not in users:
+        return ""
+    known = each[each["system"].isin(list(LABEL_SETS))].merge(users[["user", "consistent"]], on="user")
+    means = known.groupby("consistent")["value"].mean()
+    counts = known.groupby("consistent")["user"].nunique()
+    if len(means) < 2:
+        return ""
+    return (
+        f"Over all label sets the mean accuracy is {number(means[True])} for {counts[True]} consistent users and "
+        f"{number(means[False])} for {counts[False]} erratic ones, who often say something else than in their examples."
+    )
+
+
+def shipped_run(record: dict[str, Any] | None) -> str:
+    """Say what the full-size run is from: parameters, commit, time, machine; empty where it does not ship.
+
+    Parameters
+    ----------
+    record
+        From :func:`~igsed_core.chapters.vocal_percussion.shipped.record`.
+    """
+    if record is None:
+        return ""
+    params, machine, figures = record["params"], record["machine"], record["figures"]
+    minutes = {name: number(record[name] / 60, 0) for name in ("core_seconds", "seconds")}
+    return (
+        f"*Full size* is `params/vocal_percussion.yaml`, whose tables ship in `{record['folder']}/`: "
+        f"{figures['users']} users, {figures['held_out']} of them held out, {figures['sounds']} sounds, "
+        f"{figures['networks']} networks (the audit's included) of at most {params['vocal_epochs']} epochs; seed "
+        f"{params['seed']}, commit `{record['commit'][:12]}`, PyTorch {record['versions']['torch']}, "
+        f"{machine['cores']} cores ({machine['processor']}), which others used too: {minutes['core_seconds']} minutes "
+        f"of processor time in {minutes['seconds']}."
+    )
+
+
+def _relation(row: dict[str, Any] | None) -> str:
+    return RELATIONS[NOT_DECIDED if row is None else row["verdict"]]

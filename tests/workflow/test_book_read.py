@@ -1,0 +1,216 @@
+"""The built book as its readers meet it: accessible, soon ready, figures open large, words explain themselves."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from igsed_core.workflow import glossary_links, redirects
+
+ROOT = Path(__file__).resolve().parents[2]
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+TOC = yaml.safe_load((ROOT / "_toc.yml").read_text())
+PAGES = [TOC["root"], *(chapter["file"] for part in TOC["parts"] for chapter in part["chapters"])]
+READ = [page for page in PAGES if not page.startswith("book/api/") or page == "book/api/base"]  # API pages are alike
+SIZES = {"desktop": (1440, 900), "phone": (390, 844)}
+AXE = "axe-core@4.11.0"
+BOXES = "div.math, .igsed-table-frame"
+READY = 2.0  # s of the page's main thread
+needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: pages are not opened")
+TERMS = glossary_links.terms(ROOT / "book" / "glossary.md")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        arguments = ["--no-sandbox", "--disable-background-networking"]
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="module")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Script of axe-core, from the npm registry: it is not copied into the repository."""
+    npm = shutil.which("npm")
+    if npm is None or shutil.which("node") is None:
+        pytest.skip("no node on this machine: axe-core is not fetched, and accessibility not checked")
+    folder = tmp_path_factory.mktemp("axe")
+    command = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(folder), AXE]
+    if subprocess.run(command, capture_output=True, check=False, timeout=300).returncode:
+        pytest.skip(f"npm could not fetch {AXE}: accessibility is not checked")
+    return (folder / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
+
+
+def opened(browser: Any, **options: Any) -> Any:
+    """Open a tab that waits longer than by default: the machine may be busy."""
+    tab = browser.new_page(**options)
+    tab.set_default_timeout(120_000)
+    return tab
+
+
+# The theme changes colours alone, so in the dark only rules on colours run again.
+FINDINGS = """async ([theme, rules]) => {
+  document.documentElement.dataset.theme = theme;
+  document.documentElement.dataset.mode = theme;
+  const options = { resultTypes: ["violations"] };
+  if (rules) options.runOnly = { type: "rule", values: rules };
+  const { violations } = await axe.run(document, options);
+  return violations
+    .filter((v) => ["serious", "critical"].includes(v.impact))
+    .flatMap((v) => v.nodes.map((n) => `${v.id}: ${n.target.join(" ")}`));
+}"""
+COLOURS = ["color-contrast", "link-in-text-block"]
+
+
+def ready(tab: Any) -> None:
+    tab.wait_for_function("!window.MathJax?.startup || MathJax.startup.promise")
+    tab.evaluate("window.MathJax?.startup?.promise")
+    tab.wait_for_function("document.querySelectorAll('table.igsed-table:not(.dataTable)').length === 0", timeout=60_000)
+
+
+@needs_browser
+@pytest.mark.parametrize("size", SIZES)
+def test_axe_finds_nothing_serious(browser: Any, smoke_book: Path, axe: str, size: str) -> None:
+    width, height = SIZES[size]
+    tab = opened(browser, viewport={"width": width, "height": height})
+    found = {}
+    for page in READ:
+        tab.goto((smoke_book / f"{page}.html").as_uri(), wait_until="load")
+        ready(tab)
+        tab.evaluate(axe)
+        for theme, rules in (("light", None), ("dark", COLOURS)):
+            if said := tab.evaluate(FINDINGS, [theme, rules]):
+                found[page, theme] = said
+    tab.close()
+    assert found == {}
+
+
+@needs_browser
+def test_a_page_is_soon_interactive(browser: Any, smoke_book: Path) -> None:
+    slow = {}
+    for page in READ:
+        tab = opened(browser)
+        session = tab.context.new_cdp_session(tab)
+        # Seconds that the page's main thread computes, whatever else the machine does meanwhile.
+        session.send("Performance.enable", {"timeDomain": "threadTicks"})
+        tab.goto((smoke_book / f"{page}.html").as_uri(), wait_until="load")
+        ready(tab)
+        metrics = {one["name"]: one["value"] for one in session.send("Performance.getMetrics")["metrics"]}
+        if metrics["TaskDuration"] > READY:
+            slow[page] = metrics["TaskDuration"]
+        tab.close()
+    assert slow == {}
+
+
+@needs_browser
+def test_a_tap_opens_a_figure_large(browser: Any, smoke_book: Path) -> None:
+    tab = opened(browser, viewport={"width": 390, "height": 844}, has_touch=True)
+    tab.goto((smoke_book / "book" / "06_results.html").as_uri())
+    figure = tab.locator("article img.igsed-opens").first
+    small = figure.bounding_box()
+    figure.tap()
+    large = tab.locator("dialog.igsed-large img")
+    assert large.bounding_box()["width"] > 2 * small["width"]
+    tab.keyboard.press("Escape")
+    large.wait_for(state="detached")
+    tab.close()
+
+
+@needs_browser
+def test_on_a_phone_the_verdict_is_on_the_screen(browser: Any, smoke_book: Path) -> None:
+    tab = opened(browser, viewport={"width": 390, "height": 844})
+    tab.goto((smoke_book / "book" / "14_audit.html").as_uri())
+    ready(tab)
+    row = tab.locator("table.igsed-words tbody tr").first
+    question, verdict = (row.locator("td").nth(i).bounding_box() for i in (0, 1))
+    assert verdict["x"] + verdict["width"] <= 390
+    assert question["y"] < verdict["y"] < question["y"] + 400
+    tab.close()
+
+
+@needs_browser
+def test_what_is_wide_scrolls_in_its_box_and_can_be_reached(browser: Any, smoke_book: Path) -> None:
+    tab = opened(browser, viewport={"width": 390, "height": 844})
+    wide = 0
+    for page in ("method", "06_results"):
+        tab.goto((smoke_book / "book" / f"{page}.html").as_uri())
+        ready(tab)
+        assert tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), page
+        boxes = f"[...document.querySelectorAll({BOXES!r})].filter(b => b.scrollWidth > b.clientWidth + 1)"
+        wide += tab.evaluate(f"{boxes}.length")
+        assert tab.evaluate(f"{boxes}.every(b => getComputedStyle(b).overflowX === 'auto')"), page
+    assert wide > 0
+    tab.close()
+
+
+@needs_browser
+def test_paper_shows_no_control_and_loses_no_column(browser: Any, smoke_book: Path) -> None:
+    tab = opened(browser, viewport={"width": 700, "height": 1000})
+    tab.goto((smoke_book / "book" / "06_results.html").as_uri())
+    ready(tab)
+    tab.emulate_media(media="print")
+    for control in (".dt-search", ".dt-paging", ".igsed-enlarge", "audio"):
+        assert not any(one.is_visible() for one in tab.locator(control).all()), control
+    frames = "[...document.querySelectorAll('.igsed-table-frame')]"
+    assert tab.evaluate(f"{frames}.filter(f => f.scrollWidth > f.clientWidth + 1).length") == 0
+    tab.close()
+
+
+@needs_browser
+def test_a_word_says_its_meaning_under_the_pointer_and_the_keyboard(browser: Any, smoke_book: Path) -> None:
+    tab = opened(browser, viewport={"width": 390, "height": 844})
+    tab.goto((smoke_book / "book" / "method.html").as_uri())
+    word = tab.locator("a:has(> .igsed-term)").first
+    note = tab.get_by_role("tooltip")
+    word.hover()
+    assert note.inner_text() in TERMS.values()
+    box = note.bounding_box()
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 390
+    tab.mouse.move(0, 0)
+    note.wait_for(state="detached")
+    word.focus()
+    assert note.is_visible()
+    tab.keyboard.press("Escape")
+    note.wait_for(state="detached")
+    tab.close()
+
+
+def test_pages_of_the_book_link_words_once(smoke_book: Path) -> None:
+    text = (smoke_book / "book" / "08_methods.html").read_text()
+    targets = re.findall(r'href="(glossary\.html#[^"]+)"[^>]*><span class="[^"]*igsed-term', text)
+    assert len(targets) >= 3
+    assert len(targets) == len(set(targets))
+    anchors = set(re.findall(r'id="(term-[^"]+)"', (smoke_book / "book" / "glossary.html").read_text()))
+    assert {target.partition("#")[2] for target in targets} <= anchors
+
+
+def test_old_addresses_lead_on(smoke_book: Path) -> None:
+    for old in redirects.moved():
+        assert (smoke_book / f"{old}.html").is_file()
+
+
+def test_the_first_address_has_a_title_and_a_language(smoke_book: Path) -> None:
+    text = (smoke_book / "index.html").read_text()
+    assert '<html lang="en">' in text
+    assert "<title>When did it sound?</title>" in text
+    assert "<title>When did it sound?</title>" in (smoke_book / "book" / "intro.html").read_text()
+
+
+def test_every_page_of_the_run_says_how_it_is_made_again(smoke_book: Path) -> None:
+    parts = (r"igsed \w+ params/smoke\.yaml", "seed 2026", r"n = \d", r"key \w{6}", r"commit \w+", r"took [\d.]+ ")
+    for page in (page for page in PAGES if re.match(r"book/(\d\d_|intro)", page)):
+        text = re.sub(r"<[^>]+>", "", (smoke_book / f"{page}.html").read_text())
+        (strip,) = re.findall(r"Make this page again:.*", text)
+        for part in parts:
+            assert re.search(part, strip), (page, part, strip)

@@ -1,0 +1,71 @@
+"""The whole book in one document: every page once, links within it, nothing that paper cannot show."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from igsed_core.base.errors import IgsedError
+from igsed_core.workflow import printing
+
+ROOT = Path(__file__).resolve().parents[2]
+BROWSER = next(filter(None, map(shutil.which, printing._BROWSERS)), None)
+HEAD = '<link rel="stylesheet" href="../_static/a.css?digest=1"><script>var toggle;</script>'
+PAGES = {
+    "book/one": '<h1 id="top">One</h1><a href="two.html#part">two</a><a href="#top">here</a>'
+    '<a href="data/x.csv">table</a><a href="https://example.org/">away</a><img src="../_images/p.png">',
+    "book/two": '<h1 id="top">Two</h1><p id="part">Words</p><audio src="x"></audio><button>enlarge</button>'
+    '<div class="igsed-explorer">moves</div><script>alert(1)</script><details class="hide above-input">code</details>',
+}
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Path:
+    """A staged and built book of two pages."""
+    html = tmp_path / "_build" / "html"
+    (html / "book").mkdir(parents=True)
+    for name, text in PAGES.items():
+        (html / f"{name}.html").write_text(
+            f'<html><head>{HEAD}</head><body><article class="bd-article">{text}</article></body></html>'
+        )
+    (html / "_static").mkdir()
+    shutil.copy(ROOT / "_static" / "igsed.css", html / "_static" / "a.css")
+    (tmp_path / "_toc.yml").write_text("root: book/one\nparts:\n- chapters:\n  - file: book/two\n")
+    return tmp_path
+
+
+def test_pages_become_one_document(book: Path) -> None:
+    text = printing.document(book / "_build" / "html", printing.pages(book))
+    ids = re.findall(r'id="([^"]+)"', text)
+    assert len(ids) == len(set(ids)) == 5
+    assert 'href="_static/a.css"' in text
+    assert '<a href="#page-book-two--part">' in text
+    assert '<a href="#page-book-one--top">' in text
+    assert "<a>table</a>" in text
+    assert 'href="https://example.org/"' in text
+    assert 'src="_images/p.png"' in text
+    assert not re.search(r"<script|<audio|<button|moves|<details|x\.csv", text)
+
+
+def test_a_page_that_is_not_built_is_named(book: Path) -> None:
+    (book / "_build" / "html" / "book" / "two.html").unlink()
+    with pytest.raises(IgsedError, match=r"two\.html is missing: build the book"):
+        printing.document(book / "_build" / "html", printing.pages(book))
+
+
+def test_without_a_browser_the_remedy_is_named(book: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(printing.shutil, "which", lambda _: None)
+    with pytest.raises(IgsedError, match="no browser to print with: install one of chromium"):
+        printing._print(book, book / "x.pdf")
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine: nothing is printed")
+def test_a_pdf_comes_out(book: Path) -> None:
+    target = printing._print(book, book / "out" / "x.pdf")
+    content = target.read_bytes()
+    assert content.startswith(b"%PDF")
+    assert len(re.findall(rb"/Type\s*/Page\b", content)) >= 2
+    assert not (book / "_build" / "html" / "print.html").exists()
