@@ -102,6 +102,21 @@ def test_it_ends_when_whoever_asked_is_killed(variables: dict[str, str], tmp_pat
     awaited(lambda: gone(pid))
 
 
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_reaches_the_program(variables: dict[str, str], how: signal.Signals, tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
+    code = (
+        "import signal, sys, time\n"
+        "def told(number, frame): print('told', number); sys.exit(5)\n"
+        f"signal.signal({int(how)}, told); open({str(ready)!r}, 'w').write('ready'); time.sleep(300)"
+    )
+    asking = subprocess.Popen(command(code), env=variables, stdout=subprocess.PIPE, text=True)
+    awaited(ready.exists)
+    asking.send_signal(how)
+    assert asking.communicate(timeout=240)[0] == f"told {int(how)}\n"
+    assert asking.returncode == 5
+
+
 def test_the_server_and_its_programs_end_with_the_process_that_started_it(tmp_path: Path) -> None:
     noted = tmp_path / "pid"
     code = f"import os, time; open({str(noted)!r}, 'w').write(f'{{os.getpid()}} {{os.getppid()}}'); time.sleep(300)"

@@ -84,6 +84,13 @@ def processes(mark: str) -> Iterator[int]:
             continue
 
 
+def command_of(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ") + Path(f"/proc/{pid}/wchan").read_text()
+    except OSError:
+        return "ended"
+
+
 def wait_for(condition: object, seconds: float) -> bool:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
@@ -119,7 +126,9 @@ def test_runs_that_are_stopped_end_as_others_do(harness: ModuleType, hostile: di
         assert run.wait(30) in (-how, 128 + how)
         assert time.monotonic() - began < 10
         if Path("/proc/self/environ").exists():
-            assert wait_for(lambda: not list(processes(own["IGSED_RUNS_DIR"])), 10), "a process goes on"
+            ended = wait_for(lambda: not list(processes(own["IGSED_RUNS_DIR"])), 10)
+            left = [command_of(pid) for pid in processes(own["IGSED_RUNS_DIR"])]
+            assert ended, f"after {how.name} there are {left}"
     told = [line for line in (tmp_path / "log2").read_text().splitlines() if "stopped" in line or "Error" in line]
     assert told == ["igsed: stopped; what was finished is kept, the same command goes on from there"]
 

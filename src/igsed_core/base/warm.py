@@ -39,6 +39,7 @@ _READ_AT_IMPORT = (
     *("OMP_", "GOTO_", "OPENBLAS_", "MKL_", "NUMEXPR_", "KMP_", "GOMP_", "BLIS_", "ATEN_", "TORCH", "PYTORCH", "CUDA"),
     *("PYTHON", "LD_", "LC_", "LANG", "TZ", "MPLCONFIGDIR", "MALLOC_", "SCIPY_", "NPY_"),
 )
+_HANDED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PATIENCE = 120.0  # s that the imports may take
 
 
@@ -107,10 +108,19 @@ def ask(command: Sequence[str]) -> int | None:
         except OSError:
             return None
         asked.settimeout(None)
+        for number in _HANDED_ON:
+            if signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, lambda number, _: _hand_on(asked, number))
         with contextlib.suppress(OSError):
             if told := asked.recv(16):
                 return int(told)
         return 1  # the server has gone, and with it what it had started
+
+
+def _hand_on(asked: socket.socket, number: int) -> None:
+    """Let a signal reach the program: Jupyter interrupts what it has started, which is this process."""
+    with contextlib.suppress(OSError):
+        asked.send(bytes([number]))
 
 
 class _Server:
@@ -141,9 +151,21 @@ class _Server:
                     for pid in self.running:
                         _kill(pid)
                     os._exit(0)  # at once: what an interpreter does at its end takes a while
-                elif key.data in self.running:  # whoever asked has gone
-                    self.selector.unregister(key.fileobj)
-                    _kill(key.data)
+                elif key.data in self.running:
+                    self.heed(key.data)
+
+    def heed(self, pid: int) -> None:
+        """Hand a signal on to a program, or end it where whoever asked has gone."""
+        asked, _ = self.running[pid]
+        numbers = b""
+        with contextlib.suppress(OSError):
+            numbers = asked.recv(64)
+        if not numbers:
+            self.selector.unregister(asked)
+            _kill(pid)
+        for number in numbers:
+            with contextlib.suppress(OSError):
+                os.kill(pid, number)
 
     def answer(self) -> None:
         """Read a request, and fork for it unless it is declined."""

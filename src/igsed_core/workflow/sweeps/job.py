@@ -116,10 +116,10 @@ def _as_given(cores: int, scratch: str) -> Iterator[Path]:
                 )
             given["TMPDIR"] = held.enter_context(tempfile.TemporaryDirectory(prefix="igsed-", dir=place))
             tempfile.tempdir = None  # it is remembered otherwise
-        usage = Path(held.enter_context(tempfile.NamedTemporaryFile(prefix="igsed-", suffix=".usage")).name)
-        given[USAGE_VARIABLE] = str(usage)
         os.environ.update(given)
         try:
+            usage = Path(held.enter_context(tempfile.NamedTemporaryFile(prefix="igsed-", suffix=".usage")).name)
+            os.environ[USAGE_VARIABLE] = str(usage)
             yield usage
         finally:
             os.environ.clear()
