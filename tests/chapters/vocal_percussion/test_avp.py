@@ -118,7 +118,7 @@ def test_takes_that_cannot_be_used_are_named(root: Path, tmp_path: Path) -> None
     take = personal / "Participant_1" / "P1_Kick_Personal.wav"
     content = take.read_bytes()
     take.write_bytes(content[: len(content) // 2])
-    with pytest.raises(IgsedError, match="P1_Kick_Personal.*cut short"):
+    with pytest.raises(IgsedError, match=r"P1_Kick_Personal.*cut short"):
         avp.load(tmp_path)
     take.write_bytes(content)
     for name in ("Participant_9", "Participant_11"):
