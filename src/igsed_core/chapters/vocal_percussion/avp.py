@@ -13,7 +13,7 @@ from __future__ import annotations
 import csv
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -215,7 +215,7 @@ def _seconds(path: Path) -> float:
     return len(samples) / rate
 
 
-def _require_both(folder: Path, clips: list[dict[str, object]], held_out: set[int]) -> None:
+def _require_both(folder: Path, clips: Sequence[Mapping[str, object]], held_out: set[int]) -> None:
     """Networks are trained on some participants, and tested on the takes of others."""
     splits = {str(clip["split"]) for clip in clips}
     for split, who in (
