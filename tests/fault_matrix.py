@@ -45,6 +45,7 @@ MODULES = {
     "fetch": "data/test_fetch_failures.py",
     "files": "base/test_files.py",
     "folder": "data/test_soundbank_folder.py",
+    "fresh": "workflow/test_fresh_faults.py",
     "heads": "models/test_heads_training.py",
     "inputs": "models/test_inputs.py",
     "notebook": "workflow/test_notebook.py",
@@ -98,9 +99,11 @@ CELLS: dict[tuple[str, str], str] = {
     "it_is_made_again_by_running_it_again, a_page_that_has_lost_something, "
     "an_upstream_stage_that_has_lost_something_is_named, a_copied_run_has_its_own_name, "
     "an_edited_text_whose_notebook_was_left_is_refused, a_notebook_that_was_edited_in_jupyter_is_run; "
-    "notebook: a_marker_without_its_artefacts_is_not_believed",
+    "notebook: a_marker_without_its_artefacts_is_not_believed; "
+    "fresh: a_damaged_sweep_says_how_to_go_on",
     ("K2", "environment"): "stages: a_changed_module_stales_exactly_the_stages_that_reach_it",
-    ("K2", "network"): "assets: wrong_content_in_the_folder, a_bad_partial_file_is_thrown_away",
+    ("K2", "network"): "assets: wrong_content_in_the_folder, a_bad_partial_file_is_thrown_away; "
+    "fresh: an_emptied_folder_is_not_taken_for_an_unpacked_archive",
     ("K2", "Python interface"): "scores: a_file_of_something_else_is_an_error; soundscapes: load_before_generate",
     ("K3", "parameter"): "paths: in_a_file_from_its_folder_in_an_override_from_the_users, which_parameters_are_paths, "
     "what_can_be_no_path, an_absolute_path_stays_and_a_second_reading_changes_nothing",
@@ -111,7 +114,8 @@ CELLS: dict[tuple[str, str], str] = {
     ("K3", "run folder"): "paths: a_folder_of_the_environment_is_resolved_once, a_working_folder_that_is_gone",
     ("K3", "environment"): "paths: children_mean_the_same_folders, a_kernel_refuses_a_relative_folder; "
     "run_folder: a_project_is_resolved_once, a_project_that_is_none; "
-    "children: a_search_path_means_the_same_folders_in_a_child",
+    "children: a_search_path_means_the_same_folders_in_a_child; "
+    "fresh: a_file_in_the_place_of_a_folder",
     ("K3", "network"): "Cannot occur: an address is no path of this machine, and the cache is that of the row above.",
     ("K3", "Python interface"): "paths: names_and_none_are_no_paths",
     ("K4", "parameter"): "shell: make_hands_on_a_parameter_file_with_blanks; set_up: make_passes_a_path_on_as_it_is",
@@ -123,10 +127,12 @@ CELLS: dict[tuple[str, str], str] = {
     "shell: nothing_else_builds_a_shell_line_from_names",
     ("K4", "network"): "faults: addresses_are_quoted",
     ("K4", "Python interface"): "Cannot occur: the Python interface starts no shell.",
-    ("K5", "parameter"): "config: experiment_names_a_folder; parameter_file: a_run_reads_back_what_it_wrote",
+    ("K5", "parameter"): "config: experiment_names_a_folder; parameter_file: a_run_reads_back_what_it_wrote; "
+    "fresh: the_name_of_a_sweeps_folder_is_no_experiments",
     ("K5", "bank"): "bank_faults: names_are_text_from_the_folder_to_the_tables, numbers_as_classes_alone, "
     "backgrounds_called_as_a_built_in_level, look_alikes_keep_their_own_names; "
-    "checks: classes_of_a_bank_are_checked_when_it_is_looked_at",
+    "checks: classes_of_a_bank_are_checked_when_it_is_looked_at; "
+    "fresh: names_of_the_averages",
     ("K5", "table"): "recordings: names_of_classes_are_text; files: names_in_a_table_stay_text, "
     "every_column_of_names_is_text, a_level_is_text_beside_its_condition_and_decibels_elsewhere; "
     "commands: recordings_of_one_name_stay_apart, a_recording_called_as_a_table_of_ours, "
@@ -141,7 +147,8 @@ CELLS: dict[tuple[str, str], str] = {
     ("K6", "bank"): "bank_faults: a_useless_sound_is_left_out_and_listed, an_unusual_sound_is_used, "
     "an_offset_is_taken_away_and_does_not_change_the_ratio, all_formats_and_sub_folders_are_used, "
     "what_is_no_sound_of_a_class_is_listed, any_layout_is_accounted_for; "
-    "cut_short: a_bank_lists_it, a_file_that_broke_off_is_named; desed: what_is_not_used_is_listed",
+    "cut_short: a_bank_lists_it, a_file_that_broke_off_is_named; desed: what_is_not_used_is_listed; "
+    "fresh: a_rate_that_holds_nothing_audible_and_channels_beyond_a_float",
     ("K6", "table"): "recordings: a_bad_recording_is_named, silence_is_a_recording_without_events, "
     "nothing_is_dropped_silently; cut_short: a_recording_is_refused_by_name; "
     "commands: useless_clips_are_named, what_is_not_used_is_told, "
@@ -197,7 +204,9 @@ CELLS: dict[tuple[str, str], str] = {
     "faults: a_suffix_in_capitals_is_a_suffix",
     ("K9", "table"): "recordings: the_one_table, one_file_however_the_table_spells_it, forms_of_unicode, "
     "two_files_that_one_name_means; text: header_in_quotes_capitals_and_any_order, names_have_one_spelling, cells; "
-    "commands: names_in_tables_and_in_the_folder_mean_one_file, one_recording_is_searched_once_however_it_is_spelled",
+    "commands: names_in_tables_and_in_the_folder_mean_one_file, one_recording_is_searched_once_however_it_is_spelled; "
+    "fresh: rows_that_stand_twice_are_one_event, a_quoted_column_of_sources_is_read, "
+    "a_file_is_one_clip_however_the_table_or_a_link_calls_it",
     ("K9", "checkpoint"): "checkpoints: every_encoder_takes_both_formats",
     ("K9", "run folder"): "paths: a_folder_of_the_environment_is_resolved_once",
     ("K9", "environment"): "faults: a_folder_behind_a_link_is_the_same_folder",
@@ -205,7 +214,8 @@ CELLS: dict[tuple[str, str], str] = {
     ("K9", "Python interface"): "inputs: other_forms_of_the_same_classes_give_the_same",
     ("K10", "parameter"): "parameter_file: a_value_is_what_a_person_reads, an_override_is_read_as_the_file_is, "
     "what_nobody_would_read_so_is_refused, overrides_refuse_the_same, values_come_back_as_yaml_writes_them; "
-    "config: scientific_notation_is_a_number",
+    "config: scientific_notation_is_a_number; "
+    "fresh: a_key_that_stands_twice_in_json",
     ("K10", "bank"): "Cannot occur: a bank holds no YAML.",
     ("K10", "table"): "recordings: a_bad_row_is_named",
     ("K10", "checkpoint"): "Cannot occur: a checkpoint holds no YAML.",
@@ -214,7 +224,8 @@ CELLS: dict[tuple[str, str], str] = {
     ("K10", "network"): "archive_faults: a_record_that_tells_no_size",
     ("K10", "Python interface"): "config: ill_typed",
     ("K11", "parameter"): "config: bad_overrides, unknown_parameter_in_a_file, bounds, rules_between_parameters; "
-    "cli: errors_are_one_message_and_exit_code_1, head_leaves_no_traceback, an_error_whose_reader_has_gone",
+    "cli: errors_are_one_message_and_exit_code_1, head_leaves_no_traceback, an_error_whose_reader_has_gone; "
+    "fresh: the_override_is_named_and_not_the_file_alone",
     ("K11", "bank"): "folder: bad_files_are_named_once, class_left_empty_by_bad_files, incomplete_banks; "
     "bank_faults: two_layouts_in_one_folder_are_refused",
     ("K11", "table"): "recordings: a_bad_row_is_named, a_bad_recording_is_named; "

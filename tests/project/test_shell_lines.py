@@ -18,7 +18,7 @@ from igsed_core.main_job.params import Baselines
 from igsed_core.workflow import experiments, notebook, stages
 
 ROOT = Path(__file__).resolve().parents[2]
-CHECKOUTS = ["my proj (1)", "it's {x} $HOME"]
+CHECKOUTS = ["my proj (1), it's {x} $HOME"]
 # Several in one path, since each costs a start of Snakemake.
 RUNS = ["My Drive/a #1: b/1e3", "it's {x}/Größe 🔔", '[*] $HOME; `ls`/q"uo\\te']
 # In the place of the interpreter: notes what it was given, and leaves the marker that the stage would leave.
