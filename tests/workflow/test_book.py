@@ -168,13 +168,15 @@ FACTS = """async () => {
     audio.addEventListener("error", () => done(0));
   });
   const article = document.querySelector("article");
+  const words = article.cloneNode(true);  // without code, in which a dollar sign begins a variable of the shell
+  words.querySelectorAll("pre, code, script, style, noscript").forEach((part) => part.remove());
   return {
     images: [...article.querySelectorAll("img")].map((image) => image.naturalWidth),
     audio: await Promise.all([...document.querySelectorAll("audio")].map(loaded)),
     maths: [...article.querySelectorAll(".math")].map((m) => m.querySelectorAll("mjx-container").length),
     tables: article.querySelectorAll("table.igsed-table").length,
     sortable: article.querySelectorAll("table.igsed-table.dataTable").length,
-    text: article.innerText,
+    text: words.textContent,
     overflow: document.documentElement.scrollWidth - window.innerWidth,
   };
 }"""

@@ -124,7 +124,7 @@ def clip_browser(
     unit = Range1d(start=-0.02, end=1.02)
     plane = figure(
         *(),
-        height=380,
+        height=460,
         x_range=unit,
         y_range=Range1d(start=-0.02, end=1.02),
         x_axis_label=f"IoU of {style.short(across)}",
@@ -146,7 +146,7 @@ def clip_browser(
         nonselection_line_alpha=0.5,
         selection_line_color=style.INK,
     )
-    plane.add_layout(plane.legend[0], "right")
+    _below(plane)
     time = Range1d(start=0, end=n_frames * clips.frame_length)
     panel: dict[str, Any] = {"x_range": time, "tools": "", "sizing_mode": "stretch_width", **look}
     shown = ColumnDataSource(
@@ -156,7 +156,7 @@ def clip_browser(
     spectrogram = figure(height=130, y_range=Range1d(start=0, end=1), **panel)
     spectrogram.image_url("url", source=image, x=0, y=1, w=time.end, h=1, anchor="top_left", global_alpha=1.0)
     spectrogram.yaxis.ticker, spectrogram.yaxis.axis_label = [], "mel"
-    curves = figure(height=190, y_range=Range1d(start=0, end=1.05), x_axis_label="time (s)", **panel)
+    curves = figure(height=290, y_range=Range1d(start=0, end=1.05), x_axis_label="time (s)", **panel)
     curves.yaxis.axis_label = "score / highest"
     curves.quad(
         *("left", "right"),
@@ -173,7 +173,7 @@ def clip_browser(
         drawn = curves.step("left", name, source=shown, color=style.colour(name), **line)
         drawn.visible = name in (up, across)
     curves.legend.click_policy, curves.legend.label_text_font_size = "hide", "10pt"
-    curves.add_layout(curves.legend[0], "right")
+    _below(curves)
     cursors = [Span(location=0, dimension="height", line_color=style.IMPORTANCE, line_width=2) for _ in range(2)]
     for plot, cursor in zip((spectrogram, curves), cursors, strict=True):
         plot.add_layout(cursor)
@@ -204,7 +204,8 @@ def clip_browser(
         plot.js_on_event(Tap, seek)
     page = column(
         plane,
-        row(chosen, before, after, sizing_mode="stretch_width"),
+        chosen,
+        row(before, after),
         said,
         spectrogram,
         curves,
@@ -227,3 +228,10 @@ def clip_browser(
     )
     aside = f"<noscript><p>Without JavaScript these clips can be heard, the worst first:</p><ol>{links}</ol></noscript>"
     return Explorer(f"{place.strip()}\n{player}\n{aside}", script + _KEYS.read_text(encoding="utf-8"))
+
+
+def _below(plot: Any) -> None:
+    """Set a plot's legend below it, in two columns: on a phone there is no room beside it."""
+    legend = plot.legend[0]
+    legend.orientation, legend.ncols, legend.label_text_font_size = "horizontal", 2, "9pt"
+    plot.add_layout(legend, "below")

@@ -96,7 +96,9 @@ def results_browser(tables: Mapping[str, Tidy]) -> Explorer:
     tables
         Name -> table.
     """
-    whole = pd.concat([long(name, table) for name, table in tables.items()], ignore_index=True)
+    # What lists single clips comes last: means are what readers look for.
+    order = sorted(tables, key=lambda name: "clip" in tables[name].rows)
+    whole = pd.concat([long(name, tables[name]) for name in order], ignore_index=True)
     names: dict[str, list[str]] = {}
     columns: dict[str, list[Any]] = {}
     for column in COLUMNS:
