@@ -20,7 +20,7 @@ components = 2  # normal densities of the frame logits in each state
 edges = True  # take off onsets and offsets what decisions add to gates made of training clips
 gates = 20  # gates of each class and length on which edges are calibrated
 pooling_clips = 12  # test soundscapes explained with the mean over time for the maximum, too
-other_encoder = "embedded"  # encoder under which all is measured again: its pretraining has the head's pooling; empty: none
+other_encoder = "embedded"  # encoder under which all is measured again: pretrained with the head's pooling; empty: none
 
 # %%
 from igsed_core.workflow import notebook

@@ -24,7 +24,7 @@ from igsed_core.chapters.engine.one_clip import Readings
 from igsed_core.detection import scored
 from igsed_core.main_job import figures as main_figures
 from igsed_core.metrics.scores import ScoresOverTime
-from igsed_core.show import diagram, explanations, listening, sounds, style
+from igsed_core.show import diagram, explanations, listening, sounds, style, terms
 
 RATE = 32_000
 EVENTS = pd.DataFrame({"label": ["Cat", "Speech"], "onset": [0.5, 1.0], "offset": [1.5, 1.75]})
@@ -70,6 +70,7 @@ def every_figure():
     over_time = ScoresOverTime.of_product(np.array(["a"]), ("Cat",), np.ones((1, 1, 31), np.float32), 0.32, -0.16)
     return {
         "block_diagram": diagram.block_diagram(),
+        "picture": terms.picture(),
         "contact_sheet": sounds.contact_sheet({"Cat": [tone(500), tone(500, 9.0)], "Dog": [tone(500, 0.01)]}, RATE),
         "soundscape": sounds.soundscape(tone(500), RATE, EVENTS),
         "with_curves": listening.with_curves(

@@ -35,7 +35,7 @@ class Localiser(WithGates, WithEdges, AtShifts):
     pooling_clips: int = param(12, "test soundscapes explained with the mean over time for the maximum, too", low=1)
     other_encoder: str = param(
         "embedded",
-        "encoder under which all is measured again: its pretraining has the head's pooling; empty: none",
+        "encoder under which all is measured again: pretrained with the head's pooling; empty: none",
     )
 
     def __post_init__(self) -> None:
