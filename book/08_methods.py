@@ -153,8 +153,8 @@ findings.say(findings.cost_and_quality(summary, cost, method_study.PERCENTILE))
 # More forward passes need not make a better map: what counts is what the passes ask. In the embedded run a likely reason is
 # the maximum over time. A classifier that pools by it can lose 100 ms of a sound without losing the class, so that occluding
 # a short window often changes nothing. Gradients see the same: only the frame that won has one. The activation map asks for
-# every frame what the head would say of it, and the maximum does not come into it. The embedded encoder was also pretrained
-# in a form that suits the activation map ({doc}`10_localiser` says how), so that its lead here is favoured by construction.
+# every frame what the head would say of it, and the maximum does not come into it. An encoder that was pretrained with the
+# head's own pooling favours it besides: `embedded` was, the default `embedded_mean` was not ({doc}`10_localiser` has both).
 
 # %% [markdown]
 # ## Class by class

@@ -181,7 +181,7 @@ def localiser(found: Found) -> Answer:
     tables = ("localiser", "localiser_differences", "localiser_differences_two_way")
     return Answer(
         findings.localiser_answer(*(found.tables[name] for name in tables), margin=found.margin)
-        + " The encoder's pooling suits the activation map that the localiser reads.",
+        + " An encoder pretrained with the head's own pooling favours the activation map that the localiser reads.",
         tables,
     )
 
