@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -36,6 +37,14 @@ def main() -> None:
         measure(path, options.snakemake)
 
 
+def _peak() -> float:
+    """Most memory of this process in MiB. ``ru_maxrss`` counts what the process that started it had, too."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        return float(re.search(r"VmHWM:\s+(\d+)", status.read_text())[1]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
 def measure(path: Path, most_jobs: int) -> None:
     """Plan a sweep file's experiments; hand a first group of them to Snakemake."""
     from igsed_core.workflow import stages
@@ -48,7 +57,7 @@ def measure(path: Path, most_jobs: int) -> None:
     costs = Costs.of_store(stages.STAGES)
     found = plan.estimate(made, costs)
     groups = list(made.groups(most_jobs or driver.MOST_JOBS))
-    seconds, mib = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    seconds, mib = time.perf_counter() - started, _peak()
     print(f"ours: {len(sweep.experiments)} experiments, {found.jobs} jobs, {seconds:.1f} s, {mib:.0f} MiB")
     if most_jobs:
         sweep.folder.mkdir(parents=True)

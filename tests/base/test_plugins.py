@@ -96,7 +96,7 @@ def test_uses_follow_the_parameters() -> None:
     chosen = [name for group, name in params["methods"](methods="cam, lime").uses() if group == plugins.METHODS]
     assert chosen == ["cam", "lime"]
     everything = [name for group, name in params["methods"]().uses() if group == plugins.METHODS]
-    assert everything == list(plugins.registry(plugins.METHODS))
+    assert everything == [name for name in plugins.registry(plugins.METHODS) if name != "random_forest"]  # it is costly
     rules = [name for group, name in params["threshold_rules"]().uses() if group == plugins.RULES]
     assert rules == list(plugins.registry(plugins.RULES))
     shuffled = [name for group, name in params["faithfulness"]().uses() if group == plugins.METHODS]

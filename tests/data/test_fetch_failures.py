@@ -168,9 +168,9 @@ CASES = (
         ("no space left on the disk to unpack", "set IGSED_DATA_DIR", "run the same command again"),
     ),
     Case(
-        "a folder that cannot be written",
+        "a file in the place of the folder",
         Road.the_folder_cannot_be_made,
-        ("cannot be written", "make its folder writable"),
+        ("IGSED_DATA_DIR names", "which is a file: name a folder"),
         heal=lambda r: r.cache.unlink(),
     ),
     # the cache

@@ -123,7 +123,7 @@ def remove_tree(path: Path) -> None:
 def test_incomplete_banks(bank_dir: Path, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     with pytest.raises(
-        IgsedError, match=r"'nowhere'.*one of desed, procedural or the path of a folder with foreground/"
+        IgsedError, match=r"'nowhere'.*one of desed, procedural, real or the path of a folder with foreground/"
     ):
         prepare("nowhere", cache)
     (tmp_path / "hollow").mkdir()

@@ -53,13 +53,16 @@ def refused(capsys: pytest.CaptureFixture[str], tmp_path: Path, *overrides: str)
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        ("sample_rate=44100", "'sample_rate' is 44100 Hz, but encoder 'embedded' needs 32000 Hz: set sample"),
+        ("sample_rate=44100", "'sample_rate' is 44100 Hz, but encoder 'embedded_mean' needs 32000 Hz: set sample"),
         ("sample_rate=16000 encoder=mn04_as", "'sample_rate' is 16000 Hz, but encoder 'mn04_as' needs 32000 Hz"),
         ("sample_rate=16000 encoder=cnn14", "'sample_rate' is 16000 Hz, but encoder 'cnn14' needs 32000 Hz"),
         ("encoder=CNN14", "parameter 'encoder' is 'CNN14': choose one of"),
-        ("window=hamming", "'window' is 'hamming', but the weights of encoder 'embedded' were trained with 'hann'"),
+        (
+            "window=hamming",
+            "'window' is 'hamming', but the weights of encoder 'embedded_mean' were trained with 'hann'",
+        ),
         ("window=hamming encoder=mn04_as", "the weights of encoder 'mn04_as' were trained with 'hann'"),
-        ("pooled_embedding=kept", "encoder 'embedded' has no layer between its pooling and its output layer"),
+        ("pooled_embedding=kept", "encoder 'embedded_mean' has no layer between its pooling and its output layer"),
         ("pooled_embedding=kept encoder=cnn14", "leave the chapter localiser out (parameter 'chapters')"),
         (f"background_source={ROOT}", "which only the bank 'desed' takes"),
         ("learning_rate=0", "'learning_rate' is 0.0, but must be at least 1e-09"),

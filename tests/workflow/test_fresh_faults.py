@@ -135,4 +135,4 @@ def test_the_lean_network_is_made_before_the_threads_that_use_it(monkeypatch: py
     held = [["x"] if i % 2 else [] for i in range(12)]
     fitted = localiser.Localiser.fit(waveforms, held, RATE, encoder="embedded")
     fitted.locate(np.tile(waveforms[0], 20), RATE)
-    assert made == [threading.current_thread()]
+    assert set(made) == {threading.current_thread()}

@@ -15,7 +15,7 @@ from igsed_core.base.errors import IgsedError
 from igsed_core.base.paths import RunPaths, project_root
 
 FOLDER, PROVENANCE = "results", "provenance.json"
-_TOLD = ("key", "params", "seconds", "core_seconds", "figures", "finished", "versions", "commit", "machine")
+_TOLD = ("key", "params", "tables", "seconds", "core_seconds", "figures", "finished", "versions", "commit", "machine")
 
 
 def ship(experiment: str, stages: Iterable[str], target: Path) -> list[str]:

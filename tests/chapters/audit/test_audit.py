@@ -631,7 +631,7 @@ def test_every_question_has_a_verdict(found: dict[str, pd.DataFrame]) -> None:
     assert answers["decided"].isin([common.YES, common.PARTLY, common.NO]).all()
     assert not answers.map(lambda text: "nan" in text or not text.strip()).to_numpy().any()
     shown = verdicts.verdicts_table(answers)
-    assert list(shown.columns) == ["Question", "Readings", "Paper", "This run", "Verdict", "Decided"]
+    assert list(shown.columns) == ["Question", "Verdict", "Decided", "Readings", "Paper", "This run"]
 
 
 def test_tables_and_figures_are_made(found: dict[str, pd.DataFrame], tmp_path: Path) -> None:

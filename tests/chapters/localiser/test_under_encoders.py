@@ -112,7 +112,7 @@ def test_auroc_is_of_the_scores_that_a_threshold_is_set_on() -> None:
 def test_the_other_encoder_is_one_of_the_registry_and_counts_for_the_results() -> None:
     with pytest.raises(IgsedError, match="parameter 'other_encoder' is 'guess': leave it empty, or choose one of "):
         Localiser(other_encoder="guess")
-    assert (plugins.ENCODERS, "embedded_mean") in Localiser().uses()
+    assert (plugins.ENCODERS, "embedded") in Localiser().uses()
     assert not [use for use in Localiser(other_encoder="").uses() if use[0] == plugins.ENCODERS]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from torch import nn
 
 from igsed_core.base import files
+from igsed_core.base import shipped as base_shipped
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.paths import project_root
 from igsed_core.chapters.vocal_percussion import (
@@ -488,11 +488,6 @@ def test_without_shipped_tables_nothing_stands_beside(project: Path) -> None:
 
 
 def test_shipped_tables_are_those_of_the_run_with_what_they_are_from(project: Path) -> None:
-    script = Path(__file__).parents[3] / "tools" / "ship_results.py"
-    spec = importlib.util.spec_from_file_location("ship_results", script)
-    assert spec and spec.loader
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
     stage = project / "runs" / "long" / "stages" / "vocal_percussion"
     record = {
         **{"stage": "vocal_percussion", "key": "k", "params": {"seed": 1, "vocal_epochs": 20}},
@@ -503,7 +498,7 @@ def test_shipped_tables_are_those_of_the_run_with_what_they_are_from(project: Pa
     files.write_json(stage / "record.json", record)
     table = pd.DataFrame({"system": ["syllable"], "value": [0.5]})
     files.write_table(project / "runs" / "long" / "results" / "vocal_percussion.csv", table)
-    assert tool.ship("long", "vocal_percussion") == shipped.FOLDER
+    base_shipped.ship("long", ["vocal_percussion"], project / "results" / shipped.NAME)
     pd.testing.assert_frame_equal(shipped.table("vocal_percussion"), table)
     said = overview.shipped_run(shipped.record())
     assert "30 users, 12 of them held out" in said and "commit `0123456789ab`" in said
