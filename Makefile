@@ -11,7 +11,8 @@ export PARAMS
 BIN := .venv/bin
 PYTEST := $(BIN)/pytest
 # These run the pipeline from end to end and use all cores themselves.
-WHOLE_RUNS := $(addprefix tests/workflow/,test_book.py test_book_read.py test_smoke_run.py test_paper_run.py)
+WHOLE_RUNS := $(addprefix tests/workflow/,test_book.py test_book_read.py test_smoke_run.py)
+PAPER_RUN := tests/workflow/test_paper_run.py
 
 .DEFAULT_GOAL := help
 .PHONY: help setup parity book pdf release test lint serve bench clean distclean
@@ -48,10 +49,12 @@ parity: setup ## what some tests compare with; where it does not install, they a
 	@$(BIN)/python tools/setup_env.py --parity
 
 test: parity ## all tests
-	$(PYTEST) -n 2 --dist loadfile tests $(addprefix --ignore=,$(WHOLE_RUNS))
+	$(PYTEST) -n 2 --dist loadfile tests $(addprefix --ignore=,$(WHOLE_RUNS) $(PAPER_RUN))
 	rm -rf .smoke
-	@# Two groups side by side: what looks at the smoke run, and the run of the paper's parameters.
-	IGSED_TEST_FOLDER=.smoke $(PYTEST) -n 2 --dist loadgroup $(WHOLE_RUNS)
+	@# Side by side: what looks at the smoke run, and the run of the paper's parameters.
+	IGSED_TEST_FOLDER=.smoke $(PYTEST) $(WHOLE_RUNS) & smoke=$$!; \
+	  $(PYTEST) $(PAPER_RUN) > .paper-run.log 2>&1; paper=$$?; cat .paper-run.log; rm -f .paper-run.log; \
+	  wait $$smoke && exit $$paper
 	$(BIN)/igsed notebooks params/smoke.yaml experiment=nbmake n_train=60 n_eval=24 --out .nbmake
 	@# In a store of their own, so that every notebook computes. First what others read from, in its order (the main
 	@# job and page 10), then the other pages, two at a time.

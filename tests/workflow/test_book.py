@@ -22,7 +22,6 @@ from igsed_core.workflow import book, book_extras, book_pages, stages
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-pytestmark = pytest.mark.xdist_group("smoke_run")
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: pages are not opened")
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text())
 PAGES = [TOC["root"], *(chapter["file"] for part in TOC["parts"] for chapter in part["chapters"])]
@@ -78,7 +77,8 @@ def test_a_warning_fails_the_build_and_names_the_log(tmp_path, text, fails):
     shutil.copy(ROOT / "_config.yml", tmp_path)
     shutil.copytree(ROOT / "_static", tmp_path / "_static")
     (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: page\n")
-    (tmp_path / "book").mkdir()
+    for name in ("book", "_extra"):
+        (tmp_path / name).mkdir()
     (tmp_path / "book" / "references.bib").write_text("")
     (tmp_path / "page.md").write_text(text)
     if not fails:

@@ -26,7 +26,6 @@ from igsed_core.data.soundbank import desed
 from igsed_core.workflow import experiments
 
 ROOT = Path(__file__).resolve().parents[2]
-pytestmark = pytest.mark.xdist_group("paper_run")
 CHECKPOINT = assets.REGISTRY["cnn14"].file_name
 EXPERIMENT = experiments.load(ROOT / "params" / "paper.yaml")
 ARCHIVE = assets.REGISTRY["desed"].file_name

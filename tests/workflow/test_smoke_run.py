@@ -17,7 +17,6 @@ from igsed_core.metrics import summaries
 from igsed_core.workflow import experiments, stages
 
 ROOT = Path(__file__).resolve().parents[2]
-pytestmark = pytest.mark.xdist_group("smoke_run")
 COLUMNS = ["experiment", "seed", *summaries.COLUMNS]
 FROM_THRESHOLDS = {name for name, stage in stages.STAGES.items() if "threshold_sensitivity" in stage.upstream}
 FROM_THRESHOLDS |= {"threshold_sensitivity"}

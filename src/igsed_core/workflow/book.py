@@ -10,8 +10,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import yaml
+from filelock import FileLock
 
-from igsed_core.base import children, code, files, run
+from igsed_core.base import children, code, files, run, store
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.paths import RunPaths, project_root
 from igsed_core.show import style, terms
@@ -53,6 +54,8 @@ def build(experiment: Experiment) -> Path:
     paths = RunPaths(experiment.name)
     html = paths.book / "_build" / "html"
     staging = paths.book.with_name(".book.tmp")
+    lock = FileLock(paths.root / ".book.lock")
+    store.acquire(lock, f"another build of the book of experiment {paths.experiment!r} goes on")
     shutil.rmtree(staging, ignore_errors=True)
     try:
         stage(experiment, staging)
@@ -69,6 +72,7 @@ def build(experiment: Experiment) -> Path:
             files.write_text(guard, key)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+        lock.release()
     if html.is_relative_to(project_root()):
         _link(project_root() / "_build" / "html", html)
     return html / "index.html"
