@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -205,3 +207,14 @@ def test_one_cursor_goes_through_sound_and_picture(tab, tmp_path):
 def test_the_spectrogram_of_the_clip_browser_is_small():
     noise = np.random.default_rng(0).normal(size=10 * RATE)
     assert 2_000 < len(sounds.bare_spectrogram(noise, RATE)) < 40_000
+
+
+def test_the_same_layout_gives_the_same_text() -> None:
+    """A book that is up to date is left as it is; Bokeh names documents and places at random."""
+    code = (
+        "from bokeh.models.widgets import Div; from igsed_core.show import explorer; "
+        "made = explorer.embedded(Div(text='a')); print(made.place, made.script)"
+    )
+    command = [sys.executable, "-c", code]
+    one, other = (subprocess.run(command, capture_output=True, text=True, check=True).stdout for _ in range(2))
+    assert "embed_document" in one and one == other

@@ -13,7 +13,7 @@ from matplotlib.colors import to_hex
 from numpy.typing import NDArray
 
 from igsed_core.show import style
-from igsed_core.show.explorer import Explorer
+from igsed_core.show.explorer import Explorer, embedded
 
 SOUNDS = 24  # clips that can be heard: the worst of each method by turns
 _CODE, _KEYS = (Path(__file__).with_name(name) for name in ("clip_browser.js", "clip_browser_keys.js"))
@@ -81,7 +81,6 @@ def clip_browser(
         Clip -> address of its sound, of its spectrogram; clips without are shown without.
     """
     from bokeh.document import Document
-    from bokeh.embed import components
     from bokeh.events import Tap
     from bokeh.layouts import column, row
     from bokeh.models.annotations import Span
@@ -214,7 +213,7 @@ def clip_browser(
     document = Document()
     document.add_root(page)
     document.js_on_event("document_ready", follow)
-    script, place = components(page, wrap_script=False)
+    made = embedded(page)
     player = (
         '<audio id="igsed-clip-sound" controls preload="none" aria-label="the clip that is shown"></audio>'
         "<p>Space plays, arrow keys move by half a second, a click in the picture seeks; a click on a name in the "
@@ -227,7 +226,7 @@ def clip_browser(
         if clip in sounds
     )
     aside = f"<noscript><p>Without JavaScript these clips can be heard, the worst first:</p><ol>{links}</ol></noscript>"
-    return Explorer(f"{place.strip()}\n{player}\n{aside}", script + _KEYS.read_text(encoding="utf-8"))
+    return Explorer(f"{made.place.strip()}\n{player}\n{aside}", made.script + _KEYS.read_text(encoding="utf-8"))
 
 
 def _below(plot: Any) -> None:

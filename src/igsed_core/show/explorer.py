@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,7 @@ RULES = (("percentile", "percentile of the clip (the paper's)"), ("share_of_maxi
 SCRIPTS = ("bokeh.min.js", "bokeh-widgets.min.js")  # of Bokeh's own Python package
 _CODE = Path(__file__).with_name("explorer.js")
 _START = 75
+_DRAWN = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _MOST = 40  # instances to choose from; means are over all
 
 
@@ -56,7 +60,6 @@ def explorer(instances: Instances, *, frame_length: float, at: float = _START) -
         Threshold at the beginning, in percent (0 to 99).
     """
     from bokeh.document import Document
-    from bokeh.embed import components
     from bokeh.layouts import column, row
     from bokeh.models.annotations import Span
     from bokeh.models.callbacks import CustomJS
@@ -131,5 +134,23 @@ def explorer(instances: Instances, *, frame_length: float, at: float = _START) -
     document = Document()
     document.add_root(page)
     document.js_on_event("document_ready", follow)
+    return embedded(page)
+
+
+def embedded(page: Any) -> Explorer:
+    """Return Bokeh's parts for a page; the same layout gives the same text, so that a book that is up to date stays.
+
+    Parameters
+    ----------
+    page
+        Root of a Bokeh document. Bokeh draws names for document and place at random; these follow from the content.
+    """
+    from bokeh.embed import components
+
     script, place = components(page, wrap_script=False)
+    drawn = list(dict.fromkeys(_DRAWN.findall(script + place)))
+    kind = hashlib.sha256(_DRAWN.sub("", script + place).encode()).hexdigest()
+    for number, name in enumerate(drawn):
+        known = f"a{uuid.uuid5(uuid.NAMESPACE_OID, f'{kind} {number}')}"[:36]  # a name in CSS begins with a letter
+        script, place = script.replace(name, known), place.replace(name, known)
     return Explorer(place, script)
