@@ -97,7 +97,8 @@ def results_browser(tables: Mapping[str, Tidy]) -> Explorer:
         Name -> table.
     """
     # What lists single clips comes last: means are what readers look for.
-    order = sorted(tables, key=lambda name: "clip" in tables[name].rows)
+    filled = [name for name, table in tables.items() if not table.rows.empty]
+    order = sorted(filled, key=lambda name: "clip" in tables[name].rows)
     whole = pd.concat([long(name, tables[name]) for name in order], ignore_index=True)
     names: dict[str, list[str]] = {}
     columns: dict[str, list[Any]] = {}

@@ -43,7 +43,19 @@ FIRST_REDRAW = 1000  # added to the main seed: no further seed of a training is 
 QUADRATURE = "db_midpoint"  # of Integrated Gradients where `seeds_points` is not 0
 HELD_OUT = ("validation", "test")
 COLUMNS = ["varied", "seed", *summaries.COLUMNS]
-REDRAW_COLUMNS = ["method", "other_method", "metric", "average", "n", "value", "std", "ci_low", "ci_high", "std_clips"]
+REDRAW_COLUMNS = [
+    "split",
+    "method",
+    "other_method",
+    "metric",
+    "average",
+    "n",
+    "value",
+    "std",
+    "ci_low",
+    "ci_high",
+    "std_clips",
+]
 _QUANTILE = 0.975
 
 
@@ -196,9 +208,9 @@ def redrawn(found: pd.DataFrame, *, split: str = "test") -> pd.DataFrame:
         half = mine.assign(half=(mine["ci_high"] - mine["ci_low"]) / 2 / stats.norm.ppf(_QUANTILE))
         clips = half.groupby("method")["half"].agg(lambda one: float(np.sqrt((one**2).mean())))
         for method in wide.columns:
-            made.append((method, "", metric, average, *_mean_of(wide[method]), clips[method]))
+            made.append((split, method, "", metric, average, *_mean_of(wide[method]), clips[method]))
         for one, other in itertools.permutations(wide.columns, 2):
-            made.append((one, other, metric, average, *_mean_of(wide[one] - wide[other]), float("nan")))
+            made.append((split, one, other, metric, average, *_mean_of(wide[one] - wide[other]), float("nan")))
     return pd.DataFrame(made, columns=REDRAW_COLUMNS)
 
 
