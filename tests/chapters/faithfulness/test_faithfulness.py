@@ -296,7 +296,8 @@ def test_the_loss_gradient_of_a_linear_classifier(linear: tuple[Any, ...]) -> No
 def occluded(linear: tuple[Any, ...], labels: np.ndarray, **options: Any) -> tuple[pd.DataFrame, np.ndarray]:
     model, _, log_mel, frame = linear
     how = {"replacements": ("silence",), "threshold": 0.5, "seed": 0} | options
-    return improvement.of_clip(model, log_mel, labels, how.pop("explained", {}), frame, **how)
+    versions = improvement.versions(how["replacements"])
+    return versions, improvement.of_clip(model, log_mel, labels, how.pop("explained", {}), frame, **how)
 
 
 def test_hiding_what_is_harmful_lowers_the_loss_of_a_linear_classifier(linear: tuple[Any, ...]) -> None:

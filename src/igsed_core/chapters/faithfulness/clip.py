@@ -207,13 +207,12 @@ def _occlude(job: Job, models: Models, log_mel: torch.Tensor, frame: NDArray[np.
     if job.detected is not None:
         outputs = [classes.index(label) for label in job.detected.labels]
         explained = {"ig": job.detected.important, "cam": _activation(models, log_mel, outputs, job.settings)}
-    versions, logits = improvement.of_clip(
+    logits = improvement.of_clip(
         *(models.lean, log_mel, labels, explained, frame),
         replacements=job.settings.replacements,
         threshold=job.settings.threshold,
         seed=job.settings.seed,
     )
-    files.write_table(job.out_dir / "versions.csv", versions)
     files.write_arrays(job.path("occluded"), logits=logits, labels=labels)
 
 

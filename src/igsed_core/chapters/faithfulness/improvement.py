@@ -50,6 +50,31 @@ def loss_gradient(model: MelScore, log_mel: Tensor, labels: Tensor) -> Tensor:
     return torch.autograd.grad(value.sum(), inputs)[0][0]
 
 
+def versions(replacements: Sequence[str]) -> pd.DataFrame:
+    """Name the occluded versions of a clip, the same for every clip and in the order of :func:`of_clip`.
+
+    Parameters
+    ----------
+    replacements
+        Names from :data:`igsed_core.attribution.replacement.KINDS`.
+
+    Returns
+    -------
+    pd.DataFrame
+        ``unit, method`` (the order), ``rule`` (the replacement), ``threshold`` (the share); first the clip as it is.
+    """
+    rows: list[tuple[str, str, str, float]] = [("frames", NONE, NONE, 0.0)]
+    for replaced in replacements:
+        for unit in UNITS:
+            rows += [(unit, order, replaced, share) for order in orders(unit) for share in LEVELS[unit]]
+    return pd.DataFrame(rows, columns=["unit", "method", "rule", "threshold"])
+
+
+def orders(unit: str) -> tuple[str, ...]:
+    """Orders in which a unit is replaced: explanations know frames alone."""
+    return tuple(order for order in ORDERS if unit == "frames" or order not in EXPLANATIONS)
+
+
 def of_clip(
     model: MelScore,
     log_mel: Tensor,
@@ -60,7 +85,7 @@ def of_clip(
     replacements: Sequence[str],
     threshold: float,
     seed: int,
-) -> tuple[pd.DataFrame, NDArray[np.float32]]:
+) -> NDArray[np.float32]:
     """Logits of one clip in every occluded version.
 
     Parameters
@@ -85,10 +110,8 @@ def of_clip(
 
     Returns
     -------
-    versions
-        ``unit, method`` (the order), ``rule`` (the replacement), ``threshold`` (the share); first the clip as it is.
-    logits
-        ``[shape=(n_versions, n_classes)]``
+    np.ndarray [shape=(n_versions, n_classes)]
+        In the order of :func:`versions`.
     """
     with torch.no_grad():
         original = occlusion.logits(model, log_mel[None])[0]
@@ -100,7 +123,6 @@ def of_clip(
     size = -against["harmful"].abs()
     rng = np.random.default_rng([seed, 0x0CC1])
     noise = {"frames": rng.random(int(frame.max()) + 1), "bins": rng.random(log_mel.shape)}
-    versions: list[tuple[str, str, str, float]] = [("frames", NONE, NONE, 0.0)]
     logits = [original[None].cpu().numpy()]
     for replaced in replacements:
         fill = replacement(replaced, model, log_mel, seed)
@@ -110,17 +132,14 @@ def of_clip(
             scores |= {"loss_gradient": _per_unit(size, unit, frame), "random": noise[unit]}
             if unit == "frames":
                 scores |= {name: -np.asarray(values) for name, values in explained.items()}
-            for order in ORDERS:
-                if order in EXPLANATIONS and unit != "frames":
-                    continue
-                versions += [(unit, order, replaced, share) for share in LEVELS[unit]]
+            for order in orders(unit):
                 if order not in scores:
                     logits.append(np.repeat(logits[0], len(LEVELS[unit]), axis=0))
                     continue
                 hidden = occlusion.top(occlusion.ranks(scores[order], seed=seed), LEVELS[unit])
                 kept = ~(hidden[:, frame] if unit == "frames" else hidden)
                 logits.append(occlusion.occluded_logits(model, log_mel, kept, fill))
-    return pd.DataFrame(versions, columns=["unit", "method", "rule", "threshold"]), np.concatenate(logits)
+    return np.concatenate(logits)
 
 
 def _per_unit(of_bins: Tensor, unit: str, frame: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -144,7 +163,7 @@ def report(
     Parameters
     ----------
     versions
-        From :func:`of_clip`, the same for every clip.
+        From :func:`versions`.
     logits
         ``[shape=(n_clips, n_versions, n_classes)]``
     labels

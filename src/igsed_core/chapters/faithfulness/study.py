@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from igsed_core.attribution import runner
 from igsed_core.attribution.explainer import Explainer
 from igsed_core.base import files
+from igsed_core.chapters.faithfulness import improvement
 from igsed_core.chapters.faithfulness.clip import Detected, Explained, Job, Settings, load, study_clip
 from igsed_core.detection.evaluation import Instances
 from igsed_core.metrics import frames
@@ -118,7 +119,6 @@ def compute(
     )
     index, shuffled = (instances.index.iloc[chosen[:n]].reset_index(drop=True) for n in (n_clips, n_sanity))
     stored = [files.read_arrays(out_dir / "occluded" / f"{clip}.npz") for clip in occluded]
-    versions = files.read_table(out_dir / "versions.csv")
     return Study(
         index,
         shuffled,
@@ -127,7 +127,7 @@ def compute(
             [files.read_table(out_dir / "sanity" / f"{clip}.csv") for clip in shuffled["clip"]],
             ignore_index=True,
         ),
-        versions,
+        improvement.versions(settings.replacements),
         np.stack([one["logits"] for one in stored]),
         np.stack([one["labels"] for one in stored]),
     )
