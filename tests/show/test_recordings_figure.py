@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from igsed_core.detection.localiser import Curves
+from igsed_core.detection.localiser_curves import Curves
 from igsed_core.show import recordings as figures
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from igsed_core.detection.localiser import Curves
+from igsed_core.detection.localiser_curves import Curves
 from igsed_core.show import sounds, style
 from igsed_core.show.style import drawing
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from igsed_core.base import files, text
 from igsed_core.base.errors import IgsedError
-from igsed_core.detection.localiser import Curves
+from igsed_core.detection.localiser_curves import Curves
 from igsed_core.metrics import frames
 
 COLUMNS = ["filename", "onset", "offset", "event_label", "probability"]

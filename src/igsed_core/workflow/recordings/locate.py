@@ -17,7 +17,8 @@ import igsed_core
 from igsed_core.base import bounds, files, paths, progress, text
 from igsed_core.base.errors import IgsedError
 from igsed_core.data import audio, long_audio
-from igsed_core.detection.localiser import THRESHOLD, Curves, Localiser
+from igsed_core.detection.localiser import Localiser
+from igsed_core.detection.localiser_curves import THRESHOLD, Curves
 from igsed_core.models import shifts as shifted
 from igsed_core.workflow.recordings import attributions, formats
 
@@ -32,7 +33,7 @@ class Options:
     Attributes
     ----------
     threshold, min_duration, classes, edges
-        See :meth:`igsed_core.detection.localiser.Curves.events`; probability, seconds, names, whether corrected.
+        See :meth:`igsed_core.detection.localiser_curves.Curves.events`; probability, seconds, names, whether corrected.
     shifts
         Of a feature frame; 0: the model's.
     outputs

@@ -13,7 +13,7 @@ import pandas as pd
 
 from igsed_core.base import files, text
 from igsed_core.data import long_audio
-from igsed_core.detection.localiser import Curves
+from igsed_core.detection.localiser_curves import Curves
 
 RATE = 32_000  # Hz
 LONGEST = 600.0  # s of a recording that a page shows
