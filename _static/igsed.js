@@ -129,6 +129,8 @@ document.addEventListener("DOMContentLoaded", () => {
   document.querySelectorAll("a:has(> .igsed-term)").forEach(explain);
   document.querySelectorAll("figure.igsed-player").forEach(follow);
   figuresOf().forEach(enlarge);
+  // Sphinx gives the entries of its list a role that ARIA has given up, which a list may not hold.
+  document.querySelectorAll(".citation-list > .citation").forEach((entry) => entry.setAttribute("role", "listitem"));
   const wide = ".igsed-table-frame, .pst-scrollable-table-container, div.math, div.highlight pre";
   document.querySelectorAll(wide).forEach(reachable);
 });

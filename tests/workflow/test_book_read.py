@@ -21,7 +21,7 @@ PAGES = [TOC["root"], *(chapter["file"] for part in TOC["parts"] for chapter in 
 READ = [page for page in PAGES if not page.startswith("book/api/") or page == "book/api/base"]  # API pages are alike
 SIZES = {"desktop": (1440, 900), "phone": (390, 844)}
 AXE = "axe-core@4.11.0"
-BOXES = "mjx-container, .igsed-table-frame"
+BOXES = 'mjx-container[display="true"], .igsed-table-frame'
 READY = 2.0  # s of the page's main thread
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: pages are not opened")
 TERMS = glossary_links.terms(ROOT / "book" / "glossary.md")

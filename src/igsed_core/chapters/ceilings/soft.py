@@ -11,7 +11,7 @@ from igsed_core.detection import edges
 from igsed_core.detection.edges import Edges
 
 SOFT = (0.0, 0.25, 0.5)  # s, of a rise or fall
-COLUMNS = ["method", "soft", "n", "missed", "iou_found", "iou_calibrated", "value", "ci_low", "ci_high"]
+COLUMNS = ["split", "method", "soft", "n", "missed", "iou_found", "iou_calibrated", "value", "ci_low", "ci_high"]
 _DRAWS = 1000
 
 
@@ -32,7 +32,7 @@ def table(
     Returns
     -------
     pd.DataFrame
-        :data:`COLUMNS`: of the ``n`` gates that are found the mean overlap before and after, and the mean difference
+        :data:`COLUMNS`, of gates out of training clips: of the ``n`` gates that are found the mean overlap before and after, and the mean difference
         ``value`` with its 95 % interval, by draws of gates.
     """
     rows = []
@@ -55,9 +55,9 @@ def table(
             n = len(found)
             missed = 1 - n / max(len(seen), 1)
             if not n:
-                rows.append((method, seconds, 0, missed, *([float("nan")] * 5)))
+                rows.append(("train", method, seconds, 0, missed, *([float("nan")] * 5)))
                 continue
             drawn = np.random.default_rng(seed).integers(0, n, (_DRAWS, n))
             low, high = np.quantile((now - was)[drawn].mean(axis=1), [0.025, 0.975])
-            rows.append((method, seconds, n, missed, was.mean(), now.mean(), (now - was).mean(), low, high))
+            rows.append(("train", method, seconds, n, missed, was.mean(), now.mean(), (now - was).mean(), low, high))
     return pd.DataFrame(rows, columns=COLUMNS)
