@@ -32,8 +32,8 @@ def table(
     Returns
     -------
     pd.DataFrame
-        :data:`COLUMNS`, of gates out of training clips: of the ``n`` gates that are found the mean overlap before and after, and the mean difference
-        ``value`` with its 95 % interval, by draws of gates.
+        :data:`COLUMNS`, of gates out of training clips: of the ``n`` gates that are found the mean overlap before and
+        after, and the mean difference ``value`` with its 95 % interval, by draws of gates.
     """
     rows = []
     for seconds, of_method in observed.items():
