@@ -23,6 +23,7 @@ from igsed_core.workflow import (
     book_pages,
     edition,
     in_short,
+    real_run,
     redirects,
     reproduce,
     stages,
@@ -97,7 +98,9 @@ def stage(experiment: Experiment, folder: Path) -> None:
     edition.configure(folder / "_config.yml", edition.read())
     line = reproduce.command(experiment)
     to_try = tasks.read()
+    real = real_run.found()
     places = {
+        real_run.PLACE: real_run.front(real),
         **book_extras.write(experiment, folder),
         edition.PLACE: _edition(experiment),
         tasks.PLACE: tasks.section(to_try["intro"]),
@@ -113,6 +116,7 @@ def stage(experiment: Experiment, folder: Path) -> None:
         _copy(paths.results / f"{name}.csv", pages / "data" / f"{name}.csv")
     _copy(paths.stage("results") / _PICTURE, pages / _PICTURE)
     found = _found(experiment, offered)
+    real_run.copy(real, pages / "data")
     for s in absent:  # links from other pages stay whole
         files.write_text(pages / f"{s.notebook}.md", book_pages.stub(s))
     for s in map(stages.get, experiment.stages):
@@ -126,7 +130,8 @@ def stage(experiment: Experiment, folder: Path) -> None:
             pages / notebook.name,
             book_pages.page_of(
                 notebook,
-                tasks.section(to_try.get(s.notebook, []))
+                real_run.section(s.name, found, real)
+                + tasks.section(to_try.get(s.notebook, []))
                 + book_pages.downloads(named)
                 + book_pages.strip(paths.record(s.name), line, numbers),
                 offered=offered,
