@@ -49,7 +49,7 @@ parity: setup ## what some tests compare with; where it does not install, they a
 	@$(BIN)/python tools/setup_env.py --parity
 
 test: parity ## all tests
-	$(PYTEST) -n 2 --dist loadfile tests $(addprefix --ignore=,$(WHOLE_RUNS) $(PAPER_RUN))
+	$(PYTEST) -n 3 --dist loadfile --durations=30 tests $(addprefix --ignore=,$(WHOLE_RUNS) $(PAPER_RUN))
 	rm -rf .smoke
 	@# Side by side: what looks at the smoke run, and the run of the paper's parameters.
 	IGSED_TEST_FOLDER=.smoke $(PYTEST) $(WHOLE_RUNS) & smoke=$$!; \

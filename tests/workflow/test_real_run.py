@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 
 import pytest
-from test_in_short import found as made_of
 
 from igsed_core.base import files, shipped
 from igsed_core.base.paths import RunPaths
@@ -20,6 +19,13 @@ MAKERS = {
     "methods": ["methods", "methods_cost"],
     "localiser": ["localiser", "localiser_differences", "localiser_differences_two_way"],
 }
+
+
+def made_of(made: Tables) -> Found:
+    """The tables that are shown, of one kind."""
+    (ladder, apart, two_way), (methods, cost) = made.ladder(), made.methods()
+    of_localiser = {"localiser": ladder, "localiser_differences": apart, "localiser_differences_two_way": two_way}
+    return Found({**made.main_job(), "methods": methods, "methods_cost": cost, **of_localiser})
 
 
 @pytest.fixture

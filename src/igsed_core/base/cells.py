@@ -114,7 +114,9 @@ def stage_digest(notebook: Path, drawing: Callable[[str], bool], *, roots: Itera
         return code.hash_of(modules, text, code.packages(modules) | code.versions_of(third))
 
     page = [(cell.kind, cell.source, cell.tags) for cell in _cells(notebook)]
-    return of(computing(cells, drawing), drawing), of(json.dumps(page), imports.never)
+    digests = of(computing(cells, drawing), drawing), of(json.dumps(page), imports.never)
+    imports.REMEMBERED.save()
+    return digests
 
 
 def same_cells(one: Path, other: Path) -> bool:

@@ -20,9 +20,11 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from igsed_core.base import parsed
 from igsed_core.base.errors import IgsedError
 
 PACKAGE = __name__.partition(".")[0]
+REMEMBERED = parsed.Remembered(__file__)
 
 
 def never(module: str) -> bool:
@@ -153,13 +155,19 @@ def source_of(module: str, path: str) -> Source:
 
 @cache
 def _read_source(path: str, package: str, mtime: int, size: int) -> Source:
+    content = Path(path).read_bytes()
+    key = REMEMBERED.key(package, content)
+    if known := REMEMBERED.get(key):
+        return Source(known[0], known[1], frozenset(known[2]), frozenset(known[3]))
     try:
-        tree = ast.parse(Path(path).read_bytes())
+        tree = ast.parse(content)
     except SyntaxError as error:
         raise IgsedError(f"{path}, line {error.lineno}, is no valid Python ({error.msg}): mend it") from None
     named, perhaps = imports_in(stripped(tree), package)
     text = ast.dump(tree, annotate_fields=False)
-    return Source(hashlib.sha256(text.encode()).hexdigest(), not tree.body, frozenset(named), frozenset(perhaps))
+    source = Source(hashlib.sha256(text.encode()).hexdigest(), not tree.body, frozenset(named), frozenset(perhaps))
+    REMEMBERED.put(key, [source.digest, source.empty, sorted(source.named), sorted(source.perhaps)])
+    return source
 
 
 def stripped(tree: ast.Module) -> Iterator[ast.AST]:

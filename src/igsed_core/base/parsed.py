@@ -1,0 +1,81 @@
+"""What was read from source files, remembered by their bytes: many processes ask for the same few hundred.
+
+A run's stages and kernels each make keys from the syntax trees of the whole package, which takes a second. What a file
+says depends on its bytes, its package, this Python and the code that reads it; all four are in the name or the key, so
+that nothing that is remembered can be out of date. Where the folder cannot be written, files are read again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import sys
+import uuid
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from igsed_core.base.errors import IgsedError
+from igsed_core.base.paths import data_dir
+
+LARGEST = 5_000  # entries; beyond that, those of this process are kept alone
+FEWEST = 20  # new entries that are worth a file: some milliseconds each
+
+
+class Remembered:
+    """Facts about source files, in memory and in one file.
+
+    Parameters
+    ----------
+    reader
+        Path of the code that finds the facts: other code, another file.
+    """
+
+    def __init__(self, reader: str) -> None:
+        self._reader = reader
+        self._found: dict[str, Any] = {}
+        self._new: dict[str, Any] = {}
+
+    @property
+    def path(self) -> Path:
+        """The file: in the cache of sounds and weights, beside what belongs to the programs that a run starts."""
+        return data_dir() / ".programs" / f"sources-{_version(self._reader)}.json"
+
+    @staticmethod
+    def key(package: str, content: bytes) -> str:
+        """Return what a file is known by."""
+        return hashlib.sha256(package.encode() + b"\0" + content).hexdigest()
+
+    def get(self, key: str) -> Any:
+        """Return what is known of a file, None where that is nothing."""
+        if not self._found:
+            with contextlib.suppress(OSError, ValueError, IgsedError):
+                found = json.loads(self.path.read_bytes())
+                self._found = found if isinstance(found, dict) else {}
+        return self._new.get(key, self._found.get(key))
+
+    def put(self, key: str, facts: Any) -> None:
+        """Remember what is known of a file, until :meth:`save` in this process alone."""
+        self._new[key] = facts
+
+    def save(self) -> None:
+        """Write what is new, if it is worth that; where it cannot be written, nothing is lost but time."""
+        if len(self._new) < FEWEST:
+            return
+        self._found |= self._new
+        kept = self._found if len(self._found) <= LARGEST else self._new
+        with contextlib.suppress(OSError, IgsedError):
+            path = self.path
+            path.parent.mkdir(parents=True, exist_ok=True)
+            other = path.with_name(f".{uuid.uuid4().hex}.tmp")
+            other.write_text(json.dumps(kept), encoding="utf-8")
+            os.replace(other, path)
+        self._new = {}
+
+
+@cache
+def _version(reader: str) -> str:
+    code = hashlib.sha256(Path(reader).read_bytes()).hexdigest()
+    return f"{sys.version_info[0]}.{sys.version_info[1]}-{code[:16]}"
