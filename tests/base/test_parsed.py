@@ -78,3 +78,15 @@ def test_it_does_not_grow_for_ever(folder: Path, monkeypatch: pytest.MonkeyPatch
         read(path)
         imports.REMEMBERED.save()
         assert len(json.loads(imports.REMEMBERED.path.read_bytes())) <= 2
+
+
+def test_within_a_block_files_are_taken_to_stay_as_they_are(folder: Path) -> None:
+    path = folder / "tiny.py"
+    path.write_text("VALUE = 1\n")
+    with imports.unchanged():
+        first = imports.source_of("tiny", str(path))
+        path.write_text("VALUE = 22\n")
+        with imports.unchanged():
+            assert imports.source_of("tiny", str(path)) == first
+        assert imports.source_of("tiny", str(path)) == first
+    assert imports.source_of("tiny", str(path)) != first

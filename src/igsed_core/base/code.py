@@ -77,7 +77,8 @@ def still() -> Iterator[None]:
     global _still
     before, _still = _still, {}
     try:
-        yield
+        with imports.unchanged():
+            yield
     finally:
         _still = before
 

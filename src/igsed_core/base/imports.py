@@ -11,6 +11,7 @@ needs the syntax tree of every file anyway, from which the imports fall out. The
 from __future__ import annotations
 
 import ast
+import contextlib
 import hashlib
 import importlib.util
 import os
@@ -108,8 +109,34 @@ def _home(top: str, search_path: tuple[str, ...]) -> tuple[str, tuple[str, ...]]
     return (spec.origin or "") if spec.has_location else "", tuple(spec.submodule_search_locations or ())
 
 
+_looked_up: dict[str, str | None] | None = None
+_read: dict[tuple[str, str], Source] | None = None
+
+
+@contextlib.contextmanager
+def unchanged() -> Iterator[None]:
+    """Take it for the length of a block that no file changes: each module is looked for once, and each file once."""
+    global _looked_up, _read
+    if _looked_up is not None:
+        yield
+        return
+    _looked_up, _read = {}, {}
+    try:
+        yield
+    finally:
+        _looked_up, _read = None, None
+
+
 def source_file(module: str) -> str | None:
     """Return the source file of a module, None if there is none."""
+    if _looked_up is None:
+        return _look_up(module)
+    if module not in _looked_up:
+        _looked_up[module] = _look_up(module)
+    return _looked_up[module]
+
+
+def _look_up(module: str) -> str | None:
     top, *rest = module.split(".")
     origin, folders = _home(top, tuple(sys.path))
     if not rest:
@@ -149,8 +176,13 @@ def source_of(module: str, path: str) -> Source:
     IgsedError
         If it does not parse.
     """
+    if _read is not None and (module, path) in _read:
+        return _read[module, path]
     stat = os.stat(path)
-    return _read_source(path, package_of(module, path), stat.st_mtime_ns, stat.st_size)
+    source = _read_source(path, package_of(module, path), stat.st_mtime_ns, stat.st_size)
+    if _read is not None:
+        _read[module, path] = source
+    return source
 
 
 @cache

@@ -163,10 +163,11 @@ def _shipped(name: str) -> dict[str, Any]:
 def keys(experiment: Experiment) -> dict[str, Keys]:
     """Return the keys of every stage of an experiment."""
     result: dict[str, Keys] = {}
-    for name, params in experiment.stages.items():
-        stage = get(name)
-        check_twin(stage)
-        result[name] = keys_of(stage, params, {up: result[up].data.key for up in stage.upstream})[0]
+    with imports.unchanged():
+        for name, params in experiment.stages.items():
+            stage = get(name)
+            check_twin(stage)
+            result[name] = keys_of(stage, params, {up: result[up].data.key for up in stage.upstream})[0]
     return result
 
 
