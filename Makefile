@@ -15,7 +15,7 @@ WHOLE_RUNS := $(addprefix tests/workflow/,test_book.py test_book_read.py test_sm
 PAPER_RUN := tests/workflow/test_paper_run.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup parity book pdf release test lint serve bench clean distclean
+.PHONY: help setup parity book pdf release test test-apart lint serve bench clean distclean
 
 help: ## this list
 	@echo "make TARGET, where TARGET is"
@@ -51,17 +51,20 @@ parity: setup ## what some tests compare with; where it does not install, they a
 test: parity ## all tests
 	$(PYTEST) -n 3 --dist loadfile --durations=30 tests $(addprefix --ignore=,$(WHOLE_RUNS) $(PAPER_RUN))
 	rm -rf .smoke
-	@# Side by side: what looks at the smoke run, and the run of the paper's parameters.
+	@# Side by side: what looks at the smoke run and its book, and what needs neither.
 	IGSED_TEST_FOLDER=.smoke $(PYTEST) $(WHOLE_RUNS) & smoke=$$!; \
-	  $(PYTEST) $(PAPER_RUN) > .paper-run.log 2>&1; paper=$$?; cat .paper-run.log; rm -f .paper-run.log; \
-	  wait $$smoke && exit $$paper
+	  $(MAKE) --no-print-directory test-apart > .apart.log 2>&1; apart=$$?; cat .apart.log; rm -f .apart.log; \
+	  wait $$smoke && exit $$apart
+
+test-apart: parity ## a part of `make test`: the run of the paper's parameters, and every notebook by itself
+	$(PYTEST) $(PAPER_RUN)
 	$(BIN)/igsed notebooks params/smoke.yaml experiment=nbmake n_train=60 n_eval=24 --out .nbmake
 	@# In a store of their own, so that every notebook computes. First what others read from, in its order (the main
 	@# job and page 10), then the other pages, two at a time.
 	IGSED_RUNS_DIR="$$PWD/.smoke/nbmake" IGSED_DATA_DIR="$$PWD/.smoke/data" \
 	  $(PYTEST) --nbmake .nbmake/0[1-6]_*.ipynb .nbmake/10_*.ipynb
 	IGSED_RUNS_DIR="$$PWD/.smoke/nbmake" IGSED_DATA_DIR="$$PWD/.smoke/data" \
-	  $(PYTEST) -n 2 --nbmake .nbmake/0[7-9]_*.ipynb .nbmake/1[1-9]_*.ipynb
+	  $(PYTEST) -n 2 --durations=10 --nbmake .nbmake/0[7-9]_*.ipynb .nbmake/1[1-9]_*.ipynb
 
 lint: setup ## style, formatting, types
 	$(BIN)/ruff check .
