@@ -180,7 +180,9 @@ def check_survival(text: str, row: pd.Series) -> None:
 @given(made=MADE)
 def test_the_gain_of_a_rule_is_judged_by_its_difference(made: Tables) -> None:
     text = findings.rule_gain(*made.rules(), "smooth_log_hmm", "a rule")
-    words = re.search(f", ({RELATION}) the .*: a difference of (.*), from (\\d+) ", text)
+    words = re.search(
+        f", ({RELATION}) the .*: a difference of (.*), clips and source files drawn anew .*, from (\\d+) ", text
+    )
     assert words, text
     said = {words: said for said, words in RELATIONS.items()}[words[1]]
     check_verdict(said, words[2], int(words[3]))
