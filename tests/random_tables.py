@@ -108,6 +108,10 @@ class Tables:
         gains = [("ig", r, "ig", "percentile", "iou") for r in names[1:]]
         return rules, self.apart(*gains), self.apart(*gains)
 
+    def further(self) -> pd.DataFrame:
+        """PSDS of every method."""
+        return self.tidy(*((m, rule, "psds") for m in METHODS for rule in ("raw", "share_of_maximum")))
+
     def ladder(self) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
         """Steps of the localiser, and their differences, resampled in two ways."""
         own, tuned = ("shifted_cam", "absence_hmm"), [(m, "share_of_maximum") for m in ("fw_ws", "fw_ss")]
