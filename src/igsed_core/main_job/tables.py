@@ -175,9 +175,9 @@ def psds_limits(further: pd.DataFrame, seconds: float, *, split: str = "test") -
         return f"{source}; no arm of its {len(rows)} intervals is more than {LOPSIDED} times as long as the other."
     most = rows.iloc[int(ratio.argmax())]
     return (
-        f"{source}. In {n} of its {len(rows)} intervals one arm is more than {LOPSIDED} times as long as the other (most so "
-        f"{name(most['method'])}: {figure(most.to_dict())}): draws of clips lie mostly on one side of the sample, so that "
-        "the ends of such an interval are rough and its middle is no estimate."
+        f"{source}. In {n} of its {len(rows)} intervals one arm is more than {LOPSIDED} times as long as the other "
+        f"(most so {name(most['method'])}: {figure(most.to_dict())}): draws of clips lie mostly on one side of the "
+        "sample, so that the ends of such an interval are rough and its middle is no estimate."
     )
 
 
