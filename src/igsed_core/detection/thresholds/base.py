@@ -73,7 +73,7 @@ class Rule(Entry):
 
     def parameters(self, scores: Scores) -> NDArray[np.float64]:
         """Return the parameters to try on the scores of a validation split, ``[shape=(n_parameters,)]``."""
-        found: NDArray[np.float64] = load(self.grid)(scores)
+        found: NDArray[np.float64] = self.imported(self.grid)(scores)
         return found
 
     def apply(
