@@ -173,10 +173,10 @@ def psds_limits(further: pd.DataFrame, seconds: float, *, split: str = "test") -
     n = int((ratio > LOPSIDED).sum())
     if not n:
         return f"{source}; no arm of its {len(rows)} intervals is more than {LOPSIDED} times as long as the other."
-    most = rows.iloc[int(ratio.argmax())]
+    most = {str(key): value for key, value in rows.iloc[int(ratio.argmax())].items()}
     return (
         f"{source}. In {n} of its {len(rows)} intervals one arm is more than {LOPSIDED} times as long as the other "
-        f"(most so {name(most['method'])}: {figure(most.to_dict())}): draws of clips lie mostly on one side of the "
+        f"(most so {name(most['method'])}: {figure(most)}): draws of clips lie mostly on one side of the "
         "sample, so that the ends of such an interval are rough and its middle is no estimate."
     )
 

@@ -147,8 +147,9 @@ def threshold_rules(found: Found) -> Answer:
     best = str(found.figures.get("threshold_rules", {}).get("best_parameter_free", ""))
     title = thresholds.RULES[best].title if best in thresholds.RULES else best
     tables = ("rules", "rules_gain", "rules_gain_two_way")
+    rules, gains, two_way = (found.tables[name] for name in tables)
     return Answer(
-        findings.rule_gain(*(found.tables[name] for name in tables), best, title, margin=found.margin)
+        findings.rule_gain(rules, gains, two_way, best, title, margin=found.margin)
         + " The rule was picked by IoU on validation, which needs time labels.",
         tables,
     )
