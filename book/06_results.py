@@ -76,6 +76,11 @@ display.show(
 # %%
 display.show(tables.further_table(found["further"]), caption="Threshold-free and event-based metrics on the test split")
 
+# %%
+data = soundscapes.load(run.input("data_synthesis"))
+n_test = int((data.clips["split"] == "test").sum())
+findings.say(tables.psds_limits(found["further"], n_test * run.params_of(DataSynthesis).duration))
+
 # %% [markdown]
 # ### How far apart are the methods?
 #
@@ -118,7 +123,7 @@ figures.per_class(found["per_class"], paper.per_class())
 # %%
 predictions = files.read_table(run.input("training") / "predictions.csv")
 attributions = maps.read(run.input("integrated_gradients") / "maps", classification.detected_pairs(predictions))
-example = soundscapes.load(run.input("data_synthesis")).select(classification.example_clip(predictions))
+example = data.select(classification.example_clip(predictions))
 explanations.attributions(
     example.read()[0],
     run.params_of(DataSynthesis).sample_rate,

@@ -121,8 +121,8 @@ display.show(
 # original should fall to zero, and what it finds should fall to what a random map finds. Two maps may also be alike because
 # both follow the loudness of the clip, so the correlation is given once more with the clip's energy partialled out. Random
 # and energy know nothing of the classifier and show what it looks like when nothing changes; of energy nothing is left
-# without energy. Each level is shuffled in several ways (`sanity_shuffles`), which take turns over the test clips: a clip
-# is explained with one of them. The intervals are of a bootstrap over clips and, independently, over shuffles.
+# without energy. Each level is shuffled in several ways (`sanity_shuffles`), which take turns over the test clips and over
+# the levels: at each level a clip is explained with one of them. The intervals are of a bootstrap over clips and, independently, over shuffles.
 
 # %%
 checked = run.table("faithfulness_sanity", sanity.report(found.sanity, found.shuffled, **resampling))

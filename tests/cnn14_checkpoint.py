@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 from collections import OrderedDict
+from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import torch
 from torch import Tensor
 
+from igsed_core.models.encoders import cnn14
 from igsed_core.models.frontend import PannsLogMel
 
 CHANNELS = (1, 64, 128, 256, 512, 1024, 2048)
+THIN = (1, 4, 4, 8, 8, 16, 16)
+
+
+@contextlib.contextmanager
+def thin() -> Iterator[None]:
+    """CNN14, and its checkpoints, with few channels: every name and every layer, and none of the 80 million weights.
+
+    How a file of weights is read does not depend on how many there are; that those of the right size fit is tried once.
+    """
+    with (
+        mock.patch(f"{__name__}.CHANNELS", THIN),
+        mock.patch.object(cnn14, "_CHANNELS", THIN),
+        mock.patch.object(cnn14, "N_FEATURES", THIN[-1]),
+    ):
+        yield
 
 
 def state_dict(window: str = "hann", seed: int = 0) -> OrderedDict[str, Tensor]:
@@ -48,8 +67,8 @@ def state_dict(window: str = "hann", seed: int = 0) -> OrderedDict[str, Tensor]:
             state[f"conv_block{block}.conv{layer}.weight"] = weight(n_out, n, 3, 3)
             state |= normalisation(f"conv_block{block}.bn{layer}", n_out, 0.0, 6.0 * n)
     small = 0.02 * table
-    for name, n_out in (("fc1", 2048), ("fc_audioset", 527)):
-        state[f"{name}.weight"] = weight(n_out, 2048, source=small)
+    for name, n_out in (("fc1", CHANNELS[-1]), ("fc_audioset", 527)):
+        state[f"{name}.weight"] = weight(n_out, CHANNELS[-1], source=small)
         state[f"{name}.bias"] = 0.1 * torch.randn(n_out, generator=generator)
     return state
 

@@ -55,6 +55,7 @@ MODULES = {
     "plugins": "base/test_plugins.py",
     "properties": "workflow/test_fault_properties.py",
     "recordings": "data/test_recordings_faults.py",
+    "registry": "base/test_registry.py",
     "run_folder": "workflow/test_run_folder_faults.py",
     "scores": "metrics/test_scores.py",
     "set_up": "project/test_set_up.py",
@@ -179,11 +180,14 @@ CELLS: dict[tuple[str, str], str] = {
     "every_writer_meets_a_full_disk, a_folder_that_cannot_be_written_to, a_file_in_the_place_of_a_folder, "
     "names_as_long_as_a_file_system_allows; heads: full_disk_while_a_head_is_saved",
     ("K7", "environment"): "paths: a_read_only_file_system; children: folders_that_cannot_be_made, "
-    "a_program_that_is_not_there; set_up: an_error_of_the_system_is_one_sentence_with_file_and_remedy",
+    "a_program_that_is_not_there; set_up: an_error_of_the_system_is_one_sentence_with_file_and_remedy; "
+    "fresh: an_installed_package_that_raises_on_import_is_told_by_every_command",
     ("K7", "network"): "fetch: a_failure_is_explained_and_the_cache_stays_usable; "
     "archive_faults: a_name_that_is_too_long, a_damaged_note_is_named, a_cache_in_which_no_note_can_be_kept; "
     "archives: a_full_disk_leaves_nothing_and_works_later, a_damaged_archive_leaves_nothing",
-    ("K7", "Python interface"): "files: other_errors_of_the_system_come_through, names_that_are_no_text_are_explained",
+    ("K7", "Python interface"): "files: other_errors_of_the_system_come_through, names_that_are_no_text_are_explained; "
+    "registry: a_package_that_raises_on_import_is_named_with_the_remedy, "
+    "so_is_one_whose_code_raises_when_it_is_first_used",
     ("K8", "parameter"): "Cannot occur: no parameter starts a program.",
     ("K8", "bank"): "parallel: killed_worker_is_named, who_is_stopped_does_not_wait_for_its_workers",
     ("K8", "table"): "Cannot occur: tables are read in this process.",
@@ -203,10 +207,11 @@ CELLS: dict[tuple[str, str], str] = {
     ("K9", "bank"): "bank_faults: forms_of_unicode_are_one_class; folder: same_name_twice; "
     "faults: a_suffix_in_capitals_is_a_suffix",
     ("K9", "table"): "recordings: the_one_table, one_file_however_the_table_spells_it, forms_of_unicode, "
-    "two_files_that_one_name_means; text: header_in_quotes_capitals_and_any_order, names_have_one_spelling, cells; "
+    "two_files_that_one_name_means; text: header_in_quotes_capitals_and_any_order, "
+    "lines_that_are_empty_before_the_header, names_have_one_spelling, cells; "
     "commands: names_in_tables_and_in_the_folder_mean_one_file, one_recording_is_searched_once_however_it_is_spelled; "
     "fresh: rows_that_stand_twice_are_one_event, a_quoted_column_of_sources_is_read, "
-    "a_file_is_one_clip_however_the_table_or_a_link_calls_it",
+    "a_file_is_one_clip_however_the_table_or_a_link_calls_it, labels_in_another_programs_list_are_no_class",
     ("K9", "checkpoint"): "checkpoints: every_encoder_takes_both_formats",
     ("K9", "run folder"): "paths: a_folder_of_the_environment_is_resolved_once",
     ("K9", "environment"): "faults: a_folder_behind_a_link_is_the_same_folder",
@@ -220,18 +225,20 @@ CELLS: dict[tuple[str, str], str] = {
     ("K10", "table"): "recordings: a_bad_row_is_named",
     ("K10", "checkpoint"): "Cannot occur: a checkpoint holds no YAML.",
     ("K10", "run folder"): "parameter_file: a_run_reads_back_what_it_wrote",
-    ("K10", "environment"): "Cannot occur: variables hold text, and no number is read from one.",
+    ("K10", "environment"): "parallel: a_number_of_cores_in_the_environment_that_is_none",
     ("K10", "network"): "archive_faults: a_record_that_tells_no_size",
     ("K10", "Python interface"): "config: ill_typed",
     ("K11", "parameter"): "config: bad_overrides, unknown_parameter_in_a_file, bounds, rules_between_parameters; "
     "cli: errors_are_one_message_and_exit_code_1, head_leaves_no_traceback, an_error_whose_reader_has_gone; "
-    "fresh: the_override_is_named_and_not_the_file_alone",
+    "fresh: the_override_is_named_and_not_the_file_alone, an_address_is_no_path, "
+    "a_parameter_in_capitals_is_known_by_its_letters",
     ("K11", "bank"): "folder: bad_files_are_named_once, class_left_empty_by_bad_files, incomplete_banks; "
     "bank_faults: two_layouts_in_one_folder_are_refused",
     ("K11", "table"): "recordings: a_bad_row_is_named, a_bad_recording_is_named; "
     "commands: tables_that_would_give_wrong_figures, times_beyond_the_recording, lengths_that_are_none",
     ("K11", "checkpoint"): "checkpoints: features_must_fit_and_the_message_is_short, "
     "a_copy_tuned_to_other_classes_gives_the_same_features, weights_that_are_no_numbers_are_named, "
+    "tensors_without_plain_values_are_named, numbers_of_eight_bits_are_numbers, a_negative_variance_is_named, "
     "every_encoder_takes_every_wrapping, two_copies_of_the_network, checkpoints_without_a_state_dict; "
     "cnn14: another_window_is_refused; heads: missing_head_names_the_notebook",
     ("K11", "run folder"): "notebook: a_failing_cell_is_told_without_a_traceback_if_it_was_explained; "

@@ -101,11 +101,16 @@ class Tables:
             ),
         }
 
-    def rules(self) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Rules and their gains over the percentile."""
+    def rules(self) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+        """Rules and their gains over the percentile, resampled in two ways."""
         names = ("percentile", "smooth_log_hmm", "otsu")
         rules = self.tidy(*(("ig", r, "iou") for r in names))
-        return rules, self.apart(*(("ig", r, "ig", "percentile", "iou") for r in names[1:]))
+        gains = [("ig", r, "ig", "percentile", "iou") for r in names[1:]]
+        return rules, self.apart(*gains), self.apart(*gains)
+
+    def further(self) -> pd.DataFrame:
+        """PSDS of every method."""
+        return self.tidy(*((m, rule, "psds") for m in METHODS for rule in ("raw", "share_of_maximum")))
 
     def ladder(self) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
         """Steps of the localiser, and their differences, resampled in two ways."""

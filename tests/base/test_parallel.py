@@ -111,3 +111,23 @@ def test_bar_reaches_the_terminal_of_the_parent(monkeypatch: pytest.MonkeyPatch,
         assert list(bar(range(3), "mixing")) == [0, 1, 2]
     assert "mixing" in (tmp_path / "terminal").read_text()
     assert notebook.getvalue() == ""
+
+
+@pytest.mark.parametrize(
+    "given", ["two", "0", "-1", "2.5", "1e3", "\N{SUPERSCRIPT TWO}", "\N{ARABIC-INDIC DIGIT THREE}"]
+)
+def test_a_number_of_cores_in_the_environment_that_is_none(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A superscript was a digit to the check and a ValueError to `int`; words were passed over, for all cores."""
+    monkeypatch.setenv("IGSED_CORES", given)
+    with pytest.raises(
+        IgsedError, match=f"variable IGSED_CORES is '{given}': give a whole number from 1 on, or unset it"
+    ):
+        n_processes(0)
+    assert n_processes(3) == 3
+    for fine, cores in ((" 2 ", 2), ("04", 4)):
+        monkeypatch.setenv("IGSED_CORES", fine)
+        assert n_processes(0) == cores
+    monkeypatch.delenv("IGSED_CORES")
+    of_the_machine = n_processes(0)
+    monkeypatch.setenv("IGSED_CORES", "")
+    assert n_processes(0) == of_the_machine

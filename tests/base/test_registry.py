@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib.metadata
+import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -68,6 +71,64 @@ def test_a_bad_entry_point_is_named(name: str, value: str, message: str, monkeyp
     with pytest.raises(IgsedError, match=message):
         list(things())
     assert registry.IgsedError is IgsedError
+
+
+RAISED = {
+    "raise RuntimeError('no licence\\nfor this machine')": "RuntimeError: no licence for this machine",
+    "1 / 0": "ZeroDivisionError: division by zero",
+    "def f(:": "SyntaxError: ",
+    "raise SystemExit": "SystemExit",
+    "import not_installed_here": "ModuleNotFoundError: No module named 'not_installed_here'",
+    "raise OSError(5, 'Input/output error', '/dev/x')": "Input/output error",
+    "raise ValueError('x' * 5000)": r"x{50,200} \.\.\.\)",
+    "\0": "(SyntaxError|ValueError): ",
+}
+
+
+@pytest.fixture(params=RAISED)
+def broken(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A package that is installed beside this one, whose modules raise when they are imported; what is told of that."""
+    info = tmp_path / "igsed_broken-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: igsed-broken\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[igsed.things]\nz = igsed_broken_a:THING\n")
+    (tmp_path / "igsed_broken_a.py").write_text(request.param)
+    (tmp_path / "igsed_broken_b.py").write_text(request.param)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield RAISED[request.param]
+    for module in ("igsed_broken_a", "igsed_broken_b"):
+        sys.modules.pop(module, None)
+
+
+def test_a_package_that_raises_on_import_is_named_with_the_remedy(broken: str, tmp_path: Path) -> None:
+    said = rf"thing 'z' of the installed package igsed-broken cannot be loaded \(.*{broken}"
+    for ask in (list, len, lambda made: made["a"], lambda made: "a" in made, lambda made: made.get("z")):
+        with pytest.raises(IgsedError, match=said) as error:
+            ask(things())
+        assert "`pip uninstall igsed-broken`" in str(error.value)
+        assert "\n" not in str(error.value) and len(str(error.value)) < 400
+
+
+def test_so_is_one_whose_code_raises_when_it_is_first_used(broken: str, tmp_path: Path) -> None:
+    (tmp_path / "igsed_broken_a.py").write_text(
+        "from igsed_core.base.registry import Entry\nTHING = Entry(target='igsed_broken_b:f', title='a thing')\n"
+    )
+    made = things()
+    assert list(made) == ["b", "a", "z"] and made["z"].package == "igsed-broken"
+    assert "package" not in made["z"].described() and "package" not in made["b"].described(looks=True)
+    for use in (lambda: made.load("z"), made["z"].load):
+        with pytest.raises(
+            IgsedError, match=rf"'igsed_broken_b:f' of 'z' of the installed package igsed-broken .*{broken}"
+        ):
+            use()
+
+
+def test_stopping_while_a_package_is_imported_stops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "igsed_slow.py").write_text("raise KeyboardInterrupt")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    points(monkeypatch, ("z", "igsed_slow:THING"))
+    with pytest.raises(KeyboardInterrupt):
+        list(things())
 
 
 def test_an_entry_is_described_by_what_results_depend_on() -> None:

@@ -89,6 +89,16 @@ def test_header_in_quotes_capitals_and_any_order(tmp_path: Path) -> None:
     assert read_rows(tmp_path / "t.tsv", content) == [("a.wav", "1")]
 
 
+@pytest.mark.parametrize("before", ["\n", "\n\n \t\n", "\ufeff\n"])
+def test_lines_that_are_empty_before_the_header(before: str, tmp_path: Path) -> None:
+    assert read_rows(tmp_path / "t.tsv", f"{before}{WORDS}") == ROWS
+    assert text.columns_of(tmp_path / "t.tsv") == list(COLUMNS)
+    number = before.count("\n") + 2
+    assert [row.line for row in text.rows(tmp_path / "t.tsv", COLUMNS, "a table")] == [number]
+    with pytest.raises(IgsedError, match=rf"t\.tsv, line {number - 1}: no column offset"):
+        list(text.rows(tmp_path / "t.tsv", ("filename", "offset"), "a table"))
+
+
 def test_names_have_one_spelling() -> None:
     assert text.name("Tu\u0308r") == text.name("T\u00fcr ") == text.name("\ufeffTür") == "Tür"
     assert text.name("caf\udce9") == "caf%E9"  # the bytes of Latin-1 in a file's name

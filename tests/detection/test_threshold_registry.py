@@ -20,7 +20,7 @@ seeds = st.integers(0, 2**31)
 few_scores = st.lists(st.integers(0, 8).map(float), min_size=2, max_size=9)
 PARAMETER = {"percentile": 60.0, "share_of_maximum": 0.3, "fixed": 0.4, "global_percentile": 70.0}
 PARAMETER |= {"class_percentile": 70.0}
-LABEL_FREE = [name for name, rule in RULES.items() if rule.label_free]
+PARAMETER_FREE = [name for name, rule in RULES.items() if rule.parameter_free]
 
 
 def some_scores(seed: int, n: int = 6, n_frames: int = 40) -> NDArray[np.float64]:
@@ -241,7 +241,7 @@ def test_shares_and_levels_by_hand() -> None:
 def test_grids() -> None:
     scores = some_scores(4)
     for rule in RULES.values():
-        if rule.label_free:
+        if rule.parameter_free:
             continue
         grid = rule.parameters(scores)
         assert (np.diff(grid) > 0).all()
@@ -348,7 +348,7 @@ def test_errors_say_what_to_do() -> None:
 
 @settings(deadline=None, max_examples=30)
 @given(seeds)
-def test_label_free_rules_find_a_clear_event(seed: int) -> None:
+def test_parameter_free_rules_find_a_clear_event(seed: int) -> None:
     """Scores of an event ten times those around it, no noise to speak of: every rule marks it and nothing else."""
     rng = np.random.default_rng(seed)
     truth = np.zeros((3, 60), dtype=bool)
@@ -356,6 +356,6 @@ def test_label_free_rules_find_a_clear_event(seed: int) -> None:
         start = rng.integers(5, 40)
         row[start : start + rng.integers(8, 15)] = True
     scores = np.where(truth, 0.6, 0.06) * rng.uniform(0.95, 1.05, truth.shape)
-    for name in LABEL_FREE:
+    for name in PARAMETER_FREE:
         wrong = (apply(name, scores) != truth).sum(axis=1)
         assert (wrong <= (4 if name.startswith("smooth") else 0)).all(), name

@@ -1,4 +1,4 @@
-"""Rules compared: tuned on validation alone, ceilings, groups, and the choice of one label-free rule."""
+"""Rules compared: tuned on validation alone, ceilings, groups, and the choice of one parameter-free rule."""
 
 from __future__ import annotations
 
@@ -71,13 +71,13 @@ def test_the_test_split_plays_no_part_in_the_choice(data: dict[str, Instances], 
         assert one.threshold == evaluated.one("test", one.method, one.rule, one.metric).threshold
 
 
-def test_label_free_rules_need_no_validation(data: dict[str, Instances]) -> None:
+def test_parameter_free_rules_need_no_validation(data: dict[str, Instances]) -> None:
     alone = tuning.evaluate({"test": data["test"]}, ("otsu", "hmm"))
     assert all(np.isnan(one.threshold) for one in alone.series["test"])
     with pytest.raises(IgsedError, match="'fixed' is tuned on the validation split, which is missing"):
         tuning.evaluate({"test": data["test"]}, ("fixed",))
     with pytest.raises(IgsedError, match="chosen on the validation split, which was not evaluated"):
-        tuning.best_label_free(alone)
+        tuning.best_parameter_free(alone)
 
 
 def test_a_grid_may_be_given(data: dict[str, Instances]) -> None:
@@ -85,19 +85,34 @@ def test_a_grid_may_be_given(data: dict[str, Instances]) -> None:
     assert {one.threshold for one in made.series["test"]} == {37.0}
 
 
-def test_the_best_label_free_rule_is_chosen_on_validation(evaluated: tuning.Evaluated) -> None:
+def test_the_best_parameter_free_rule_is_chosen_on_validation(evaluated: tuning.Evaluated) -> None:
     means = {
         name: np.mean([evaluated.mean("validation", method, name) for method in METHODS])
         for name, rule in thresholds.RULES.items()
-        if rule.label_free and rule.acts_on != thresholds.LOGIT
+        if rule.parameter_free and rule.acts_on != thresholds.LOGIT
     }
-    best = tuning.best_label_free(evaluated)
+    best = tuning.best_parameter_free(evaluated)
     assert means[best] == max(means.values())
     # Rules on logits are eligible where every method has one.
-    of_two = tuning.best_label_free(evaluated.under(("logit_otsu",)), methods=("fw_ws", "fw_ss"))
+    of_two = tuning.best_parameter_free(evaluated.under(("logit_otsu",)), methods=("fw_ws", "fw_ss"))
     assert of_two == "logit_otsu"
-    with pytest.raises(IgsedError, match="no label-free rule was evaluated for all of ig"):
-        tuning.best_label_free(evaluated.under(("percentile",)), methods=("ig",))
+    with pytest.raises(IgsedError, match="no parameter-free rule was evaluated for all of ig"):
+        tuning.best_parameter_free(evaluated.under(("percentile",)), methods=("ig",))
+
+
+def test_gains_with_source_files_drawn_anew_are_the_same_and_less_sure(evaluated: tuning.Evaluated) -> None:
+    """All instances of a class from one file: two files are two units, and three are too few to tell anything."""
+    index = pd.concat(list(evaluated.index.values()))
+    events = index[["clip", "label"]].assign(source_file=index["label"] + "/0.wav")
+    own = events.assign(source_file=events["clip"] + ".wav")
+    options = {"replicates": 200, "seed": 0}
+    of_clips, shared, apart = (tuning.gains(evaluated, events=e, **options) for e in (None, events, own))  # type: ignore[arg-type]
+    assert_allclose(shared["value"], of_clips["value"])
+    rows = of_clips["metric"].eq("iou") & of_clips["average"].eq("instance") & (of_clips["value"].abs() > 0.05)
+    width = {n: (t["ci_high"] - t["ci_low"])[rows] for n, t in (("clips", of_clips), ("own", apart), ("two", shared))}
+    assert rows.sum() > 5
+    assert (width["own"] > width["clips"]).mean() > 0.9
+    assert not (width["two"] <= width["clips"]).any()  # two units: wider, or no interval at all
 
 
 def test_values_in_perfect_order(data: dict[str, Instances]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,13 @@ SHARED = Path(os.environ.get("IGSED_SHARED") or Path(__file__).resolve().parents
 @pytest.fixture(scope="module")
 def state() -> dict[str, Tensor]:
     return cnn14_checkpoint.state_dict()
+
+
+@pytest.fixture
+def thin() -> Iterator[dict[str, Tensor]]:
+    """A state dict with few channels, and a network to fit it."""
+    with cnn14_checkpoint.thin():
+        yield cnn14_checkpoint.state_dict()
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +171,8 @@ def test_a_feature_frame_looks_at_its_own_time(encoder: Cnn14Encoder) -> None:
 
 # --- the checkpoint decides the window
 @pytest.mark.parametrize("window", ["hann", "hamming"])
-def test_the_window_is_read_from_the_checkpoint(window: str, state: dict[str, Tensor]) -> None:
+@pytest.mark.usefixtures("thin")
+def test_the_window_is_read_from_the_checkpoint(window: str) -> None:
     stored = cnn14_checkpoint.state_dict(window)
     assert float(stored["spectrogram_extractor.stft.conv_real.weight"][0, 0, 0]) == pytest.approx(
         {"hann": 0.0, "hamming": 0.08}[window], abs=1e-6
@@ -175,18 +184,18 @@ def test_the_window_is_read_from_the_checkpoint(window: str, state: dict[str, Te
         build(stored, other)
 
 
-def test_another_window_is_refused(state: dict[str, Tensor]) -> None:
+def test_another_window_is_refused(thin: dict[str, Tensor]) -> None:
     name = "spectrogram_extractor.stft.conv_real.weight"
-    rectangular = state[name].clone()
+    rectangular = thin[name].clone()
     rectangular[0] = 1.0
     with pytest.raises(IgsedError, match=r"none of hann, hamming \(first sample 1:"):
-        build(state, **{name: rectangular})
+        build(thin, **{name: rectangular})
 
 
 @pytest.mark.parametrize("name", ["spectrogram_extractor.stft.conv_imag.weight", "logmel_extractor.melW"])
-def test_another_front_end_is_refused(name: str, state: dict[str, Tensor]) -> None:
+def test_another_front_end_is_refused(name: str, thin: dict[str, Tensor]) -> None:
     with pytest.raises(IgsedError, match=r"Fourier transform or mel filter bank"):
-        build(state, **{name: state[name] * 1.01 + 0.001})
+        build(thin, **{name: thin[name] * 1.01 + 0.001})
 
 
 @pytest.mark.parametrize(
@@ -198,9 +207,9 @@ def test_another_front_end_is_refused(name: str, state: dict[str, Tensor]) -> No
         ({"logmel_extractor.melW": None}, r"logmel_extractor\.melW should be .* found nothing"),
     ],
 )
-def test_strict(changes: dict[str, Tensor | None], named: str, state: dict[str, Tensor]) -> None:
+def test_strict(changes: dict[str, Tensor | None], named: str, thin: dict[str, Tensor]) -> None:
     with pytest.raises(IgsedError, match=rf"changed\.pth: does not fit[\s\S]*{named}"):
-        build(state, **changes)
+        build(thin, **changes)
 
 
 # --- files

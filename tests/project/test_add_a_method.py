@@ -121,12 +121,12 @@ def test_the_new_method_has_a_name_a_colour_and_a_place_in_the_study(copy: Path)
 
 def test_the_new_rules_detect_what_lies_above_the_mean(copy: Path) -> None:
     program = (
-        "import numpy as np; from igsed_core.detection.thresholds.registry import RULES, label_free;"
+        "import numpy as np; from igsed_core.detection.thresholds.registry import RULES, parameter_free;"
         "scores = np.array([[0.0, 0.0, 0.0, 4.0], [1.0, 1.0, 5.0, 5.0]]);"
         "print(RULES['above_mean'].apply(scores).astype(int).tolist());"
         "print(RULES['above_spread'].apply(scores, 1.5).astype(int).tolist());"
         "print(len(RULES['above_spread'].parameters(scores)));"
-        "print('above_mean' in label_free(), 'above_spread' in label_free())"
+        "print('above_mean' in parameter_free(), 'above_spread' in parameter_free())"
     )
     wanted = ["[[0, 0, 0, 1], [0, 0, 1, 1]]", "[[0, 0, 0, 1], [0, 0, 0, 0]]", "31", "True False"]
     assert told(copy / "src", program).splitlines() == wanted

@@ -19,8 +19,8 @@ from igsed_core.workflow import experiments, notebook, stages
 
 ROOT = Path(__file__).resolve().parents[2]
 CHECKOUTS = ["my proj (1), it's {x} $HOME"]
-# Several in one path, since each costs a start of Snakemake.
-RUNS = ["My Drive/a #1: b/1e3", "it's {x}/Größe 🔔", '[*] $HOME; `ls`/q"uo\\te']
+# All in one path, since each costs a start of Snakemake.
+RUNS = """My Drive/a #1: b/1e3/it's {x}/Größe 🔔/[*] $HOME; `ls`/q"uo\\te"""
 # In the place of the interpreter: notes what it was given, and leaves the marker that the stage would leave.
 STAND_IN = """#!/bin/sh
 printf '%s\\n' "$#" "$@" >> calls
@@ -60,29 +60,29 @@ def prepare(root: Path) -> experiments.Experiment:
     return experiment
 
 
-@pytest.mark.parametrize("name", RUNS)
-def test_a_dry_run_names_the_whole_paths(name: str, checkout: Path, tmp_path: Path) -> None:
-    root = tmp_path / name / "smoke"
+@pytest.fixture(scope="module")
+def planned(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[list[str]]]:
+    """The folder of a run with an awkward name, and the words of each command that a dry run on four cores prints."""
+    root = tmp_path_factory.mktemp("runs") / RUNS / "smoke"
     prepare(root)
-    done = snakemake(checkout, root, "--dry-run", "-p")
+    done = snakemake(checkout, root, "--dry-run", "-p", "--cores", "4")
     output = done.stdout + done.stderr
     assert done.returncode == 0, output
     lines = [line.partition("Shell command: ")[2] or line.strip() for line in output.splitlines()]
+    return root, [shlex.split(line) for line in lines if "base/warm.py" in line]
+
+
+def test_a_dry_run_names_the_whole_paths(planned: tuple[Path, list[list[str]]], checkout: Path) -> None:
+    root, commands = planned
     ours = str(checkout / "src" / "igsed_core" / "base" / "warm.py")
-    commands = [shlex.split(line) for line in lines if "base/warm.py" in line]
     wanted = [*(ours if word == warm.__file__ else word for word in children.igsed()), "stage"]
-    assert {tuple(words) for words in commands} == {
+    assert {tuple(words[words.index(sys.executable) :]) for words in commands} == {
         (*wanted, stage, str(root / "parameters.json")) for stage in stages.STAGES
     }
 
 
-def test_two_chapters_at_a_time_have_half_of_the_cores_each(checkout: Path, tmp_path: Path) -> None:
-    root = tmp_path / "smoke"
-    prepare(root)
-    done = snakemake(checkout, root, "--dry-run", "-p", "--cores", "4")
-    lines = [line.partition("Shell command: ")[2] or line.strip() for line in done.stdout.splitlines()]
-    commands = [shlex.split(line) for line in lines if "base/warm.py" in line]
-    given = {words[-2]: words[: words.index(sys.executable)] for words in commands}
+def test_two_chapters_at_a_time_have_half_of_the_cores_each(planned: tuple[Path, list[list[str]]]) -> None:
+    given = {words[-2]: words[: words.index(sys.executable)] for words in planned[1]}
     light = {name for name, stage in stages.STAGES.items() if stage.light}
     halves = set(experiments.CHAPTERS) - light
     assert given == {name: ["IGSED_CORES=2", "OMP_NUM_THREADS=2"] * (name in halves) for name in stages.STAGES}

@@ -211,6 +211,9 @@ def test_main_result_shows_every_value_with_its_interval_and_the_paper(every_fig
             assert published.loc[method, metric] in [x for x, _, c in points(ax, "D") if c == colour]
         widths = [np.ptp(line.get_xdata()) for line in ax.get_lines() if len(line.get_xdata()) == 2]
         assert widths == pytest.approx([0.08] * len(result_tables.METHODS))
+        # Ends that stand out above and below a dot, which would hide an interval narrower than itself.
+        ends = {line.get_markersize() for line in ax.get_lines() if line.get_marker() == "|"}
+        assert min(ends) > max(line.get_markersize() for line in ax.get_lines() if line.get_marker() == "o")
 
 
 def test_a_class_without_instances_has_the_papers_value_only(every_figure):

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from igsed_core.chapters.audit.verdicts import choices, common
 from igsed_core.chapters.audit.verdicts.registry import ANSWERS
 from igsed_core.chapters.localiser import encoders, tables
+from igsed_core.main_job import tables as overview
 from igsed_core.metrics.judging import ABOVE, BELOW, LEVEL, NOT_DECIDED, NOT_TOLD_APART, VERDICTS
 from igsed_core.show import claims, findings, prose
 from igsed_core.show.claims import FEW, MARGIN, RELATIONS
@@ -37,6 +38,7 @@ FINDINGS: dict[str, Callable[[Tables], str]] = {
     "localised": lambda made: findings.localised(*made.ladder(), ("fw_ss", "share_of_maximum")),
     "under_encoders": lambda made: tables.under_encoders(*made.encoders()),
     "family": lambda made: claims.family(made.family()),
+    "psds_limits": lambda made: overview.psds_limits(made.further(), 1140.0),
     "localiser_answer": lambda made: findings.localiser_answer(*made.ladder()),
 }
 
@@ -180,10 +182,26 @@ def check_survival(text: str, row: pd.Series) -> None:
 @given(made=MADE)
 def test_the_gain_of_a_rule_is_judged_by_its_difference(made: Tables) -> None:
     text = findings.rule_gain(*made.rules(), "smooth_log_hmm", "a rule")
-    words = re.search(f", ({RELATION}) the .*: a difference of (.*), from (\\d+) ", text)
+    words = re.search(
+        f", ({RELATION}) the .*: a difference of (.*), clips and source files drawn anew .*, from (\\d+) ", text
+    )
     assert words, text
     said = {words: said for said, words in RELATIONS.items()}[words[1]]
     check_verdict(said, words[2], int(words[3]))
+
+
+def test_a_lopsided_interval_of_psds_is_named() -> None:
+    even = {"split": "test", "method": "fw_ws", "metric": "psds", "value": 0.5, "ci_low": 0.4, "ci_high": 0.6, "n": 10}
+    skewed = {**even, "method": "oracle", "value": 0.14, "ci_low": 0.1, "ci_high": 0.33}
+    other = {**skewed, "split": "validation", "ci_high": 0.9}
+    said = overview.psds_limits(pd.DataFrame([even, skewed, other]), 1120.0)
+    assert "from 18.7 minutes of audio, in which one false detection counts as 3.2 per hour" in said
+    assert "In 1 of its 2 intervals one arm is more than 2 times as long" in said
+    assert "Perfect ranking: 0.14 [0.10,\N{NO-BREAK SPACE}0.33]" in said
+    assert "no arm of its 1 intervals" in overview.psds_limits(pd.DataFrame([even]), 1120.0)
+    for no_width in (0.5, float("nan")):
+        table = pd.DataFrame([{**even, "ci_low": no_width, "ci_high": no_width}])
+        assert "decides no interval" in overview.psds_limits(table, 0.0)
 
 
 @quick

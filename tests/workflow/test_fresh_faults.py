@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from igsed_core.base import names
+from igsed_core.base import names, plugins
 from igsed_core.base.errors import IgsedError
 from igsed_core.data import audio, fetching, labels, recordings
 from igsed_core.data.soundbank import survey
 from igsed_core.detection import localiser
+from igsed_core.models.encoders import registry as encoders
 from igsed_core.workflow import cli, experiments
 from igsed_core.workflow.sweeps import job, status
 from tiny_bank import RATE, noise, put, tone
@@ -92,6 +93,30 @@ def test_names_of_the_averages(name: str) -> None:
         names.check_classes([names.folded(name)])
 
 
+@pytest.mark.parametrize("group", ["igsed.encoders", "igsed.methods", "igsed.threshold_rules", "igsed.soundbanks"])
+@pytest.mark.parametrize("words", [["run", str(PARAMS), "--dry-run"], ["stage", "methods", str(PARAMS)]])
+def test_an_installed_package_that_raises_on_import_is_told_by_every_command(
+    words: list[str], group: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It was a traceback for all but ImportError, before anything that a user had typed was looked at."""
+    info = tmp_path / "site" / "igsed_broken-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: igsed-broken\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[{group}]\nmine = igsed_broken:MINE\n")
+    (info.parent / "igsed_broken.py").write_text("raise RuntimeError('no licence')")
+    monkeypatch.syspath_prepend(str(info.parent))
+    monkeypatch.setenv("IGSED_RUNS_DIR", str(tmp_path / "runs"))
+    monkeypatch.setenv("IGSED_STORE_DIR", str(tmp_path / "store"))
+    registry = plugins.registry(group)
+    monkeypatch.setitem(registry.__dict__, "_all", None)
+    del registry.__dict__["_all"]  # what it knew comes back after the test
+    assert cli.main(words) == 1
+    said = capsys.readouterr().err
+    assert "of the installed package igsed-broken cannot be loaded (RuntimeError: no licence)" in said
+    assert "pip uninstall igsed-broken" in said and said.count("\n") <= 2
+    assert not (tmp_path / "runs" / "smoke" / "results").exists()
+
+
 def test_rows_that_stand_twice_are_one_event(tmp_path: Path) -> None:
     put(tmp_path / "a.wav", noise(3.0))
     rows = "filename\tonset\toffset\tevent_label\na.wav\t0\t1\tBell\na.wav\t0.0\t1.00\tBell\n"
@@ -112,6 +137,38 @@ def test_a_file_is_one_clip_however_the_table_or_a_link_calls_it(tmp_path: Path)
         weak(tmp_path, "low/a.wav\tx\nlink.wav\ty\n")
     with pytest.raises(IgsedError, match="is a folder"):
         weak(tmp_path, "low\tx\n")
+
+
+@pytest.mark.parametrize("cell", ["x;y", "x; y", "['x', 'y']", '["x"]', "[x]", "[]"])
+def test_labels_in_another_programs_list_are_no_class(cell: str, tmp_path: Path) -> None:
+    """They were classes of their own: "x;y", or "['x'" and "'y']"."""
+    put(tmp_path / "a.wav", noise(1.0))
+    with pytest.raises(
+        IgsedError, match=r"labels\.tsv, line 2: event_labels is .*: write the labels as they are, with"
+    ):
+        weak(tmp_path, f"a.wav\t{cell}\n")
+    assert weak(tmp_path, "a.wav\tx [loud],y\n")[0].labels == ("x [loud]", "y")
+
+
+@pytest.mark.parametrize("name", ["weights", "soundbank", "recordings"])
+@pytest.mark.parametrize("address", ["https://example.org/w.pt", "file:///w.pt", "s3://bucket/bank"])
+def test_an_address_is_no_path(name: str, address: str, tmp_path: Path) -> None:
+    """It was taken for one in the user's folder, with one slash fewer, which was missing there."""
+    said = rf"parameter '{name}': '{address}' is an address, no path: fetch what lies there, and give its path"
+    (tmp_path / "mine.yaml").write_text(f"{name}: {address}")
+    with pytest.raises(IgsedError, match=rf"mine\.yaml: {said}"):
+        experiments.load(tmp_path / "mine.yaml")
+    with pytest.raises(IgsedError, match=said):
+        experiments.load(PARAMS, [f"{name}={address}"])
+    with pytest.raises(IgsedError, match="is an address, no path"):
+        encoders.load("embedded", address)
+
+
+@pytest.mark.parametrize("written", ["SEED", "Seed", "N_Train", "LEARNING-RATE"])
+def test_a_parameter_in_capitals_is_known_by_its_letters(written: str) -> None:
+    wanted = written.lower().replace("-", "_")
+    with pytest.raises(IgsedError, match=f"unknown parameter '{written}'. Did you mean '{wanted}'"):
+        experiments.load(PARAMS, [f"{written}=1"])
 
 
 def test_a_quoted_column_of_sources_is_read(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ MADE = st.builds(Tables, st.integers(0, 2**32 - 1), st.sampled_from(KINDS))
 
 def found(made: Tables) -> Found:
     """All tables that the boxes read, of one kind."""
-    rules, gains = made.rules()
+    rules, gains, gains_two_way = made.rules()
     ladder, apart, two_way = made.ladder()
     methods, cost = made.methods()
     ceilings, to_each = made.ceilings()
@@ -36,7 +36,13 @@ def found(made: Tables) -> Found:
             "classification": made.tidy(*(("clip_level", "probability", q) for q in ("f1", "recall"))),
             "maps": pd.DataFrame({"completeness_error": errors}, dtype=float),
             "curves": made.tidy(("oracle", "percentile", "iou")),
-            **{"rules": rules, "rules_gain": gains, "methods": methods, "methods_cost": cost},
+            **{
+                "rules": rules,
+                "rules_gain": gains,
+                "rules_gain_two_way": gains_two_way,
+                "methods": methods,
+                "methods_cost": cost,
+            },
             "faithfulness_sanity": made.sanity(),
             "faithfulness_occlusion": made.hidden(),
             **{"localiser": ladder, "localiser_differences": apart, "localiser_differences_two_way": two_way},
@@ -47,7 +53,7 @@ def found(made: Tables) -> Found:
             **made.vocal(),
             "audit_verdicts": pd.DataFrame({"decided": made.rng.choice(["yes", "in part", "no"], 9)}),
         },
-        {"threshold_rules": {"best_label_free": "smooth_log_hmm"}},
+        {"threshold_rules": {"best_parameter_free": "smooth_log_hmm"}},
         {"integrated_gradients": {"quadrature": "db_midpoint"}},
     )
 
@@ -73,10 +79,10 @@ def test_a_box_names_tables_that_the_book_offers(stage):
 
 def test_a_change_of_the_numbers_changes_the_words():
     ours = found(Tables(3, "plain"))
-    gains = ours.tables["rules_gain"]
+    gains = ours.tables["rules_gain_two_way"]
     for value, words in ((0.2, "above"), (-0.2, "below")):
         moved = gains.assign(value=value, ci_low=value - 0.01, ci_high=value + 0.01, n=179)
-        said = in_short.threshold_rules(Found({**ours.tables, "rules_gain": moved}, ours.figures))
+        said = in_short.threshold_rules(Found({**ours.tables, "rules_gain_two_way": moved}, ours.figures))
         assert words in said.text
 
 

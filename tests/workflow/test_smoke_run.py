@@ -196,8 +196,8 @@ def test_rules_are_tidy_and_share_their_instances(smoke_run):
     assert not rules.duplicated(["split", "method", "rule", "average", "metric"]).any()
     assert set(rules["rule"]) == set(thresholds.RULES)
     assert rules["value"].between(0, 1).all()
-    label_free = [name for name, rule in thresholds.RULES.items() if rule.label_free]
-    assert (rules["threshold"].isna() == rules["rule"].isin(label_free)).all()
+    parameter_free = [name for name, rule in thresholds.RULES.items() if rule.parameter_free]
+    assert (rules["threshold"].isna() == rules["rule"].isin(parameter_free)).all()
     detection = pd.read_csv(smoke_run.root / "results" / "detection.csv")
     both = detection[detection["metric"].isin(["iou", "f1"])].merge(
         rules, on=["split", "method", "rule", "metric", "average"], suffixes=("", "_rules")

@@ -28,14 +28,16 @@ def n_processes(workers: int) -> int:
     Raises
     ------
     IgsedError
-        If it is negative.
+        If it is negative, or the variable is no whole number from 1 on.
     """
     if workers < 0:
         raise IgsedError(f"the number of processes or cores is {workers}: give 1 or more, or 0 for all cores")
     if workers > 0:
         return workers
-    if os.environ.get(CORES_VARIABLE, "").isdigit():
-        return max(1, int(os.environ[CORES_VARIABLE]))
+    if given := os.environ.get(CORES_VARIABLE, "").strip():
+        if not (given.isascii() and given.isdigit()) or not int(given[:9]):
+            raise IgsedError(f"variable {CORES_VARIABLE} is {given[:40]!r}: give a whole number from 1 on, or unset it")
+        return int(given[:9])
     if hasattr(os, "sched_getaffinity"):  # Linux: respects containers and SLURM
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ def absolute(text: str | Path, base: Path | None = None) -> Path:
         If no path can be meant, or a relative one is given while the working folder is gone.
     """
     written = os.fspath(text)
+    _refuse_address(written)
     try:
         expanded = os.path.expanduser(written)
         whole = expanded if os.path.isabs(expanded) else os.path.join(base or os.getcwd(), expanded)
@@ -42,8 +44,24 @@ def absolute(text: str | Path, base: Path | None = None) -> Path:
 
 
 def user_path(text: str | Path) -> Path:
-    """Return a path of the command line for messages and use: ``~`` is expanded, the rest stands as typed."""
-    return Path(os.path.expanduser(os.fspath(text)))
+    """Return a path of the command line for messages and use: ``~`` is expanded, the rest stands as typed.
+
+    Raises
+    ------
+    IgsedError
+        If it is the address of something elsewhere.
+    """
+    written = os.fspath(text)
+    _refuse_address(written)
+    return Path(os.path.expanduser(written))
+
+
+def _refuse_address(written: str) -> None:
+    """Say of ``https://...`` what it is: taken for a path it would be a file that is missing in the working folder."""
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", written):
+        raise IgsedError(
+            f"{written!r} is an address, no path: fetch what lies there, and give its path on this machine"
+        )
 
 
 def project_root() -> Path:

@@ -7,6 +7,7 @@ Packages that are installed beside this one add entries through entry points of 
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.metadata
 from collections.abc import Iterator, Mapping
@@ -34,17 +35,20 @@ class Entry:
         (Group, name) of entries of other registries that the code takes by name.
     name
         Its name in the registry, which sets it.
+    package
+        The installed package that brings it, which the registry sets; empty for this package's own.
     LOOKS
         Fields that a reader sees and no result depends on.
     """
 
-    LOOKS: ClassVar[frozenset[str]] = frozenset({"title"})
+    LOOKS: ClassVar[frozenset[str]] = frozenset({"title", "package"})
 
     target: str
     title: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
     uses: tuple[tuple[str, str], ...] = ()
     name: str = ""
+    package: str = ""
 
     @property
     def modules(self) -> tuple[str, ...]:
@@ -57,12 +61,26 @@ class Entry:
         return {name: value for name in kept if (value := _plain(getattr(self, name))) not in ("", [], {})}
 
     def load(self) -> Any:
-        """Import the code, with the options set."""
-        found = load(self.target)
+        """Import the code, with the options set.
+
+        Raises
+        ------
+        IgsedError
+            If the code of an installed package cannot be imported; the message names it and the remedy.
+        """
+        found = self.imported(self.target)
         return partial(found, **self.options) if self.options else found
+
+    def imported(self, target: str) -> Any:
+        """Import what ``"package.module:attribute"`` names; an error of another package is told as one."""
+        if not self.package:
+            return load(target)
+        with _told(f"{target!r} of {self.name!r}", self.package):
+            return load(target)
 
 
 E = TypeVar("E", bound=Entry)
+_LONGEST = 200  # characters of another package's error
 
 
 def load(target: str) -> Any:
@@ -105,19 +123,14 @@ class Registry(Mapping[str, E], Generic[E]):
                     f"{self.what} {point.name!r} of the installed package {_package(point)} is there already: "
                     "give its entry point another name"
                 )
-            try:
+            with _told(f"{self.what} {point.name!r}", _package(point)):
                 entry = point.load()
-            except (ImportError, AttributeError) as error:
-                raise IgsedError(
-                    f"{self.what} {point.name!r} of the installed package {_package(point)} cannot be loaded "
-                    f"({error}): mend or uninstall that package"
-                ) from error
             if not isinstance(entry, kind):
                 raise IgsedError(
                     f"entry point {point.name!r} ({self.group}) of the installed package {_package(point)} is no "
                     f"{kind.__module__}.{kind.__name__} but {type(entry).__name__}: see the page on adding your own"
                 )
-            found[point.name] = replace(entry, name=point.name)  # type: ignore[assignment]
+            found[point.name] = replace(entry, name=point.name, package=_package(point))  # type: ignore[assignment]
         return found
 
     def __getitem__(self, name: str) -> E:
@@ -148,6 +161,20 @@ class Registry(Mapping[str, E], Generic[E]):
     def load(self, name: str) -> Any:
         """Import the code of an entry, with its options set."""
         return self[name].load()
+
+
+@contextlib.contextmanager
+def _told(what: str, package: str) -> Iterator[None]:
+    """Tell what goes wrong while code of another package is imported, whatever it is, in one sentence."""
+    try:
+        yield
+    except (Exception, SystemExit) as error:
+        words = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
+        words = words if len(words) <= _LONGEST else f"{words[:_LONGEST]} ..."
+        raise IgsedError(
+            f"{what} of the installed package {package} cannot be loaded ({words}): mend that package, or remove it "
+            f"with `pip uninstall {package}`"
+        ) from error
 
 
 def _package(point: importlib.metadata.EntryPoint) -> str:

@@ -113,15 +113,15 @@ def rows(path: Path, columns: Sequence[str], expected: str) -> Iterator[Row]:
         If a column is missing or there twice, or a row has more cells than the header.
     """
     lines = read(path).split("\n")
-    header = _header(lines[0])
+    first, header = _header(lines)
     if missing := [column for column in columns if column not in header]:
         raise IgsedError(
-            f"{shown(path)}, line 1: no column {', '.join(missing)}; expected {expected}, separated by tabulators"
+            f"{shown(path)}, line {first}: no column {', '.join(missing)}; expected {expected}, separated by tabulators"
         )
     if twice := [column for column in columns if header.count(column) > 1]:
-        raise IgsedError(f"{shown(path)}, line 1: the column {', '.join(twice)} is there twice: remove one")
+        raise IgsedError(f"{shown(path)}, line {first}: the column {', '.join(twice)} is there twice: remove one")
     place = {column: header.index(column) for column in columns}
-    for number, line in enumerate(lines[1:], start=2):
+    for number, line in enumerate(lines[first:], start=first + 1):
         cells = _cells(line)
         if not any(cells):
             continue
@@ -141,11 +141,13 @@ def columns_of(path: Path) -> list[str]:
     IgsedError
         See :func:`read`.
     """
-    return _header(read(path).split("\n")[0])
+    return _header(read(path).split("\n"))[1]
 
 
-def _header(line: str) -> list[str]:
-    return [cell.casefold() for cell in _cells(line)]
+def _header(lines: Sequence[str]) -> tuple[int, list[str]]:
+    """Number of the first line that holds anything (1 if none does), and its cells in small letters."""
+    number = next((i for i, line in enumerate(lines, start=1) if any(_cells(line))), 1)
+    return number, [cell.casefold() for cell in _cells(lines[number - 1])]
 
 
 def _cells(line: str) -> list[str]:

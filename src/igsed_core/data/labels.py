@@ -70,7 +70,8 @@ def weak(labels: Path, audio_folder: Path | None = None) -> list[WeakClip]:
     Raises
     ------
     IgsedError
-        If the table or a file that it lists is missing or has another form; the message names file and line. A file
+        If the table or a file that it lists is missing or has another form (labels with semicolons between them or in
+        brackets, which would silently be classes of their own); the message names file and line. A file
         that stands twice with the same labels counts once; with other labels it is an error.
     """
     if labels.is_dir():
@@ -86,7 +87,7 @@ def weak(labels: Path, audio_folder: Path | None = None) -> list[WeakClip]:
         line = f"{text.shown(labels)}, line {row.line}"
         path = _file(root, row.cells["filename"], line, named)
         key = path.resolve()  # the same file, whatever the table or a link calls it
-        held = tuple(sorted({text.name(label) for label in row.cells["event_labels"].split(",")} - {""}))
+        held = _labels(row.cells["event_labels"], line)
         if key in found and found[key].labels != held:
             raise IgsedError(f"{line}: {path.name} stands in line {lines[key]} with other labels: remove one of them")
         if key not in found:
@@ -95,6 +96,13 @@ def weak(labels: Path, audio_folder: Path | None = None) -> list[WeakClip]:
     if not found:
         raise IgsedError(f"{text.shown(labels)} lists no file; expected {_WEAK_FORM}")
     return list(found.values())
+
+
+def _labels(cell: str, line: str) -> tuple[str, ...]:
+    """Return the labels of a cell, sorted. What another program wrote as a list would be classes of their own."""
+    if (";" in cell and "," not in cell) or (cell.startswith("[") and cell.endswith("]")):
+        raise IgsedError(f"{line}: event_labels is {cell!r}: write the labels as they are, with commas between them")
+    return tuple(sorted({text.name(label) for label in cell.split(",")} - {""}))
 
 
 def classes_of(clips: Iterable[WeakClip]) -> tuple[str, ...]:

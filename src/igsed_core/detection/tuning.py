@@ -136,7 +136,7 @@ def mask_of(
     return rule.apply(scores, parameter, frame_length=frame_length, labels=labels)
 
 
-def best_label_free(evaluated: Evaluated, *, methods: Sequence[str] = LEARNED, metric: str = "iou") -> str:
+def best_parameter_free(evaluated: Evaluated, *, methods: Sequence[str] = LEARNED, metric: str = "iou") -> str:
     """Return the one rule without a parameter that has the best validation mean over ``methods``.
 
     The rule itself sees no label, but this choice does: validation IoU needs to know when the classes sound.
@@ -144,20 +144,20 @@ def best_label_free(evaluated: Evaluated, *, methods: Sequence[str] = LEARNED, m
     Raises
     ------
     IgsedError
-        If there is no validation split, or no label-free rule that all methods have.
+        If there is no validation split, or no parameter-free rule that all methods have.
 
     Examples
     --------
     >>> import numpy as np
     >>> import pandas as pd
     >>> from igsed_core.detection.evaluation import Instances
-    >>> from igsed_core.detection.tuning import best_label_free, evaluate
+    >>> from igsed_core.detection.tuning import best_parameter_free, evaluate
     >>> index = pd.DataFrame({"split": "validation", "clip": ["a", "b"], "label": "Bell"})
     >>> truth = np.array([[False, True, True, False], [True, False, False, False]])
     >>> scores = np.array([[0.1, 0.9, 0.8, 0.2], [0.7, 0.2, 0.1, 0.1]])
     >>> data = {"validation": Instances(index, truth, {"ig": scores})}
     >>> evaluated = evaluate(data, ["percentile", "otsu"], methods=["ig"])
-    >>> best_label_free(evaluated, methods=["ig"])
+    >>> best_parameter_free(evaluated, methods=["ig"])
     'otsu'
     """
     if "validation" not in evaluated.series:
@@ -169,10 +169,10 @@ def best_label_free(evaluated: Evaluated, *, methods: Sequence[str] = LEARNED, m
     eligible = {
         rule: float(np.mean(values))
         for rule, values in means.items()
-        if thresholds.get(rule).label_free and len(values) == len(methods)
+        if thresholds.get(rule).parameter_free and len(values) == len(methods)
     }
     if not eligible:
-        raise IgsedError(f"no label-free rule was evaluated for all of {', '.join(methods)}")
+        raise IgsedError(f"no parameter-free rule was evaluated for all of {', '.join(methods)}")
     return max(eligible, key=lambda rule: eligible[rule])
 
 
@@ -293,8 +293,41 @@ def table(evaluated: Evaluated, *, replicates: int, seed: int) -> pd.DataFrame:
     )
 
 
-def gains(evaluated: Evaluated, *, replicates: int, seed: int, over: str = PAPER) -> pd.DataFrame:
-    """Paired gain of every rule over another, method by method (:func:`igsed_core.metrics.summaries.differences`)."""
+def gains(
+    evaluated: Evaluated, *, replicates: int, seed: int, over: str = PAPER, events: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Paired gain of every rule over another, method by method.
+
+    Parameters
+    ----------
+    evaluated
+        From :func:`evaluate`, with the other rule among its rules.
+    replicates, seed
+        Of the bootstrap over clips.
+    over
+        The other rule.
+    events
+        ``clip, label, source_file``: source files, which clips share, are drawn anew as well
+        (:func:`igsed_core.metrics.bootstrap.two_way_weights`).
+
+    Returns
+    -------
+    pd.DataFrame
+        As :func:`igsed_core.metrics.summaries.differences`, a family of its own for Holm's correction.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from igsed_core.detection.evaluation import Instances
+    >>> from igsed_core.detection.tuning import evaluate, gains
+    >>> index = pd.DataFrame({"split": "validation", "clip": ["a", "b"], "label": "Bell"})
+    >>> truth = np.array([[False, True, True, False], [True, False, False, False]])
+    >>> scores = np.array([[0.1, 0.9, 0.8, 0.2], [0.7, 0.2, 0.1, 0.1]])
+    >>> evaluated = evaluate({"validation": Instances(index, truth, {"ig": scores})}, ["fixed", "otsu"], methods=["ig"])
+    >>> gains(evaluated, replicates=100, seed=0, over="fixed")["rule"].unique().tolist()
+    ['otsu']
+    """
     return pd.concat(
         [
             summaries.differences(
@@ -307,6 +340,7 @@ def gains(evaluated: Evaluated, *, replicates: int, seed: int, over: str = PAPER
                 ],
                 replicates=replicates,
                 seed=seed,
+                sources=None if events is None else summaries.sources_of(events, evaluated.index[split]),
             )
             for split, series in evaluated.series.items()
         ],
@@ -322,7 +356,7 @@ def _tune(
     grids: Mapping[str, NDArray[np.float64]],
 ) -> dict[str, float]:
     """Return the parameter with the best validation mean for each metric (the lowest of equals)."""
-    if rule.label_free:
+    if rule.parameter_free:
         return dict.fromkeys(METRICS, float("nan"))
     if "validation" not in data:
         raise IgsedError(f"rule {rule.name!r} is tuned on the validation split, which is missing")

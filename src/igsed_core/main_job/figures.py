@@ -16,6 +16,10 @@ from igsed_core.show.style import drawing
 
 _LINES = {"iou": "-", "f1": (0, (5, 2))}
 _WEIGHTS = {**{name: 1.3 for name in COMPARED if name not in LEARNED}, ORACLE: 1.6}
+_INTERVAL = {
+    **{"lw": 4, "alpha": 0.45, "solid_capstyle": "butt"},
+    **{"marker": "|", "markersize": 14, "markeredgewidth": 2},  # ends that a dot does not hide
+}
 _PAPER_MARK = {
     "marker": "D",
     "markerfacecolor": "white",
@@ -137,7 +141,7 @@ def main_result(
         for y, method in enumerate(methods):
             colour = style.colour(method)
             row = mine.loc[method]
-            ax.plot([row["ci_low"], row["ci_high"]], [y, y], color=colour, lw=4, alpha=0.45, solid_capstyle="round")
+            ax.plot([row["ci_low"], row["ci_high"]], [y, y], color=colour, **_INTERVAL)  # type: ignore[arg-type]
             ax.plot(row["value"], y, "o", color=colour, ms=10, zorder=5, clip_on=False)
             ax.annotate(
                 *(f"{row['value']:.2f}", (row["value"], y)),
@@ -161,7 +165,7 @@ def main_result(
         tick.set(fontweight="bold", fontsize=11.5)
     handles = [
         Line2D([], [], marker="o", color=style.INK, ls="none", ms=8, label="this run"),
-        Line2D([], [], color=style.INK, lw=4, alpha=0.45, label="95 % interval"),
+        Line2D([], [], color=style.INK, label="95 % interval", **_INTERVAL),  # type: ignore[arg-type]
         _paper_handle(),
         plt.Rectangle((0, 0), 1, 1, color="#E4E4E4", label="no better than random"),
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 
 from igsed_core import paper
@@ -11,9 +12,10 @@ from igsed_core.detection.further_metrics import RAW, SHARE
 from igsed_core.detection.scored import COMPARED, LEARNED, RANKED
 from igsed_core.metrics.summaries import ALL
 from igsed_core.show.cells import NONE, OURS, PAPER, Cells, by_key, frame, number, with_interval
-from igsed_core.show.claims import marked
+from igsed_core.show.claims import figure, marked
 from igsed_core.show.style import METRICS, class_name, class_names, name
 
+LOPSIDED = 2  # how many times as long as the other an arm of an interval is before a sentence names it
 _MEAN = "Mean over classes"
 
 
@@ -141,6 +143,42 @@ def further_table(further: pd.DataFrame, *, split: str = "test", average: str = 
             **{(METRICS["psds"], title): with_interval(scores[method, rule]) for rule, title in _PSDS.items()},
         }
     return frame(rows, "Method")
+
+
+def psds_limits(further: pd.DataFrame, seconds: float, *, split: str = "test") -> str:
+    """Say from how little audio PSDS comes, and how lopsided its intervals are.
+
+    Its curve ends at a number of false positives per hour. In a short test split a single one jumps along that axis,
+    and most draws of clips lie on one side of the sample: the bootstrap is biased, and percentiles of it are rough.
+
+    Parameters
+    ----------
+    further
+        ``split, method, rule, metric, value, ci_low, ci_high``
+    seconds
+        Length of the split's clips together.
+    split
+        Which rows.
+    """
+    rows = further[(further["split"] == split) & (further["metric"] == "psds")].dropna(subset=["ci_low", "ci_high"])
+    rows = rows[rows["ci_high"] > rows["ci_low"]].reset_index(drop=True)
+    per_hour = f"{number(3600 / seconds, 1)} per hour of its class" if seconds else "any number per hour"
+    source = (
+        f"PSDS comes from {number(seconds / 60, 1)} minutes of audio, in which one false detection counts as {per_hour}"
+    )
+    if rows.empty:
+        return f"{source}; this run decides no interval of it."
+    arms = np.stack([rows["value"] - rows["ci_low"], rows["ci_high"] - rows["value"]])
+    ratio = arms.max(axis=0) / np.maximum(arms.min(axis=0), 1e-9)
+    n = int((ratio > LOPSIDED).sum())
+    if not n:
+        return f"{source}; no arm of its {len(rows)} intervals is more than {LOPSIDED} times as long as the other."
+    most = {str(key): value for key, value in rows.iloc[int(ratio.argmax())].items()}
+    return (
+        f"{source}. In {n} of its {len(rows)} intervals one arm is more than {LOPSIDED} times as long as the other "
+        f"(most so {name(most['method'])}: {figure(most)}): draws of clips lie mostly on one side of the "
+        "sample, so that the ends of such an interval are rough and its middle is no estimate."
+    )
 
 
 def differences_table(

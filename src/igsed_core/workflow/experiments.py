@@ -171,7 +171,7 @@ def _reject_unknown(values: dict[str, Any], known: dict[str, Any], source: str) 
             continue
         if RENAMED.get(name) in known:
             raise IgsedError(f"{source}: parameter {name!r} is called {RENAMED[name]!r} now: rename it there")
-        near = difflib.get_close_matches(str(name), known, n=1)
+        near = difflib.get_close_matches(str(name).lower(), known, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise IgsedError(f"{source}: unknown parameter {shown(name)}.{hint} Valid ones: {', '.join(known)}")
 

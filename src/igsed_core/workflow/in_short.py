@@ -144,12 +144,14 @@ def results(found: Found) -> Answer:
 
 def threshold_rules(found: Found) -> Answer:
     """What the best rule without a parameter gives IG."""
-    best = str(found.figures.get("threshold_rules", {}).get("best_label_free", ""))
+    best = str(found.figures.get("threshold_rules", {}).get("best_parameter_free", ""))
     title = thresholds.RULES[best].title if best in thresholds.RULES else best
+    tables = ("rules", "rules_gain", "rules_gain_two_way")
+    rules, gains, two_way = (found.tables[name] for name in tables)
     return Answer(
-        findings.rule_gain(found.tables["rules"], found.tables["rules_gain"], best, title, margin=found.margin)
+        findings.rule_gain(rules, gains, two_way, best, title, margin=found.margin)
         + " The rule was picked by IoU on validation, which needs time labels.",
-        ("rules", "rules_gain"),
+        tables,
     )
 
 

@@ -342,10 +342,10 @@ def test_rules_are_chosen_on_validation(studied: dict[str, Any]) -> None:
     for method in ("ig", "cam", "fw_ws"):
         rules = {one.rule for one in found.series["conditions"] if (one.method, one.metric) == (method, "iou")}
         (free,) = rules - {"percentile"}
-        assert thresholds.get(free).label_free
+        assert thresholds.get(free).parameter_free
         others = tuning.evaluate(
             {"validation": studied["data"]["validation"]},
-            [name for name, rule in thresholds.RULES.items() if rule.label_free],
+            [name for name, rule in thresholds.RULES.items() if rule.parameter_free],
             methods=[method],
         )
         best = max(one.values.mean() for one in others.series["validation"] if one.metric == "iou")

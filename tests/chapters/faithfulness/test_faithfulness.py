@@ -268,6 +268,17 @@ def test_shuffles_differ_and_repeat(classifier: Classifier, log_mel: Tensor) -> 
     assert not any(torch.equal(a, b) for a, b in zip(first, other, strict=True))
 
 
+@given(n_clips=st.integers(1, 60), n_shuffles=st.integers(1, 12))
+def test_a_cut_of_clips_or_shuffles_stays_balanced(n_clips: int, n_shuffles: int) -> None:
+    table = pd.DataFrame([sanity.turns(place, n_clips, n_shuffles) for place in range(n_clips)])
+    for level in sanity.CASCADE:
+        used = table[level].value_counts()
+        assert len(used) == min(n_clips, n_shuffles)
+        assert used.max() - used.min() <= 1
+    if n_shuffles >= len(sanity.CASCADE):
+        assert (table.nunique(axis=1) == len(sanity.CASCADE)).all()  # no clip meets one shuffle at two levels
+
+
 def test_intervals_know_of_the_shuffles() -> None:
     """Clips agree within a shuffle: what varies is the shuffle, which resampling of clips alone cannot see."""
     clips = [f"t{i}" for i in range(40)]
@@ -427,9 +438,13 @@ def test_shuffles_take_turns_over_all_clips_whether_they_have_curves_or_not(smal
     assert list(found.index["clip"]) == ["t0"]
     assert set(found.curves["clip"]) == {"t0"}
     assert list(found.shuffled["clip"]) == ["t0", "t1"]
-    assert found.sanity.groupby("clip")["shuffle"].unique().map(list).to_dict() == {"t0": [0], "t1": [1]}
+    shuffle = found.sanity.drop_duplicates(["clip", "level"]).set_index(["clip", "level"])["shuffle"]
+    assert [shuffle["t0", level] for level in sanity.CASCADE] == [0, 1, 0, 1, 0]
+    assert [shuffle["t1", level] for level in sanity.CASCADE] == [1, 0, 1, 0, 1]
+    assert (shuffle[:, sanity.ORIGINAL] == 0).all()
     report = sanity.report(found.sanity, found.shuffled, replicates=20, seed=0)
-    assert (report["shuffles"] == 2).all()
+    original = report["rule"] == sanity.ORIGINAL
+    assert (report["shuffles"] == np.where(original, 1, 2)).all()
 
 
 def test_the_clip_as_it_is_has_the_classifiers_logits(small: dict[str, Any], classifier: Classifier) -> None:

@@ -48,7 +48,7 @@ class Conditions(StageParams):
 
     def uses(self) -> tuple[tuple[str, str], ...]:
         """See :meth:`igsed_core.base.params.StageParams.uses`."""
-        rules = ("percentile", *thresholds.label_free())
+        rules = ("percentile", *thresholds.parameter_free())
         return (
             *scored.uses((*scored.RANKED, "cam", scored.LOCALISER)),
             (plugins.ENGINES, "mel_path"),

@@ -37,9 +37,9 @@ def evaluate(data: Mapping[str, Instances], *, frame_length: float) -> Evaluated
     """
     names = [name for name in data["validation"].scores if name not in (ORACLE, LOCALISER)]
     how = {"frame_length": frame_length}
-    free = thresholds.label_free()
+    free = thresholds.parameter_free()
     tried = tuning.evaluate({"validation": data["validation"]}, free, methods=names, **how)  # type: ignore[arg-type]
-    best = {name: tuning.best_label_free(tried, methods=(name,)) for name in names}
+    best = {name: tuning.best_parameter_free(tried, methods=(name,)) for name in names}
     parts = [tuning.evaluate(data, (PERCENTILE,), methods=names, **how)]  # type: ignore[arg-type]
     for rule in dict.fromkeys(best.values()):
         mine = [name for name in names if best[name] == rule]

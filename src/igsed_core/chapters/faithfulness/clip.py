@@ -74,10 +74,12 @@ class Explained:
     scores: dict[str, NDArray[np.float64]]  # of the main job's methods
     energy: NDArray[np.float64] | None  # of each frame, as the baseline has it
     curves: bool
-    shuffle: int | None  # number of the shuffle of the weights that it is explained with; None: with none
+    shuffles: Mapping[str, int]  # number of the shuffle that it is explained with, by level; empty: with none
 
     @classmethod
-    def of(cls, instances: Instances, row: int, settings: Settings, *, curves: bool, shuffle: int | None) -> Explained:
+    def of(
+        cls, instances: Instances, row: int, settings: Settings, *, curves: bool, shuffles: Mapping[str, int]
+    ) -> Explained:
         """Take a row of the instances, and the scores of those methods that are wanted and there."""
         there = {name: values[row] for name, values in instances.scores.items() if name in settings.methods}
         energy = instances.scores.get("energy")
@@ -87,7 +89,7 @@ class Explained:
             there,
             None if energy is None else energy[row],
             curves,
-            shuffle,
+            shuffles,
         )
 
 
@@ -114,13 +116,13 @@ class Job:
         return [
             *(["occluded"] if self.labels else []),
             *(["curves"] if explained and explained.curves else []),
-            *(["sanity"] if explained and explained.shuffle is not None else []),
+            *(["sanity"] if explained and explained.shuffles else []),
         ]
 
 
 @dataclass(frozen=True, eq=False)
 class Models:
-    """The classifier, its lean copy, and those of one shuffle at a time, made once per process and shuffle."""
+    """The classifier, its lean copy, and one shuffle of each level at a time, made once per process and shuffle."""
 
     classifier: Classifier
     lean: MelScore
@@ -132,7 +134,7 @@ class Models:
         The waveforms, ``[shape=(n_clips, n_samples)]``, tell which layers are used.
         """
         if (name, shuffle) not in self.shuffled:
-            for known in [key for key in self.shuffled if key[1] != shuffle]:
+            for known in [key for key in self.shuffled if key[0] == name]:
                 del self.shuffled[known]  # a large encoder fits into memory a few times only
             log_mel = self.classifier.encoder.frontend(waveforms)
             self.shuffled[name, shuffle] = sanity.randomised(
@@ -168,7 +170,7 @@ def study_clip(models: Models, job: Job) -> None:
     named = {"clip": job.clip, "label": job.explained.label}
     if job.explained.curves and not job.path("curves").exists():
         _draw_curves(job, models, waveforms, log_mel, output, frame).assign(**named).pipe(_write, job.path("curves"))
-    if job.explained.shuffle is not None and not job.path("sanity").exists():
+    if job.explained.shuffles and not job.path("sanity").exists():
         _write(_shuffle(job, models, waveforms, output).assign(**named), job.path("sanity"))
 
 
@@ -265,24 +267,24 @@ def importance(
 
 def _shuffle(job: Job, models: Models, waveforms: torch.Tensor, output: int) -> pd.DataFrame:
     explained, settings = job.explained, job.settings
-    assert explained is not None and explained.shuffle is not None
+    assert explained is not None
     rows = []
     for name in settings.methods:
         fixed = explained.scores.get(name) if name in WITHOUT_CLASSIFIER else None
         original: NDArray[np.float64] | None = None
-        for level in (sanity.ORIGINAL, *sanity.CASCADE):
+        for level, shuffle in {sanity.ORIGINAL: 0, **explained.shuffles}.items():
             if fixed is not None:
                 scores = fixed
             else:
                 classifier = (
                     models.classifier
                     if level == sanity.ORIGINAL
-                    else models.level(level, waveforms, settings.seed, explained.shuffle)
+                    else models.level(level, waveforms, settings.seed, shuffle)
                 )
                 scores = importance(QUICK.get(name, name), classifier, waveforms, output, settings)
             original = scores if original is None else original
             measured = sanity.measure(
                 scores, original, explained.truth, percentile=settings.percentile, energy=explained.energy
             )
-            rows.append({"method": name, "level": level, "shuffle": explained.shuffle, **measured})
+            rows.append({"method": name, "level": level, "shuffle": shuffle, **measured})
     return pd.DataFrame(rows)

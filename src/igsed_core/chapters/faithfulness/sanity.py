@@ -25,6 +25,35 @@ APART = 1_000_003  # between the seeds of two shuffles: no other seed of a run c
 CASCADE = {"head": 0.0, "top_quarter": 0.25, "top_half": 0.5, "top_three_quarters": 0.75, "all": 1.0}
 
 
+def turns(place: int, n_clips: int, n_shuffles: int) -> dict[str, int]:
+    """Say with which shuffle a clip is explained at each level.
+
+    Shuffles take turns over the clips, so that neighbours share one, and over the levels, so that one unlucky shuffle
+    does not meet the same clips at every level. However many clips or shuffles there are, each level has every shuffle
+    as often as any other, up to one clip; and with fewer clips than shuffles, other levels have those that one lacks.
+
+    Parameters
+    ----------
+    place
+        Of the clip among those that are explained, from 0.
+    n_clips, n_shuffles
+        How many there are of each.
+
+    Returns
+    -------
+    dict
+        Level of :data:`CASCADE` -> number of the shuffle.
+
+    Examples
+    --------
+    >>> from igsed_core.chapters.faithfulness.sanity import turns
+    >>> [list(turns(place, 4, 2).values()) for place in range(4)]
+    [[0, 1, 0, 1, 0], [0, 1, 0, 1, 0], [1, 0, 1, 0, 1], [1, 0, 1, 0, 1]]
+    """
+    first = place * min(n_shuffles, n_clips) // n_clips
+    return {level: (first + i) % n_shuffles for i, level in enumerate(CASCADE)}
+
+
 def layers(classifier: Classifier, log_mel: Tensor) -> list[nn.Module]:
     """Layers of the encoder that have a matrix of weights and are used, in the order in which they run.
 
@@ -144,14 +173,20 @@ def report(rows: pd.DataFrame, index: pd.DataFrame, *, replicates: int, seed: in
         Tidy; ``rule`` is the level of the cascade, ``shuffles`` says how many shuffles a level has.
     """
     pairs = pd.MultiIndex.from_frame(index[["clip", "label"]])
-    series = [
-        Series(str(method), str(level), metric, group.set_index(["clip", "label"])[metric].loc[pairs].to_numpy())
-        for (method, level), group in rows.groupby(["method", "level"], sort=False)
-        for metric in MEASURES
-    ]
-    shuffle_of = rows.drop_duplicates(["clip", "label"]).set_index(["clip", "label"])["shuffle"].loc[pairs]
-    sources = [(str(one),) for one in shuffle_of]
-    number = len(set(sources))
-    several = sources if number > 1 else None
-    found = summarise(index, series, replicates=replicates, seed=seed, sources=several)
-    return found.assign(shuffles=number)
+    tables = []
+    for level, of_level in rows.groupby("level", sort=False):
+        by_method = {
+            str(method): group.set_index(["clip", "label"]).loc[pairs]
+            for method, group in of_level.groupby("method", sort=False)
+        }
+        series = [
+            Series(method, str(level), metric, group[metric].to_numpy())
+            for method, group in by_method.items()
+            for metric in MEASURES
+        ]
+        sources = [(str(one),) for one in next(iter(by_method.values()))["shuffle"]]
+        number = len(set(sources))
+        several = sources if number > 1 else None
+        found = summarise(index, series, replicates=replicates, seed=seed, sources=several)
+        tables.append(found.assign(shuffles=number))
+    return pd.concat(tables, ignore_index=True)

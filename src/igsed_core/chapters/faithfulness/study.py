@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from igsed_core.attribution import runner
 from igsed_core.attribution.explainer import Explainer
 from igsed_core.base import files
-from igsed_core.chapters.faithfulness import improvement
+from igsed_core.chapters.faithfulness import improvement, sanity
 from igsed_core.chapters.faithfulness.clip import Detected, Explained, Job, Settings, load, study_clip
 from igsed_core.detection.evaluation import Instances
 from igsed_core.metrics import frames
@@ -80,8 +80,7 @@ def compute(
     n_clips, n_sanity, n_occluded
         Clips with curves; with shuffled weights (0: all); that are occluded by loss gradient (0: all).
     n_shuffles
-        Different shuffles of each level. They take turns: a clip is explained with one of them, neighbours with the
-        same one.
+        Different shuffles of each level; they take turns (:func:`igsed_core.chapters.faithfulness.sanity.turns`).
     workers
         See :func:`igsed_core.attribution.runner.run`.
 
@@ -104,8 +103,8 @@ def compute(
         explained = None
         if row is not None:
             place = chosen.index(row)
-            shuffle = place * min(n_shuffles, n_sanity) // n_sanity if place < n_sanity else None
-            explained = Explained.of(instances, row, settings, curves=place < n_clips, shuffle=shuffle)
+            shuffles = sanity.turns(place, n_sanity, n_shuffles) if place < n_sanity else {}
+            explained = Explained.of(instances, row, settings, curves=place < n_clips, shuffles=shuffles)
         labels = present.loc[clip].to_dict() if clip in occluded else {}
         mine = explainer.of_clip(str(clip))
         jobs.append(Job(mine, settings, out_dir, str(clip), explained, labels, detected.get(str(clip))))

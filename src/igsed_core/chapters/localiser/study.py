@@ -23,8 +23,8 @@ from igsed_core.models.features import FeatureFrames, Targets
 from igsed_core.models.heads import Head
 
 TUNED = ("percentile", "share_of_maximum")  # on validation, with time labels
-OF_THE_CLIP = ("otsu", "logit_hmm")  # label-free, from one clip's scores
-EVEN, ABSENCE = "even_odds", "absence"  # label-free, from clip labels
+OF_THE_CLIP = ("otsu", "logit_hmm")  # without a parameter, from one clip's scores
+EVEN, ABSENCE = "even_odds", "absence"  # from clip labels alone: no time label chose them
 LOG_ODDS = "log_odds.npz"  # the localiser's, of the test instances in its own steps
 CAM, LOCALISER = ("cam", ABSENCE_HMM), ("shifted_cam", ABSENCE_HMM)
 EDGES = ("shifted_cam", ABSENCE_HMM_EDGES)  # the localiser with calibrated edges

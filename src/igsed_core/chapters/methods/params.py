@@ -38,7 +38,7 @@ class Methods(StageParams):
 
     def uses(self) -> tuple[tuple[str, str], ...]:
         """See :meth:`igsed_core.base.params.StageParams.uses`."""
-        rules = ("percentile", "share_of_maximum", *thresholds.label_free())
+        rules = ("percentile", "share_of_maximum", *thresholds.parameter_free())
         chosen = attribution.named(self.methods, "methods")
         return (
             *scored.uses(),

@@ -129,10 +129,10 @@ def evaluate(data: Mapping[str, Instances], *, frame_length: float) -> Evaluated
     Evaluated
         IoU and F1 under each rule; pointing game and AUROC, which need no mask, under rule :data:`NO_RULE`.
     """
-    free = thresholds.label_free()
+    free = thresholds.parameter_free()
     names = [name for name in data["validation"].scores if name != ORACLE]
     under = tuning.evaluate(data, (PERCENTILE, SHARE, *free), methods=names, frame_length=frame_length)
-    best = {name: tuning.best_label_free(under, methods=(name,)) for name in names}
+    best = {name: tuning.best_parameter_free(under, methods=(name,)) for name in names}
     series = {
         split: [one for one in of if one.rule in (PERCENTILE, SHARE, best[one.method], tuning.FIXED)]
         for split, of in under.series.items()

@@ -24,6 +24,7 @@ class ThresholdRules(StageParams):
     tables: ClassVar[dict[str, str]] = {
         "rules": "every method under every threshold rule",
         "rules_gain": "paired gain of every rule over the percentile of the clip",
+        "rules_gain_two_way": "the same gains, with intervals over clips and source files",
         "rules_perfect_order": "every rule with each method's values in perfect order",
         "rules_best_level": "each method with the best level of each clip, which the truth tells",
         "rules_smoothing": "the smoothed hidden Markov rule with other lengths of smoothing",

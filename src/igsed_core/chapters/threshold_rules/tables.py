@@ -23,7 +23,7 @@ def rule_overview(rules: Mapping[str, Rule]) -> pd.DataFrame:
             "name": rule.name,
             "acts on": rule.acts_on,
             "looks at the scores of": _SCOPES[rule.scope],
-            "parameter": "none" if rule.label_free else "tuned on validation",
+            "parameter": "none" if rule.parameter_free else "tuned on validation",
         }
         for rule in rules.values()
     )

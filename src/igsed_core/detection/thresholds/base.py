@@ -31,7 +31,7 @@ class Rule(Entry):
         What makes the mask: scores ``[shape=(n_instances, n_frames)]`` and, of a rule with a grid, its parameter ->
         mask of the same shape. With ``options``.
     grid
-        ``"package.module:function"``: scores of the validation split -> parameters to try. Empty for a label-free
+        ``"package.module:function"``: scores of the validation split -> parameters to try. Empty for a parameter-free
         rule, which has nothing to tune.
     scope
         An instance is judged from its own scores (``clip``), or from those of all instances of its class
@@ -67,13 +67,13 @@ class Rule(Entry):
         return _TRANSFORMS.get(self.transform, SCORES)
 
     @property
-    def label_free(self) -> bool:
+    def parameter_free(self) -> bool:
         """Whether the rule has nothing to tune."""
         return not self.grid
 
     def parameters(self, scores: Scores) -> NDArray[np.float64]:
         """Return the parameters to try on the scores of a validation split, ``[shape=(n_parameters,)]``."""
-        found: NDArray[np.float64] = load(self.grid)(scores)
+        found: NDArray[np.float64] = self.imported(self.grid)(scores)
         return found
 
     def apply(
@@ -91,7 +91,7 @@ class Rule(Entry):
         scores
             ``[shape=(n_instances, n_frames)]``; all instances of a split, for a rule that looks at them.
         parameter
-            The rule's parameter; none for a label-free rule.
+            The rule's parameter; none for a parameter-free rule.
         frame_length
             Seconds.
         labels
@@ -121,9 +121,9 @@ class Rule(Entry):
             raise IgsedError(f"rule {self.name!r} takes scores of instances x frames, got the shape {scores.shape}")
         if not np.isfinite(scores).all():
             raise IgsedError(f"rule {self.name!r} takes finite scores: some are NaN or infinite")
-        if not self.label_free and not np.isfinite(parameter):
+        if not self.parameter_free and not np.isfinite(parameter):
             raise IgsedError(f"rule {self.name!r} needs a parameter: tune it on the validation split")
-        function, given = self.load(), () if self.label_free else (parameter,)
+        function, given = self.load(), () if self.parameter_free else (parameter,)
         if self.scope != CLASS:
             return np.asarray(function(self._transformed(scores, frame_length), *given))
         if labels is None or len(labels) != len(scores):

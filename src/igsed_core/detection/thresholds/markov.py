@@ -1,4 +1,4 @@
-"""A label-free rule that knows time: a two-state hidden Markov model with Gaussian scores, fitted to each clip.
+"""A rule without a parameter that knows time: a hidden Markov model with two states of Gaussian scores, for each clip.
 
 Expectation maximisation (Rabiner, Proc. IEEE 77, 1989), scaled frame by frame, of all clips at once.
 """

@@ -1,4 +1,4 @@
-"""Label-free rules that part the scores of one clip in two, in no regard to their order in time."""
+"""Rules without a parameter that part the scores of one clip in two, in no regard to their order in time."""
 
 from __future__ import annotations
 

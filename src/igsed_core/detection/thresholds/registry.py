@@ -81,16 +81,16 @@ RULES = Registry(
 )
 
 
-def label_free() -> tuple[str, ...]:
+def parameter_free() -> tuple[str, ...]:
     """Names of the rules that have nothing to tune.
 
     Examples
     --------
-    >>> from igsed_core.detection.thresholds.registry import label_free
-    >>> "otsu" in label_free(), "percentile" in label_free()
+    >>> from igsed_core.detection.thresholds.registry import parameter_free
+    >>> "otsu" in parameter_free(), "percentile" in parameter_free()
     (True, False)
     """
-    return tuple(name for name, rule in RULES.items() if rule.label_free)
+    return tuple(name for name, rule in RULES.items() if rule.parameter_free)
 
 
 def smoothed(seconds: float) -> Rule:
@@ -135,6 +135,6 @@ __all__ = [
     "SPLIT",
     "Rule",
     "get",
-    "label_free",
+    "parameter_free",
     "smoothed",
 ]

@@ -232,7 +232,7 @@ def load(
     Raises
     ------
     IgsedError
-        If the features do not fit in every name and shape, or hold NaN or infinite values.
+        If the features do not fit in every name and shape, or hold NaN, infinite values or negative variances.
     """
     own = network.state_dict()
     features = {name: tensor for name, tensor in own.items() if name.partition(".")[0] not in head}
@@ -244,6 +244,7 @@ def load(
         "unknown": [name for name in state if name.partition(".")[0] in modules and name not in own],
         "of another shape": [n for n in features if n in state and state[n].shape != features[n].shape],
         "no floating-point numbers": [n for n in needed if n in state and not state[n].is_floating_point()],
+        "sparse or without values": [n for n in features if n in state and not _is_plain(state[n])],
     }
     for complaint, names in faults.items():
         if names:
@@ -251,11 +252,19 @@ def load(
                 f"{path}: does not fit encoder {encoder!r}: {len(names)} of its {len(state)} and the network's "
                 f"{len(features)} tensors of features are {complaint} ({_listed(names)}); {remedy}"
             )
-    broken = [name for name in needed if not bool(torch.isfinite(state[name]).all())]
+    # As 32 bits: of 8 bits PyTorch does not tell what is finite.
+    broken = [name for name in needed if not bool(torch.isfinite(state[name].float()).all())]
     if broken:
         raise IgsedError(
             f"{path}: holds NaN or infinite weights in {len(broken)} of {len(features)} tensors ({_listed(broken)}), "
             f"left by a training that failed or a damaged copy; {remedy}"
+        )
+    # Batch normalisation takes its root: every feature would be NaN, and nothing would say why.
+    below = [name for name in needed if name.endswith(".running_var") and bool((state[name].float() < 0).any())]
+    if below:
+        raise IgsedError(
+            f"{path}: holds negative variances in {len(below)} of {len(features)} tensors ({_listed(below)}), which no "
+            f"training leaves: the copy is damaged; {remedy}"
         )
     of_head = [name for name in own if name not in features]
     complete = all(name in state and state[name].shape == own[name].shape for name in of_head)
@@ -265,6 +274,10 @@ def load(
         for name in head:
             setattr(network, name, nn.Identity())
     return complete
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    return tensor.layout == torch.strided and not tensor.is_meta
 
 
 def _listed(names: list[str]) -> str:

@@ -102,7 +102,7 @@ def benchmark(
         if EVERY not in methods:
             raise IgsedError(why)
         progress.tell(f"igsed: left out: {why}")
-    judged = tuning.evaluate(parts, rules or (PERCENTILE, *thresholds.label_free()))
+    judged = tuning.evaluate(parts, rules or (PERCENTILE, *thresholds.parameter_free()))
     for split, part in parts.items():
         judged.series[split] += [
             series
