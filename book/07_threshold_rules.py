@@ -47,7 +47,7 @@ instances = {split: main.instances(split) for split in ("validation", "test")}
 # tend to last. After smoothing the two states share one variance.
 
 # %%
-display.show(tables.rule_overview(thresholds.RULES))
+display.show(tables.rule_overview(thresholds.RULES), caption="The rules, and whether each is tuned")
 
 # %% [markdown]
 # ## Rules and methods

@@ -48,7 +48,8 @@ def glued():
 def test_one_bar_of_code_stands_before_the_first_figure():
     code, text = nbformat.v4.new_code_cell, nbformat.v4.new_markdown_cell
     cells = [text("# T"), code("a"), code("b", outputs=[glued()]), text("words"), code("c", outputs=[figure("one")])]
-    left = book_cells.gathered([*cells, code("d"), text("more"), code("e"), code("f", outputs=[figure("two")]), code("g")])
+    cells += [code("d"), text("more"), code("e"), code("f", outputs=[figure("two")]), code("g")]
+    left = book_cells.gathered(cells)
     assert [cell.source for cell in left] == ["# T", "words", "a\n\nb\n\nc", "d", "more", "e\n\nf", "g"]
     assert [len(cell.get("outputs", [])) for cell in left] == [0, 0, 2, 0, 0, 1, 0]  # what is glued stays
 

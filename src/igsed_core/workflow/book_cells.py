@@ -43,7 +43,7 @@ def polish(cells: Iterable[Any]) -> Iterator[Any]:
 
 
 def gathered(cells: Iterable[Any]) -> list[Any]:
-    """Join code that shows nothing to the next code that shows something, so that few folded bars part text and figures.
+    """Join code that shows nothing to the next code that shows something, so that few bars part text and figures.
 
     Before the first figure or table of a page nothing but text stands in between, after it only neighbours are joined.
     The order in which code runs stays. Code that nothing follows keeps its cell.

@@ -32,9 +32,9 @@ def page_of(
     """Return an executed notebook as the page shows it.
 
     The ``parameters`` cell shows the values of the run, and the cell in which papermill injected them is left out;
-    ``box`` (Markdown) is put under the title and ``extra`` at the end. Code is folded, and joined to what it shows. Under each figure and table
-    stands a line that names the function that made it and those of the tables ``offered`` that it shows.
-    ``places`` says what stands where a Markdown cell holds one of its names.
+    ``box`` (Markdown) is put under the title and ``extra`` at the end. Code is folded, and joined to what it shows.
+    Under each figure and table stands a line that names the function that made it and those of the tables ``offered``
+    that it shows. ``places`` says what stands where a Markdown cell holds one of its names.
     """
     content = nbformat.read(notebook, as_version=4)
     cells = {tag: cell for cell in content.cells for tag in cell.metadata.get("tags", [])}
