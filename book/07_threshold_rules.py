@@ -202,10 +202,9 @@ display.show(
 # %% [markdown]
 # ## Your own rule
 #
-# Write a function from scores (instances by frames) to a mask of the same shape in a file of `src/igsed_core/thresholds/`,
-# name it in one line of `RULES` in its `__init__.py`, and hold it to a case worked out by hand in
-# `tests/test_threshold_registry.py`; that file's checks of shape, constant scores and independence of other clips then run on
-# it, too. A rule without a `grid` counts as parameter-free, appears in every table here and takes part in the choice of the best.
+# {doc}`add_more` shows how: a function from scores (instances by frames) to a mask of the same shape, an entry in the registry
+# of rules, and a test that holds it to a case worked out by hand. The tests of every rule (shape, constant scores, independence
+# of other clips) then run on it, too. A rule without a `grid` counts as parameter-free, appears in every table here and takes part in the choice of the best.
 
 # %%
 run.finish(best_label_free=best, rules=len(thresholds.RULES))

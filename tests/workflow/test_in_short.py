@@ -143,6 +143,6 @@ def test_the_box_of_vocal_percussion_says_what_the_differences_are(size, words):
     assert f"inside the sound, saliency is {words} the signal's energy (" in text
     assert ("less than 0.05" in text) == (size < 0.05)
     told = (
-        "told apart from syllables, the paper's best (phonemes" if size else "None of 1 other label sets is told apart"
+        "told apart from syllables, the paper's best (phonemes" if size else "Of 1 other label sets none is told apart"
     )
     assert told in text

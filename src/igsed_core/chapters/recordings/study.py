@@ -64,7 +64,10 @@ def on_single_clips(localiser: Localiser, data: SoundscapeSet, n: int, *, edges:
     made = []
     for clip, waveform in zip(rows["clip"], data.read(rows), strict=True):
         made.append(localiser.locate(waveform, data.sample_rate, edges=edges).assign(clip=clip))
-    found = pd.concat(made, ignore_index=True).rename(columns={"event_label": "label"})
+    # Clips in which nothing was found say nothing of the types of columns.
+    found = pd.concat([one for one in made if len(one)] or made, ignore_index=True).rename(
+        columns={"event_label": "label"}
+    )
     return found[["clip", "label", "onset", "offset"]]
 
 

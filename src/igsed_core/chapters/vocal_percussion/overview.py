@@ -81,7 +81,7 @@ def _syllables(apart: dict[tuple[str, ...], dict[str, Any]]) -> str:
     told = [row for row in others if row["verdict"] in (ABOVE, BELOW)]
     if not told:
         return (
-            f"None of {len(others)} other label sets is told apart from syllables, the paper's best: the spread "
+            f"Of {len(others)} other label sets none is told apart from syllables, the paper's best: the spread "
             f"between them lies inside the intervals ({n})."
         )
     words = "; ".join(f"{SYSTEMS[row['system']]} {row['verdict']}, {figure(row)}" for row in told)
