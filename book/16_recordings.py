@@ -122,8 +122,8 @@ recordings.stretch(samples, rate, curves, found, begin=0.0, end=end, truth=truth
 # ## How good is it?
 #
 # Below are the figures that `igsed evaluate found/ truth.tsv --audio recordings/` gives, for the long recording and for the
-# same soundscapes searched one by one. Windows overlap; the first two rows of each figure show whether it matters how a recording is cut,
-# the third what it was before the edges were calibrated.
+# same soundscapes searched one by one. Windows overlap; the first two columns of values show whether it matters how a recording
+# is cut, the third what it was before the edges were calibrated.
 
 # %%
 clips = list(data.clips[data.clips["split"] == "test"].head(run.params.recordings_clips)["clip"])
@@ -143,12 +143,7 @@ tables = [
     for name, events in found_in.items()
 ]
 located = run.table("recordings_located", study.together(tables))
-display.show(
-    display.readable(
-        located[located["class"] == event_lists.ALL][["name", "metric", "n", "value", "ci_low", "ci_high"]]
-    ),
-    caption="All classes together; 95 % intervals over soundscapes",
-)
+display.show(study.side_by_side(located), caption="All classes together; 95 % intervals over soundscapes")
 
 # %% [markdown]
 # ## What to expect, and what to do about it

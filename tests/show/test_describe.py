@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import matplotlib.pyplot as plt
 import pandas as pd
 
@@ -58,3 +61,9 @@ def test_figures_of_one_kind_are_told_apart():
         "Dog. A line over time. Each value is from n = 9.",
     ]
     assert said[0]["alt"].startswith("Cat: A line over time.")
+
+
+def test_captions_name_what_is_seen_and_order_nothing():
+    folder = Path(describe.__file__).parents[1]
+    verbs = re.compile(r'@(style\.)?drawing\ndef \w+\([^"]*?"""(Draw|Show|Plot|Return|Make|Display)\b')
+    assert [path.name for path in folder.rglob("*.py") if verbs.search(path.read_text(encoding="utf-8"))] == []

@@ -97,7 +97,7 @@ def _mel_ticks(ax: Axes) -> None:
 def contact_sheet(
     sounds: dict[str, list[NDArray[np.floating]]], sample_rate: int, *, max_seconds: float = 4.2, of: str = ""
 ) -> Figure:
-    """Log-mel spectrograms of isolated sounds on one time scale: a row a class, a column a sound.
+    """Log-mel spectrograms of isolated sounds on one time scale, low frequencies below: a row a class, a column each.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def contact_sheet(
         axes_row[0].set_ylabel(style.class_title(label), rotation=0, ha="right", va="center")
         for i, ax in enumerate(axes_row):
             ax.set(xlim=(0, max_seconds), yticks=[])
-            ax.xaxis.set_major_locator(MultipleLocator(2.0))
+            ax.xaxis.set_major_locator(MultipleLocator(3.0))  # the next panel begins at 4.2
             ax.grid(False)
             ax.tick_params(labelbottom=False, length=0)
             if i < len(row):
