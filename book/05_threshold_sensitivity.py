@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Threshold sensitivity
 #
-# **What is asked.** A score over time becomes a detection by a threshold. The paper marks the frames above the $\tau$-th
-# percentile *of their own clip* and scans $\tau$ (sections III-B, IV-D). How much depends on that choice, and what can
+# **What is asked.** A score over time becomes a detection by a threshold. The paper marks the frames above a
+# percentile $\tau$ *of their own clip* and scans $\tau$ (sections III-B, IV-D). How much depends on that choice, and what can
 # any score reach under this rule?
 
 # %% tags=["parameters"]

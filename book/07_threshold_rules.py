@@ -74,7 +74,7 @@ display.show(
 # %% [markdown]
 # ## Try two rules
 #
-# A percentile marks as much of every clip; a share of the maximum marks more of a clip with a longer sound. Move the
+# A percentile marks the same share of every clip; a share of the maximum marks more of a clip with a longer sound. Move the
 # threshold and watch where the means of all instances peak.
 #
 # %%explorer%%

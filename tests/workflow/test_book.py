@@ -49,6 +49,10 @@ def test_a_page_is_the_same_each_time_and_ends_with_what_is_added(tmp_path):
     assert nbformat.reads(first, as_version=4).cells[-1].source == "## More"
 
 
+def test_what_a_stage_recorded_as_empty_is_said_to_be_none():
+    assert book_pages._value({"recordings": "", "encoder": "embedded"}) == "recordings: (none), encoder: `embedded`"
+
+
 def test_a_page_that_is_too_heavy_is_named(tmp_path):
     (tmp_path / "small.html").write_text("x")
     book._check_sizes(tmp_path)

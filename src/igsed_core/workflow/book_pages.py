@@ -249,4 +249,6 @@ def _value(value: Any) -> str:
         return ", ".join(f"{k}: {_value(v)}" for k, v in value.items())
     if isinstance(value, float):
         return f"{value:.4g}"
-    return f"`{value}`" if isinstance(value, str) else str(value)
+    if isinstance(value, str):
+        return f"`{value}`" if value else "(none)"
+    return str(value)

@@ -121,8 +121,8 @@ def threshold_sensitivity(found: Found) -> Answer:
     limit = f"not even a perfect ranking gets beyond {figure(top)}, at {top['threshold']:g}" if top else NOT_DECIDED
     return Answer(
         f"At the percentile chosen on validation{tau} IG's IoU is {figure(ours)}, "
-        f"{sample(ours['n'] if ours else 0)}. The rule itself sets a limit: {limit}, because a percentile marks as "
-        "much of every clip, however long the sound is.",
+        f"{sample(ours['n'] if ours else 0)}. The rule itself sets a limit: {limit}, because a percentile marks the "
+        "same share of every clip, however long the sound is.",
         ("curves", "detection"),
     )
 
