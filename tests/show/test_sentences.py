@@ -314,7 +314,8 @@ def test_an_effect_rests_on_a_printed_figure(question: str, made: Tables) -> Non
 def test_a_choice_moves_something_only_where_a_printed_figure_says_so(made: Tables) -> None:
     found = made.audit()
     answer = ANSWERS["factorial"](found)
-    for moved in re.findall(r"This moves what is measured: (.*?); an effect is", answer.verdict):
+    assert answer.verdict.count("an effect is") == 1
+    for moved in re.findall(r"This moves what is measured: (.*?)\.(?: |$)", answer.verdict):
         for middle, low, high in triples(moved):
             assert (low > 0 or high < 0) and abs(middle) >= MARGIN - ROUNDED, answer.verdict
     rows = choices.changes(found)
