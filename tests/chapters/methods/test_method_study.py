@@ -218,6 +218,12 @@ def test_names_of_lines_that_meet_stand_side_by_side(summary) -> None:
             for method in ("fw_ws", "random")
         )
         assert not first.overlaps(second)
+        levels = [line.get_ydata()[0] for line in ax.lines if line.get_linestyle() == "--"]
+        dashed = [ax.transData.transform((1, level))[1] for level in levels]
+        for name in (text for text in ax.texts if isinstance(text, plt.Annotation)):
+            box = plt.Text.get_window_extent(name)
+            assert not [y for y in dashed if box.y0 < y < box.y1], name.get_text()
+            assert np.mean(name.get_color()) < 0.5
 
 
 @pytest.mark.parametrize("name", methods.REGISTRY)

@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -150,7 +151,7 @@ def quality_against_cost(table: pd.DataFrame, cost: pd.DataFrame, *, split: str 
                     transform=ax.get_yaxis_transform(),
                     ha="right",
                     va="bottom",
-                    color=style.colour(method),
+                    color=_legible(style.colour(method)),
                     fontsize=10,
                 )
                 taken.append(value)
@@ -172,13 +173,23 @@ def quality_against_cost(table: pd.DataFrame, cost: pd.DataFrame, *, split: str 
     return fig
 
 
+def _legible(colour: str) -> tuple[float, float, float]:
+    """Darken a colour until words in it can be read on white (amber alone has a contrast of 2.3)."""
+    red, green, blue = (0.6 * part for part in to_rgb(colour))
+    return red, green, blue
+
+
 def _label(ax: Axes, points: dict[str, tuple[float, float]]) -> None:
-    """Write each method's name near its point: the nearest place where it covers no point and no other name."""
+    """Write each method's name near its point, where it covers no point, no dashed line and no other name."""
     to_page = 72 / ax.figure.dpi  # pixels -> points of the page
     where = {method: tuple(ax.transData.transform(xy) * to_page) for method, xy in points.items()}
     (left, bottom), (right, top) = ax.transAxes.transform([(0, 0), (1, 1)]) * to_page
     gap, height = 7.0, 11.5
     taken = [(x - 4, x + 4, y - 4, y + 4) for x, y in where.values()]  # boxes: left, right, bottom, top
+    for line in ax.lines:  # no dashed line strikes a name through
+        if line.get_linestyle() == "--":
+            y = float(ax.transData.transform((1.0, float(np.asarray(line.get_ydata())[0])))[1]) * to_page
+            taken.append((left, right, y - 1, y + 1))
     for method, (x, y) in sorted(where.items(), key=lambda item: -item[1][1]):
         text = style.name(method)
         width = 6.0 * len(text)
@@ -203,7 +214,8 @@ def _label(ax: Axes, points: dict[str, tuple[float, float]]) -> None:
             textcoords="offset points",
             ha="left" if side > 0 else "right",
             va="center",
-            color=_colour(method),
+            color=_legible(_colour(method)),
+            bbox={"facecolor": "white", "alpha": 0.75, "lw": 0, "pad": 0.3},
             arrowprops={**line, "relpos": (0 if side > 0 else 1, 0.5)} if abs(shift) > height / 2 else None,
         )
 
