@@ -125,7 +125,27 @@ function explain(link) {
   window.addEventListener("scroll", hide, { passive: true });
 }
 
+// Paper shows every row of a table, not only those of the page that is open on the screen.
+async function printWhole() {
+  const library = await window.igsedTables;
+  if (!library) return;
+  const { Api, tables } = library.default;
+  const lengths = new Map();
+  window.addEventListener("beforeprint", () => {
+    for (const table of tables().filter((one) => one.classList.contains("igsed-table"))) {
+      const rows = new Api(table);
+      lengths.set(rows, rows.page.len());
+      rows.page.len(-1).draw(false);
+    }
+  });
+  window.addEventListener("afterprint", () => {
+    for (const [rows, length] of lengths) rows.page.len(length).draw(false);
+    lengths.clear();
+  });
+}
+
 document.addEventListener("DOMContentLoaded", () => {
+  printWhole();
   document.querySelectorAll("a:has(> .igsed-term)").forEach(explain);
   document.querySelectorAll("figure.igsed-player").forEach(follow);
   figuresOf().forEach(enlarge);

@@ -60,10 +60,10 @@ if len(bank.skipped):
 # training of a head ever sees.
 
 # %%
-sounds.contact_sheet(bank.examples("train", 7), run.params.sample_rate)
+sounds.contact_sheet(bank.examples("train", 7), run.params.sample_rate, of="Pool train")
 
 # %%
-sounds.contact_sheet(bank.examples("eval", 7), run.params.sample_rate)
+sounds.contact_sheet(bank.examples("eval", 7), run.params.sample_rate, of="Pool eval")
 
 # %% [markdown]
 # ### What a label covers

@@ -84,10 +84,10 @@ figures.loss_curves(history)
 # %% [markdown]
 # ## How well do they classify clips?
 #
-# A class is detected in a clip if its probability exceeds the threshold (0.5 in the paper). Table I of the paper holds
-# these figures for the clip-level head; ours stand beside it. They are a check of sanity: an explanation of a
-# classifier that recognises nothing would explain nothing. A class has few test clips (column *clips*), so read its
-# interval before its value.
+# A class is detected in a clip if its probability exceeds the threshold (0.5 in the paper). The figures of the clip-level
+# head, in short above and by class in Table I ({doc}`06_results`, beside the paper's), are a check of sanity: an explanation
+# of a classifier that recognises nothing would explain nothing.
+#
 
 # %%
 predictions = classification.predict_splits(
@@ -95,12 +95,11 @@ predictions = classification.predict_splits(
     {split: (frames_of[split], targets_of[split]) for split in ("validation", "test")},
     threshold=run.params.probability_threshold,
 )
-report = run.table(
+run.table(
     "classification",
     classification.report(predictions, threshold=run.params.probability_threshold, seed=run.params.seed),
 )
 run.table("predictions", predictions)
-display.show(tables.table_1(report), caption="Classification on the test split, ours and the paper's (Table I)")
 
 # %% [markdown]
 # ## What can be located at all

@@ -63,34 +63,22 @@ kept = job.maps_folder(
     uses=((plugins.ENGINES, explainer.engine), (plugins.ENCODERS, explainer.encoder)),
 )
 attributions = maps.compute(explainer, detected, kept, workers=run.params.ig_workers)
-run.table("maps", attributions.index)
+index = run.table("maps", attributions.index)
 
 # %% [markdown]
 # ## One soundscape, each detected class
 #
-# Top: the waveform and the ground truth. Below: the importance for each detected class (the paper's Fig. 2). The clip is the first of those in the test split with the most evaluated classes; nothing else was chosen.
-
-# %%
-example = data.select(classification.example_clip(predictions))
-samples = example.read()[0]
-picture = explanations.attributions(
-    samples,
-    run.params_of(DataSynthesis).sample_rate,
-    example.events,
-    attributions.read_as("absolute").of_clip(example.clips["clip"].item()),
-    step=maps.STEP,
-    t_max=run.params_of(DataSynthesis).duration,
-    probabilities=classification.probabilities(predictions, example.clips["clip"].item()),
-)
-
-picture
-
-# %% [markdown]
-# The same to listen to: the soundscape, and the soundscape as loud as it is important for each class. Whoever hears little
+# Top: the spectrogram and the ground truth. Below: the importance for each detected class, over its maximum. The clip is the
+# first of those in the test split with the most evaluated classes; nothing else was chosen. {doc}`06_results` has it as the
+# paper's Figure 2 draws it.
+#
+# It can be listened to: the soundscape, and the soundscape as loud as it is important for each class. Whoever hears little
 # of a class there hears what Integrated Gradients leaves out. A click in the picture seeks, the space bar plays, arrow keys move
 # by half a second.
 
 # %%
+example = data.select(classification.example_clip(predictions))
+samples = example.read()[0]
 listening.show(
     samples,
     run.params_of(DataSynthesis).sample_rate,
@@ -110,10 +98,10 @@ listening.show(
 # relative completeness error of every map.
 
 # %%
-explanations.completeness(attributions.index)
+explanations.completeness(index)
 
 # %%
-display.show(overview.completeness_table(attributions.index), caption="Completeness error and time of the maps")
+display.show(overview.completeness_table(index), caption="Completeness error and time of the maps")
 
 # %% [markdown]
 # A log-mel network hears $\alpha x$ as $x$ at a level $20 \log_{10} \alpha$ decibels lower, so that nearly all of the
@@ -122,4 +110,4 @@ display.show(overview.completeness_table(attributions.index), caption="Completen
 # {doc}`12_engine` shows how each rule copes, and whether detections change.
 
 # %%
-run.finish(maps=len(attributions.index), seconds_of_maps=float(attributions.index["seconds"].sum()))
+run.finish(maps=len(index), seconds_of_maps=float(index["seconds"].sum()))

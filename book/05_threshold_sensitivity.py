@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Threshold sensitivity
 #
-# **What is asked.** A score over time becomes a detection by a threshold. The paper marks the frames above the $\tau$-th
-# percentile *of their own clip* and scans $\tau$ (sections III-B, IV-D). How much depends on that choice, and what can
+# **What is asked.** A score over time becomes a detection by a threshold. The paper marks the frames above a
+# percentile $\tau$ *of their own clip* and scans $\tau$ (sections III-B, IV-D). How much depends on that choice, and what can
 # any score reach under this rule?
 
 # %% tags=["parameters"]
@@ -30,7 +30,7 @@ from igsed_core.base import files
 from igsed_core.data import soundscapes
 from igsed_core.detection import evaluation, further_metrics, scored
 from igsed_core.detection.thresholds import levels
-from igsed_core.main_job import figures, overview, tables
+from igsed_core.main_job import figures, tables
 from igsed_core.main_job.params import DataSynthesis
 from igsed_core.metrics.scores import ScoresOverTime
 from igsed_core.models import classification
@@ -91,7 +91,7 @@ figures.threshold_curves(curves, split="test")
 # ## The operating points
 #
 # For each method and metric the threshold with the best mean over the *validation* instances; the test split plays no
-# part in the choice.
+# part in the choice. What each method reaches with it is Table II of {doc}`06_results`.
 
 # %%
 chosen = evaluation.optimal_thresholds(measured["validation"])
@@ -99,14 +99,11 @@ display.show(tables.thresholds_table(curves, chosen), caption="Chosen thresholds
 
 # %%
 findings.say(findings.untuned(chosen, float(grid.min())))
-
-# %%
 with run.timed("bootstrap_seconds"):
     report = evaluation.report(measured, chosen, data.classes, data.events, **bootstrapped)
-detection = run.table("detection", report.detection)
-at_ig = run.table("detection_at_ig_threshold", report.at_ig)
+run.table("detection", report.detection)
+run.table("detection_at_ig_threshold", report.at_ig)
 run.table("per_class", report.per_class)
-display.show(tables.table_2(detection, at_ig), caption="Temporal detection on the test split (Table II)")
 
 # %% [markdown]
 # ## Without a threshold, and by events
@@ -140,7 +137,7 @@ run.table("differences_two_way", report.two_way)
 display.show(tables.further_table(further), caption="Threshold-free and event-based metrics on the test split")
 
 # %%
-findings.say(overview.psds_material(len(whole_splits["test"].clips), whole_splits["test"].duration))
+findings.say(tables.psds_limits(further, len(whole_splits["test"].clips) * whole_splits["test"].duration))
 
 # %%
 run.finish(instances={split: len(data_of.index) for split, data_of in instances.items()})

@@ -47,7 +47,7 @@ instances = {split: main.instances(split) for split in ("validation", "test")}
 # tend to last. After smoothing the two states share one variance.
 
 # %%
-display.show(tables.rule_overview(thresholds.RULES))
+display.show(tables.rule_overview(thresholds.RULES), caption="The rules, and whether each is tuned")
 
 # %% [markdown]
 # ## Rules and methods
@@ -74,7 +74,7 @@ display.show(
 # %% [markdown]
 # ## Try two rules
 #
-# A percentile marks as much of every clip; a share of the maximum marks more of a clip with a longer sound. Move the
+# A percentile marks the same share of every clip; a share of the maximum marks more of a clip with a longer sound. Move the
 # threshold and watch where the means of all instances peak.
 #
 # %%explorer%%
@@ -212,10 +212,9 @@ display.show(
 # %% [markdown]
 # ## Your own rule
 #
-# Write a function from scores (instances by frames) to a mask of the same shape in a file of `src/igsed_core/thresholds/`,
-# name it in one line of `RULES` in its `__init__.py`, and hold it to a case worked out by hand in
-# `tests/test_threshold_registry.py`; that file's checks of shape, constant scores and independence of other clips then run on
-# it, too. A rule without a `grid` counts as parameter-free, appears in every table here and takes part in the choice of the best.
+# {doc}`add_more` shows how: a function from scores (instances by frames) to a mask of the same shape, an entry in the registry
+# of rules, and a test that holds it to a case worked out by hand. The tests of every rule (shape, constant scores, independence
+# of other clips) then run on it, too. A rule without a `grid` counts as parameter-free, appears in every table here and takes part in the choice of the best.
 
 # %%
 run.finish(best_parameter_free=best, rules=len(thresholds.RULES))

@@ -95,16 +95,11 @@ figures.deletion_and_insertion(by_share, replacement=settings.replacements[0])
 # share is its own.
 
 # %%
-display.show(
-    tables.faithfulness_table(areas, replacement=settings.replacements[0]),
-    caption=f"Replacement: {settings.replacements[0]}",
-)
-
-# %%
-display.show(
-    tables.faithfulness_table(areas, replacement=settings.replacements[-1]),
-    caption=f"Replacement: {settings.replacements[-1]}",
-)
+for put_there in dict.fromkeys((settings.replacements[0], settings.replacements[-1])):
+    display.show(
+        tables.faithfulness_table(areas, replacement=put_there),
+        caption=f"Deletion, insertion, sufficiency and necessity; what is hidden is replaced by {put_there}",
+    )
 
 # %% [markdown]
 # These are means over few instances (column *n*). A method whose curves lie beyond those of the *random* order knows something

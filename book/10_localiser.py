@@ -59,31 +59,9 @@ resampling = {"replicates": evaluated.replicates, "seed": run.params.seed}
 # %% [markdown]
 # ## What the maximum over time leaves
 #
-# The encoder gives features $f_k(t) \ge 0$, or nearly so, for feature frames $t$. The clip-level head takes the maximum
-# of each over time, then a weighted sum:
-#
-# ```{math}
-# :label: clip-logit
-# z = b + \sum_k w_k \max_t f_k(t) = b + \sum_t g_t , \qquad g_t = \sum_{k :\, t = \arg\max f_k} w_k\, f_k(t) .
-# ```
-#
-# The right-hand side is exact: each feature's maximum is in one frame, and that frame gives the whole of it to the logit.
-# The gradient sees the same: $\partial z / \partial f_k(t)$ is $w_k$ in the winning frame and *zero in all others*. Whatever
-# is made of this gradient (Integrated Gradients, saliency, LRP, Grad-CAM) starts from the winning frames. A sound of two seconds
-# is explained by the few frames that are highest, feature by feature, and the rest of it only by what leaks into the
-# winners' receptive fields.
-#
-# The *class activation map* (CAM) {cite:p}`zhou2016learning` asks another question of the same weights. $z(t) = b + \sum_k
-# w_k f_k(t)$ is the logit of a clip in which every frame is like frame $t$. Its gap to the clip's logit is what the frame
-# lacks,
-#
-# ```{math}
-# :label: cam-gap
-# z - z(t) = \sum_k w_k \bigl( \max_s f_k(s) - f_k(t) \bigr) ,
-# ```
-#
-# and a frame that is nearly as high as the winner is nearly as good: where all frames of a sound are nearly as high, the
-# whole sound shows.
+# The classifier pools each feature by its maximum over time. What a maximum gives comes from one frame, so whatever follows its
+# gradient starts from few frames. The class activation map asks every frame, and the localiser is made from it. The picture
+# shows both on one instance; the reasons stand below it.
 
 # %%
 explainer = main.explainer()
@@ -128,6 +106,33 @@ figures.parts_on_clip(
     frame_length=evaluated.frame_length,
     label=test.index["label"].iloc[shown],
 )
+
+# %% [markdown]
+# The encoder gives features $f_k(t) \ge 0$, or nearly so, for feature frames $t$. The clip-level head takes the maximum
+# of each over time, then a weighted sum:
+#
+# ```{math}
+# :label: clip-logit
+# z = b + \sum_k w_k \max_t f_k(t) = b + \sum_t g_t , \qquad g_t = \sum_{k :\, t = \arg\max f_k} w_k\, f_k(t) .
+# ```
+#
+# The right-hand side is exact: each feature's maximum is in one frame, and that frame gives the whole of it to the logit.
+# The gradient sees the same: $\partial z / \partial f_k(t)$ is $w_k$ in the winning frame and *zero in all others*. Whatever
+# is made of this gradient (Integrated Gradients, saliency, LRP, Grad-CAM) starts from the winning frames. A sound of two seconds
+# is explained by the few frames that are highest, feature by feature, and the rest of it only by what leaks into the
+# winners' receptive fields.
+#
+# The *class activation map* (CAM) {cite:p}`zhou2016learning` asks another question of the same weights. $z(t) = b + \sum_k
+# w_k f_k(t)$ is the logit of a clip in which every frame is like frame $t$. Its gap to the clip's logit is what the frame
+# lacks,
+#
+# ```{math}
+# :label: cam-gap
+# z - z(t) = \sum_k w_k \bigl( \max_s f_k(s) - f_k(t) \bigr) ,
+# ```
+#
+# and a frame that is nearly as high as the winner is nearly as good: where all frames of a sound are nearly as high, the
+# whole sound shows.
 
 # %% [markdown]
 # **Hear the explanation.** The same soundscape; the soundscape as loud as each method has the class, the localiser by its

@@ -70,7 +70,7 @@ clips = study.make_clips(
     classes=main.heads["clip_level"].classes,
     workers=synthesised.workers,
 )
-run.table("conditions_clips", clips.clips)
+_ = run.table("conditions_clips", clips.clips)
 
 # %% [markdown]
 # ## Predictions and scores over time

@@ -81,10 +81,16 @@ findings.say(overview.ceilings(ceilings, differences))
 display.show(tables.ceilings_table(ceilings), caption="Detectors at the localiser's resolution (test)")
 
 # %%
-display.show(tables.differences_table(differences), caption="The localiser minus each, and before and after (test)")
+display.show(
+    tables.differences_table(differences),
+    caption="The localiser minus each, and before and after (test)",
+    paging=15,
+)
 
 # %%
-display.show(training, caption="Training of the detectors; converged: the best epoch is not the last allowed")
+display.show(
+    display.readable(training), caption="Training of the detectors; converged: the best epoch is not the last allowed"
+)
 
 # %% [markdown]
 # ### The full table
@@ -105,8 +111,10 @@ else:
 if full is not None:
     apart = shipped.table("ceilings", "ceilings_differences")
     findings.say(overview.ceilings(full, apart))
-    display.show(tables.differences_table(apart), caption="The localiser minus each (test; shipped)")
-    display.show(shipped.table("ceilings", "ceilings_training"), caption="Training of all detectors (shipped)")
+    display.show(tables.differences_table(apart), caption="The localiser minus each (test; shipped)", paging=15)
+    display.show(
+        display.readable(shipped.table("ceilings", "ceilings_training")), caption="Training of all detectors (shipped)"
+    )
 
 # %% [markdown]
 # ## Where the edges help, and where they do not

@@ -15,7 +15,7 @@
 #
 # **What it cannot do:** hear a sound that it was not trained on, or tell apart classes that always sound together; learn a class
 # without clips that lack it; place an edge better than about a tenth of a second, or part two sounds of one class that
-# overlap. What sounds across the begin or the end of a recording is known by the part that is there. With real recordings
+# overlap. What sounds across the beginning or the end of a recording is known by the part that is there. With real recordings
 # nothing is as good as with the synthetic sounds of this page: mark a few minutes by hand, and judge by `igsed evaluate`.
 
 # %% tags=["parameters"]
@@ -76,7 +76,7 @@ trained = localiser_training.fit(
 trained.localiser.save(run.dir / "model.igsed")
 run.table("recordings_training", trained.counts)
 run.table("recordings_edges", trained.edges)
-display.show(trained.counts, caption="Clips that hold each class, and what is to be known of it")
+display.show(display.readable(trained.counts), caption="Clips that hold each class, and what is to be known of it")
 
 # %% [markdown]
 # Classes with few examples are named in the last column: for these expect little. What the edges add, and the share of gates in which nothing
@@ -84,8 +84,8 @@ display.show(trained.counts, caption="Clips that hold each class, and what is to
 
 # %%
 display.show(
-    trained.edges[trained.edges["length"] == ALL_LENGTHS],
-    caption="Edges by class, in seconds, over gates of all lengths",
+    display.readable(trained.edges[trained.edges["length"] == ALL_LENGTHS].drop(columns="length")),
+    caption="Edges by class, in seconds, over gates of all lengths; n gates, the share missed, how many were found",
 )
 
 # %% [markdown]
@@ -104,7 +104,8 @@ localiser = Localiser.load(run.dir / "model.igsed", training.weights)
 with run.timed("locate_seconds"):
     curves = localiser.of_file(recording)
 found = curves.events()
-display.show(found.head(8), caption=f"The first of {len(found)} events in {curves.duration / 60:.0f} minutes")
+minutes = f"{curves.duration / 60:.0f} min"
+display.show(display.readable(found.head(8)), caption=f"The first of {len(found)} events in {minutes}, in seconds")
 
 # %% [markdown]
 # Listen to the first half minute, and compare:
@@ -121,8 +122,8 @@ recordings.stretch(samples, rate, curves, found, begin=0.0, end=end, truth=truth
 # ## How good is it?
 #
 # Below are the figures that `igsed evaluate found/ truth.tsv --audio recordings/` gives, for the long recording and for the
-# same soundscapes searched one by one. Windows overlap; the first two rows of each figure show whether it matters how a recording is cut,
-# the third what it was before the edges were calibrated.
+# same soundscapes searched one by one. Windows overlap; the first two columns of values show whether it matters how a recording
+# is cut, the third what it was before the edges were calibrated.
 
 # %%
 clips = list(data.clips[data.clips["split"] == "test"].head(run.params.recordings_clips)["clip"])
@@ -142,10 +143,7 @@ tables = [
     for name, events in found_in.items()
 ]
 located = run.table("recordings_located", study.together(tables))
-display.show(
-    located[located["class"] == event_lists.ALL][["name", "metric", "value", "n", "ci_low", "ci_high"]],
-    caption="All classes together; 95 % intervals over soundscapes",
-)
+display.show(study.side_by_side(located), caption="All classes together; 95 % intervals over soundscapes")
 
 # %% [markdown]
 # ## What to expect, and what to do about it

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import matplotlib.pyplot as plt
 import pandas as pd
 
@@ -41,3 +44,26 @@ def test_a_notebook_shows_the_picture_beside_the_words():
 
     data, _ = DisplayFormatter().format(lines(pd.DataFrame({"value": [0, 0, 0]})))
     assert describe.MIME in data
+
+
+def test_figures_of_one_kind_are_told_apart():
+    @drawing
+    def one(table, label):
+        """A line over time."""
+        fig, _ = plt.subplots()
+        describe.about(fig, label, table[table["label"] == label])
+        return fig
+
+    table = pd.DataFrame({"value": [1, 1], "n": [7, 9], "label": ["Cat", "Dog"]})
+    said = [one(table, label)._repr_mimebundle_()[describe.MIME] for label in ("Cat", "Dog")]
+    assert [words["caption"] for words in said] == [
+        "Cat. A line over time. Each value is from n = 7.",
+        "Dog. A line over time. Each value is from n = 9.",
+    ]
+    assert said[0]["alt"].startswith("Cat: A line over time.")
+
+
+def test_captions_name_what_is_seen_and_order_nothing():
+    folder = Path(describe.__file__).parents[1]
+    verbs = re.compile(r'@(style\.)?drawing\ndef \w+\([^"]*?"""(Draw|Show|Plot|Return|Make|Display)\b')
+    assert [path.name for path in folder.rglob("*.py") if verbs.search(path.read_text(encoding="utf-8"))] == []

@@ -144,7 +144,7 @@ def test_the_text_compares_by_intervals():
     assert texts["ig_iou_to_random"] == texts["ig_iou_to_energy"] == "above"
     assert texts["ig_iou_to_fw_ws"] == texts["ig_iou_to_fw_ss"] == "below"
     assert texts["ig_iou_less_fw_ws"] == f"{MINUS}0.10 [{MINUS}0.14,{NARROW}{MINUS}0.06]"
-    assert texts["ig_iou_clips_fw_ws"] == f"{MINUS}0.10 [{MINUS}0.12,{NARROW}{MINUS}0.08], survives Holm's correction"
+    assert texts["ig_iou_clips_fw_ws"] == f"{MINUS}0.10 [{MINUS}0.12,{NARROW}{MINUS}0.08] *"
     assert (
         texts["family"]
         == "Of 10 differences that were corrected together (Holm, level 0.05) 10 survive (from 20 clips only)."

@@ -49,6 +49,10 @@ def test_a_page_is_the_same_each_time_and_ends_with_what_is_added(tmp_path):
     assert nbformat.reads(first, as_version=4).cells[-1].source == "## More"
 
 
+def test_what_a_stage_recorded_as_empty_is_said_to_be_none():
+    assert book_pages._value({"recordings": "", "encoder": "embedded"}) == "recordings: (none), encoder: `embedded`"
+
+
 def test_a_page_that_is_too_heavy_is_named(tmp_path):
     (tmp_path / "small.html").write_text("x")
     book._check_sizes(tmp_path)
@@ -282,7 +286,7 @@ class TestInTheBrowser:
 
     def test_a_click_on_a_heading_sorts(self, browser, smoke_book):
         tab = browser.new_page()
-        tab.goto((smoke_book / "book" / "02_training.html").as_uri())
+        tab.goto((smoke_book / "book" / "06_results.html").as_uri())
         table = tab.locator("table.igsed-table.dataTable", has_text="Recall").first
         heading = table.locator("thead tr").last.locator("th").last  # the paper's F1
         column = "td:last-child"

@@ -39,3 +39,21 @@ def test_code_is_folded_and_the_tables_script_comes_from_one_file():
 def test_text_is_left_as_it_is():
     cell = nbformat.v4.new_markdown_cell("# T")
     assert list(book_cells.polish([cell])) == [cell]
+
+
+def glued():
+    return nbformat.v4.new_output("display_data", data={"text/plain": "x"}, metadata={"scrapbook": {"name": "x"}})
+
+
+def test_one_bar_of_code_stands_before_the_first_figure():
+    code, text = nbformat.v4.new_code_cell, nbformat.v4.new_markdown_cell
+    cells = [text("# T"), code("a"), code("b", outputs=[glued()]), text("words"), code("c", outputs=[figure("one")])]
+    cells += [code("d"), text("more"), code("e"), code("f", outputs=[figure("two")]), code("g")]
+    left = book_cells.gathered(cells)
+    assert [cell.source for cell in left] == ["# T", "words", "a\n\nb\n\nc", "d", "more", "e\n\nf", "g"]
+    assert [len(cell.get("outputs", [])) for cell in left] == [0, 0, 2, 0, 0, 1, 0]  # what is glued stays
+
+
+def test_code_that_shows_nothing_at_all_keeps_its_cells():
+    cells = [nbformat.v4.new_code_cell("a"), nbformat.v4.new_code_cell("b", outputs=[glued()])]
+    assert [cell.source for cell in book_cells.gathered(cells)] == ["a", "b"]

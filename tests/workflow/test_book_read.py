@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import bs4
 import pytest
 import yaml
 
@@ -167,6 +168,23 @@ def test_paper_shows_no_control_and_loses_no_column(browser: Any, smoke_book: Pa
 
 
 @needs_browser
+def test_paper_has_every_row_of_a_long_table(browser: Any, smoke_book: Path) -> None:
+    tab = opened(browser)
+    tab.goto((smoke_book / "book" / "06_results.html").as_uri())
+    ready(tab)
+    values = tab.locator("table.igsed-table", has_text="further metrics")
+    rows, said = values.locator("tbody tr"), values.locator("xpath=ancestor::*[contains(@class, 'dt-container')]")
+    first = rows.count()
+    count = int(re.search(r"of ([\d,]+) entries", said.inner_text())[1].replace(",", ""))  # type: ignore[index]
+    assert first < count
+    tab.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert rows.count() == count
+    tab.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert rows.count() == first
+    tab.close()
+
+
+@needs_browser
 def test_a_word_says_its_meaning_under_the_pointer_and_the_keyboard(browser: Any, smoke_book: Path) -> None:
     tab = opened(browser, viewport={"width": 390, "height": 844})
     tab.goto((smoke_book / "book" / "method.html").as_uri())
@@ -184,6 +202,18 @@ def test_a_word_says_its_meaning_under_the_pointer_and_the_keyboard(browser: Any
     tab.keyboard.press("Escape")
     note.wait_for(state="detached")
     tab.close()
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if re.match(r"book/\d\d_", page)])
+def test_the_answer_comes_first_and_figures_after_one_bar_of_code(smoke_book: Path, page: str) -> None:
+    article = bs4.BeautifulSoup((smoke_book / f"{page}.html").read_text(), "html.parser").article
+    assert article is not None
+    parts = article.select(".igsed-short, details.hide, figure, table.igsed-table, audio, [class*=igsed-explorer]")
+    kinds = ["bar" if part.name == "details" and "hide" in part.get("class", []) else part.name for part in parts]
+    assert "igsed-short" in parts[0]["class"]
+    assert kinds[1:3].count("bar") == 1, kinds[:4]
+    captions = [caption.get_text() for caption in article.select("figcaption .caption-text")]
+    assert len(captions) == len(set(captions))
 
 
 def test_pages_of_the_book_link_words_once(smoke_book: Path) -> None:

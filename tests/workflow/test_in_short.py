@@ -120,6 +120,7 @@ def test_the_recordings_box_names_both_ways_and_the_smaller_n():
     said = in_short.answer("recordings", Found({"recordings_located": table}, params=settings_of)).text
     assert "learnt from 60 clips" in said
     assert "0.50 [0.40,\N{NO-BREAK SPACE}0.70] searched as one long recording and 0.60" in said
+    assert "searched clip by clip (from 11" in said
     assert "from 11 pairs of recording and class only" in said
     nothing = in_short.answer("recordings", Found({"recordings_located": table.iloc[:0]})).text
     assert "does not decide" in nothing
@@ -145,7 +146,7 @@ def test_the_box_of_vocal_percussion_says_what_the_differences_are(size, words):
     text = in_short.answer("vocal_percussion", Found(tables)).text
     assert text.startswith("Of 2 label sets **phonemes** has the highest mean accuracy")
     assert f"{words} timbre features" in text
-    assert f"beside the signal's energy: saliency {words} (" in text
+    assert f"inside the sound, saliency is {words} the signal's energy (" in text
     assert ("less than 0.05" in text) == (size < 0.05)
     told = (
         "told apart from syllables, the paper's best (phonemes" if size else "Of 1 other label sets none is told apart"

@@ -128,30 +128,3 @@ def _plain(value: object) -> str:
     if isinstance(value, int) and not isinstance(value, bool) and value > 9999:
         return f"{value:,}"
     return f"{value:.4g}" if isinstance(value, float) else str(value) or "(empty)"
-
-
-def psds_material(n_clips: int, duration: float) -> str:
-    """Say how little audio PSDS is from: one false detection in it is many per hour.
-
-    Parameters
-    ----------
-    n_clips
-        Clips of the split.
-    duration
-        Of a clip, in seconds.
-
-    Examples
-    --------
-    >>> from igsed_core.main_job.overview import psds_material
-    >>> psds_material(112, 10.0).split(":")[0]
-    'PSDS is from 19 minutes of audio (112 clips), where a single false detection of a class is 3.2 per hour'
-    """
-    seconds = n_clips * duration
-    if not seconds > 0:
-        return "PSDS is from no audio: it has no value."
-    return (
-        f"PSDS is from {number(seconds / 60, 0)} minutes of audio ({n_clips} clips), where a single false detection of "
-        f"a class is {number(3600 / seconds, 1)} per hour: its curve has few steps, and a bootstrap replicate repeats "
-        "some clips and leaves out others, so that its intervals are skewed. Read it as an order of the methods here, "
-        "not as a figure to compare with other data."
-    )

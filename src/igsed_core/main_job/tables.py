@@ -177,7 +177,8 @@ def psds_limits(further: pd.DataFrame, seconds: float, *, split: str = "test") -
     return (
         f"{source}. In {n} of its {len(rows)} intervals one arm is more than {LOPSIDED} times as long as the other "
         f"(most so {name(most['method'])}: {figure(most)}): draws of clips lie mostly on one side of the "
-        "sample, so that the ends of such an interval are rough and its middle is no estimate."
+        "sample, so that the ends of such an interval are rough and its middle is no estimate. Read PSDS as an order "
+        "of the methods here, not as a figure to compare with other data."
     )
 
 

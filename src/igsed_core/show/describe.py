@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+_OF = "_igsed_of"  # attribute of a figure: what this one shows among those of its kind
 MIME = "application/vnd.igsed.figure+json"  # of caption and alternative text, beside the picture in a notebook
 MOST = 1200  # characters of an alternative text
 MOST_AXES, MOST_SERIES = 9, 8
@@ -28,11 +29,30 @@ def attach(figure: Figure, function: Callable[..., Any], arguments: Iterable[Any
     arguments
         What it was given: the tidy tables among them say over how many values means are.
     """
-    words = {"caption": caption(function, arguments), "alt": alternative(figure, function)}
+    of, rows = getattr(figure, _OF, ("", None))
+    words = {
+        "caption": caption(function, arguments if rows is None else [rows], of),
+        "alt": f"{of}: {alternative(figure, function)}" if of else alternative(figure, function),
+    }
     figure._repr_mimebundle_ = lambda **_: {MIME: words}  # type: ignore[attr-defined]
 
 
-def caption(function: Callable[..., Any], arguments: Iterable[Any] = ()) -> str:
+def about(figure: Figure, of: str, rows: pd.DataFrame | None = None) -> None:
+    """Let a figure say what it shows among those that the same function draws, such as the split or the class.
+
+    Parameters
+    ----------
+    figure
+        As it is being drawn.
+    of
+        Words that its caption and its alternative text begin with.
+    rows
+        Of a tidy table, those that it shows: they say over how many values means are.
+    """
+    setattr(figure, _OF, (of, rows))
+
+
+def caption(function: Callable[..., Any], arguments: Iterable[Any] = (), of: str = "") -> str:
     """Return a figure's caption.
 
     >>> caption(alternative)
@@ -40,7 +60,8 @@ def caption(function: Callable[..., Any], arguments: Iterable[Any] = ()) -> str:
     """
     counts = [round(n) for table in arguments if _counts(table) for n in _instances(table)["n"].dropna()]
     n = "" if not counts else f"{min(counts)}" if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
-    return _first_sentence(function) + (f" Each value is from n = {n}." if n else "")
+    said = f"{of}. {_first_sentence(function)}" if of else _first_sentence(function)
+    return said + (f" Each value is from n = {n}." if n else "")
 
 
 def alternative(figure: Figure, function: Callable[..., Any]) -> str:

@@ -74,6 +74,32 @@ def show(
     display(HTML(_page_element(table, said, paging, search, f"igsed-table-{next(_numbers)}", kind)))
 
 
+def readable(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a tidy table as a reader wants it: names without underscores, three digits, a dash for what is not there.
+
+    Parameters
+    ----------
+    table
+        Of numbers and words.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from igsed_core.show.display import readable
+    >>> readable(pd.DataFrame({"class": ["Running_water"], "held_out": [0.333333], "note": [None]})).to_dict("list")
+    {'class': ['Running water'], 'held out': ['0.333'], 'note': ['–']}
+    """
+    return table.map(_readable).rename(columns=lambda name: str(name).replace("_", " "))
+
+
+def _readable(value: Any) -> object:
+    if pd.isna(value) or value == "":
+        return NONE
+    if isinstance(value, float):
+        return f"{value:.3g}".replace("-", "−")
+    return value.replace("_", " ") if isinstance(value, str) else value
+
+
 def few(table: pd.DataFrame) -> str:
     """Say how many rows of a table rest on fewer than :data:`igsed_core.show.claims.FEW` instances, if any does.
 

@@ -51,7 +51,8 @@ def attributions(
     """
     fig, axes = plt.subplots(
         1 + len(importance),
-        figsize=(style.WIDTH, 1.5 + 1.25 * len(importance)),
+        figsize=(style.WIDTH, 2.0 + 1.3 * len(importance)),
+        height_ratios=[1.4, *[1.0] * len(importance)],
         sharex=True,
         layout="constrained",
         squeeze=False,
@@ -90,7 +91,7 @@ def _shade(ax: Axes, events: pd.DataFrame) -> None:
 
 
 def _name_events(ax: Axes, events: pd.DataFrame, t_max: float) -> None:
-    """Write each event's class at its onset; a name that would run into an earlier one goes a line down."""
+    """Write each event's class at its onset, above the waveform; one that would run into another goes a line down."""
     lines: list[float] = []  # where the last name of each line ends, in seconds
     for event in events[events["onset"] < t_max].sort_values("onset").itertuples():
         text = style.class_title(str(event.label))
@@ -106,6 +107,9 @@ def _name_events(ax: Axes, events: pd.DataFrame, t_max: float) -> None:
             fontsize=10,
             bbox={"facecolor": "white", "alpha": 0.6, "lw": 0, "pad": 0.6},
         )
+    low, high = ax.get_ylim()
+    room = min(0.05 + 0.19 * len(lines), 0.7)  # share of the panel that the names take
+    ax.set_ylim(low, low + (high - low) / (1 - room))
 
 
 @drawing

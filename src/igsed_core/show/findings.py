@@ -261,10 +261,10 @@ def localised(
     split: str = "test",
     margin: float = MARGIN,
 ) -> str:
-    """Say how the localiser stands to a framewise detector: "above FW-WS (0.83 [...]; difference 0.04 [...])".
+    """Say how the localiser stands to a framewise detector: "above FW-WS (0.83 [...]; difference 0.04 [...], ...)".
 
-    The verdict is by the interval over clips and source files; that over clips alone stands behind it, with whether the
-    difference survives the correction for all that the table compares.
+    The verdict is by the interval over clips and source files. Of a difference that is said to be one it is also said
+    whether it survives the correction for all that the table compares.
 
     Parameters
     ----------
@@ -282,11 +282,17 @@ def localised(
         by_key(table, pair, split=split, average="instance", metric="iou").get((*own, *other))
         for table in (differences, two_way)
     )
-    alone = ", ".join(filter(None, (f"over clips alone {figure(clips)}", surviving(clips))))
+    said = verdict_on(wide, margin=margin)
+    survives = _which(surviving(clips)) if said in (ABOVE, BELOW) else ""
     return (
-        f"{RELATIONS[verdict_on(wide, margin=margin)]} {name(other[0])} ({with_interval(ours.get(other))}; "
-        f"difference {figure(wide)}, {alone}; {sample(wide['n'] if wide else 0)})"
+        f"{RELATIONS[said]} {name(other[0])} ({with_interval(ours.get(other))}; "
+        f"difference {figure(wide)}, {sample(wide['n'] if wide else 0)}{survives})"
     )
+
+
+def _which(said: str) -> str:
+    """Let a clause follow, if there is one."""
+    return f", which {said}" if said else ""
 
 
 def localiser_of(ladder: pd.DataFrame) -> tuple[str, str]:
@@ -308,7 +314,7 @@ def localiser_answer(
     split: str = "test",
     margin: float = MARGIN,
 ) -> str:
-    """Say how the localiser stands to the framewise detectors, in one sentence.
+    """Say how the localiser stands to the framewise detectors, and what calibrated edges gave it.
 
     Parameters
     ----------
@@ -323,11 +329,14 @@ def localiser_answer(
     gain = by_key(
         two_way, ("method", "rule", "other_method", "other_rule"), split=split, average="instance", metric="iou"
     ).get((*EDGES, *LOCALISER))
-    before = f" ({with_interval(ours.get(LOCALISER))} before its edges were calibrated, a difference of {figure(gain)})"
-    own = f"{with_interval(ours.get(localiser_of(ladder)))}{before if gain else ''}"
+    before = (
+        f" Before its edges were calibrated it was {with_interval(ours.get(LOCALISER))}, a difference of "
+        f"{figure(gain)}."
+    )
     return (
-        f"The localiser's IoU is {own}: {ws}, {ss}, both with a level that was tuned "
-        "with time labels and read every feature frame. Intervals of differences draw clips and source files anew."
+        f"The localiser's IoU is {with_interval(ours.get(localiser_of(ladder)))}: {ws}, and {ss}. Both have a level "
+        f"that was tuned with time labels and are read once per feature frame.{before if gain else ''} Intervals of "
+        "differences draw clips and source files anew."
     )
 
 

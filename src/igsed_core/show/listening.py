@@ -12,7 +12,7 @@ from IPython.display import HTML, display
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from igsed_core.show import players, sounds, style
+from igsed_core.show import describe, players, sounds, style
 from igsed_core.show.style import drawing
 
 _LOW = 8  # curves from which panels are low, their names on one line
@@ -159,4 +159,5 @@ def with_curves(
             + ("" if several else f": {style.class_title(curves[0].label)}, its truth shaded")
         )
     fig.axes[-1].set(xlabel="time (s)", xlim=(0, seconds))
+    describe.about(fig, ", ".join(map(style.class_name, labels)))
     return fig

@@ -11,7 +11,7 @@ from igsed_core.detection.scored import COMPARED, IG
 from igsed_core.metrics.summaries import ALL
 from igsed_core.show import findings
 from igsed_core.show.cells import by_key, number, with_interval
-from igsed_core.show.claims import MARGIN, RELATIONS, family, figure, sample, surviving, verdict_on
+from igsed_core.show.claims import MARGIN, RELATIONS, family, figure, marked, sample, verdict_on
 
 _METRICS = ("iou", "f1", "pointing_game")
 
@@ -22,8 +22,8 @@ def glue_results(found: dict[str, pd.DataFrame], *, split: str = "test", margin:
     Keys: ``<method>_<metric>`` (``value [low, high]``), ``paper_<method>_<metric>``, ``class_<method>_<metric>``
     (mean over classes), ``ig_<metric>_to_<method>`` (one of :data:`igsed_core.show.claims.RELATIONS`, by the interval
     over clips and source files), ``ig_<metric>_less_<method>`` (the paired difference with that interval),
-    ``ig_<metric>_clips_<method>`` (the same with the interval over clips, and whether it survives the correction for
-    the family), ``family`` (how many differences of IoU survive), ``n_instances``, ``n_present``,
+    ``ig_<metric>_clips_<method>`` (the same with the interval over clips, and an asterisk if it survives the
+    correction for the family), ``family`` (how many differences of IoU survive), ``n_instances``, ``n_present``,
     ``n_classes``, ``from_instances``, ``detected``, ``margin``, ``ig_<metric>_threshold``.
 
     Parameters
@@ -65,7 +65,7 @@ def sentences(found: dict[str, pd.DataFrame], *, split: str = "test", margin: fl
                 both, clips = wide["ig", method, metric], apart["ig", method, metric]
                 texts[f"ig_{metric}_to_{method}"] = RELATIONS[verdict_on(both, margin=margin)]
                 texts[f"ig_{metric}_less_{method}"] = figure(both)
-                texts[f"ig_{metric}_clips_{method}"] = ", ".join(filter(None, (figure(clips), surviving(clips))))
+                texts[f"ig_{metric}_clips_{method}"] = marked(clips)
     for metric in ("iou", "f1"):
         texts[f"ig_{metric}_threshold"] = f"{ours['ig', metric]['threshold']:g}"
     return texts

@@ -26,7 +26,7 @@ def stretch(
     end: float,
     truth: pd.DataFrame | None = None,
 ) -> Figure:
-    """Draw a stretch of a recording.
+    """A stretch of a recording: its spectrogram, the probability of each class, the events found and the true ones.
 
     Parameters
     ----------

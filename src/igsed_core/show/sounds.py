@@ -17,7 +17,7 @@ from matplotlib.ticker import MaxNLocator, MultipleLocator
 from numpy.typing import NDArray
 
 from igsed_core.models.frontend import PannsLogMel
-from igsed_core.show import style
+from igsed_core.show import describe, style
 from igsed_core.show.style import drawing
 
 _RANGE = 70.0  # dB below the loudest bin that a spectrogram shows
@@ -95,9 +95,9 @@ def _mel_ticks(ax: Axes) -> None:
 
 @drawing
 def contact_sheet(
-    sounds: dict[str, list[NDArray[np.floating]]], sample_rate: int, *, max_seconds: float = 4.2
+    sounds: dict[str, list[NDArray[np.floating]]], sample_rate: int, *, max_seconds: float = 4.2, of: str = ""
 ) -> Figure:
-    """Log-mel spectrograms of isolated sounds on one time scale: a row a class, a column a sound.
+    """Log-mel spectrograms of isolated sounds on one time scale, low frequencies below: a row a class, a column each.
 
     Parameters
     ----------
@@ -107,17 +107,20 @@ def contact_sheet(
         In Hz.
     max_seconds
         Length of the time axis in seconds; longer sounds are cut.
+    of
+        What the sounds are, for the caption.
     """
     n_columns = max((len(row) for row in sounds.values()), default=1)
     height = 0.72 * len(sounds) + 0.5
     fig, axes = plt.subplots(len(sounds), n_columns, figsize=(style.WIDTH, height), squeeze=False)
+    describe.about(fig, of)
     # By hand: a constrained layout takes many seconds for as many axes.
     fig.subplots_adjust(left=0.22, right=0.99, top=1 - 0.05 / height, bottom=0.55 / height, wspace=0.08, hspace=0.12)
     for axes_row, (label, row) in zip(axes, sounds.items(), strict=True):
         axes_row[0].set_ylabel(style.class_title(label), rotation=0, ha="right", va="center")
         for i, ax in enumerate(axes_row):
             ax.set(xlim=(0, max_seconds), yticks=[])
-            ax.xaxis.set_major_locator(MultipleLocator(2.0))
+            ax.xaxis.set_major_locator(MultipleLocator(3.0))  # the next panel begins at 4.2
             ax.grid(False)
             ax.tick_params(labelbottom=False, length=0)
             if i < len(row):
@@ -166,6 +169,7 @@ def soundscape(samples: NDArray[np.floating], sample_rate: int, events: pd.DataF
     truth.grid(axis="y", visible=False)
     for ax, title in ((wave, "Waveform"), (image, "Log-mel spectrogram"), (truth, "Ground truth")):
         ax.set_title(title)
+    describe.about(fig, ", ".join(map(style.class_name, labels)))
     return fig
 
 

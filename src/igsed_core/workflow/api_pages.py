@@ -96,6 +96,8 @@ class Origins:
             elif isinstance(node, ast.Assign) and (found := tuple(self._tables_in(node.value))):
                 for name in _names_in(node.targets):
                     self.tables[name] = found
+            elif isinstance(node, ast.Expr) and (kept := _kept(node.value)):
+                self.tables[kept[1]] = (kept[0],)
             if isinstance(node, ast.Assign) and (drawn := [*self._drawn_in(node.value)]):
                 for name in _names_in(node.targets):
                     self.drawn[name] = drawn
@@ -118,6 +120,15 @@ class Origins:
         name, _, rest = ast.unparse(call.func).partition(".")
         origin = self.names.get(name, "")
         return f"{origin}.{rest}" if rest else origin
+
+
+def _kept(call: ast.AST) -> tuple[str, str] | None:
+    """Name of the tidy table and of the variable in ``run.table("name", variable)``."""
+    if isinstance(call, ast.Call) and ast.unparse(call.func) == "run.table" and len(call.args) == 2:
+        name, variable = call.args
+        if isinstance(name, ast.Constant) and isinstance(variable, ast.Name):
+            return str(name.value), variable.id
+    return None
 
 
 def _names_in(targets: Sequence[ast.AST]) -> Iterator[str]:

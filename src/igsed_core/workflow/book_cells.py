@@ -42,6 +42,42 @@ def polish(cells: Iterable[Any]) -> Iterator[Any]:
             yield part
 
 
+def gathered(cells: Iterable[Any]) -> list[Any]:
+    """Join code that shows nothing to the next code that shows something, so that few bars part text and figures.
+
+    Before the first figure or table of a page nothing but text stands in between, after it only neighbours are joined.
+    The order in which code runs stays. Code that nothing follows keeps its cell.
+
+    Parameters
+    ----------
+    cells
+        Of an executed notebook; those that take in others are changed in place.
+
+    Returns
+    -------
+    list of cell
+        The cells that are left.
+    """
+    left, waiting, shown = list[Any](), list[Any](), False
+    for cell in cells:
+        left.append(cell)
+        if cell.cell_type != "code":
+            waiting = [] if shown else waiting
+        elif not any(_is_seen(output) for output in cell.outputs):
+            waiting.append(cell)
+        else:
+            cell.source = "\n\n".join(one.source for one in (*waiting, cell))
+            cell.outputs = [output for one in (*waiting, cell) for output in one.outputs]
+            left = [one for one in left if not any(one is other for other in waiting)]
+            waiting, shown = [], True
+    return left
+
+
+def _is_seen(output: Any) -> bool:
+    """Tell what a page shows from what a notebook hands to other pages (``glue``)."""
+    return "scrapbook" not in output.get("metadata", {})
+
+
 def _parts(cell: Any) -> Iterator[Any]:
     """Split a cell so that each figure stands alone; the code stays with the first part."""
     groups: list[list[Any]] = []

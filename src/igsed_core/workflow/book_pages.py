@@ -32,9 +32,9 @@ def page_of(
     """Return an executed notebook as the page shows it.
 
     The ``parameters`` cell shows the values of the run, and the cell in which papermill injected them is left out;
-    ``box`` (Markdown) is put under the title and ``extra`` at the end. Code is folded. Under each figure and table
-    stands a line that names the function that made it and those of the tables ``offered`` that it shows.
-    ``places`` says what stands where a Markdown cell holds one of its names.
+    ``box`` (Markdown) is put under the title and ``extra`` at the end. Code is folded, and joined to what it shows.
+    Under each figure and table stands a line that names the function that made it and those of the tables ``offered``
+    that it shows. ``places`` says what stands where a Markdown cell holds one of its names.
     """
     content = nbformat.read(notebook, as_version=4)
     cells = {tag: cell for cell in content.cells for tag in cell.metadata.get("tags", [])}
@@ -43,7 +43,7 @@ def page_of(
         values = dict(_ASSIGNMENT.findall(injected.source))
         cells["parameters"].source = _with_values(cells["parameters"].source, values)
         content.cells.remove(injected)
-    content.cells = list(book_cells.polish(content.cells))
+    content.cells = list(book_cells.polish(book_cells.gathered(content.cells)))
     if content.cells and content.cells[0].cell_type == "markdown":
         content.cells[0].source = book_cells.with_box(content.cells[0].source, box)
     for cell in content.cells:
@@ -249,4 +249,6 @@ def _value(value: Any) -> str:
         return ", ".join(f"{k}: {_value(v)}" for k, v in value.items())
     if isinstance(value, float):
         return f"{value:.4g}"
-    return f"`{value}`" if isinstance(value, str) else str(value)
+    if isinstance(value, str):
+        return f"`{value}`" if value else "(none)"
+    return str(value)

@@ -14,7 +14,7 @@ from igsed_core.show import findings, prose
 from igsed_core.show.answers import NOT_DECIDED, Answer, Found, Rule
 from igsed_core.show.cells import by_key, number
 from igsed_core.show.claims import figure, sample
-from igsed_core.show.style import name, short
+from igsed_core.show.style import family, name, short
 
 
 def answer(stage: str, found: Found) -> Answer | None:
@@ -87,9 +87,9 @@ def integrated_gradients(found: Found) -> Answer:
         return Answer(f"{NOT_DECIDED}: there is no map.", ("maps",))
     low, middle, high = (number(errors.quantile(q), 3) for q in (0.25, 0.5, 0.75))
     return Answer(
-        f"The attributions of a map miss the change of the class score that they must sum to by {middle} of it (median "
-        f"{sample(len(errors), 'maps')}; half of the maps lie between {low} and {high}). That they sum up says how "
-        "exact the integral is, not that they fall on the sound.",
+        f"The attributions of a map must sum to the change of the class score. They miss it by a share of {middle} "
+        f"(median {sample(len(errors), 'maps')}; half of the maps lie between {low} and {high}). That says how exact "
+        "the integral is, not that a map falls on the sound.",
         ("maps",),
     )
 
@@ -121,8 +121,8 @@ def threshold_sensitivity(found: Found) -> Answer:
     limit = f"not even a perfect ranking gets beyond {figure(top)}, at {top['threshold']:g}" if top else NOT_DECIDED
     return Answer(
         f"At the percentile chosen on validation{tau} IG's IoU is {figure(ours)}, "
-        f"{sample(ours['n'] if ours else 0)}. The rule itself sets a limit: {limit}, because a percentile marks as "
-        "much of every clip, however long the sound is.",
+        f"{sample(ours['n'] if ours else 0)}. The rule itself sets a limit: {limit}, because a percentile marks the "
+        "same share of every clip, however long the sound is.",
         ("curves", "detection"),
     )
 
@@ -159,16 +159,20 @@ def methods(found: Found) -> Answer:
     """Whether costlier explanations tell better when, and which are the best and the worst."""
     table, cost = found.tables["methods"], found.tables["methods_cost"]
     where = {"split": "test", "rule": findings.PAPER, "metric": "iou", "average": "instance", "class": ALL}
-    rows = [row for row in by_key(table, ("method",), **where).values() if pd.notna(row["value"])]
+    rows = [
+        row
+        for (method,), row in by_key(table, ("method",), **where).items()
+        if pd.notna(row["value"]) and (method == "ig" or family(method))  # references explain nothing
+    ]
     ends = ""
     if rows:
         low, high = (pick(rows, key=lambda row: row["value"]) for pick in (min, max))
         ends = (
-            f" Under the paper's percentile IoU goes from {figure(low)} ({name(low['method'])}) to {figure(high)} "
-            f"({name(high['method'])}), {sample(high['n'])}; both ends were picked on these clips, so they are "
-            "optimistic."
+            f"Of {len(rows)} explanations {name(high['method'])} tells best when, by its IoU of {figure(high)} under "
+            f"the paper's percentile, and {name(low['method'])} worst, by {figure(low)} ({sample(high['n'])}; both "
+            "were picked on these clips, so the best is flattered). "
         )
-    return Answer(findings.cost_and_quality(table, cost, findings.PAPER) + ends, ("methods", "methods_cost"))
+    return Answer(ends + findings.cost_and_quality(table, cost, findings.PAPER), ("methods", "methods_cost"))
 
 
 def faithfulness(found: Found) -> Answer:
@@ -222,29 +226,32 @@ def seeds(found: Found) -> Answer:
     """How much another training or other data move IG's IoU."""
     where = {"split": "test", "metric": "iou", "average": "instance", "method": "ig"}
     rows = by_key(found.tables["seeds_spread"], ("varied",), **where)
-    words = {"training": "training the head anew", "data": "drawing sounds and soundscapes anew"}
+    words = {"training": "the head is trained anew", "data": "soundscapes are mixed anew from the same sounds"}
     parts = [
-        f"{words[varied]} gives a mean of {number(row['value'])} and a standard deviation of {number(row['std'], 3)} "
-        f"({sample(row['n'], 'seeds')})"
+        f"where {words[varied]} it has a mean of {number(row['value'])} and a standard deviation of "
+        f"{number(row['std'], 3)} ({sample(row['n'], 'seeds')})"
         for varied in words
         if (row := rows.get((varied,)))
     ]
     if not parts:
         return Answer(f"{NOT_DECIDED}: there is one seed.", ("seeds_spread",))
     return Answer(
-        f"Of IG's IoU, {' and '.join(parts)}. So few seeds say roughly how large the spread is, no more.",
+        f"IG's IoU moves with the seed: {', and '.join(parts)}. So few seeds say roughly how large the spread is, no "
+        "more.",
         ("seeds_spread",),
     )
 
 
 def audit(found: Found) -> Answer:
     """How many of the paper's open points were decided."""
-    decided = found.tables["audit_verdicts"]["decided"].value_counts()
-    words = {"yes": "decided", "in part": "decided in part", "no": "not decided"}
-    parts = [f"{int(decided.get(how, 0))} {said}" for how, said in words.items()]
+    verdicts = found.tables["audit_verdicts"]
+    count = {how: int((verdicts["decided"] == how).sum()) or "none" for how in ("yes", "in part", "no")}
+    known = verdicts.sort_values("decided", key=lambda how: how != "yes", kind="stable").query("decided != 'no'")
+    first = [f"*{row['question']}* {row['answer']}" for row in known.head(2).to_dict("records") if row.get("answer")]
     return Answer(
-        f"Of {int(decided.sum())} points that the paper leaves open, this run has {', '.join(parts)}. A run with other "
-        "sounds can say which reading is compatible with the paper's figures, not which one its authors used.",
+        f"Of {len(verdicts)} points that the paper leaves open, this run decides {count['yes']}, {count['in part']} in "
+        f"part, and {count['no']} not at all.{''.join(f' {said}' for said in first)} A run with other sounds can say "
+        "which reading is compatible with the paper's figures, not which one its authors used.",
         ("audit_verdicts",),
     )
 

@@ -206,6 +206,26 @@ def test_figures_and_table_show_every_method(data, explained, judged, summary, c
     assert set(table.iloc[:, 0]) == {style.name(name) for name in (*NAMES, "ig")}
 
 
+def test_names_of_lines_that_meet_stand_side_by_side(summary) -> None:
+    like = summary[summary["method"] == "ig"]
+    lines = [like.assign(method=method, value=value) for method, value in (("fw_ws", 0.25), ("random", 0.26))]
+    cost = pd.DataFrame({"method": ["ig"], "metric": "seconds", "class": "all", "average": "instance", "value": 0.1})
+    figure = figures.quality_against_cost(pd.concat([summary, *lines]), cost)
+    figure.canvas.draw()
+    for ax in figure.axes:
+        first, second = (
+            next(text for text in ax.texts if text.get_text() == style.name(method)).get_window_extent()
+            for method in ("fw_ws", "random")
+        )
+        assert not first.overlaps(second)
+        levels = [line.get_ydata()[0] for line in ax.lines if line.get_linestyle() == "--"]
+        dashed = [ax.transData.transform((1, level))[1] for level in levels]
+        for name in (text for text in ax.texts if isinstance(text, plt.Annotation)):
+            box = plt.Text.get_window_extent(name)
+            assert not [y for y in dashed if box.y0 < y < box.y1], name.get_text()
+            assert np.mean(name.get_color()) < 0.5
+
+
 @pytest.mark.parametrize("name", methods.REGISTRY)
 def test_every_method_has_a_name_and_a_colour(name: str) -> None:
     assert style.name(name) == methods.REGISTRY[name].title

@@ -162,7 +162,7 @@ def sign_readings(found: Found) -> Figure:
 
 @drawing
 def countings(found: Found, *, metric: str = "iou") -> Figure:
-    """Table II under every way to count missed and falsely detected classes; diamonds are the paper's."""
+    """Table II under every way to count missed and falsely detected classes; dashed lines are the paper's."""
     audit = found["audit"]
     rows = audit[(audit["question"] == "excluded") & (audit["metric"] == metric) & (audit["average"] == "instance")]
     published = paper.detection().set_index("method")[metric].to_dict()

@@ -12,7 +12,7 @@ from igsed_core.chapters.ceilings.names import RULES, method_name, supervision
 from igsed_core.show import style
 from igsed_core.show.style import drawing
 
-_WITH, _WITHOUT, _PERFECT = "#8C8C8C", "#D55E00", "#009E73"
+_WITH, _WITHOUT, _PERFECT = style.FAINT, style.INK, style.TRUTH  # of no method
 
 
 @drawing

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from igsed_core.show import style
+from igsed_core.show import describe, style
 from igsed_core.show.style import drawing
 
 # Panel -> its heading. IoU under the rule without a parameter that validation chose: it stands beside the tuned ones.
@@ -60,6 +60,7 @@ def by_condition(table: pd.DataFrame, condition: str) -> Figure:
         ax.set_xlabel(_LABELS.get(condition, condition))
     if not on_scale:
         axes[0, 0].set_xlim(-0.5, len(levels) - 0.5)
+    describe.about(fig, _sentence(_LABELS.get(condition, condition)), mine)
     fig.legend(*axes.flat[len(panels) - 1].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return fig
 
@@ -83,6 +84,10 @@ def _panel(ax: Axes, rows: pd.DataFrame, methods: list[str], x: dict[str, float]
         at = at + 0.11 * (i - (len(methods) - 1) / 2)
         ax.vlines(at, group["ci_low"], group["ci_high"], color=colour, lw=3, alpha=0.35)
         ax.plot(at, group["value"], "o", ms=6, color=colour, label=style.title(method))
+
+
+def _sentence(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def _level(level: str) -> str:

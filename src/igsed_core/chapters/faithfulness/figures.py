@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from igsed_core.show import style
+from igsed_core.show import describe, style
 from igsed_core.show.style import drawing
 
 _LEVELS = {
@@ -122,6 +122,7 @@ def occluded_split(occlusion: pd.DataFrame, *, metric: str) -> Figure:
         line[0].set_ylabel("change of macro F1" if metric == "f1_change" else "change of loss")
     for ax in axes[-1]:
         ax.set_xlabel(f"share replaced (n = {style.counted(rows)} clips)")
+    describe.about(fig, "Macro F1" if metric == "f1_change" else "Loss", rows)
     fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return fig
 

@@ -9,7 +9,7 @@ from igsed_core.chapters.localiser.figures import LADDER
 from igsed_core.metrics.summaries import ALL, CLIPS, TWO_WAY
 from igsed_core.show.cells import by_key, number, with_interval
 from igsed_core.show.claims import MARGIN, RELATIONS, figure, marked, sample, verdict_on
-from igsed_core.show.style import METRICS, class_name, name
+from igsed_core.show.style import METRICS, class_name, name, short
 
 _METRICS = ("iou", "f1", "pointing_game")
 _INSTANCES = {"own": "its classifier's", "common": "both classifiers'"}
@@ -165,7 +165,7 @@ def under_encoders(
         ]
         sentences.append(
             f"Under the encoder {encoder} the classifier detects a share of {with_interval(recall)} of the present "
-            f"pairs, and by IoU {', '.join(said)}, {sample(n)}."
+            f"pairs. By IoU {', '.join(said[:-1])}, and {said[-1]}, {sample(n)}."
         )
     if len(sentences) < 2:
         sentences.append("In this run nothing was measured under a second encoder.")
@@ -173,7 +173,7 @@ def under_encoders(
 
 
 def _in_words(key: tuple[str, str]) -> str:
-    return "the localiser" if key == encoders.LOCALISER else name(key[0])
+    return "the localiser" if key == encoders.LOCALISER else short(key[0])
 
 
 def durations_table(durations: pd.DataFrame) -> pd.DataFrame:

@@ -21,7 +21,7 @@ _OTSU = "Otsu, fixed beforehand"
 
 
 def methods_table(table: pd.DataFrame, cost: pd.DataFrame, *, split: str = "test") -> pd.DataFrame:
-    """IoU, F1, pointing game, AUROC and seconds per map of every method, the best IoU without a parameter first.
+    """IoU, pointing game, AUROC and seconds per map of every method, the best IoU without a parameter first.
 
     Parameters
     ----------
@@ -48,8 +48,6 @@ def methods_table(table: pd.DataFrame, cost: pd.DataFrame, *, split: str = "test
             cells["IoU", title] = with_interval(values.get((method, kind, "iou")))
         cells["IoU", "by rule"] = thresholds.get(rule).title
         cells["IoU", _OTSU] = with_interval(values.get((method, FIXED, "iou")))
-        cells["F1", "percentile"] = with_interval(values.get((method, "percentile", "f1")))
-        cells["F1", _KINDS[FREE]] = with_interval(values.get((method, FREE, "f1")))
         cells["", METRICS["pointing_game"]] = with_interval(values.get((method, "none", "pointing_game")))
         cells["", "AUROC"] = with_interval(values.get((method, "none", "auroc")))
         rows[name(method)] = cells

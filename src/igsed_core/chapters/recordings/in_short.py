@@ -7,6 +7,11 @@ from igsed_core.show.answers import NOT_DECIDED, Answer, Found
 from igsed_core.show.cells import by_key
 from igsed_core.show.claims import figure, sample
 
+_WAYS = {
+    "one long recording": "searched as one long recording",
+    "clip by clip": "searched clip by clip",
+    "one long recording, edges as found": "searched as one long recording with edges as found",
+}
 _WORDS = {"iou": ("IoU", "pairs of recording and class"), "event_f1": ("event F1", "events")}
 
 
@@ -19,9 +24,10 @@ def answer(found: Found) -> Answer:
     for metric, (title, of) in _WORDS.items():
         here = {name: row for (which, name), row in rows.items() if which == metric}
         if here:
-            ways = " and ".join(f"{figure(row)} searched as {name}" for name, row in here.items())
+            ways = [f"{figure(row)} {_WAYS.get(name, name)}" for name, row in here.items()]
+            said = ", ".join(ways[:-1]) + (" and " if ways[:-1] else "") + ways[-1]
             n = min(row["n"] for row in here.values())
-            parts.append(f"{title} is {ways} ({sample(n, of)})")
+            parts.append(f"{title} is {said} ({sample(n, of)})")
     if not parts:
         return Answer(f"{NOT_DECIDED}: nothing was searched.", ("recordings_located",))
     learnt = f"{clips} clips" if clips else "clips"

@@ -145,7 +145,7 @@ def one_sound(
     step: float,
     title: str,
 ) -> Figure:
-    """Show a sound's map and the importance of each of its frames.
+    """One sound: its log-mel map, and the importance of each of its frames by every method.
 
     Parameters
     ----------

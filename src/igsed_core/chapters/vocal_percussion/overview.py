@@ -60,7 +60,7 @@ def full_size(table: pd.DataFrame, differences: pd.DataFrame) -> str:
     others = sum(other == BEST for _, other in apart)
     gap = apart.get((best["system"], TIMBRE))
     return (
-        f"At full size, a run that ships with the book, they are {SYSTEMS[best['system']]}, {figure(best)} "
+        f"At full size, in a run that ships with the book, the best are {SYSTEMS[best['system']]}, {figure(best)} "
         f"({sample(best['n'], 'held-out users')}), {_relation(gap)} timbre features ({figure(gap)}), and {len(told)} "
         f"of {others} other label sets {'is' if len(told) == 1 else 'are'} told apart from syllables."
     )
@@ -105,13 +105,13 @@ def importance(differences: pd.DataFrame) -> str:
             "Where in a sound the maps fall is not decided: the truth is not annotated here, or the users are too few."
         )
     parts = []
-    for reference, words in {when.ENERGY: "the signal's energy", when.SHUFFLED: "shuffled weights"}.items():
+    for method, short in _SHORT.items():
         said = [
-            f"{short} {_relation(by.get((method, reference)))} ({figure(by.get((method, reference)))})"
-            for method, short in _SHORT.items()
+            f"{_relation(by.get((method, reference)))} {words} ({figure(by.get((method, reference)))})"
+            for reference, words in {when.ENERGY: "the signal's energy", when.SHUFFLED: "shuffled weights"}.items()
         ]
-        parts.append(f"beside {words}: {', '.join(said)}")
-    return f"Share of a map that falls inside the sound, {'; '.join(parts)}."
+        parts.append(f"{short} is {' and '.join(said)}")
+    return f"By the share of a map that falls inside the sound, {'; '.join(parts)}."
 
 
 def tendency(networks: pd.DataFrame, full: pd.DataFrame | None = None) -> str:

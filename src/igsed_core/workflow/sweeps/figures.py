@@ -21,7 +21,7 @@ MOST_PANELS = 12
 
 @style.drawing
 def along(rows: pd.DataFrame, varied: list[str]) -> Figure:
-    """Draw a metric of each method along what varies, with intervals.
+    """A metric of each method along what varies, with intervals.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def along(rows: pd.DataFrame, varied: list[str]) -> Figure:
 
 @style.drawing
 def differences(rows: pd.DataFrame, varied: list[str]) -> Figure:
-    """Draw paired differences between methods along what varies; a band marks what counts as level.
+    """Paired differences between methods along what varies; a band marks what counts as level.
 
     Parameters
     ----------

@@ -37,7 +37,7 @@ def factorial(found: Found, *, margin: float = MARGIN) -> Answer:
     moved = {key for key in alone if _moves(by_change[*key, ALONE], margin)}
     undecided = all(seen.short == "Not decided" for seen in alone.values())
     verdict = "Put one at a time in the place of the paper's: " if alone else ""
-    verdict += " ".join(_sentence(key, seen) for key, seen in alone.items())
+    verdict += " ".join(_sentence(key, seen, margin) for key, seen in alone.items())
     averaged = {key[:2]: rows for key, rows in by_change.items() if key[2] == AVERAGED}
     otherwise = [
         f"{CHANGES[key]}: IoU {figure(rows['iou'])}"
@@ -49,7 +49,7 @@ def factorial(found: Found, *, margin: float = MARGIN) -> Answer:
     together = by_change.get((ALL_CHOICES, "run", EVERYTHING))
     if together:
         seen = effect(together, margin=margin)
-        verdict += f" All of this run's own choices at once: {seen.differences}. {seen.conclusion}"
+        verdict += f" All of this run's own choices at once: {seen.differences}. {_once(seen, margin)}"
     verdict += (
         f" Judged over instances, {effect_size(margin)}; all cells are cut at the percentiles that validation chose "
         "for this run's own maps, which favours those."
@@ -82,9 +82,14 @@ def _moves(rows: dict[str, Row], margin: float) -> bool:
     return any(verdict_on(row, margin=margin) in (ABOVE, BELOW) for row in rows.values())
 
 
-def _sentence(key: tuple[str, str], seen: Effect) -> str:
+def _sentence(key: tuple[str, str], seen: Effect, margin: float) -> str:
     what = CHANGES[key]
-    return f"{what[0].upper()}{what[1:]}: {seen.differences}. {seen.conclusion}"
+    return f"{what[0].upper()}{what[1:]}: {seen.differences}. {_once(seen, margin)}"
+
+
+def _once(seen: Effect, margin: float) -> str:
+    """Leave out of a conclusion what an effect is: the verdict says it once, at its end."""
+    return seen.conclusion.replace(f"; {effect_size(margin)}", "")
 
 
 __all__ = ["CHANGES", "changes", "factorial"]
