@@ -32,7 +32,7 @@ from igsed_core.workflow import notebook
 run = notebook.begin("recordings", globals())
 
 # %%
-from igsed_core.chapters.recordings import study
+from igsed_core.chapters.recordings import study, tables
 from igsed_core.data import soundscapes
 from igsed_core.detection import localiser_training
 from igsed_core.detection.edges import ALL_LENGTHS
@@ -143,7 +143,7 @@ tables = [
     for name, events in found_in.items()
 ]
 located = run.table("recordings_located", study.together(tables))
-display.show(study.side_by_side(located), caption="All classes together; 95 % intervals over soundscapes")
+display.show(tables.side_by_side(located), caption="All classes together; 95 % intervals over soundscapes")
 
 # %% [markdown]
 # ## What to expect, and what to do about it
