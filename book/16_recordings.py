@@ -136,13 +136,13 @@ found_in = {
 if run.params.edges:
     as_found = curves.events(edges=False)
     found_in["one long recording, edges as found"] = study.in_parts(as_found, data, run.params.recordings_clips)
-tables = [
+evaluated = [
     event_lists.evaluate(events, true, dict.fromkeys(clips, length), localiser.classes, seed=run.params.seed).assign(
         name=name
     )
     for name, events in found_in.items()
 ]
-located = run.table("recordings_located", study.together(tables))
+located = run.table("recordings_located", study.together(evaluated))
 display.show(tables.side_by_side(located), caption="All classes together; 95 % intervals over soundscapes")
 
 # %% [markdown]
