@@ -79,8 +79,8 @@ def sounds(real: Found) -> str:
     training = real.params.get("training", {})
     told = shipped.record(NAME, "results") or {}
     return (
-        f"encoder `{training.get('encoder', '?')}`, ten classes of ESC-10, kitchen20 and two collections of speech; run of "
-        f"{told.get('finished', '?')[:10]}, commit `{told.get('commit', '?')[:7]}`"
+        f"encoder `{training.get('encoder', '?')}`, ten classes of ESC-10, kitchen20 and two collections of speech; "
+        f"run of {told.get('finished', '?')[:10]}, commit `{told.get('commit', '?')[:7]}`"
     )
 
 
