@@ -15,7 +15,6 @@ from igsed_core.metrics import scores
 from igsed_core.models import inputs
 from igsed_core.models.classifier import AnyClassifier
 
-
 # What the values of `Elements` belong to.
 SAMPLE, GRADIENT, BIN, FEATURE = "sample", "gradient of a sample", "bin", "feature"
 

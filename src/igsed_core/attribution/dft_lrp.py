@@ -1,4 +1,4 @@
-"""Relevance of samples -> relevance in time and frequency (DFT-LRP, Vielhaben et al. 2024): exact, and it keeps the sum.
+"""Relevance of samples -> relevance in time and frequency (DFT-LRP, Vielhaben et al. 2024); the sum stays.
 
 A waveform is a linear function of its short-time spectrum: each sample is a sum of contributions, one of each frame and
 frequency. Relevance propagation through that linear layer shares a sample's relevance out in proportion to them, that

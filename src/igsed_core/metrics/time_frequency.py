@@ -1,7 +1,7 @@
 """Does a map of time and frequency fall on a sound? Metrics against stems: what the sound is in every bin.
 
-A map is read as weights that are not negative. The truth of a bin is the share that the sound's own stem has of the power
-there (the ideal ratio mask); where it is above one half the sound dominates.
+A map is read as weights that are not negative. The truth of a bin is the share that the sound's own stem has of the
+power there (the ideal ratio mask); where it is above one half the sound dominates.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def pointing_game(weights: NDArray[np.floating], mask: NDArray[np.bool_]) -> flo
 def iou_at_size(weights: NDArray[np.floating], mask: NDArray[np.bool_]) -> float:
     """Intersection over union of the mask and as many of the highest bins as it has: no threshold is chosen.
 
-    Of bins that tie at the border a part is taken; the intersection is what a random choice among them gives on average.
+    Of bins that tie at the border a part is taken: the intersection is the mean over random choices among them.
 
     Parameters
     ----------
@@ -230,7 +230,8 @@ def by_octave(
     --------
     >>> import numpy as np
     >>> from igsed_core.metrics.time_frequency import by_octave
-    >>> by_octave(np.array([[1.0, 2.0, 1.0]]), np.array([150.0, 300.0, 350.0]), np.array([100.0, 200.0, 400.0])).tolist()
+    >>> frequencies, edges = np.array([150.0, 300.0, 350.0]), np.array([100.0, 200.0, 400.0])
+    >>> by_octave(np.array([[1.0, 2.0, 1.0]]), frequencies, edges).tolist()
     [0.25, 0.75]
     """
     profile = np.asarray(weights, dtype=np.float64).reshape(-1, len(frequencies)).sum(axis=0)
