@@ -135,7 +135,9 @@ findings.say(overview.separation(found))
 # The same page on real sounds with another encoder, where its tables ship with the project (`results/time_frequency`).
 
 # %%
-findings.say(overview.real(shipped.table("time_frequency"), shipped.table("time_frequency_differences"), shipped.said()))
+findings.say(
+    overview.real(shipped.table("time_frequency"), shipped.table("time_frequency_differences"), shipped.said())
+)
 
 # %%
 run.finish(instances=len(index), clips=len(soundscapes), methods=len(methods))

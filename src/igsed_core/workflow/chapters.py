@@ -11,6 +11,7 @@ from igsed_core.chapters.faithfulness.params import Faithfulness
 from igsed_core.chapters.localiser.params import Localiser
 from igsed_core.chapters.methods.params import Methods
 from igsed_core.chapters.recordings.params import Recordings
+from igsed_core.chapters.representations.params import RepresentationStudy
 from igsed_core.chapters.seeds.params import SeedStudy
 from igsed_core.chapters.threshold_rules.params import ThresholdRules
 from igsed_core.chapters.time_frequency.params import TimeFrequency
@@ -42,5 +43,6 @@ PAGES: tuple[type[StageParams], ...] = (
     Ceilings,
     Recordings,
     VocalPercussionStudy,
+    RepresentationStudy,
     TimeFrequency,
 )
