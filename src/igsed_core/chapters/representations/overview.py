@@ -44,9 +44,9 @@ def material(
     parts = next(one for (protocol, _), one in splits.items() if protocol == BY_RECORDING)
     sizes = {task.network: networks.size(one) for task, one in trained.items()}
     return (
-        f"{len(sounds.rows)} excerpts of {sounds.rows['recording'].nunique()} recordings in {len(sounds.classes)} classes; "
-        f"{len(parts.train)} are trained on, {len(parts.test)} tested. The waveform network has {sizes[WAVEFORM]} "
-        f"parameters, the spectrogram network {sizes[SPECTROGRAM]}."
+        f"{len(sounds.rows)} excerpts of {sounds.rows['recording'].nunique()} recordings in {len(sounds.classes)} "
+        f"classes; {len(parts.train)} are trained on, {len(parts.test)} tested. The waveform network has "
+        f"{sizes[WAVEFORM]} parameters, the spectrogram network {sizes[SPECTROGRAM]}."
     )
 
 
@@ -64,9 +64,9 @@ def accuracy(table: pd.DataFrame, differences: pd.DataFrame) -> str:
     for rule in dict.fromkeys(rule for rule, _ in rows):
         gap = apart.get((WAVEFORM, rule))
         parts.append(
-            f"trained {RECIPES.get(rule, rule)}, the waveform network is right for {figure(rows.get((rule, WAVEFORM)))} "
-            f"of the excerpts of recordings that it never heard, the spectrogram network for "
-            f"{figure(rows.get((rule, SPECTROGRAM)))}, a difference of {figure(gap)}{_within(gap)}"
+            f"trained {RECIPES.get(rule, rule)}, the waveform network is right for "
+            f"{figure(rows.get((rule, WAVEFORM)))} of the excerpts of recordings that it never heard, the spectrogram "
+            f"network for {figure(rows.get((rule, SPECTROGRAM)))}, a difference of {figure(gap)}{_within(gap)}"
         )
     n = max((row["n"] for row in rows.values()), default=0)
     return f"{_sentence('; '.join(parts))} ({sample(n, 'excerpts')})." if parts else "No network was tested."
@@ -97,8 +97,8 @@ def leak(table: pd.DataFrame, differences: pd.DataFrame, before: float) -> str:
         if name in apart
     ]
     return (
-        f"Split at random, {number(100 * before, 0)} % of the tested excerpts come from recordings that were trained on: "
-        f"{'; '.join(parts)}."
+        f"Split at random, {number(100 * before, 0)} % of the tested excerpts come from recordings that were trained "
+        f"on: {'; '.join(parts)}."
     )
 
 
@@ -155,13 +155,14 @@ def listens(described: pd.DataFrame, alike: pd.DataFrame) -> str:
         return number(sum(rows[network, rule, octave]["value"] for octave in low))
 
     centre = {name: rows.get((name, LRP, study.CENTROID)) for name in NETWORKS}
+    n = rows[WAVEFORM, LRP, study.CENTROID]["n"]
     same = by_key(alike, ("method", "rule"), **_OF_INSTANCES).get(("both networks", LRP))
     return (
-        f"By LRP the waveform network's relevance lies {figure(centre[WAVEFORM])} octaves from the sound's own centroid, "
-        f"the spectrogram network's {figure(centre[SPECTROGRAM])} ({sample(rows[WAVEFORM, LRP, study.CENTROID]['n'], 'excerpts')}); "
-        f"below 500 Hz lie {share(WAVEFORM, LRP)} and {share(SPECTROGRAM, LRP)} of it, and {share(WAVEFORM, ENERGY)} of the "
-        f"sounds' power. The two maps of one excerpt have a rank correlation of {figure(same)} in cells of a tenth of a "
-        "second by half an octave."
+        f"By LRP the waveform network's relevance lies {figure(centre[WAVEFORM])} octaves from the sound's own "
+        f"centroid, the spectrogram network's {figure(centre[SPECTROGRAM])} ({sample(n, 'excerpts')}); "
+        f"below 500 Hz lie {share(WAVEFORM, LRP)} and {share(SPECTROGRAM, LRP)} of it, and {share(WAVEFORM, ENERGY)} "
+        f"of the sounds' power. The two maps of one excerpt have a rank correlation of {figure(same)} in cells of "
+        "a tenth of a second by half an octave."
     )
 
 
@@ -190,8 +191,8 @@ def predicts(table: pd.DataFrame, *, margin: float = MARGIN) -> str:
         )
     n = max((row["n"] for row in rows.values()), default=0)
     return (
-        f"Which band hurts when it is removed is foretold best, {'; '.join(parts)} ({sample(n, 'excerpts')}). Occlusion asks "
-        "almost the same question, so that its lead proves little."
+        f"Which band hurts when it is removed is foretold best, {'; '.join(parts)} ({sample(n, 'excerpts')}). "
+        "Occlusion asks almost the same question, so that its lead proves little."
         if parts
         else "No band was removed."
     )
@@ -211,13 +212,12 @@ def strategies(told: pd.DataFrame) -> str:
         shares = {who: number(row[f"{who}_share"]) for who in heard}
         same = heard[WAVEFORM] == heard[SPECTROGRAM]
         if same:
-            words = (
-                f"both listen most to {heard[WAVEFORM]} ({shares[WAVEFORM]} and {shares[SPECTROGRAM]} of the relevance)"
-            )
+            parts = f"{shares[WAVEFORM]} and {shares[SPECTROGRAM]} of the relevance"
+            words = f"both listen most to {heard[WAVEFORM]} ({parts})"
         else:
             words = (
-                f"the waveform network listens most to {heard[WAVEFORM]} ({shares[WAVEFORM]}), the spectrogram network to "
-                f"{heard[SPECTROGRAM]} ({shares[SPECTROGRAM]})"
+                f"the waveform network listens most to {heard[WAVEFORM]} ({shares[WAVEFORM]}), the spectrogram network "
+                f"to {heard[SPECTROGRAM]} ({shares[SPECTROGRAM]})"
             )
         power = "where the sound has most power, too" if heard[ENERGY] == heard[WAVEFORM] == heard[SPECTROGRAM] else ""
         power = power or f"most power lies at {heard[ENERGY]} ({shares[ENERGY]})"
