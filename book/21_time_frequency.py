@@ -107,8 +107,8 @@ findings.say(overview.overlap(found))
 # %% [markdown]
 # ## What the frequencies are worth
 #
-# Each map against itself, its frequencies averaged away: on the line they add nothing, below it they mislead. Dotted: no map;
-# dashed: exact times.
+# Each map against itself with its frequencies averaged away. Where the dot lies left of the ring they mislead; maps that know
+# time alone have both at one place.
 
 # %%
 figures.worth_of_frequency(found)

@@ -35,7 +35,7 @@ from igsed_core.show import players, style
 from igsed_core.show.cells import by_key
 from igsed_core.show.style import drawing
 
-_TICKS = (100, 300, 1000, 3000, 10000)  # Hz
+_TICKS = (300, 1000, 3000, 10000)  # Hz
 _RANGE = 60.0  # dB
 
 
@@ -163,32 +163,39 @@ def heard(table: pd.DataFrame) -> Figure:
 
 @drawing
 def worth_of_frequency(table: pd.DataFrame) -> Figure:
-    """What is heard through each map against the same map with its frequencies averaged away: above the line they help.
+    """Own share of what is heard through each map (dots), and through itself with its frequencies averaged away (rings).
 
     Parameters
     ----------
     table
         The tidy table ``time_frequency.csv``.
     """
-    where = {"metric": HEARD, "average": "instance", "overlap": EVERY, "class": ALL}
-    rows = by_key(table, ("method", "rule"), **where)
-    names = [name for name, rule in rows if rule == TIME_ONLY]
-    fig, ax = plt.subplots(figsize=(style.WIDTH, 4.6), layout="constrained")
-    n = int(rows[names[0], MAP]["n"]) if names else 0
-    for name in names:
-        x, y = rows[name, TIME_ONLY], rows[name, MAP]
-        colour = style.colour(name)
-        ax.plot([x["value"]] * 2, [y["ci_low"], y["ci_high"]], color=colour, alpha=0.3, lw=2)
-        ax.plot(x["value"], y["value"], "o", color=colour, ms=7)
-        ax.annotate(
-            title(name), (x["value"], y["value"]), xytext=(6, 3), textcoords="offset points", fontsize=8, color=colour
-        )
-    ends = np.array(ax.get_xlim())
-    ax.plot(ends, ends, color=style.FAINT, lw=1, zorder=0)
-    for name, line in ((NOTHING, ":"), (IN_TIME, "--")):
-        ax.axhline(rows[name, MAP]["value"], color=style.TRUTH, ls=line, lw=1.2)
-    ax.set(xlabel=f"own share of what is heard, map without frequency (n = {n})", ylabel="own share, map")
-    fig.legend(handles=_families(names), loc="outside lower center", ncols=3)
+    rows = table[(table["metric"] == HEARD) & (table["average"] == "instance") & (table["class"] == ALL)]
+    by = by_key(rows, ("method", "rule"), overlap=EVERY)
+    names = [name for name, rule in by if rule == TIME_ONLY]
+    names.sort(key=lambda name: by[name, TIME_ONLY]["value"] - by[name, MAP]["value"])
+    fig, ax = plt.subplots(figsize=(style.WIDTH, 0.27 * len(names) + 1.6), layout="constrained")
+    for y, name in enumerate(names):
+        colour, ends = style.colour(name), (by[name, TIME_ONLY]["value"], by[name, MAP]["value"])
+        ax.plot(ends, [y, y], color=colour, lw=2, alpha=0.5)
+        ax.plot(ends[0], y, "o", color=colour, mfc="white", ms=6)
+        ax.plot(ends[1], y, "o", color=colour, ms=6)
+    for name, line in ((NOTHING, ":"), (IN_TIME, "--"), (PERFECT, "-")):
+        ax.axvline(by[name, MAP]["value"], color=style.TRUTH, ls=line, lw=1.2, label=REFERENCES[name])
+    ax.set_yticks(range(len(names)), [title(name) for name in names])
+    ax.set_ylim(len(names) - 0.5, -0.5)
+    n = int(by[names[0], MAP]["n"]) if names else 0
+    ax.set(xlabel=f"own share of what is heard (mean over {n} instances)", xlim=(0, 1.01))
+    ax.grid(axis="y", visible=False)
+    fig.legend(
+        handles=[
+            *ax.get_legend_handles_labels()[0],
+            Line2D([], [], marker="o", ls="none", color=style.INK, label="map"),
+            Line2D([], [], marker="o", ls="none", color=style.INK, mfc="white", label="without frequency"),
+        ],
+        loc="outside lower center",
+        ncols=3,
+    )
     return fig
 
 
