@@ -163,7 +163,7 @@ def heard(table: pd.DataFrame) -> Figure:
 
 @drawing
 def worth_of_frequency(table: pd.DataFrame) -> Figure:
-    """Own share of what is heard through each map (dots), and through itself with its frequencies averaged away (rings).
+    """Own share of what is heard through each map (dots), and through itself with frequencies averaged away (rings).
 
     Parameters
     ----------
