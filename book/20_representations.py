@@ -15,10 +15,10 @@
 experiment = "embedded"  # name of the experiment; its artefacts lie in runs/<experiment>
 seed = 2026  # seed of every random choice
 repr_data = "bank"  # bank (the experiment's own sounds), urbansound8k (fetched), or the folder of an unpacked UrbanSound8K
-repr_files = 12  # recordings of each class and fold that are used (0: all)
+repr_files = 16  # recordings of each class and fold that are used (0: all)
 repr_folds = 1  # folds that are tested, one after the other; the bank has one, UrbanSound8K ten
 repr_width = 8  # channels of the first layer of the waveform network (published: 16)
-repr_recipes = "paper,modern"  # ways of training, by commas (paper, modern)
+repr_recipes = "modern,paper"  # ways of training, by commas (modern, paper); networks of the first are explained
 repr_epochs = 10  # epochs of training
 repr_batch_size = 32  # excerpts in a step
 repr_seeds = 1  # networks of each kind

@@ -11,7 +11,7 @@ from igsed_core.chapters.representations import disturb, networks, study
 from igsed_core.chapters.representations.excerpts import AT_RANDOM, BY_RECORDING, Excerpts, Split
 from igsed_core.chapters.representations.explain import ENERGY, LRP, METHODS
 from igsed_core.chapters.representations.networks import NETWORKS, SPECTROGRAM, WAVEFORM
-from igsed_core.chapters.representations.training import PAPER, RECIPES, Task
+from igsed_core.chapters.representations.training import RECIPES, Task
 from igsed_core.metrics.judging import ABOVE, BELOW
 from igsed_core.metrics.summaries import ALL
 from igsed_core.models.classifier import NetworkClassifier
@@ -243,7 +243,7 @@ def full_size(
 
 
 def _first(table: pd.DataFrame) -> str:
-    return PAPER if (table["rule"] == PAPER).any() else str(table["rule"].iloc[0])
+    return str(table["rule"].iloc[0])
 
 
 def _octave(low: float) -> str:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from igsed_core.base.params import StageParams, param
 
 BANK, URBANSOUND8K = "bank", "urbansound8k"
-RECIPES = ("paper", "modern")
+RECIPES = ("modern", "paper")
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,12 @@ class RepresentationStudy(StageParams):
         path="folder",
         names=(BANK, URBANSOUND8K),
     )
-    repr_files: int = param(12, "recordings of each class and fold that are used (0: all)", low=0)
+    repr_files: int = param(16, "recordings of each class and fold that are used (0: all)", low=0)
     repr_folds: int = param(1, "folds that are tested, one after the other; the bank has one, UrbanSound8K ten", low=1)
     repr_width: int = param(8, "channels of the first layer of the waveform network (published: 16)", low=2, high=64)
-    repr_recipes: str = param("paper,modern", f"ways of training, by commas ({', '.join(RECIPES)})")
+    repr_recipes: str = param(
+        "modern,paper", f"ways of training, by commas ({', '.join(RECIPES)}); networks of the first are explained"
+    )
     repr_epochs: int = param(10, "epochs of training", low=1)
     repr_batch_size: int = param(32, "excerpts in a step", low=2)
     repr_seeds: int = param(1, "networks of each kind", low=1, high=20)
