@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from igsed_core.base.errors import IgsedError
 
-STABILIZER = 1e-6  # of a waveform's largest sample, beside which a smaller one has no say in its own share
+STABILIZER = 1e-6  # of a waveform's largest sample: what a smaller one is taken for where it divides
 
 
 def spectrum(waveform: Tensor, *, n_fft: int, hop: int, n_frames: int, window: Tensor | None = None) -> Tensor:
@@ -67,7 +67,7 @@ def relevance(
     Returns
     -------
     Tensor [shape=(n_classes, n_frames, n_fft // 2 + 1)]
-        Its sum over frames and frequencies is that of the samples, but for samples that are zero.
+        Its sum over frames and frequencies is that of the samples, but for samples that are all but zero.
 
     Raises
     ------
@@ -105,7 +105,7 @@ def relevance(
 
 def _held_off_zero(waveform: Tensor) -> Tensor:
     least = STABILIZER * waveform.abs().max().clamp_min(1e-12)
-    return waveform + torch.where(waveform < 0, -least, least)
+    return torch.where(waveform < 0, -1.0, 1.0).to(waveform) * waveform.abs().clamp_min(least)
 
 
 def _window(n_fft: int, like: Tensor) -> Tensor:
