@@ -184,7 +184,7 @@ def _series(mine: pd.DataFrame, excerpts: Excerpts) -> tuple[pd.DataFrame, list[
 def explained(
     trained: Trained, excerpts: Excerpts, splits: Mapping[tuple[str, int], Split], *, number: int, steps: int, seed: int
 ) -> Explained:
-    """Explain excerpts that both networks name rightly, as even over the classes as can be.
+    """Explain excerpts that both networks name rightly, as even over the classes as can be; if there is none, any.
 
     Parameters
     ----------
@@ -207,7 +207,7 @@ def explained(
     targets = excerpts.targets()[rows]
     heard = excerpts.samples(rows)
     right = torch.stack([training.logits(one, heard).argmax(dim=1) == targets for one in chosen.values()]).all(dim=0)
-    few = _even(rows[right.numpy()], excerpts, number, seed)
+    few = _even(rows[right.numpy()] if right.any() else rows, excerpts, number, seed)
     waveforms, classes = excerpts.samples(few), [int(one) for one in excerpts.targets()[few]]
     told = excerpts.rows.iloc[few]
     index = pd.DataFrame({"split": TEST, "clip": told["recording"].to_numpy(), "label": told["label"].to_numpy()})
