@@ -8,12 +8,15 @@ import torch
 from numpy.testing import assert_allclose
 
 from igsed_core.attribution import dft_lrp, plane
+from igsed_core.attribution import registry as methods
 from igsed_core.attribution.base import BIN, FEATURE, GRADIENT, SAMPLE, Elements, Importance
 from igsed_core.attribution.input_x_gradient import InputXGradient
 from igsed_core.attribution.lrp import Lrp
 from igsed_core.attribution.saliency import Saliency
 from igsed_core.base.errors import IgsedError
 from igsed_core.models.frontend import EfficientATLogMel, PannsLogMel
+from methods_classifier import classifier as encoder_classifier
+from methods_classifier import clips as encoder_clips
 from waveform_network import RATE, WaveformCnn, classifier, clips, mel_classifier
 
 N_FFT, HOP = 32, 8
@@ -122,6 +125,16 @@ def test_methods_tell_what_they_averaged() -> None:
         ("tiny", "InputXGradient"): SAMPLE,
         ("tiny", "Saliency"): GRADIENT,
     }
+
+
+@pytest.mark.parametrize("name", ["cam", "grad_cam", "layer_cam"])
+def test_activation_maps_know_their_frequencies(name: str) -> None:
+    (found,) = methods.create(name)(encoder_classifier(), encoder_clips(1), [[0, 2]])
+    assert found.elements is not None
+    assert found.elements.kind == FEATURE
+    assert found.elements.values.shape == (2, 4, found.signed.shape[1])
+    # The head is linear: the mean over frequency of what it says of places is what it says of the frame.
+    assert_allclose(found.elements.values.mean(dim=1), found.signed, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("frontend", [PannsLogMel(), EfficientATLogMel()], ids=["panns", "efficientat"])

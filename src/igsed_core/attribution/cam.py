@@ -31,7 +31,8 @@ class ClassActivationMap:
             features = mel.feature_map(model, mel.log_mel(model, waveforms))  # (n_clips, channels, freq, time)
             logits = model.head.frame_logits(features.mean(dim=2).transpose(1, 2))  # (n_clips, time, n_outputs)
             # The head of each place of the feature map: where it is linear, their mean over frequency is the frame's.
-            places = model.head.frame_logits(features.permute(0, 2, 3, 1))  # (n_clips, freq, time, n_outputs)
+            turned = features.permute(0, 2, 3, 1)  # (n_clips, freq, time, channels)
+            places = model.head.frame_logits(turned.flatten(0, 1)).unflatten(0, turned.shape[:2])
         grid = (classifier.encoder.frame_duration, classifier.encoder.frame_start)
         found = []
         for of_frames, of_places, wanted in zip(logits, places, classes, strict=True):
