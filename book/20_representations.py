@@ -1,15 +1,16 @@
 # %% [markdown]
 # # Waveform or spectrogram
 #
-# **What is asked.** Frommholz et al. {cite:p}`frommholz2023xai` train two networks of equal accuracy for the same sounds, one on
-# the waveform and one on its spectrogram, and let layer-wise relevance propagation say what each listens to: "representation-dependent
-# decision strategies". Here it is done again, and what their maps cannot say is measured: whether an explanation knows what happens to the network
-# when the bands are removed that it calls important. Whether maps fall on the *sound* is {doc}`21_time_frequency`'s question.
+# **What is asked.** Frommholz et al. {cite:p}`frommholz2023xai` train two networks of equal accuracy for the same
+# sounds, one on the waveform and one on its spectrogram, and let layer-wise relevance propagation say what each listens
+# to: "representation-dependent decision strategies". Here it is done again, and what their maps cannot say is measured:
+# whether an explanation knows what happens to the network when the bands are removed that it calls important. Whether
+# maps fall on the *sound* is {doc}`21_time_frequency`'s question.
 #
-# **What limits the answer.** By default the sounds are this experiment's own, synthesised or not, and the networks are small and trained for seconds, so that
-# accuracies say little of either input as such. The paper's quantitative measure and its rules of propagation could not be found; the measures here are ours.
-# UrbanSound8K, the paper's data, is one command away (`igsed run params/urbansound8k.yaml`, 6 GB, non-commercial), with
-# ten folds of its own.
+# **What limits the answer.** By default the sounds are this experiment's own, synthesised or not, and the networks are
+# small and trained for seconds, so that accuracies say little of either input as such. The paper's quantitative measure
+# and its rules of propagation could not be found; the measures here are ours. UrbanSound8K, the paper's data, is one
+# command away (`igsed run params/urbansound8k.yaml`, 6 GB, non-commercial), with ten folds of its own.
 
 # %% tags=["parameters"]
 experiment = "embedded"  # name of the experiment; its artefacts lie in runs/<experiment>
@@ -44,10 +45,10 @@ resampling = {"replicates": p.repr_replicates, "seed": p.seed}
 # %% [markdown]
 # ## Excerpts and networks
 #
-# One second at 16 kHz, half overlapping, each divided by its root mean square. The waveform network is the published 1DCNN
-# {cite:p}`abdoli2019` with a mean over time at its end; the spectrogram network has as many layers and channels, on 64 mels in decibels. In training
-# excerpts are changed by gain, noise, delay, low and high pass, each by chance, as the paper says. Training ends after a fixed number of epochs: nothing of the
-# test decides it.
+# One second at 16 kHz, half overlapping, each divided by its root mean square. The waveform network is the published
+# 1DCNN {cite:p}`abdoli2019` with a mean over time at its end; the spectrogram network has as many layers and channels,
+# on 64 mels in decibels. In training excerpts are changed by gain, noise, delay, low and high pass, each by chance, as
+# the paper says. Training ends after a fixed number of epochs: nothing of the test decides it.
 
 # %%
 with run.timed("training_seconds"):
@@ -69,8 +70,8 @@ findings.say(overview.material(sounds, splits, trained))
 # %% [markdown]
 # ## Accuracy, and what a random split flatters
 #
-# Excerpts of one recording overlap, so that a random split trains on halves of what it tests. Both ways, with the same numbers of
-# excerpts:
+# Excerpts of one recording overlap, so that a random split trains on halves of what it tests. Both ways, with the same
+# numbers of excerpts:
 
 # %%
 measured = study.accuracies(trained, sounds, splits, seed=p.seed)
@@ -97,9 +98,11 @@ findings.say(overview.robust(found))
 # %% [markdown]
 # ## One plane for all maps
 #
-# Explained are excerpts that both networks name rightly. LRP {cite:p}`bach2015pixel` by zennit {cite:p}`anders2021zennit`, with batch normalisation folded:
-# the waveform's relevance goes from samples to time and frequency by DFT-LRP {cite:p}`vielhaben2024explainable`, a mel bin's is shared out over its frequencies; either keeps the sum.
-# Integrated Gradients are of samples for both networks. Occlusion silences an octave for an eighth of a second, the same for both.
+# Explained are excerpts that both networks name rightly. LRP {cite:p}`bach2015pixel` by zennit
+# {cite:p}`anders2021zennit`, with batch normalisation folded: the waveform's relevance goes from samples to time and
+# frequency by DFT-LRP {cite:p}`vielhaben2024explainable`, a mel bin's is shared out over its frequencies; either keeps
+# the sum. Integrated Gradients are of samples for both networks. Occlusion silences an octave for an eighth of a
+# second, the same for both.
 
 # %%
 with run.timed("maps_seconds"):
@@ -129,8 +132,9 @@ findings.say(overview.strategies(study.strategies(described)))
 # %% [markdown]
 # ## Which explanation predicts the damage?
 #
-# Fourteen half octaves are removed from the sound one at a time, and the level is brought back. *Foretells damage* is the rank correlation, over the bands, of a map's
-# share with the fall of the log-odds of the class. Then as many bands as the curves say are removed, important ones first or last.
+# Fourteen half octaves are removed from the sound one at a time, and the level is brought back. *Foretells damage* is
+# the rank correlation, over the bands, of a map's share with the fall of the log-odds of the class. Then as many bands
+# as the curves say are removed, important ones first or last.
 
 # %%
 removed = run.table("representations_bands", study.bands(explained, **resampling))
@@ -143,8 +147,8 @@ figures.band_stop(removed)
 # %% [markdown]
 # ## Other methods, other sizes
 #
-# The registry of {doc}`08_methods` runs on a network that hears the waveform; what needs a log-mel map or feature frames says
-# so ({doc}`own_classifier`).
+# The registry of {doc}`08_methods` runs on a network that hears the waveform; what needs a log-mel map or feature
+# frames says so ({doc}`own_classifier`).
 
 # %%
 findings.say(

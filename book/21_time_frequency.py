@@ -1,18 +1,20 @@
 # %% [markdown]
 # # Right time, or right sound?
 #
-# **What is asked.** A map that falls on the right second may have been drawn there by the loudest thing of that second. Pages
-# that ask *when* cannot tell. Here Scaper's stems, each class of a soundscape alone, say what the class is in every bin of
-# time *and* frequency, so that the question can be put: does an explanation point at the sound, or at the time? Nobody without
-# stems can ask this; neither the paper nor Frommholz et al. {cite:p}`frommholz2023xai`, who compare maps with one another, do.
+# **What is asked.** A map that falls on the right second may have been drawn there by the loudest thing of that second.
+# Pages that ask *when* cannot tell. Here Scaper's stems, each class of a soundscape alone, say what the class is in
+# every bin of time *and* frequency, so that the question can be put: does an explanation point at the sound, or at the
+# time? Nobody without stems can ask this; neither the paper nor Frommholz et al. {cite:p}`frommholz2023xai`, who
+# compare maps with one another, do.
 #
-# **How it is answered.** Every map of {doc}`08_methods` is laid over the classifier's own mel bins and weighs the soundscape.
-# Of the power that is then heard, which share is the class's own? Three numbers frame it: no map, exact onsets and offsets,
-# and a perfect mask. What lies between the second and the third is knowledge of the sound and not of the time.
+# **How it is answered.** Every map of {doc}`08_methods` is laid over the classifier's own mel bins and weighs the
+# soundscape. Of the power that is then heard, which share is the class's own? Three numbers frame it: no map, exact
+# onsets and offsets, and a perfect mask. What lies between the second and the third is knowledge of the sound and not
+# of the time.
 #
-# **What limits the answer.** Power is what counts, so that the loudest bins decide. Maps of the methods that know time alone
-# (occlusion, LIME, SHAP, CAM at shifts) say the same of all frequencies and cannot pass exact times by much. A class that the
-# classifier does not detect is not asked about.
+# **What limits the answer.** Power is what counts, so that the loudest bins decide. Maps of the methods that know time
+# alone (occlusion, LIME, SHAP, CAM at shifts) say the same of all frequencies and cannot pass exact times by much. A
+# class that the classifier does not detect is not asked about.
 
 # %% tags=["parameters"]
 experiment = "embedded"  # name of the experiment; its artefacts lie in runs/<experiment>
@@ -46,9 +48,9 @@ index = main.instances("test").first_clips(run.params.tf_clips).index
 # ## One soundscape
 #
 # Above, the soundscape and one of its classes alone; then maps, dark where they are high. The line encloses the bins in
-# which the class is louder than all else together. Gradients and propagation end at bins; what ends at samples
-# is brought here by DFT-LRP {cite:p}`vielhaben2024explainable`, which shares the relevance of a sample out over the frequencies that make
-# it; an activation map is coarse, and {doc}`10_localiser`'s knows time alone.
+# which the class is louder than all else together. Gradients and propagation end at bins; what ends at samples is
+# brought here by DFT-LRP {cite:p}`vielhaben2024explainable`, which shares the relevance of a sample out over the
+# frequencies that make it; an activation map is coarse, and {doc}`10_localiser`'s knows time alone.
 
 # %%
 with run.timed("maps_seconds"):
@@ -80,11 +82,11 @@ figures.hear(one.some(example.HEARD), one.known, one.masker, one.mixture, one.fr
 # %% [markdown]
 # ## Every method
 #
-# *Share of the map*: how much of the map lies on the class's own stem, each bin by the stem's share of its power. *Share of what is
-# heard*: the same, with the map weighted by the power of the soundscape. *Highest bin* and *IoU* are against the bins that the class
-# dominates; the IoU takes as many of the map's highest bins as there are such bins, so that no threshold is chosen. *SI-SDR
-# gain* {cite:p}`leroux2019sdr`: how much nearer to the stem the soundscape comes when it is heard through the map. Of signed maps the positive part
-# counts. Intervals are bootstraps over clips.
+# *Share of the map*: how much of the map lies on the class's own stem, each bin by the stem's share of its power.
+# *Share of what is heard*: the same, with the map weighted by the power of the soundscape. *Highest bin* and *IoU* are
+# against the bins that the class dominates; the IoU takes as many of the map's highest bins as there are such bins, so
+# that no threshold is chosen. *SI-SDR gain* {cite:p}`leroux2019sdr`: how much nearer to the stem the soundscape comes
+# when it is heard through the map. Of signed maps the positive part counts. Intervals are bootstraps over clips.
 
 # %%
 options = {"replicates": evaluated.replicates, "seed": run.params.seed}
@@ -107,8 +109,8 @@ findings.say(overview.overlap(found))
 # %% [markdown]
 # ## What the frequencies are worth
 #
-# Each map against itself with its frequencies averaged away. Where the dot lies left of the ring they mislead; maps that know
-# time alone have both at one place.
+# Each map against itself with its frequencies averaged away. Where the dot lies left of the ring they mislead; maps
+# that know time alone have both at one place.
 
 # %%
 figures.worth_of_frequency(found)
@@ -123,8 +125,8 @@ display.show(
 # %% [markdown]
 # ## What a map is worth to the ear
 #
-# Explanations are made audible to persuade {cite:p}`paissan2024listenable`; how much of the class is heard can be measured. The
-# ratio mask of the true stem is the most that bins of this size allow.
+# Explanations are made audible to persuade {cite:p}`paissan2024listenable`; how much of the class is heard can be
+# measured. The ratio mask of the true stem is the most that bins of this size allow.
 
 # %%
 findings.say(overview.separation(found))
