@@ -7,6 +7,8 @@ knows time alone says the same of all frequencies.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -68,7 +70,8 @@ def on_spectrum(elements: Elements, waveform: Tensor, frontend: FrontEnd) -> Ten
     -------
     Tensor [shape=(n_classes, n_frames, n_fft // 2 + 1)]
     """
-    grid = {"n_fft": frontend.n_fft, "hop": frontend.hop_length, "n_frames": n_frames_of(frontend, len(waveform))}
+    n_frames = n_frames_of(frontend, len(waveform))
+    grid: dict[str, Any] = {"n_fft": frontend.n_fft, "hop": frontend.hop_length, "n_frames": n_frames}
     if elements.kind == SAMPLE:
         return dft_lrp.relevance(elements.values, waveform, **grid)
     if elements.kind == GRADIENT:

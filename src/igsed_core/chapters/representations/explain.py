@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from igsed_core.attribution import dft_lrp, plane
+from igsed_core.attribution.base import Elements, Importance
 from igsed_core.attribution.integrated_gradients import IntegratedGradients
 from igsed_core.attribution.lrp import Lrp
 from igsed_core.chapters.representations import disturb, training
@@ -29,7 +31,7 @@ METHODS = {
 }
 ENERGY = "energy"
 FRONT_END = LogMel().eval()
-FREQUENCIES: NDArray[np.float64] = np.fft.rfftfreq(FRONT_END.n_fft, 1 / RATE)
+FREQUENCIES: NDArray[np.floating] = np.fft.rfftfreq(FRONT_END.n_fft, 1 / RATE)
 N_FRAMES = LENGTH // FRONT_END.hop_length + 1
 _PIECES = 8  # in time, of occlusion
 _CELLS = 10  # in time, of cells that maps are compared in
@@ -58,18 +60,23 @@ def explain(
     """
     wanted = [[one] for one in classes]
     rules = {LRP: "epsilon_plus", LRP_AB: "alpha2_beta1", LRP_GAMMA: "gamma"}
-    made: dict[str, Callable[..., list]] = {name: Lrp(rule) for name, rule in rules.items()}
+    made: dict[str, Callable[..., list[Importance]]] = {name: Lrp(rule) for name, rule in rules.items()}
     made[IG] = IntegratedGradients("captum", n_steps=steps, internal_batch_size=steps)
     found = {}
     for name, method in made.items():
         laid = [
-            plane.on_spectrum(one.elements, waveform, FRONT_END)[0].double().numpy()
+            plane.on_spectrum(_elements(one), waveform, FRONT_END)[0].double().numpy()
             for one, waveform in zip(method(classifier, waveforms, wanted), waveforms, strict=True)
         ]
         found[name] = plane.read(np.stack(laid), "positive")
     found[CAM] = plane.read(grad_cam(classifier, waveforms, classes), "positive")
     found[OCCLUSION] = plane.read(occlusion(classifier, waveforms, classes), "positive")
     return {name: found[name] for name in METHODS}
+
+
+def _elements(found: Importance) -> Elements:
+    assert found.elements is not None  # of all methods used here
+    return found.elements
 
 
 def energy(waveforms: Tensor) -> NDArray[np.float64]:
@@ -86,7 +93,9 @@ def grad_cam(classifier: NetworkClassifier, waveforms: Tensor, classes: Sequence
         As for :func:`explain`.
     """
     kept: list[Tensor] = []
-    handle = classifier.network.features.register_forward_hook(lambda _, __, out: kept.append(out.requires_grad_()))
+    handle = classifier.network.get_submodule("features").register_forward_hook(
+        lambda _, __, out: kept.append(out.requires_grad_())
+    )
     try:
         with torch.enable_grad():
             chosen = classifier(waveforms)[torch.arange(len(classes)), list(classes)]
@@ -110,7 +119,7 @@ def occlusion(classifier: NetworkClassifier, waveforms: Tensor, classes: Sequenc
     classifier, waveforms, classes
         As for :func:`explain`.
     """
-    grid = {"n_fft": FRONT_END.n_fft, "hop_length": FRONT_END.hop_length}
+    grid: dict[str, Any] = {"n_fft": FRONT_END.n_fft, "hop_length": FRONT_END.hop_length}
     window = torch.hann_window(FRONT_END.n_fft)
     octave = torch.from_numpy((np.searchsorted(disturb.EDGES[::2], FREQUENCIES, side="right") - 1).clip(min=-1))
     piece = torch.arange(N_FRAMES) * _PIECES // N_FRAMES
@@ -167,7 +176,8 @@ def heard(waveform: Tensor, weights: NDArray[np.float64], *, passed: float = 0.0
     -------
     np.ndarray [shape=(n_samples,)]
     """
-    grid = {"n_fft": FRONT_END.n_fft, "hop_length": FRONT_END.hop_length, "window": torch.hann_window(FRONT_END.n_fft)}
+    grid: dict[str, Any] = {"n_fft": FRONT_END.n_fft, "hop_length": FRONT_END.hop_length}
+    grid["window"] = torch.hann_window(FRONT_END.n_fft)
     gains = torch.from_numpy(metrics.gain_mask(weights, round(passed * weights.size))).float()
     spectrum = torch.stft(waveform, **grid, return_complex=True) * gains.T
     return torch.istft(spectrum, **grid, length=len(waveform)).double().numpy()

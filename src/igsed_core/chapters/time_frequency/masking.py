@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -24,7 +26,7 @@ class Masker:
 
     def __init__(self, waveform: Tensor, frontend: FrontEnd) -> None:
         self._shares = plane.shares(frontend).T  # (n_mels, n_bins)
-        self._grid = {"n_fft": frontend.n_fft, "hop_length": frontend.hop_length}
+        self._grid: dict[str, Any] = {"n_fft": frontend.n_fft, "hop_length": frontend.hop_length}
         self._window = torch.hann_window(frontend.n_fft, device=waveform.device)
         self._length = len(waveform)
         self._spectrum = torch.stft(waveform, **self._grid, window=self._window, return_complex=True)  # (n_bins, time)

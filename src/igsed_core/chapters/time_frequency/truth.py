@@ -97,4 +97,4 @@ def _power(sounds: list[NDArray[np.float64]], frontend: FrontEnd) -> list[NDArra
 
 def _active(events: pd.DataFrame, times: NDArray[np.float64]) -> NDArray[np.bool_]:
     spans = events[["onset", "offset"]].to_numpy(dtype=float)
-    return ((times >= spans[:, :1]) & (times < spans[:, 1:])).any(axis=0)
+    return np.asarray(((times >= spans[:, :1]) & (times < spans[:, 1:])).any(axis=0))
