@@ -12,7 +12,7 @@ def answer(found: Found) -> Answer:
     tables = (*names, "representations_bands")
     table, apart, described, alike, bands = (found.tables[name] for name in tables)
     said = [overview.accuracy(table, apart), overview.listens(described, alike), overview.predicts(bands)]
-    large = [
+    accuracies, differences, removed = (
         shipped.table(name) for name in ("representations", "representations_differences", "representations_bands")
-    ]
-    return Answer(f"{' '.join(said)} {overview.full_size(*large, '')}".strip(), tables)
+    )
+    return Answer(f"{' '.join(said)} {overview.full_size(accuracies, differences, removed, '')}".strip(), tables)

@@ -113,8 +113,8 @@ def summarise(measured: pd.DataFrame, excerpts: Excerpts, *, replicates: int, se
     for (protocol, condition), mine in measured.groupby(["protocol", "condition"], sort=False):
         index, series = _series(mine, excerpts)
         made = summaries.summarise(index, series, replicates=replicates, seed=seed, classes=excerpts.classes)
-        made.insert(0, "protocol", protocol)
-        made.insert(1, "condition", condition)
+        made.insert(0, "protocol", str(protocol))
+        made.insert(1, "condition", str(condition))
         tables.append(made)
     return pd.concat(tables, ignore_index=True)
 
@@ -139,8 +139,8 @@ def differences(measured: pd.DataFrame, excerpts: Excerpts, *, replicates: int, 
         index, series = _series(mine, excerpts)
         pairs = [((WAVEFORM, rule), (SPECTROGRAM, rule)) for rule in dict.fromkeys(one.rule for one in series)]
         made = summaries.differences(index, series, pairs, replicates=replicates, seed=seed)
-        made.insert(0, "protocol", protocol)
-        made.insert(1, "condition", condition)
+        made.insert(0, "protocol", str(protocol))
+        made.insert(1, "condition", str(condition))
         tables.append(made)
     return pd.concat([*tables, _leak(measured, excerpts, replicates=replicates, seed=seed)], ignore_index=True)
 
