@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from igsed_core.metrics import localisation
 
 HALF = 0.5  # share from which a sound dominates a bin
+LEAST = -30.0  # dB of SI-SDR, at which nothing of a target is heard: an estimate without any has minus infinity
 FLOOR = 60.0  # dB below a clip's loudest bin, under which no bin counts as dominated
 
 
@@ -188,7 +189,7 @@ def si_sdr(estimate: NDArray[np.floating], target: NDArray[np.floating]) -> floa
     Returns
     -------
     float
-        NaN for a silent target or estimate.
+        At least :data:`LEAST`; NaN for a silent target.
 
     Examples
     --------
@@ -199,12 +200,13 @@ def si_sdr(estimate: NDArray[np.floating], target: NDArray[np.floating]) -> floa
     """
     estimate, target = (np.asarray(one, dtype=np.float64) for one in (estimate, target))
     energy = float(target @ target)
-    if not energy or not float(estimate @ estimate):
+    if not energy:
         return float("nan")
     scaled = float(estimate @ target) / energy * target
     error = estimate - scaled
     tiny = np.finfo(float).tiny
-    return float(10 * np.log10(max(float(scaled @ scaled), tiny) / max(float(error @ error), tiny)))
+    ratio = max(float(scaled @ scaled), tiny) / max(float(error @ error), tiny)
+    return max(LEAST, float(10 * np.log10(ratio))) if estimate.any() else LEAST
 
 
 def by_octave(

@@ -64,18 +64,23 @@ def frequency(table: pd.DataFrame, differences: pd.DataFrame, *, margin: float =
     table, differences, margin
         As for :func:`sound`.
     """
-    apart = _apart(differences, TWO_WAY)
-    gains = {key[0]: row for key, row in apart.items() if key[3] == TIME_ONLY and key[4] == HEARD}
-    said = {name: verdict_on(row, margin=margin) for name, row in gains.items()}
+    both = [
+        {key[0]: row for key, row in _apart(differences, way).items() if key[3] == TIME_ONLY and key[4] == HEARD}
+        for way in (CLIPS, TWO_WAY)
+    ]
+    said, wider = ({name: verdict_on(row, margin=margin) for name, row in of.items()} for of in both)
+    gains = both[0]
     decided = [name for name, verdict in said.items() if verdict != NOT_DECIDED]
     if not decided:
         return "Whether frequency adds anything is not decided: too few instances."
     above, below = ([name for name in decided if said[name] == verdict] for verdict in (ABOVE, BELOW))
+    still = [name for name in above if wider.get(name) == ABOVE]
     most = max(decided, key=lambda name: gains[name]["value"])
     least = min(decided, key=lambda name: gains[name]["value"])
     return (
         f"Of {len(gains)} methods whose maps know frequency, the map has more of the own stem than itself with its "
-        f"frequencies averaged away for {len(above)}, less for {len(below)} (intervals over clips and source files); "
+        f"frequencies averaged away for {len(above)}, less for {len(below)} (with source files drawn anew as "
+        f"well, more for {len(still)}); "
         f"the differences go from {figure(gains[least])} ({title(least)}) to {figure(gains[most])} ({title(most)})."
     )
 

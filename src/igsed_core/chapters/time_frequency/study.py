@@ -57,8 +57,8 @@ METRICS = {
 EVERY, ALONE, OVERLAPPED = "all", "alone", "overlapped"  # in the column `overlap`
 RULES_OF_OVERLAP = {
     EVERY: "all instances",
-    ALONE: "no other class at the same time",
-    OVERLAPPED: "another class at the same time, in part",
+    ALONE: "no other class with it",
+    OVERLAPPED: "another class with it",
 }
 KEY = ["split", "clip", "label", "overlapped"]
 _TIME_ALONE = ("perturbation", "own")  # families of methods that hide stretches of time: page 08 has their maps
