@@ -16,14 +16,14 @@
 experiment = "embedded"  # name of the experiment; its artefacts lie in runs/<experiment>
 seed = 2026  # seed of every random choice
 repr_data = "bank"  # bank (the experiment's own sounds), urbansound8k (fetched), or the folder of an unpacked UrbanSound8K
-repr_files = 16  # recordings of each class and fold that are used (0: all)
+repr_files = 12  # recordings of each class and fold that are used (0: all)
 repr_folds = 1  # folds that are tested, one after the other; the bank has one, UrbanSound8K ten
 repr_width = 8  # channels of the first layer of the waveform network (published: 16)
 repr_recipes = "modern,paper"  # ways of training, by commas (modern, paper); networks of the first are explained
-repr_epochs = 10  # epochs of training
+repr_epochs = 8  # epochs of training
 repr_batch_size = 32  # excerpts in a step
 repr_seeds = 1  # networks of each kind
-repr_maps = 40  # test excerpts that are explained
+repr_maps = 32  # test excerpts that are explained
 repr_steps = 8  # points of Integrated Gradients there
 repr_replicates = 1000  # draws of recordings for intervals
 repr_workers = 0  # processes that train networks; 0: one per core

@@ -21,7 +21,7 @@ experiment = "embedded"  # name of the experiment; its artefacts lie in runs/<ex
 seed = 2026  # seed of every random choice
 tf_methods = "all"  # methods of the registry igsed_core.attribution, separated by commas; or 'all'
 tf_without = "ig_captum"  # methods among them that are left out, by commas: slow ones; may be empty
-tf_clips = 20  # test soundscapes whose stems are mixed and whose maps are judged (0: all)
+tf_clips = 16  # test soundscapes whose stems are mixed and whose maps are judged (0: all)
 
 # %%
 from igsed_core.workflow import notebook

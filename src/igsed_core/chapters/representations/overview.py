@@ -9,7 +9,7 @@ import pandas as pd
 
 from igsed_core.chapters.representations import disturb, networks, study
 from igsed_core.chapters.representations.excerpts import AT_RANDOM, BY_RECORDING, Excerpts, Split
-from igsed_core.chapters.representations.explain import ENERGY, LRP, METHODS
+from igsed_core.chapters.representations.explain import ENERGY, LRP, METHODS, OCCLUSION
 from igsed_core.chapters.representations.networks import NETWORKS, SPECTROGRAM, WAVEFORM
 from igsed_core.chapters.representations.training import RECIPES, Task
 from igsed_core.metrics.judging import ABOVE, BELOW
@@ -177,7 +177,7 @@ def predicts(table: pd.DataFrame, *, margin: float = MARGIN) -> str:
         Smallest difference worth naming.
     """
     rows = by_key(table, ("method", "rule"), metric=study.PREDICTS, **_OF_INSTANCES)
-    parts = []
+    parts, asked = [], False
     for network, words in NETWORKS.items():
         told = {m: rows[network, m] for m in METHODS if (network, m) in rows and pd.notna(rows[network, m]["value"])}
         if not told:
@@ -185,17 +185,18 @@ def predicts(table: pd.DataFrame, *, margin: float = MARGIN) -> str:
         best = max(told, key=lambda m: told[m]["value"])
         worst = min(told, key=lambda m: told[m]["value"])
         power = rows.get((network, ENERGY))
+        least = "" if worst == LRP else f"{title(worst)} least, {figure(told[worst])}; "
+        lrp = f"{title(LRP)} {figure(told.get(LRP))}{', the least' if worst == LRP else ''}"
         parts.append(
-            f"for the {words}, {title(best)} (rank correlation {figure(told[best])}; {title(worst)} least, "
-            f"{figure(told[worst])}; LRP {figure(told.get(LRP))}; the sound's power alone {figure(power)})"
+            f"for the {words}, {title(best)} (rank correlation {figure(told[best])}; {least}{lrp}; the sound's power "
+            f"alone {figure(power)})"
         )
+        asked = asked or best == OCCLUSION
+    if not parts:
+        return "No band was removed."
     n = max((row["n"] for row in rows.values()), default=0)
-    return (
-        f"Which band hurts when it is removed is foretold best, {'; '.join(parts)} ({sample(n, 'excerpts')}). "
-        "Occlusion asks almost the same question, so that its lead proves little."
-        if parts
-        else "No band was removed."
-    )
+    same = " Occlusion asks almost the same question, so that its lead proves little." if asked else ""
+    return f"Which band hurts when it is removed is foretold best, {'; '.join(parts)} ({sample(n, 'excerpts')}).{same}"
 
 
 def strategies(told: pd.DataFrame) -> str:

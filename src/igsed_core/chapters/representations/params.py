@@ -34,16 +34,16 @@ class RepresentationStudy(StageParams):
         path="folder",
         names=(BANK, URBANSOUND8K),
     )
-    repr_files: int = param(16, "recordings of each class and fold that are used (0: all)", low=0)
+    repr_files: int = param(12, "recordings of each class and fold that are used (0: all)", low=0)
     repr_folds: int = param(1, "folds that are tested, one after the other; the bank has one, UrbanSound8K ten", low=1)
     repr_width: int = param(8, "channels of the first layer of the waveform network (published: 16)", low=2, high=64)
     repr_recipes: str = param(
         "modern,paper", f"ways of training, by commas ({', '.join(RECIPES)}); networks of the first are explained"
     )
-    repr_epochs: int = param(10, "epochs of training", low=1)
+    repr_epochs: int = param(8, "epochs of training", low=1)
     repr_batch_size: int = param(32, "excerpts in a step", low=2)
     repr_seeds: int = param(1, "networks of each kind", low=1, high=20)
-    repr_maps: int = param(40, "test excerpts that are explained", low=2)
+    repr_maps: int = param(32, "test excerpts that are explained", low=2)
     repr_steps: int = param(8, "points of Integrated Gradients there", low=2)
     repr_replicates: int = param(1000, "draws of recordings for intervals", low=10)
     repr_workers: int = param(0, "processes that train networks; 0: one per core", low=0, execution=True)

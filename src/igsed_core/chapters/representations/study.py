@@ -339,8 +339,9 @@ def bands(found: Explained, *, replicates: int, seed: int) -> pd.DataFrame:
                 else _correlation(rankdata(mine, axis=1), hurt)
             )
             series.append(Series(network, method, PREDICTS, values))
-            orders[f"{method}, {IMPORTANT}"] = np.argsort(-mine, axis=1, kind="stable")
-            orders[f"{method}, {UNIMPORTANT}"] = np.argsort(mine, axis=1, kind="stable")
+            if np.isfinite(values).any():
+                orders[f"{method}, {IMPORTANT}"] = np.argsort(-mine, axis=1, kind="stable")
+                orders[f"{method}, {UNIMPORTANT}"] = np.argsort(mine, axis=1, kind="stable")
         for name, order in orders.items():
             for k in REMOVED:
                 removed = np.zeros((n, disturb.N_BANDS), dtype=bool)

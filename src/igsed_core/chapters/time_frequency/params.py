@@ -27,7 +27,7 @@ class TimeFrequency(StageParams):
 
     tf_methods: str = param("all", "methods of the registry igsed_core.attribution, separated by commas; or 'all'")
     tf_without: str = param("ig_captum", "methods among them that are left out, by commas: slow ones; may be empty")
-    tf_clips: int = param(20, "test soundscapes whose stems are mixed and whose maps are judged (0: all)", low=0)
+    tf_clips: int = param(16, "test soundscapes whose stems are mixed and whose maps are judged (0: all)", low=0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
