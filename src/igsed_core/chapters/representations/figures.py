@@ -55,7 +55,7 @@ def one_excerpt(found: Explained, number: int = 0) -> Figure:
             ax.set_yticklabels(["125", "500", "2000"])
             ax.minorticks_off()
             ax.grid(visible=False)
-        row[0].set_ylabel(f"{title(method)}\nHz", fontsize=8)
+        row[0].set_ylabel(f"{title(method).split(' in ')[0]}\nHz", fontsize=8)
     for ax, words in zip(axes[0], NETWORKS.values(), strict=True):
         ax.set_title(words[0].upper() + words[1:])
     for ax in axes[-1]:
