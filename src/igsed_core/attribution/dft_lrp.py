@@ -59,8 +59,10 @@ def relevance(
         ``[shape=(n_classes, n_samples)]``
     waveform
         ``[shape=(n_samples,)]``
-    n_fft, hop, n_frames, window
+    n_fft, hop, n_frames
         As for :func:`spectrum`; every sample that has relevance must lie in a frame.
+    window
+        ``[shape=(n_fft,)]``, by default Hann's.
     divided
         Whether ``of_samples`` is divided by the samples already: a gradient.
 

@@ -24,6 +24,10 @@ def own_share(stem: NDArray[np.floating], rest: NDArray[np.floating]) -> NDArray
     stem, rest
         Power of the stem and of all else, of one shape.
 
+    Returns
+    -------
+    np.ndarray [shape=(...)]
+
     Examples
     --------
     >>> import numpy as np
@@ -42,6 +46,10 @@ def dominated(stem: NDArray[np.floating], rest: NDArray[np.floating]) -> NDArray
     ----------
     stem, rest
         Power of the stem and of all else, ``[shape=(n_frames, n_bands)]``.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_frames, n_bands), dtype=bool]
 
     Examples
     --------
@@ -143,6 +151,10 @@ def without_frequency(weights: NDArray[np.floating]) -> NDArray[np.float64]:
     weights
         ``[shape=(n_frames, n_bands)]``
 
+    Returns
+    -------
+    np.ndarray [shape=(n_frames, n_bands)]
+
     Examples
     --------
     >>> import numpy as np
@@ -162,6 +174,10 @@ def gain_mask(weights: NDArray[np.floating], size: int) -> NDArray[np.float64]:
         ``[shape=(n_frames, n_bands)]``
     size
         Number of bins; at least one counts.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_frames, n_bands)]
 
     Examples
     --------

@@ -85,6 +85,10 @@ def changed(waveforms: Tensor, condition: str, *, seed: int) -> Tensor:
         One of :func:`conditions`.
     seed
         Of noise.
+
+    Returns
+    -------
+    Tensor [shape=(n, n_samples)]
     """
     kind, amount = conditions()[condition]
     if kind == "noise":
@@ -104,6 +108,10 @@ def without_bands(waveforms: Tensor, removed: Tensor) -> Tensor:
         ``[shape=(n, n_samples)]``
     removed
         Bands of each excerpt, ``[shape=(n, N_BANDS), dtype=bool]``.
+
+    Returns
+    -------
+    Tensor [shape=(n, n_samples)]
     """
     frequencies = np.fft.rfftfreq(waveforms.shape[1], 1 / RATE)
     band = torch.from_numpy(np.searchsorted(EDGES, frequencies, side="right") - 1)
@@ -125,15 +133,15 @@ def of_bands(values: NDArray[np.floating], frequencies: NDArray[np.floating]) ->
     Parameters
     ----------
     values
-        Of each frequency.
+        Of each frequency, ``[shape=(..., n_frequencies)]``.
     frequencies
-        In Hz.
+        In Hz, ``[shape=(n_frequencies,)]``.
     """
     band = np.searchsorted(EDGES, frequencies, side="right") - 1
     return np.stack([values[..., band == i].sum(axis=-1) for i in range(N_BANDS)], axis=-1)
 
 
 def centres(names: Sequence[float] | NDArray[np.float64] = EDGES) -> NDArray[np.float64]:
-    """Return the middle of each band between edges, in Hz (geometric)."""
+    """Return the middle of each band between edges, in Hz (geometric), ``[shape=(n_bands,)]``."""
     edges = np.asarray(names, dtype=float)
     return np.sqrt(edges[:-1] * edges[1:])

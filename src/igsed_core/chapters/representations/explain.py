@@ -89,8 +89,14 @@ def grad_cam(classifier: NetworkClassifier, waveforms: Tensor, classes: Sequence
 
     Parameters
     ----------
-    classifier, waveforms, classes
+    classifier, classes
         As for :func:`explain`.
+    waveforms
+        ``[shape=(n, 16000)]``
+
+    Returns
+    -------
+    np.ndarray [shape=(n, n_frames, n_bins)]
     """
     kept: list[Tensor] = []
     handle = classifier.network.get_submodule("features").register_forward_hook(
@@ -116,8 +122,14 @@ def occlusion(classifier: NetworkClassifier, waveforms: Tensor, classes: Sequenc
 
     Parameters
     ----------
-    classifier, waveforms, classes
+    classifier, classes
         As for :func:`explain`.
+    waveforms
+        ``[shape=(n, 16000)]``
+
+    Returns
+    -------
+    np.ndarray [shape=(n, n_frames, n_bins)]
     """
     grid: dict[str, Any] = {"n_fft": FRONT_END.n_fft, "hop_length": FRONT_END.hop_length}
     window = torch.hann_window(FRONT_END.n_fft)

@@ -16,7 +16,7 @@ from igsed_core.metrics.judging import ABOVE, BELOW
 from igsed_core.metrics.summaries import ALL
 from igsed_core.models.classifier import NetworkClassifier
 from igsed_core.show.cells import by_key, number
-from igsed_core.show.claims import MARGIN, figure, sample, verdict_on
+from igsed_core.show.claims import figure, sample, verdict_on
 from igsed_core.show.style import class_name
 
 PUBLISHED = {WAVEFORM: 0.6248, SPECTROGRAM: 0.6203}  # accuracy on UrbanSound8K in the paper
@@ -166,15 +166,13 @@ def listens(described: pd.DataFrame, alike: pd.DataFrame) -> str:
     )
 
 
-def predicts(table: pd.DataFrame, *, margin: float = MARGIN) -> str:
+def predicts(table: pd.DataFrame) -> str:
     """Say which explanation predicts best what the removal of a band does, and whether it beats the sound's power.
 
     Parameters
     ----------
     table
         The tidy table ``representations_bands.csv``.
-    margin
-        Smallest difference worth naming.
     """
     rows = by_key(table, ("method", "rule"), metric=study.PREDICTS, **_OF_INSTANCES)
     parts, asked = [], False

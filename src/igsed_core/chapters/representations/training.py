@@ -143,8 +143,10 @@ def fit(
     ----------
     classifier
         Untrained.
-    excerpts, rows
-        What it is trained on.
+    excerpts
+        All.
+    rows
+        Those that it is trained on, ``[shape=(n,)]``.
     way
         :data:`PAPER` or :data:`MODERN`.
     recipe
