@@ -13,6 +13,9 @@ from igsed_core.chapters.audit import averages, energy, factorial, fig3, overlap
 from igsed_core.chapters.audit.verdicts import choices
 from igsed_core.chapters.audit.verdicts.data import PLACES
 from igsed_core.chapters.localiser import encoders
+from igsed_core.chapters.representations import disturb, explain, networks
+from igsed_core.chapters.representations import study as representations
+from igsed_core.chapters.time_frequency import study as time_frequency
 from igsed_core.chapters.vocal_percussion import labels, measure, study, when
 from igsed_core.data import onsets as onsets_of_data
 from igsed_core.metrics import judging, summaries
@@ -155,6 +158,40 @@ class Tables:
             "vocal_percussion": pd.DataFrame(accuracies),
             "vocal_percussion_differences": pd.DataFrame(apart, columns=columns),
             "vocal_percussion_when_differences": pd.DataFrame(placed),
+        }
+
+    def time_frequency(self) -> dict[str, pd.DataFrame]:
+        """Maps against stems, some methods and all overlap missing at times; and their differences."""
+        t = time_frequency
+        names = ["cam", "ixg", "lrp_gamma", "occlusion_mean"][: int(self.rng.integers(0, 5))]
+        metrics = [name for name in t.METRICS if name != t.OVERLAP or self.rng.random() < 0.5]
+        keys = [(name, rule, q) for name in names for rule in (t.MAP, t.TIME_ONLY) for q in metrics]
+        keys += [(name, t.MAP, q) for name in t.REFERENCES for q in metrics]
+        tables = [self.tidy(*keys, overlap=overlap) for overlap in (t.EVERY, t.ALONE, t.OVERLAPPED)]
+        pairs = [(name, t.MAP, name, t.TIME_ONLY, q) for name in names[:3] for q in metrics]
+        pairs += [(name, t.MAP, other, t.MAP, q) for name in names for other in (t.IN_TIME, t.NOTHING) for q in metrics]
+        apart = [self.apart(*pairs, resampled=way) for way in (summaries.CLIPS, summaries.TWO_WAY) if pairs]
+        columns = ["resampled", *summaries.DIFFERENCE_COLUMNS]
+        return {
+            "time_frequency": pd.concat(tables, ignore_index=True),
+            "time_frequency_differences": pd.concat(apart) if apart else pd.DataFrame(columns=columns),
+        }
+
+    def representations(self) -> dict[str, pd.DataFrame]:
+        """Accuracies of two networks, their differences, and what their explanations say."""
+        r, kinds = representations, tuple(networks.NETWORKS)
+        ways = ("modern", "paper")[: int(self.rng.integers(1, 3))]
+        methods = (*explain.METHODS, explain.ENERGY)
+        keys = [(kind, way, r.ACCURACY) for kind in kinds for way in ways]
+        clean = {"protocol": "by_recording", "condition": disturb.CLEAN}
+        pairs = [(kinds[0], way, kinds[1], way, r.ACCURACY) for way in ways]
+        told = [(k, m, q) for k in kinds for m in methods for q in (*r.OCTAVES, r.CENTROID, r.HALF)]
+        return {
+            "representations": self.tidy(*keys, **clean),
+            "representations_differences": self.apart(*pairs, **clean),
+            "representations_maps": self.tidy(*told),
+            "representations_alike": self.tidy(*(("both networks", m, "rank_correlation") for m in methods)),
+            "representations_bands": self.tidy(*((k, m, r.PREDICTS) for k in kinds for m in methods)),
         }
 
     def judged(self) -> dict[str, Any]:

@@ -51,6 +51,8 @@ def found(made: Tables) -> Found:
             "seeds_spread": spread,
             **{"ceilings": ceilings, "ceilings_differences": to_each, "recordings_located": made.located()},
             **made.vocal(),
+            **made.time_frequency(),
+            **made.representations(),
             "audit_verdicts": pd.DataFrame({"decided": made.rng.choice(["yes", "in part", "no"], 9)}),
         },
         {"threshold_rules": {"best_parameter_free": "smooth_log_hmm"}},

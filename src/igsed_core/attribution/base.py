@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,6 +14,27 @@ from torch import Tensor
 from igsed_core.metrics import scores
 from igsed_core.models import inputs
 from igsed_core.models.classifier import AnyClassifier
+
+# What the values of `Elements` belong to.
+SAMPLE, GRADIENT, BIN, FEATURE = "sample", "gradient of a sample", "bin", "feature"
+
+
+@dataclass(frozen=True, eq=False)
+class Elements:
+    """What an importance over time was averaged from, for whoever asks where in frequency
+    (:mod:`igsed_core.attribution.plane`).
+
+    Attributes
+    ----------
+    values
+        Signed. Of samples, or gradients of samples, ``[shape=(n_classes, n_samples)]``; of the bins of the log-mel map,
+        ``(n_classes, n_frames, n_mels)``; of the places of a feature map, ``(n_classes, freq, time)``, in its steps.
+    kind
+        :data:`SAMPLE`, :data:`GRADIENT` (not yet multiplied by the sample), :data:`BIN` or :data:`FEATURE`.
+    """
+
+    values: Tensor
+    kind: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +51,8 @@ class Importance:
         knows nothing finer, ``[shape=(n_classes, n_steps)]``.
     step, start
         Seconds.
+    elements
+        What it was averaged from; none where the method knows time alone. It is not kept with the maps of a run.
 
     Examples
     --------
@@ -44,6 +67,7 @@ class Importance:
     absolute: NDArray[np.float32]
     step: float
     start: float = 0.0
+    elements: Elements | None = None
 
     def read_as(self, sign: str) -> NDArray[np.floating]:
         """Return importance with its sign read one way: one of
@@ -52,6 +76,12 @@ class Importance:
         As :func:`igsed_core.metrics.scores.read`.
         """
         return scores.read(self.signed, self.absolute, sign)
+
+    def of_gradient(self) -> Importance:
+        """Say that what it was averaged from, if samples, are gradients of samples."""
+        if self.elements is None or self.elements.kind != SAMPLE:
+            return self
+        return replace(self, elements=Elements(self.elements.values, GRADIENT))
 
 
 class Method(Protocol):

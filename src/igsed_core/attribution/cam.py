@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from igsed_core.attribution import domain, mel
-from igsed_core.attribution.base import Importance, checked
+from igsed_core.attribution.base import FEATURE, Elements, Importance, checked
 from igsed_core.models.classifier import AnyClassifier
 
 
@@ -28,8 +28,15 @@ class ClassActivationMap:
         classifier = domain.feature_frames(classifier, "CAM")
         model = mel.folded(classifier)
         with torch.no_grad():
-            features = mel.feature_map(model, mel.log_mel(model, waveforms)).mean(dim=2)  # (n_clips, channels, time)
-            logits = model.head.frame_logits(features.transpose(1, 2)).transpose(1, 2)  # (n_clips, n_outputs, time)
-        encoder = classifier.encoder
-        of_clips = [one[list(wanted)].cpu().numpy() for one, wanted in zip(logits, classes, strict=True)]
-        return [Importance(one, abs(one), encoder.frame_duration, encoder.frame_start) for one in of_clips]
+            features = mel.feature_map(model, mel.log_mel(model, waveforms))  # (n_clips, channels, freq, time)
+            logits = model.head.frame_logits(features.mean(dim=2).transpose(1, 2))  # (n_clips, time, n_outputs)
+            # The head of each place of the feature map: where it is linear, their mean over frequency is the frame's.
+            turned = features.permute(0, 2, 3, 1)  # (n_clips, freq, time, channels)
+            places = model.head.frame_logits(turned.flatten(0, 1)).unflatten(0, turned.shape[:2])
+        grid = (classifier.encoder.frame_duration, classifier.encoder.frame_start)
+        found = []
+        for of_frames, of_places, wanted in zip(logits, places, classes, strict=True):
+            one = of_frames.T[list(wanted)].cpu().numpy()
+            elements = Elements(of_places.permute(2, 0, 1)[list(wanted)], FEATURE)
+            found.append(Importance(one, abs(one), *grid, elements))
+        return found

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from igsed_core.attribution import domain, mel, passes
-from igsed_core.attribution.base import Importance, checked
+from igsed_core.attribution.base import FEATURE, Elements, Importance, checked
 from igsed_core.models.classifier import AnyClassifier
 
 
@@ -37,7 +37,8 @@ class GradCam:
         for activation, gradient in zip(features.detach(), gradients, strict=True):
             # both (n_classes, channels, freq, time), or activation without the classes
             weight = gradient.relu() if self.layer else gradient.mean(dim=(2, 3), keepdim=True)
-            combined = (weight * activation).sum(dim=1).relu().mean(dim=1)  # (n_classes, time)
-            values = combined.cpu().numpy()
-            found.append(Importance(values, values, encoder.frame_duration, encoder.frame_start))
+            places = (weight * activation).sum(dim=1).relu()  # (n_classes, freq, time)
+            values = places.mean(dim=1).cpu().numpy()
+            elements = Elements(places, FEATURE)
+            found.append(Importance(values, values, encoder.frame_duration, encoder.frame_start, elements))
         return found

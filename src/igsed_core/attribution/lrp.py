@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -54,6 +55,9 @@ RULES: dict[str, Callable[[], Any]] = {
     "epsilon": _epsilon,
     "gamma": _gamma,
     "composite": composites.EpsilonPlusFlat,
+    # Biases keep nothing in these two, so that the logit arrives whole at the first layer, a waveform's among them.
+    "epsilon_plus": partial(composites.EpsilonPlus, zero_params=["bias"]),
+    "alpha2_beta1": partial(composites.EpsilonAlpha2Beta1, zero_params=["bias"]),
 }
 
 
@@ -75,7 +79,9 @@ class Lrp:
     ----------
     rule
         ``epsilon``: in every layer. ``gamma``: 0.25 in convolutions, epsilon in the head. ``composite``: flat in the
-        first layer, z-plus in the others, epsilon in the head.
+        first layer, z-plus in the others, epsilon in the head. ``epsilon_plus``: z-plus in convolutions, epsilon in the
+        head. ``alpha2_beta1``: twice what speaks for the class, minus what speaks against it, in convolutions; epsilon
+        in the head. In these two the biases keep no relevance.
 
     Raises
     ------

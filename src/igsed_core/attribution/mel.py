@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from igsed_core.attribution.base import Importance
+from igsed_core.attribution.base import BIN, SAMPLE, Elements, Importance
 from igsed_core.attribution.ig.reduced import MelScore
 from igsed_core.attribution.passes import derived as derived
 from igsed_core.attribution.passes import gradients as gradients
@@ -63,7 +63,8 @@ def of_map(attribution: Tensor, frontend: FrontEnd) -> Importance:
     """Means over the mel bins: ``(n_classes, frames, mels)``; a frame is centred on a multiple of the hop."""
     step = frontend.hop_length / frontend.sample_rate
     signed, absolute = (values.mean(dim=-1).cpu().numpy() for values in (attribution, attribution.abs()))
-    return Importance(signed.astype(np.float32), absolute.astype(np.float32), step, -step / 2)
+    elements = Elements(attribution.detach(), BIN)
+    return Importance(signed.astype(np.float32), absolute.astype(np.float32), step, -step / 2, elements)
 
 
 def of_samples(attribution: Tensor, sample_rate: int) -> Importance:
@@ -80,4 +81,4 @@ def of_samples(attribution: Tensor, sample_rate: int) -> Importance:
     window = round(STEP * sample_rate)
     values = attribution.cpu().numpy()
     signed, absolute = (frames.window_mean(v, window).astype(np.float32) for v in (values, np.abs(values)))
-    return Importance(signed, absolute, window / sample_rate)
+    return Importance(signed, absolute, window / sample_rate, elements=Elements(attribution.detach(), SAMPLE))

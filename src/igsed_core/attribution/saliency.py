@@ -33,4 +33,4 @@ class Saliency:
         """Tell for every clip when its classes sound (see :class:`igsed_core.attribution.base.Method`)."""
         explained = domain.of(classifier, self.of)
         inputs = explained.input(waveforms).requires_grad_()
-        return [explained.to_steps(one) for one in gradients(explained.score(inputs), inputs, classes)]
+        return [explained.to_steps(one).of_gradient() for one in gradients(explained.score(inputs), inputs, classes)]

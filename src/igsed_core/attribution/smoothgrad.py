@@ -50,4 +50,4 @@ class SmoothGrad:
             inputs = (clean + spread * noise).requires_grad_()
             found = gradients(explained.score(inputs), inputs, classes)
             totals = [t + g for t, g in zip(totals, found, strict=True)] if totals else found
-        return [explained.to_steps(total / self.n_samples) for total in totals]
+        return [explained.to_steps(total / self.n_samples).of_gradient() for total in totals]

@@ -115,6 +115,14 @@ REGISTRY: dict[str, Asset] = (
             size=0,
             licence="CC BY 4.0",
         ),
+        "urbansound8k": _zenodo(
+            1203745,
+            "UrbanSound8K.tar.gz",
+            "md5:9aa69802bbf37fb986f71ec1483a196e",
+            "repr_data=PATH",
+            size=0,
+            licence="CC BY-NC 4.0",
+        ),
     }
     | {
         name: Asset(
@@ -156,6 +164,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "mn04_as": ("mn04_as",),
     "desed": ("desed", "desed_validation"),
     "avp": ("avp",),
+    "urbansound8k": ("urbansound8k",),
     "real": ("esc10", "kitchen20", "fsdd", "librispeech_198", "librispeech_3436"),
     "backgrounds": ("sins_meta", *(f"sins_{i}" for i in range(1, _SINS_AUDIO + 1))),
 }

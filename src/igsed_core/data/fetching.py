@@ -16,7 +16,8 @@ from igsed_core.data.download import FetchError, size_text
 
 EVERYTHING = "all"
 NAMES = (*GROUPS, EVERYTHING)
-UNPACKED = {"desed": "desed", "avp": "avp", "real": "real", "backgrounds": "sins"}  # folder in the cache
+# Folders in the cache.
+UNPACKED = {"desed": "desed", "avp": "avp", "urbansound8k": "urbansound8k", "real": "real", "backgrounds": "sins"}
 
 
 def groups(names: Sequence[str]) -> list[str]:
@@ -41,6 +42,8 @@ def fetch(group: str) -> Path:
         return desed()
     if group == "avp":
         return avp()
+    if group == "urbansound8k":
+        return urbansound8k()
     if group == "real":
         return real_recordings()
     if group == "backgrounds":
@@ -62,6 +65,14 @@ def avp() -> Path:
     folder = data_dir() / UNPACKED["avp"]
     if not _holds_something(folder):
         archives.unpack(assets.fetch("avp"), folder, tables=True)
+    return folder
+
+
+def urbansound8k() -> Path:
+    """Folder of UrbanSound8K, its table of clips and folds beside the audio."""
+    folder = data_dir() / UNPACKED["urbansound8k"]
+    if not _holds_something(folder):
+        archives.unpack(assets.fetch("urbansound8k"), folder, tables=True)
     return folder
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from igsed_core.data import mixing
 from igsed_core.data.soundscape_plan import ClipPlan, SoundscapeSpec
@@ -37,12 +39,44 @@ def of_class(annotation: Path, label: str, spec: SoundscapeSpec, bank_root: Path
     IgsedError
         As :func:`igsed_core.data.mixing.mix`.
     """
+    return of_classes(annotation, (label,), spec, bank_root)[label]
+
+
+def of_classes(
+    annotation: Path, labels: Sequence[str], spec: SoundscapeSpec, bank_root: Path
+) -> dict[str, NDArray[np.float64]]:
+    """Return the stems of some classes of a soundscape, as :func:`of_class`; the background is mixed once.
+
+    Parameters
+    ----------
+    annotation : Path
+        The soundscape's ``.jams``.
+    labels : sequence of str
+        The classes.
+    spec : SoundscapeSpec
+        Length, rate and background level of the soundscape.
+    bank_root : Path
+        Folder of the sound bank that it was made from.
+
+    Returns
+    -------
+    dict
+        Label -> stem, ``[shape=(n_samples,)]``.
+
+    Raises
+    ------
+    IgsedError
+        As :func:`igsed_core.data.mixing.mix`.
+    """
     made = mixing.read_annotation(annotation.read_text(encoding="utf-8"))
-    plan, gain = made.clip, made.gain_db
-    mine = tuple(event for event in plan.events if event.label == label)
-    return 10 ** (gain / 20) * (
-        _unscaled(replace(plan, events=mine), spec, bank_root) - _unscaled(replace(plan, events=()), spec, bank_root)
-    )
+    plan, gain = made.clip, 10 ** (made.gain_db / 20)
+    background = _unscaled(replace(plan, events=()), spec, bank_root)
+    found = {}
+    for label in labels:
+        mine = tuple(event for event in plan.events if event.label == label)
+        with_class = _unscaled(replace(plan, events=mine), spec, bank_root) if mine else background
+        found[label] = gain * (with_class - background)
+    return found
 
 
 def _unscaled(plan: ClipPlan, spec: SoundscapeSpec, bank_root: Path) -> np.ndarray:

@@ -29,7 +29,12 @@ CLIPS, TWO_WAY = "clips", "clips and source files"  # in a column `resampled`
 # Shares of instances: their intervals are Wilson's. So are those of any metric that is 0 or 1 for every instance.
 PROPORTIONS = frozenset({"pointing_game"})
 # Metrics that no mean can take beyond 1.
-AT_MOST_ONE = frozenset({"iou", "f1", "auroc", "average_precision", "event_f1", "events_found", *PROPORTIONS})
+AT_MOST_ONE = frozenset(
+    {
+        *("iou", "f1", "auroc", "average_precision", "event_f1", "events_found", *PROPORTIONS),
+        *("share", "heard_share", "overlap_share", "accuracy", "accuracy_left"),
+    }
+)
 
 
 @dataclass(frozen=True, eq=False)

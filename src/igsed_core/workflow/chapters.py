@@ -11,8 +11,10 @@ from igsed_core.chapters.faithfulness.params import Faithfulness
 from igsed_core.chapters.localiser.params import Localiser
 from igsed_core.chapters.methods.params import Methods
 from igsed_core.chapters.recordings.params import Recordings
+from igsed_core.chapters.representations.params import RepresentationStudy
 from igsed_core.chapters.seeds.params import SeedStudy
 from igsed_core.chapters.threshold_rules.params import ThresholdRules
+from igsed_core.chapters.time_frequency.params import TimeFrequency
 from igsed_core.chapters.vocal_percussion.params import VocalPercussionStudy
 from igsed_core.main_job.params import (
     Baselines,
@@ -41,4 +43,6 @@ PAGES: tuple[type[StageParams], ...] = (
     Ceilings,
     Recordings,
     VocalPercussionStudy,
+    RepresentationStudy,
+    TimeFrequency,
 )
