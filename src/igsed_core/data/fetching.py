@@ -16,7 +16,8 @@ from igsed_core.data.download import FetchError, size_text
 
 EVERYTHING = "all"
 NAMES = (*GROUPS, EVERYTHING)
-UNPACKED = {"desed": "desed", "avp": "avp", "real": "real", "backgrounds": "sins"}  # folder in the cache
+# Folder in the cache.
+UNPACKED = {"desed": "desed", "avp": "avp", "urban_sed": "urban_sed", "real": "real", "backgrounds": "sins"}
 
 
 def groups(names: Sequence[str]) -> list[str]:
@@ -41,6 +42,8 @@ def fetch(group: str) -> Path:
         return desed()
     if group == "avp":
         return avp()
+    if group == "urban_sed":
+        return urban_sed()
     if group == "real":
         return real_recordings()
     if group == "backgrounds":
@@ -62,6 +65,14 @@ def avp() -> Path:
     folder = data_dir() / UNPACKED["avp"]
     if not _holds_something(folder):
         archives.unpack(assets.fetch("avp"), folder, tables=True)
+    return folder
+
+
+def urban_sed() -> Path:
+    """Folder of URBAN-SED, its annotations beside the soundscapes."""
+    folder = data_dir() / UNPACKED["urban_sed"]
+    if not _holds_something(folder):
+        archives.unpack(assets.fetch("urban_sed"), folder, tables=True)
     return folder
 
 

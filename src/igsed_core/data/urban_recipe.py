@@ -2,8 +2,9 @@
 
 A clip of 10 s holds 1 to 9 events of any class over brownian noise at -50 LUFS: 0.5 to 4 s long, 6 to 30 dB above the
 noise, pitch changed by up to 3 semitones, length by up to a fifth, with some reverberation. No source file is used twice
-in a clip. A third of the clips of each split has uniform onsets, a third onsets around the middle, a third onsets around
-3 and 7 s. There is no limit of how many events sound at once. Scaper draws and mixes; its JAMS is the truth.
+in a clip, so that a small bank may give fewer events. A third of the clips of each split has uniform onsets, a third
+onsets around the middle, a third onsets around 3 and 7 s. There is no limit of how many events sound at once. Scaper
+draws and mixes; its JAMS is the truth.
 """
 
 from __future__ import annotations
@@ -215,11 +216,16 @@ def _make(job: _Job) -> None:
         scene = scaper.Scaper(DURATION, str(job.foreground), str(job.background), random_state=job.seed % 2**31)
         scene.sr, scene.ref_db = job.rate, REF_DB
         scene.add_background(label=("const", _NOISE), source_file=("choose", []), source_time=("const", 0.0))
-        for _ in range(rng.integers(EVENTS[0], EVENTS[1], endpoint=True)):
+        # Drawn here and not by Scaper, which gives up too early: it holds the number of all files that are used against
+        # that of one class's files.
+        left = {folder.name: sorted(folder.iterdir()) for folder in sorted(job.foreground.iterdir())}
+        for _ in range(min(int(rng.integers(EVENTS[0], EVENTS[1], endpoint=True)), sum(map(len, left.values())))):
             which = ONSETS[job.onsets]
+            label = str(rng.choice([name for name, paths in left.items() if paths]))
+            source = left[label].pop(rng.integers(len(left[label])))
             scene.add_event(
-                label=("choose", []),
-                source_file=("choose", []),
+                label=("const", label),
+                source_file=("const", str(source)),
                 source_time=("const", 0.0),
                 event_time=which[rng.integers(len(which))],
                 event_duration=("uniform", *LENGTH),
@@ -236,7 +242,9 @@ def _make(job: _Job) -> None:
                 disable_instantiation_warnings=True,
             )
         except Exception as error:  # Scaper and pysox raise bare exceptions of many kinds
-            raise IgsedError(f"Scaper could not make soundscape {job.clip} ({error}): check {job.foreground}") from error
+            raise IgsedError(
+                f"Scaper could not make soundscape {job.clip} ({error}): check {job.foreground}"
+            ) from error
     audio.write(job.target.with_suffix(".flac"), samples[:, 0], job.rate)
     prefix = f"{job.foreground.parent.parent}/"
     files.write_text(job.target.with_suffix(".jams"), json.dumps(mixing._relative(jam.__json__, prefix), indent=1))
