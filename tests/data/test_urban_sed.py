@@ -41,7 +41,9 @@ def test_clips_have_their_split_and_events_in_order(root: Path) -> None:
     assert data.classes == urban_sed.CLASSES and data.sample_rate == 44_100
     assert data.events is not None
     one = data.events[data.events["clip"] == data.clips["clip"].iloc[0]]
-    assert one[["label", "onset", "offset"]].to_numpy().tolist() == [list(e) for e in sorted(EVENTS, key=lambda e: e[1])]
+    assert one[["label", "onset", "offset"]].to_numpy().tolist() == [
+        list(e) for e in sorted(EVENTS, key=lambda e: e[1])
+    ]
     assert data.read(data.clips.iloc[:1]).shape == (1, 441_000)
     assert len(urban_sed.load(root, most=1).clips) == 3
 

@@ -170,4 +170,3 @@ def _require(place: Path, found: dict[str, dict[str, list[Path]]], classes: Iter
         for split in SPLITS:
             if not found[split].get(label):
                 raise IgsedError(f"{place} has no sound of class {label!r} for {split}: give all ten folds")
-

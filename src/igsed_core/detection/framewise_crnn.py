@@ -41,7 +41,7 @@ class Recipe:
         ``auto``, ``cpu`` or ``cuda``; on CUDA in mixed precision.
     """
 
-    shape: Shape = Shape()
+    shape: Shape
     epochs: int = 200
     patience: int = 50
     batch_size: int = 32

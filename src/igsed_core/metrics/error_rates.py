@@ -1,12 +1,13 @@
 """Error rates of polyphonic detections: by events with collars, and by segments (Mesaros, Heittola, Virtanen 2016).
 
-A detection that is right but for its class is one substitution, not a miss and a false alarm. Counts are kept by clip, so
-that clips can be drawn anew: a rate or an F-score is a ratio of their sums. They are those of ``sed_eval`` (overall, event
-matching ``optimal``).
+A detection that is right but for its class is one substitution, not a miss and a false alarm. Counts are kept by clip,
+so that clips can be drawn anew: a rate or an F-score is a ratio of their sums. They are those of ``sed_eval`` (overall,
+event matching ``optimal``).
 """
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,7 +43,7 @@ class Events:
     def of_clips(self) -> list[slice]:
         """Rows of each clip."""
         ends = np.searchsorted(self.clip, np.arange(self.n_clips + 1))
-        return [slice(int(a), int(b)) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+        return [slice(int(a), int(b)) for a, b in itertools.pairwise(ends)]
 
 
 def of_masks(masks: NDArray[np.bool_], *, step: float, start: float = 0.0, duration: float = np.inf) -> Events:

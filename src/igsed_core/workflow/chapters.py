@@ -12,6 +12,7 @@ from igsed_core.chapters.localiser.params import Localiser
 from igsed_core.chapters.methods.params import Methods
 from igsed_core.chapters.recordings.params import Recordings
 from igsed_core.chapters.seeds.params import SeedStudy
+from igsed_core.chapters.self_attention.params import SelfAttentionStudy
 from igsed_core.chapters.threshold_rules.params import ThresholdRules
 from igsed_core.chapters.vocal_percussion.params import VocalPercussionStudy
 from igsed_core.main_job.params import (
@@ -41,4 +42,5 @@ PAGES: tuple[type[StageParams], ...] = (
     Ceilings,
     Recordings,
     VocalPercussionStudy,
+    SelfAttentionStudy,
 )

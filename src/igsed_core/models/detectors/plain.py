@@ -1,4 +1,4 @@
-"""The same attention written plainly, with all scores at once: what :mod:`igsed_core.models.detectors.banded` must equal."""
+"""The same attention with all scores at once: what :mod:`igsed_core.models.detectors.banded` must equal."""
 
 from __future__ import annotations
 
