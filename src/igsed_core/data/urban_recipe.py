@@ -3,8 +3,8 @@
 A clip of 10 s holds 1 to 9 events of any class over brownian noise at -50 LUFS: 0.5 to 4 s long, 6 to 30 dB above the
 noise, pitch changed by up to 3 semitones, length by up to a fifth, with some reverberation. No source file is used
 twice in a clip, so that a small bank may give fewer events. A third of the clips of each split has uniform onsets, a
-third onsets around the middle, a third onsets around 3 and 7 s. There is no limit of how many events sound at once. Scaper
-draws and mixes; its JAMS is the truth.
+third onsets around the middle, a third onsets around 3 and 7 s. There is no limit of how many events sound at once.
+Scaper draws and mixes; its JAMS is the truth.
 """
 
 from __future__ import annotations

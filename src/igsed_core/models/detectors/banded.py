@@ -3,8 +3,8 @@
 Frame ``t`` scores each frame ``s`` of its window by ``g(t, s) = sigmoid(w . tanh(q_t + k_s) + c)`` and takes the mean
 of their values weighted by ``exp(g)`` (the score of the released code of Pankajakshan et al. 2020; additive attention
 is Bahdanau et al.'s, 2015, the window Luong et al.'s, 2015). The window's frames are visited one distance at a time,
-for all ``t`` together: nothing of the size clip x clip, nor window x units, is ever held, and the backward pass computes
-the scores again.
+for all ``t`` together: nothing of the size clip x clip, nor window x units, is ever held, and the backward pass
+computes the scores again.
 """
 
 from __future__ import annotations
