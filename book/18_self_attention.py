@@ -21,12 +21,12 @@ attention_data = "recipe"  # recipe (URBAN-SED's, on the main job's sounds), urb
 attention_train = 90  # soundscapes to train on; 0: all of URBAN-SED
 attention_validation = 20  # soundscapes to validate on; 0: all
 attention_test = 30  # soundscapes to test on; 0: all
-attention_hop = 0.05  # frame [s]
+attention_hop = 0.1  # frame [s]
 attention_channels = 16  # channels of a convolution; released code: 64
 attention_units = 16  # units of GRU and attention; released code: 64
 attention_dropout = 0.1  # after each block; released code: 0.3
-attention_widths = "0.25, 1, 10"  # windows in s, a network each, by commas; the longest is the clip's
-attention_heads = "0.25, 1"  # windows in s of the heads of one network, by commas; or none
+attention_widths = "0.3, 1, 10"  # windows in s, a network each, by commas; the longest is the clip's
+attention_heads = "0.3, 1"  # windows in s of the heads of one network, by commas; or none
 attention_seeds = 1  # networks of each kind
 attention_epochs = 10  # most epochs; released code: 200
 attention_patience = 50  # epochs without a lower validation loss after which training stops
@@ -36,6 +36,7 @@ attention_main_clips = 200  # training soundscapes of the main job for FW-CRNN; 
 attention_main_epochs = 4  # most epochs of FW-CRNN
 attention_main_width = 1.0  # window of FW-CRNN's attention; 0: none [s]
 attention_replicates = 500  # draws of clips for intervals
+attention_device = "cpu"  # device that trains; on CUDA in mixed precision (auto, cpu, cuda)
 attention_workers = 0  # processes that mix and train; 0: one per core
 
 # %%

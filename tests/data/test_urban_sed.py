@@ -9,11 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+import soundfile
 
 from igsed_core.base.errors import IgsedError
 from igsed_core.data import archives, assets, urban_recipe, urban_sed
 from igsed_core.data.dataset import TableDataset
+from igsed_core.data.soundbank.base import SoundBank
 from urban_sed_archive import EVENTS, jams, write, write_urbansound8k
 
 
@@ -146,3 +149,31 @@ def test_urbansound8k_must_be_whole(tmp_path: Path) -> None:
     table.write_text("slice_file_name,class\n", encoding="utf-8")
     with pytest.raises(IgsedError, match="no column fold"):
         urban_sed.sources(place)
+
+
+def bank_of(root: Path, n_train: int, n_eval: int) -> SoundBank:
+    rows = [
+        (f"foreground/{pool}/{label}/{i}.wav", "foreground", pool, label, 1.0, "0" * 64)
+        for pool, n in (("train", n_train), ("eval", n_eval))
+        for label in ("Bell", "Hum")
+        for i in range(n)
+    ]
+    for path, *_ in rows:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(root / path, np.zeros(800), 8000)
+    columns = ["path", "role", "pool", "label", "duration", "sha256"]
+    return SoundBank(root, pd.DataFrame(rows, columns=columns), pd.DataFrame())
+
+
+@pytest.mark.parametrize(("n_train", "n_eval", "wanted"), [(3, 5, (3, 2, 3)), (3, 1, (2, 1, 1))])
+def test_splits_of_a_bank_share_no_file(tmp_path: Path, n_train: int, n_eval: int, wanted: tuple[int, ...]) -> None:
+    found = urban_recipe.of_bank(bank_of(tmp_path, n_train, n_eval))
+    assert found.sample_rate == 8000
+    for label in ("Bell", "Hum"):
+        files = [found.files[split][label] for split in urban_recipe.SPLITS]
+        assert tuple(map(len, files)) == wanted and len({path for of in files for path in of}) == sum(wanted)
+
+
+def test_a_bank_with_too_few_files_is_named(tmp_path: Path) -> None:
+    with pytest.raises(IgsedError, match="class 'Bell' has 2 files"):
+        urban_recipe.of_bank(bank_of(tmp_path, 1, 1))

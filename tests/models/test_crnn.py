@@ -55,6 +55,15 @@ def test_the_gradient_is_that_of_finite_differences_and_of_the_plain_one(window:
         assert torch.allclose(one, other, atol=1e-12)
 
 
+def test_mixed_precision_keeps_the_attention_whole() -> None:
+    inputs = [one.float() for one in drawn((1, 40, 4), (1, 40, 4), (1, 40, 3), (4,), ())]
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = banded.attend(*inputs, (9, 9))
+        halved = banded.attend(*(one.bfloat16() for one in inputs), (9, 9))
+    assert found.dtype == torch.float32 and torch.allclose(found, plain.attend(*inputs, (9, 9)), atol=1e-6)
+    assert halved.dtype == torch.float32 and torch.allclose(halved, found, atol=0.05)
+
+
 def test_windows_hold_the_own_frame_and_no_more_than_their_width() -> None:
     for width in (1, 2, 5, 50):
         for history in (False, True):

@@ -101,6 +101,7 @@ OTHER = {
     "attention_main_epochs": 1,
     "attention_main_width": 0.0,
     "attention_replicates": 20,
+    "attention_device": "auto",
     "attention_workers": 1,
     "methods": "cam",
     "methods_validation_clips": 2,

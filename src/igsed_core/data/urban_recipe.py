@@ -27,7 +27,7 @@ from igsed_core.base.errors import IgsedError
 from igsed_core.base.parallel import parallel_map
 from igsed_core.data import audio, dataset, mixing
 from igsed_core.data.dataset import TableDataset
-from igsed_core.data.soundbank.base import SoundBank
+from igsed_core.data.soundbank.base import POOLS, SoundBank
 
 SPLITS = ("train", "validation", "test")
 DURATION, REF_DB, REVERB = 10.0, -50.0, 0.1  # s, LUFS, share
@@ -60,6 +60,8 @@ class Sources:
 def of_bank(bank: SoundBank) -> Sources:
     """Take the sounds of a prepared bank: pool train to train on, of pool eval the halves of each class.
 
+    Where a class has one file in pool eval, that is the test's, and validation takes one of pool train away.
+
     Parameters
     ----------
     bank
@@ -68,22 +70,23 @@ def of_bank(bank: SoundBank) -> Sources:
     Raises
     ------
     IgsedError
-        If a class has fewer than two files in pool eval: validation and test may not share one.
+        If a class has too few files: training, validation and test may not share one.
     """
     found: dict[str, dict[str, list[Path]]] = {split: {} for split in SPLITS}
     foreground = bank.files[bank.files["role"] == "foreground"]
-    for (pool, label), rows in foreground.groupby(["pool", "label"]):
-        paths = [bank.root / path for path in rows["path"]]
-        if pool == "train":
-            found["train"][str(label)] = paths
-            continue
-        if len(paths) < 2:
+    for label, rows in foreground.groupby("label"):
+        pools = {pool: [bank.root / path for path in rows.loc[rows["pool"] == pool, "path"]] for pool in POOLS}
+        train, held = pools["train"], pools["eval"]
+        middle = len(held) // 2
+        validation, test = (held[:middle], held[middle:]) if middle else (train[-1:], held)
+        train = train if middle else train[:-1]
+        if not (train and validation and test):
             raise IgsedError(
-                f"class {label!r} has {len(paths)} file in pool eval of {bank.root}: validation and test need one "
-                "each, add another"
+                f"class {label!r} has {len(rows)} files in {bank.root}: training, validation and test need one each: "
+                "add another"
             )
-        found["validation"][str(label)] = paths[: len(paths) // 2]
-        found["test"][str(label)] = paths[len(paths) // 2 :]
+        for split, paths in zip(SPLITS, (train, validation, test), strict=True):
+            found[split][str(label)] = paths
     rate = audio.sample_rate(next(iter(next(iter(found["train"].values())))))
     return Sources(found, rate)
 

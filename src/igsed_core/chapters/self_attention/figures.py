@@ -148,7 +148,6 @@ def attention_map(
     over = np.asarray(weights, dtype=float) * (weights > 0).sum(axis=1, keepdims=True)
     shown = ax.imshow(
         np.where(weights > 0, over, np.nan),
-        *(),
         extent=(-hop / 2, len(over) * hop - hop / 2, len(over) * hop - hop / 2, -hop / 2),
         aspect="auto",
         cmap="magma",

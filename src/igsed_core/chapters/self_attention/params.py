@@ -44,12 +44,12 @@ class SelfAttentionStudy(StageParams):
     attention_train: int = param(90, "soundscapes to train on; 0: all of URBAN-SED", low=0)
     attention_validation: int = param(20, "soundscapes to validate on; 0: all", low=0)
     attention_test: int = param(30, "soundscapes to test on; 0: all", low=0)
-    attention_hop: float = param(0.05, "frame", unit="s", low=0.005, high=0.5)
+    attention_hop: float = param(0.1, "frame", unit="s", low=0.005, high=0.5)
     attention_channels: int = param(16, "channels of a convolution; released code: 64", low=1)
     attention_units: int = param(16, "units of GRU and attention; released code: 64", low=1)
     attention_dropout: float = param(0.1, "after each block; released code: 0.3", low=0.0, high=0.9)
-    attention_widths: str = param("0.25, 1, 10", "windows in s, a network each, by commas; the longest is the clip's")
-    attention_heads: str = param("0.25, 1", "windows in s of the heads of one network, by commas; or none")
+    attention_widths: str = param("0.3, 1, 10", "windows in s, a network each, by commas; the longest is the clip's")
+    attention_heads: str = param("0.3, 1", "windows in s of the heads of one network, by commas; or none")
     attention_seeds: int = param(1, "networks of each kind", low=1, high=20)
     attention_epochs: int = param(10, "most epochs; released code: 200", low=1)
     attention_patience: int = param(50, "epochs without a lower validation loss after which training stops", low=1)
@@ -59,6 +59,9 @@ class SelfAttentionStudy(StageParams):
     attention_main_epochs: int = param(4, "most epochs of FW-CRNN", low=1)
     attention_main_width: float = param(1.0, "window of FW-CRNN's attention; 0: none", unit="s", low=0.0)
     attention_replicates: int = param(500, "draws of clips for intervals", low=10)
+    attention_device: str = param(
+        "cpu", "device that trains; on CUDA in mixed precision", choices=("auto", "cpu", "cuda"), execution=True
+    )
     attention_workers: int = param(0, "processes that mix and train; 0: one per core", low=0, execution=True)
 
     def __post_init__(self) -> None:

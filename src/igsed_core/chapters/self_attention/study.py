@@ -55,6 +55,7 @@ def recipe(params: SelfAttentionStudy, epochs: int = 0) -> Recipe:
         patience=params.attention_patience,
         batch_size=params.attention_batch_size,
         learning_rate=params.attention_learning_rate,
+        device=params.attention_device,
     )
 
 

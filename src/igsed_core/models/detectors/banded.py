@@ -16,6 +16,8 @@ from torch import Tensor
 
 from igsed_core.base.errors import IgsedError
 
+_HALF = (torch.float16, torch.bfloat16)
+
 
 def reach(width: int, *, history_only: bool = False) -> tuple[int, int]:
     """Frames before and after the own one that a window of some width holds.
@@ -76,7 +78,12 @@ def attend(query: Tensor, key: Tensor, value: Tensor, weight: Tensor, bias: Tens
     >>> torch.allclose(attend(x, x, x, torch.ones(2), torch.zeros(()), (0, 0)), x)
     True
     """
-    found: Tensor = _Banded.apply(query, key, value, weight, bias, _within(window, query.shape[1]))
+    inputs = [query, key, value, weight, bias]
+    if query.dtype in _HALF or value.dtype in _HALF:
+        inputs = [one.float() for one in inputs]
+    # In mixed precision its sums are kept whole: hundreds of shares are added up.
+    with torch.autocast(query.device.type, enabled=False):
+        found: Tensor = _Banded.apply(*inputs, _within(window, query.shape[1]))
     return found
 
 
