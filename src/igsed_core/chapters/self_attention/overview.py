@@ -9,7 +9,7 @@ import pandas as pd
 
 from igsed_core.chapters.self_attention import attended, audit, main_experiment
 from igsed_core.chapters.self_attention.measure import EVEN, EVENT_F, SEGMENT_F, TUNED
-from igsed_core.chapters.self_attention.systems import CRNN, DROPPED, FIRST, SCRAMBLED
+from igsed_core.chapters.self_attention.systems import CRNN, DROPPED, FIRST, HEADS, SCRAMBLED
 from igsed_core.metrics.judging import ABOVE, BELOW, NOT_DECIDED
 from igsed_core.show.answers import NOT_DECIDED as NOTHING
 from igsed_core.show.cells import by_key, number
@@ -55,13 +55,15 @@ def smoothing(differences: pd.DataFrame) -> str:
     rows = by_key(differences, ("system",), rule=EVEN, other=CRNN, other_rule=TUNED, metric=EVENT_F)
     if not rows:
         return ""
-    said = [
-        f"{name.rpartition('_')[2]} ({RELATIONS[row['verdict']]} it, {figure(row)})" for (name,), row in rows.items()
-    ]
+    said = [f"{_window(name)} {RELATIONS[row['verdict']]} it, {figure(row)}" for (name,), row in rows.items()]
     return (
         "Attention smooths, and so does a median filter. Event-based F of attention at a level of one half, beside the "
-        f"CRNN without attention whose level and filter are tuned: window {', '.join(said)}."
+        f"CRNN without attention whose level and filter are tuned: {'; '.join(said)}."
     )
+
+
+def _window(system: str) -> str:
+    return "several heads" if system == HEADS else f"a window of {system.rpartition('_')[2]} s"
 
 
 def released(table: pd.DataFrame) -> str:
