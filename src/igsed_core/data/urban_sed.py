@@ -125,7 +125,7 @@ def _check(rows: pd.DataFrame, path: Path) -> None:
     ordered = [one.sort_values(["label", "onset", "offset"], ignore_index=True) for one in (rows, told)]
     same = len(rows) == len(told) and ordered[0]["label"].equals(ordered[1]["label"])
     times = [one[["onset", "offset"]].to_numpy(dtype=float) for one in ordered]
-    if not same or not np.allclose(*times, rtol=0, atol=_TOLERANCE):
+    if not same or not np.allclose(times[0], times[1], rtol=0, atol=_TOLERANCE):
         raise IgsedError(
             f"{path} and the text file beside it tell different events: fetch the archive again, or remove the JAMS"
         )

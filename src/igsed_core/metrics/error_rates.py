@@ -92,7 +92,7 @@ class Counts:
 
     def f1(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return numerator and denominator of F1, by clip ``[shape=(n_clips,)]``."""
-        return 2.0 * self.tp, (self.n_found + self.n_true).astype(float)
+        return (2 * self.tp).astype(float), (self.n_found + self.n_true).astype(float)
 
     def error_rate(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return numerator and denominator of the error rate, by clip ``[shape=(n_clips,)]``."""
@@ -147,10 +147,10 @@ def of_events(
             allowed = np.maximum(collar, offset_share * (times[:, 1] - times[:, 0]))[:, None]
             near = (apart[..., 0] <= collar + _EPSILON) & (apart[..., 1] <= allowed + _EPSILON)
             matched = _matched(near & (true.label[theirs][:, None] == found.label[mine][None]))
-            hit[theirs] = matched.any(axis=1)
+            of_true, of_found = (np.asarray(matched.any(axis=axis)) for axis in (1, 0))
+            hit[theirs] = of_true
             right = int(matched.sum())
-            left = near & ~matched.any(axis=1)[:, None] & ~matched.any(axis=0)[None]
-            substituted = _first_come(left)
+            substituted = _first_come(near & ~of_true[:, None] & ~of_found[None])
         wrong = n_found + n_true - 2 * right - substituted
         rows[:, clip] = right, n_found, n_true, wrong
     return Counts(*rows), hit

@@ -110,8 +110,8 @@ def compare(run: StageRun, params: SelfAttentionStudy) -> Compared:
     pairs = [((one, rule), (other, rule)) for rule in RULES for one, other in PAIRS]
     index = instances["test"].index
     return Compared(
-        summaries.summarise(index, made, classes=classes, **resampling),
-        summaries.differences(index, made, pairs, **resampling),
+        summaries.summarise(index, made, classes=classes, **resampling),  # type: ignore[arg-type]
+        summaries.differences(index, made, pairs, **resampling),  # type: ignore[arg-type]
         len(rows["train"]),
     )
 

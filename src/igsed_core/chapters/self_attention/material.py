@@ -102,6 +102,7 @@ def _first(data: TableDataset, sizes: dict[str, int]) -> TableDataset:
     kept = [rows.head(sizes[str(split)] or len(rows)) for split, rows in data.clips.groupby("split", sort=False)]
     clips = pd.concat(kept, ignore_index=True)
     names = set(clips["clip"])
+    assert data.events is not None
     events, labels = (table[table["clip"].isin(names)].reset_index(drop=True) for table in (data.events, data.labels))
     return TableDataset(data.root, clips, events, labels, data.classes, data.sample_rate, data.duration)
 
