@@ -15,6 +15,10 @@ from igsed_core.chapters.audit.verdicts.data import PLACES
 from igsed_core.chapters.localiser import encoders
 from igsed_core.chapters.representations import disturb, explain, networks
 from igsed_core.chapters.representations import study as representations
+from igsed_core.chapters.self_attention import attended
+from igsed_core.chapters.self_attention import audit as attention_audit
+from igsed_core.chapters.self_attention import measure as attention_measure
+from igsed_core.chapters.self_attention import systems as attention_systems
 from igsed_core.chapters.time_frequency import study as time_frequency
 from igsed_core.chapters.vocal_percussion import labels, measure, study, when
 from igsed_core.data import onsets as onsets_of_data
@@ -158,6 +162,31 @@ class Tables:
             "vocal_percussion": pd.DataFrame(accuracies),
             "vocal_percussion_differences": pd.DataFrame(apart, columns=columns),
             "vocal_percussion_when_differences": pd.DataFrame(placed),
+        }
+
+    def attention(self) -> dict[str, pd.DataFrame]:
+        """Detectors with attention, some widths or questions missing."""
+        widths = [attention_systems.width_name(w) for w in (0.25, 1, 10)][: int(self.rng.integers(0, 4))]
+        pairs = attention_audit.pairs(widths)
+        asked = list(attention_audit.QUESTIONS)[: int(self.rng.integers(0, 6))]
+        rules = (attention_measure.EVEN, attention_measure.TUNED)
+        keys = itertools.product(["crnn", *widths], rules, attention_measure.COMPARED)
+        shown = [{"system": s, "rule": r, "metric": m, **self.cell()} for s, r, m in keys]
+        apart = [
+            {"system": a, "rule": b, "other": c, "other_rule": d, "metric": m, **self.judged()}
+            for ((a, b), (c, d)), m in itertools.product(pairs, attention_measure.COMPARED)
+        ]
+        judged = [
+            {"choice": c, "rule": r, "metric": m, **self.judged()}
+            for c, r, m in itertools.product(asked, rules, attention_measure.COMPARED)
+        ]
+        mass = [{"system": s, "weights": w, **self.judged()} for s, w in itertools.product(widths, attended.WEIGHTS)]
+        named = ["system", "rule", "other", "other_rule", "metric", "choice", "weights", *self.judged()]
+        return {
+            "self_attention": pd.DataFrame(shown),
+            "self_attention_differences": pd.DataFrame(apart, columns=named[:5] + named[7:]),
+            "self_attention_audit": pd.DataFrame(judged, columns=[named[5], named[1], named[4], *named[7:]]),
+            "self_attention_mass": pd.DataFrame(mass, columns=[named[0], named[6], *named[7:]]),
         }
 
     def time_frequency(self) -> dict[str, pd.DataFrame]:

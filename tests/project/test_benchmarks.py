@@ -31,6 +31,17 @@ def test_speed_compares_both_engines_on_the_same_clips(tmp_path: Path) -> None:
     assert (table[["maps_per_second", "share_of_peak"]] > 0).all(axis=None)
 
 
+def test_attention_keeps_memory_of_the_clips_length_and_not_of_its_square(tmp_path: Path) -> None:
+    words = ["--frames", "50", "100", "--widths", "1", "10", "--batch", "2", "--repeats", "1", "--out", str(tmp_path)]
+    run("attention.py", *words)
+    table = pd.read_csv(tmp_path / "attention.csv").set_index(["frames", "width_s"])
+    # Twice the frames, twice the memory, whatever the window; all scores at once take four times as much.
+    assert table.loc[(100, 10), "windowed_saved_mib"] / table.loc[(50, 10), "windowed_saved_mib"] < 2.1
+    assert table.loc[(100, 10), "plain_saved_mib"] / table.loc[(50, 10), "plain_saved_mib"] > 3
+    assert table.loc[(100, 10), "windowed_saved_mib"] == table.loc[(100, 1), "windowed_saved_mib"]
+    assert (table["step_over_plain"] > 0).all()
+
+
 def test_locate_is_timed_and_its_memory_measured(tmp_path: Path) -> None:
     words = [
         "--minutes",

@@ -51,6 +51,7 @@ def found(made: Tables) -> Found:
             "seeds_spread": spread,
             **{"ceilings": ceilings, "ceilings_differences": to_each, "recordings_located": made.located()},
             **made.vocal(),
+            **made.attention(),
             **made.time_frequency(),
             **made.representations(),
             "audit_verdicts": pd.DataFrame({"decided": made.rng.choice(["yes", "in part", "no"], 9)}),

@@ -39,6 +39,9 @@ SMALL = {
     **{"shifts": 1, "components": 1, "pooling_clips": 1},
     **{"vocal_users": 4, "vocal_held_out": 2, "vocal_sounds": 4, "vocal_labels": "syllable", "vocal_copies": 1},
     **{"vocal_epochs": 1, "vocal_maps": 1, "vocal_steps": 2, "vocal_replicates": 20, "vocal_workers": 1},
+    **{"attention_train": 3, "attention_validation": 2, "attention_test": 2, "attention_hop": 0.2},
+    **{"attention_channels": 2, "attention_units": 2, "attention_widths": "1", "attention_heads": "none"},
+    **{"attention_epochs": 1, "attention_main_epochs": 1, "attention_replicates": 10, "attention_workers": 1},
     **{"repr_files": 2, "repr_width": 2, "repr_epochs": 1, "repr_recipes": "modern", "repr_maps": 2, "repr_steps": 2},
     **{"repr_replicates": 20, "repr_workers": 1, "tf_methods": "cam", "tf_clips": 1},
 }

@@ -19,7 +19,7 @@ from igsed_core.data import listing
 from igsed_core.data.audio import EXTENSIONS
 
 _MAGIC = (b"RIFF", b"fLaC", b"OggS")
-_TABLES = (".csv", ".txt")
+_TABLES = (".csv", ".txt", ".jams")
 _BLOCK = 1 << 20
 # The last two: an archive with a password, or packed in a way that Python does not know.
 _DAMAGED = (
@@ -52,7 +52,7 @@ def unpack(
     at_least : int
         Audio files that must be found.
     tables : bool
-        Whether csv and txt files are unpacked as well.
+        Whether csv, txt and jams files are unpacked as well.
 
     Returns
     -------

@@ -115,6 +115,14 @@ REGISTRY: dict[str, Asset] = (
             size=0,
             licence="CC BY 4.0",
         ),
+        "urban_sed": _zenodo(
+            1324404,
+            "URBAN-SED_v2.0.0.tar.gz",
+            "md5:a2d24a2148ece7c021fcc079ee87c2dc",
+            "attention_data=PATH",
+            size=0,
+            licence="CC BY 4.0",
+        ),
         "urbansound8k": _zenodo(
             1203745,
             "UrbanSound8K.tar.gz",
@@ -164,6 +172,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "mn04_as": ("mn04_as",),
     "desed": ("desed", "desed_validation"),
     "avp": ("avp",),
+    "urban_sed": ("urban_sed",),
     "urbansound8k": ("urbansound8k",),
     "real": ("esc10", "kitchen20", "fsdd", "librispeech_198", "librispeech_3436"),
     "backgrounds": ("sins_meta", *(f"sins_{i}" for i in range(1, _SINS_AUDIO + 1))),

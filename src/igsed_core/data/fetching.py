@@ -17,7 +17,14 @@ from igsed_core.data.download import FetchError, size_text
 EVERYTHING = "all"
 NAMES = (*GROUPS, EVERYTHING)
 # Folders in the cache.
-UNPACKED = {"desed": "desed", "avp": "avp", "urbansound8k": "urbansound8k", "real": "real", "backgrounds": "sins"}
+UNPACKED = {
+    "desed": "desed",
+    "avp": "avp",
+    "urban_sed": "urban_sed",
+    "urbansound8k": "urbansound8k",
+    "real": "real",
+    "backgrounds": "sins",
+}
 
 
 def groups(names: Sequence[str]) -> list[str]:
@@ -42,6 +49,8 @@ def fetch(group: str) -> Path:
         return desed()
     if group == "avp":
         return avp()
+    if group == "urban_sed":
+        return urban_sed()
     if group == "urbansound8k":
         return urbansound8k()
     if group == "real":
@@ -65,6 +74,14 @@ def avp() -> Path:
     folder = data_dir() / UNPACKED["avp"]
     if not _holds_something(folder):
         archives.unpack(assets.fetch("avp"), folder, tables=True)
+    return folder
+
+
+def urban_sed() -> Path:
+    """Folder of URBAN-SED, its annotations beside the soundscapes."""
+    folder = data_dir() / UNPACKED["urban_sed"]
+    if not _holds_something(folder):
+        archives.unpack(assets.fetch("urban_sed"), folder, tables=True)
     return folder
 
 

@@ -88,6 +88,22 @@ SCORED = Registry(
             family=methods.REGISTRY.own["cam"].family,
         ),
         "localiser": Scored(target="igsed_core.detection.localiser_scores:localise", title="Localiser", family="own"),
+        # Networks that are trained as a whole, not heads on a frozen encoder.
+        "fw_crnn_ws": Scored(
+            target="igsed_core.detection.framewise_crnn:scores",
+            title="FW-CRNN, clip labels",
+            short="FW-CRNN-WS",
+            probability=True,
+            colour="#CC79A7",
+        ),
+        "fw_crnn_ss": Scored(
+            target="igsed_core.detection.framewise_crnn:scores",
+            title="FW-CRNN, time labels",
+            short="FW-CRNN-SS",
+            supervision=TIME_LABELS,
+            probability=True,
+            colour="#F0E442",
+        ),
     },
 )
 

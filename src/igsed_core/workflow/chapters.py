@@ -13,6 +13,7 @@ from igsed_core.chapters.methods.params import Methods
 from igsed_core.chapters.recordings.params import Recordings
 from igsed_core.chapters.representations.params import RepresentationStudy
 from igsed_core.chapters.seeds.params import SeedStudy
+from igsed_core.chapters.self_attention.params import SelfAttentionStudy
 from igsed_core.chapters.threshold_rules.params import ThresholdRules
 from igsed_core.chapters.time_frequency.params import TimeFrequency
 from igsed_core.chapters.vocal_percussion.params import VocalPercussionStudy
@@ -43,6 +44,7 @@ PAGES: tuple[type[StageParams], ...] = (
     Ceilings,
     Recordings,
     VocalPercussionStudy,
+    SelfAttentionStudy,
     RepresentationStudy,
     TimeFrequency,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from igsed_core.base.errors import IgsedError
 
-STRONG = ("linear", "tcn", "bigru")  # of igsed_core.models.detectors: trained with time labels
+STRONG = ("linear", "tcn", "bigru")  # of igsed_core.models.detectors.on_features: trained with time labels
 # Of igsed_core.models.pooling: trained with clip-level labels. Those of features first, then those of scores.
 WEAK = ("max", "linear_softmax", "exponential_softmax", "attention", "auto_pool")
 POOLED = ("max_features", "mean_features", "max_mean_features", *WEAK)

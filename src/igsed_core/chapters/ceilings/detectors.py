@@ -12,7 +12,8 @@ from torch import nn
 from igsed_core.base import devices
 from igsed_core.chapters.ceilings.choices import STRONG
 from igsed_core.metrics.scores import ScoresOverTime
-from igsed_core.models import detectors, pooling, trainer
+from igsed_core.models import pooling, trainer
+from igsed_core.models.detectors import on_features
 from igsed_core.models.examples import InMemory
 from igsed_core.models.features import FeatureFrames, Targets
 from igsed_core.models.objective import Settings
@@ -40,7 +41,7 @@ def train(
     Parameters
     ----------
     name
-        Of :data:`igsed_core.models.detectors.STRONG`, on frames, or of
+        Of :data:`igsed_core.models.detectors.on_features.STRONG`, on frames, or of
         :data:`igsed_core.models.pooling.POOLINGS`, on clips.
     data, validation
         Feature frames at shifts, and their targets.
@@ -65,11 +66,11 @@ def train(
 
     def make() -> nn.Module:
         network: nn.Module = (
-            detectors.create(name, n_features, len(classes))
+            on_features.create(name, n_features, len(classes))
             if strong
             else _Weak(pooling.POOLINGS[name](n_features, classes))
         )
-        return detectors.Standardised(network, mean, std)
+        return on_features.Standardised(network, mean, std)
 
     def examples(of: tuple[FeatureFrames, Targets]) -> InMemory:
         return InMemory(torch.from_numpy(of[0].values), torch.from_numpy(of[1].frame if strong else of[1].clip))

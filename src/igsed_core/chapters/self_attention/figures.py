@@ -1,0 +1,181 @@
+"""Figures of the page: F against the window's width, events found by kind, and attention over time to listen to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from IPython.display import display
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from igsed_core.chapters.self_attention import measure
+from igsed_core.chapters.self_attention.material import Material
+from igsed_core.chapters.self_attention.measure import EVENT_F, SEGMENT_F, TUNED
+from igsed_core.chapters.self_attention.study import Trained
+from igsed_core.chapters.self_attention.systems import CRNN, HEADS, SCRAMBLED
+from igsed_core.show import players, sounds, style
+from igsed_core.show.cells import by_key
+from igsed_core.show.style import drawing
+
+_COLOURS = {EVENT_F: "#D55E00", SEGMENT_F: "#0072B2"}
+_KINDS = {"length": "length of the event (s)", "polyphony": "events that sound at once"}
+
+
+@drawing
+def against_width(table: pd.DataFrame, full: pd.DataFrame | None = None) -> Figure:
+    """F against the width of the window; the CRNN without attention as a band, reshaped networks as crosses.
+
+    Parameters
+    ----------
+    table
+        From :func:`igsed_core.chapters.self_attention.measure.summary`.
+    full
+        The same of the full-size run, where it ships.
+    """
+    shown = {"this run": table} | ({} if full is None else {"full size": full})
+    fig, axes = plt.subplots(
+        1, len(shown), figsize=(style.WIDTH, 4.2), sharey=True, squeeze=False, layout="constrained"
+    )
+    for ax, (name, one) in zip(axes[0], shown.items(), strict=True):
+        for metric, colour in _COLOURS.items():
+            rows = by_key(one, ("system",), rule=TUNED, metric=metric)
+            found = {_width(system): row for (system,), row in rows.items() if system.startswith("width_")}
+            widths = sorted(found)
+            ends = np.array([[found[w]["ci_low"], found[w]["ci_high"]] for w in widths], dtype=float)
+            values = [found[w]["value"] for w in widths]
+            ax.fill_between(widths, ends[:, 0], ends[:, 1], color=colour, alpha=0.15, lw=0)
+            ax.plot(widths, values, "-o", color=colour, label=measure.METRICS[metric])
+            if (none := rows.get((CRNN,))) is not None:
+                ax.axhline(none["value"], color=colour, ls="--", lw=1.2)
+            if (several := rows.get((HEADS,))) is not None:
+                ax.plot(widths[0] / 1.6, several["value"], "s", color=colour, mfc="none", ms=8)
+            for system, row in rows.items():
+                if system[0].startswith(SCRAMBLED):
+                    at = _width(system[0]) if system[0] != SCRAMBLED else widths[0] / 2.2
+                    ax.plot(at, row["value"], "x", color=colour, ms=8)
+        ax.set_xscale("log")
+        ax.set_xticks(widths, [f"{w:g}" for w in widths])
+        ax.minorticks_off()
+        ax.set(xlabel="width of the attention's window (s)", title=f"{name}, {style.counted(one)} test clips")
+    axes[0][0].set(ylabel="F, mean over networks, 95 % interval over clips")
+    first = axes[0][0]
+    first.plot([], [], "--", color=style.FAINT, label="without attention")
+    first.plot([], [], "s", color=style.FAINT, mfc="none", label="several heads")
+    first.plot([], [], "x", color=style.FAINT, label="reshaped, as released (left: without attention)")
+    fig.legend(*first.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    return fig
+
+
+def _width(system: str) -> float:
+    return float(system.rpartition("_")[2])
+
+
+@drawing
+def found_events(table: pd.DataFrame, titles: Mapping[str, str]) -> Figure:
+    """Share of events that are found, by their length and by how many sound at once.
+
+    Parameters
+    ----------
+    table
+        From :func:`igsed_core.chapters.self_attention.measure.by_event`.
+    titles
+        Names of the networks that are shown.
+    """
+    fig, axes = plt.subplots(1, 2, figsize=(style.WIDTH, 4.0), sharey=True, layout="constrained")
+    for ax, (by, words) in zip(axes, _KINDS.items(), strict=True):
+        mine = table[table["by"] == by]
+        bins = mine.drop_duplicates("low")
+        for i, (name, title) in enumerate(titles.items()):
+            rows = mine[mine["system"] == name]
+            ax.plot(range(len(rows)), rows["value"], "-o", color=f"C{i % 10}", label=title)
+            if name == CRNN:
+                ax.fill_between(range(len(rows)), rows["ci_low"], rows["ci_high"], color=f"C{i}", alpha=0.15, lw=0)
+        ends = [_bin(row, whole=by == "polyphony") for row in bins.to_dict("records")]
+        ax.set_xticks(range(len(ends)), ends)
+        ax.set(xlabel=words)
+    axes[0].set(ylabel="share of events found")
+    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    return fig
+
+
+def _bin(row: Mapping[str, float], *, whole: bool) -> str:
+    last = np.isinf(row["high"])
+    name = f"{row['low']:g}{' or more' if last else ''}" if whole else f"{row['low']:g} to {row['high']:g}"
+    return f"{'from ' + format(row['low'], 'g') if last and not whole else name}\n(n = {int(row['n'])})"
+
+
+@drawing
+def attention_map(
+    samples: NDArray[np.floating],
+    sample_rate: int,
+    events: pd.DataFrame,
+    weights: NDArray[np.floating],
+    hop: float,
+) -> Figure:
+    """A soundscape, its events, and what each frame takes of each.
+
+    Parameters
+    ----------
+    samples, sample_rate
+        The soundscape, ``[shape=(n_samples,)]``, and its rate in Hz.
+    events
+        ``label, onset, offset`` (s).
+    weights
+        ``[shape=(time, time)]``; a row is a frame, and sums to 1.
+    hop
+        Seconds of a frame.
+    """
+    labels = list(dict.fromkeys(events.sort_values("onset")["label"]))
+    seconds = len(samples) / sample_rate
+    heights = [1.5, 0.25 + 0.24 * len(labels), 3.6]
+    fig, (image, truth, ax) = plt.subplots(
+        3, figsize=(style.WIDTH, sum(heights) + 1.3), height_ratios=heights, sharex=True, layout="constrained"
+    )
+    sounds.draw_spectrogram(image, samples, sample_rate)
+    for i, label in enumerate(labels):
+        rows = events[events["label"] == label]
+        truth.broken_barh(
+            list(zip(rows["onset"], rows["offset"] - rows["onset"], strict=True)), (i - 0.38, 0.76), color=style.TRUTH
+        )
+        for onset, offset in rows[["onset", "offset"]].to_numpy(float):
+            side = offset - onset
+            ax.add_patch(plt.Rectangle((onset, onset), side, side, fill=False, edgecolor=style.TRUTH, lw=1.5))
+    truth.set_yticks(range(len(labels)), [style.class_title(label) for label in labels])
+    truth.set(ylim=(len(labels) - 0.4, -0.6))
+    over = np.asarray(weights, dtype=float) * (weights > 0).sum(axis=1, keepdims=True)
+    shown = ax.imshow(
+        np.where(weights > 0, over, np.nan),
+        extent=(-hop / 2, len(over) * hop - hop / 2, len(over) * hop - hop / 2, -hop / 2),
+        aspect="auto",
+        cmap="magma",
+        vmin=0.0,
+        vmax=max(2.0, float(np.nanmax(over))),
+    )
+    fig.colorbar(shown, ax=ax, label="weight over that of all alike", location="bottom", shrink=0.5, pad=0.02)
+    ax.grid(False)
+    ax.set(xlabel="frames that are attended (time, s)", ylabel="frame (time, s)", xlim=(0, seconds))
+    return fig
+
+
+def listen(one: Trained, material: Material, clip: int = 0) -> None:
+    """Display attention over time of one test soundscape, with its sound.
+
+    Parameters
+    ----------
+    one
+        A network with attention.
+    material
+        The soundscapes.
+    clip
+        Number among the test's.
+    """
+    part, data = material.parts["test"], material.data
+    row = part.clips.iloc[[clip]]
+    events = part.events[part.events["clip"] == row["clip"].iloc[0]]
+    samples = data.read(row)[0]
+    weights = one.network.weights(part.maps[[clip]])[0].numpy()
+    picture = attention_map(samples, data.sample_rate, events, weights, material.hop)
+    display(picture, players.player(samples, data.sample_rate, players.named(events), over=picture))

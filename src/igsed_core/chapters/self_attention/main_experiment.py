@@ -1,0 +1,147 @@
+"""FW-CRNN in the main experiment: trained by time labels and by clip labels, beside FW-SS and FW-WS."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+
+from igsed_core.base.parallel import parallel_map
+from igsed_core.base.run import StageRun
+from igsed_core.chapters.self_attention import study
+from igsed_core.chapters.self_attention.params import SelfAttentionStudy
+from igsed_core.data import soundscapes
+from igsed_core.detection import framewise_crnn
+from igsed_core.detection.evaluation import Instances
+from igsed_core.detection.framewise_crnn import Recipe
+from igsed_core.detection.thresholds import levels
+from igsed_core.main_job.job import MainJob
+from igsed_core.main_job.params import DataSynthesis, ThresholdSensitivity
+from igsed_core.metrics import localisation, summaries
+from igsed_core.metrics.scores import ScoresOverTime
+from igsed_core.metrics.summaries import Series
+from igsed_core.models import features
+from igsed_core.models.detectors import log_mel
+from igsed_core.models.detectors.crnn import with_widths
+
+STRONG, WEAK = "fw_crnn_ss", "fw_crnn_ws"
+METHODS = (STRONG, WEAK, "fw_ss", "fw_ws")
+LEVEL, PERCENTILE = "level", "percentile"
+RULES = {LEVEL: "level tuned on validation", PERCENTILE: "percentile tuned on validation"}
+_GRIDS = {LEVEL: np.round(np.arange(0.05, 0.96, 0.05), 2), PERCENTILE: np.arange(5.0, 96.0, 5.0)}
+PAIRS = ((STRONG, "fw_ss"), (WEAK, "fw_ws"), (WEAK, STRONG))
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Tables of the comparison, and the numbers of soundscapes that FW-CRNN was trained on."""
+
+    summary: pd.DataFrame
+    differences: pd.DataFrame
+    n_train: int
+
+
+def _fit(job: tuple[str, tuple[torch.Tensor, ...], tuple[str, ...], Recipe, int]) -> framewise_crnn.Fitted:
+    name, tensors, classes, recipe, seed = job
+    maps, targets, held_maps, held_targets = tensors
+    return framewise_crnn.fit((maps, targets), (held_maps, held_targets), classes, recipe, seed=seed, name=name)
+
+
+def compare(run: StageRun, params: SelfAttentionStudy) -> Compared:
+    """Train FW-CRNN both ways and judge it on the main experiment's instances.
+
+    Parameters
+    ----------
+    run
+        The page's stage.
+    params
+        Its parameters.
+    """
+    main = MainJob(run)
+    synthesis, evaluated = run.params_of(DataSynthesis), run.params_of(ThresholdSensitivity)
+    hop, classes = params.attention_hop, main.data.classes
+    rows = {str(split): table for split, table in main.data.clips.groupby("split", sort=False)}
+    rows["train"] = rows["train"].head(params.attention_main_clips or len(rows["train"]))
+
+    def read(clips: pd.DataFrame) -> np.ndarray:
+        return soundscapes.read_clips(main.data.root, clips)
+
+    maps = {
+        split: log_mel.maps(read, table, sample_rate=synthesis.sample_rate, hop=hop) for split, table in rows.items()
+    }
+    names = {split: [str(name) for name in table["clip"]] for split, table in rows.items()}
+    strong = {
+        split: torch.from_numpy(
+            framewise_crnn.targets(names[split], main.data.events, classes, n_frames=maps[split].shape[1], hop=hop)
+        )
+        for split in ("train", "validation")
+    }
+    weak = {split: torch.from_numpy(features.clip_targets(names[split], main.data.labels, classes)) for split in strong}
+    recipe = study.recipe(params, params.attention_main_epochs)
+    if params.attention_main_width:
+        shape = with_widths(recipe.shape, (params.attention_main_width,), hop, synthesis.duration)
+        recipe = dataclasses.replace(recipe, shape=shape)
+    by_clip = dataclasses.replace(recipe, shape=dataclasses.replace(recipe.shape, weak=True))
+    jobs = [
+        (
+            *(name, (maps["train"], targets["train"], maps["validation"], targets["validation"])),
+            *(classes, how, params.seed),
+        )
+        for name, targets, how in ((STRONG, strong, recipe), (WEAK, weak, by_clip))
+    ]
+    fitted = dict(
+        zip((STRONG, WEAK), parallel_map(_fit, jobs, workers=params.attention_workers, desc="FW-CRNN"), strict=True)
+    )
+    known = main.scores(("fw_ss", "fw_ws"))
+    instances = {}
+    for split in ("validation", "test"):
+        clips = np.array(names[split], dtype=str)
+        own: dict[str, ScoresOverTime] = {
+            name: framewise_crnn.scores(one.network, maps[split], clips, classes, hop=hop)
+            for name, one in fitted.items()
+        }
+        instances[split] = main.instances(split, {**own, **known})
+    made = [*itertools.chain.from_iterable(series(instances, name) for name in METHODS)]
+    resampling = {"replicates": evaluated.replicates, "seed": params.seed}
+    pairs = [((one, rule), (other, rule)) for rule in RULES for one, other in PAIRS]
+    index = instances["test"].index
+    return Compared(
+        summaries.summarise(index, made, classes=classes, **resampling),  # type: ignore[arg-type]
+        summaries.differences(index, made, pairs, **resampling),  # type: ignore[arg-type]
+        len(rows["train"]),
+    )
+
+
+def series(instances: dict[str, Instances], name: str) -> list[Series]:
+    """IoU, F1 and pointing game of one method under both rules, their parameters chosen by IoU on validation.
+
+    Parameters
+    ----------
+    instances
+        Of validation and test.
+    name
+        The method.
+    """
+    found = []
+    for rule, grid in _GRIDS.items():
+        held = instances["validation"]
+        scores = [localisation.iou(_masks(held, name, rule, level), held.truth).mean() for level in grid]
+        level = float(grid[int(np.argmax(scores))])
+        test = instances["test"]
+        mask = _masks(test, name, rule, level)
+        found += [
+            Series(name, rule, "iou", localisation.iou(mask, test.truth), level),
+            Series(name, rule, "f1", localisation.f1(mask, test.truth), level),
+            Series(name, rule, "pointing_game", localisation.pointing_game(test.ranked[name], test.truth)),
+        ]
+    return found
+
+
+def _masks(instances: Instances, name: str, rule: str, level: float) -> np.ndarray:
+    if rule == LEVEL:
+        return levels.fixed(instances.scores[name], level)
+    return levels.percentile(instances.ranked[name], level)

@@ -1,0 +1,214 @@
+"""What the page says in words, by rule from its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from igsed_core.chapters.self_attention import attended, audit, main_experiment
+from igsed_core.chapters.self_attention.measure import EVEN, EVENT_F, SEGMENT_F, TUNED
+from igsed_core.chapters.self_attention.systems import CRNN, DROPPED, FIRST, HEADS, SCRAMBLED
+from igsed_core.metrics.judging import ABOVE, BELOW, NOT_DECIDED
+from igsed_core.show.answers import NOT_DECIDED as NOTHING
+from igsed_core.show.cells import by_key, number
+from igsed_core.show.claims import RELATIONS, figure, sample, verdict_on
+
+WANTED = 0.5  # segment-based F of the CRNN
+
+
+def memory(table: pd.DataFrame, differences: pd.DataFrame) -> str:
+    """Say how far attention is above the CRNN without it, and by which width.
+
+    Parameters
+    ----------
+    table, differences
+        From :func:`~igsed_core.chapters.self_attention.measure.summary` and
+        :func:`~igsed_core.chapters.self_attention.measure.differences`.
+    """
+    rows = by_key(table, ("system",), rule=TUNED, metric=EVENT_F)
+    none = rows.get((CRNN,))
+    found = {system: row for (system,), row in rows.items() if system.startswith("width_") and pd.notna(row["value"])}
+    if none is None or pd.isna(none["value"]) or not found:
+        return f"{NOTHING}: no network with attention was measured."
+    apart = by_key(differences, ("system",), rule=TUNED, other=CRNN, other_rule=TUNED, metric=EVENT_F)
+    best = max(found, key=lambda system: found[system]["value"])
+    gap = apart.get((best,))
+    told = [name for (name,), row in apart.items() if name in found and row["verdict"] in (ABOVE, BELOW)]
+    return (
+        f"The CRNN without attention reaches an event-based F of {figure(none)} ({sample(none['n'], 'test clips')}); "
+        f"of {len(found)} widths {best.rpartition('_')[2]} s has the highest, {figure(found[best])}, "
+        f"{RELATIONS[NOT_DECIDED if gap is None else gap['verdict']]} it (difference {figure(gap)}), and {len(told)} "
+        f"of {len(found)} are told apart from it."
+    )
+
+
+def smoothing(differences: pd.DataFrame) -> str:
+    """Say whether attention without tuning beats a tuned level and median filter without attention.
+
+    Parameters
+    ----------
+    differences
+        From :func:`~igsed_core.chapters.self_attention.measure.differences`.
+    """
+    rows = by_key(differences, ("system",), rule=EVEN, other=CRNN, other_rule=TUNED, metric=EVENT_F)
+    if not rows:
+        return ""
+    said = [f"{_window(name)} {RELATIONS[row['verdict']]} it, {figure(row)}" for (name,), row in rows.items()]
+    return (
+        "Attention smooths, and so does a median filter. Event-based F of attention at a level of one half, beside the "
+        f"CRNN without attention whose level and filter are tuned: {'; '.join(said)}."
+    )
+
+
+def _window(system: str) -> str:
+    return "several heads" if system == HEADS else f"a window of {system.rpartition('_')[2]} s"
+
+
+def released(table: pd.DataFrame) -> str:
+    """Say what the released code's choices change.
+
+    Parameters
+    ----------
+    table
+        From :func:`~igsed_core.chapters.self_attention.audit.table`.
+    """
+    rows = by_key(table, ("choice",), rule=TUNED, metric=EVENT_F)
+    weak, gain, without = (rows.get((name,)) for name in (SCRAMBLED, audit.GAIN_SCRAMBLED, audit.GAIN))
+    if weak is None or gain is None or without is None:
+        return "The choices of the released code were not tried in this run."
+    said = (
+        f"Brought into the network, the released code's reshape, which mixes time and channels, is "
+        f"{RELATIONS[weak['verdict']]} the right one without attention (event-based F {figure(weak)}), and with it a "
+        f"window is {RELATIONS[gain['verdict']]} none ({figure(gain)}; with the right one {figure(without)})."
+    )
+    others = [
+        f"{words} {RELATIONS[rows[name,]['verdict']]} as it should be ({figure(rows[name,])})"
+        for name, words in ((DROPPED, "heads whose windows are dropped are"), (FIRST, "weights of one frame are"))
+        if (name,) in rows
+    ]
+    return " ".join([said, *([f"Of several heads, {'; '.join(others)}."] if others else [])])
+
+
+def explains(table: pd.DataFrame) -> str:
+    """Answer whether the reshape explains a weak baseline and a gain by attention.
+
+    Parameters
+    ----------
+    table
+        From :func:`~igsed_core.chapters.self_attention.audit.table`.
+    """
+    rows = by_key(table, ("choice",), rule=TUNED, metric=EVENT_F)
+    weak, gain = rows.get((SCRAMBLED,)), rows.get((audit.GAIN_SCRAMBLED,))
+    if weak is None or gain is None:
+        return ""
+    weaker = "It would explain" if weak["verdict"] == BELOW else "It is not shown to explain"
+    gains = "a gain by attention as well" if gain["verdict"] == ABOVE else "a gain by attention is not found with it"
+    return (
+        f"Does the reshape explain the published figures? {weaker} a weak baseline; {gains}. Whether the paper's runs "
+        "used this code is unknown."
+    )
+
+
+def mass(table: pd.DataFrame) -> str:
+    """Say whether attention falls on the same event more than energy and uniform weights do.
+
+    Parameters
+    ----------
+    table
+        From :func:`~igsed_core.chapters.self_attention.attended.table`.
+    """
+    longest = [name for name in dict.fromkeys(table["system"]) if str(name).startswith("width_")]
+    if not longest:
+        return "No network of this run has attention to look at."
+    system = max(longest, key=lambda name: float(str(name).rpartition("_")[2]))
+    rows = by_key(table, ("weights",), system=system)
+    own = rows[attended.ATTENTION,]
+    parts = [
+        f"{words} ({figure(rows[name,])}) it is {RELATIONS[rows[name,]['verdict']]}"
+        for name, words in ((attended.UNIFORM, "uniform weights"), (attended.ENERGY, "the frames' energy"))
+    ]
+    return (
+        f"Of the longest window's attention, the frames of an event put {figure(own)} on the same event "
+        f"({sample(own['n'], 'events')}); beside {', beside '.join(parts)}."
+    )
+
+
+def reached(table: pd.DataFrame) -> str:
+    """Say whether the CRNN with the right reshape reaches the segment-based F that was asked for.
+
+    Parameters
+    ----------
+    table
+        From :func:`~igsed_core.chapters.self_attention.measure.summary`.
+    """
+    row = by_key(table, ("system",), rule=TUNED, metric=SEGMENT_F).get((CRNN,))
+    if row is None or pd.isna(row["value"]):
+        return ""
+    done = row["value"] >= WANTED
+    why = "; a small network that sees few soundscapes for few epochs has not learned all that it could."
+    return (
+        f"A segment-based F of {number(WANTED)} was asked of the CRNN: it {'reaches' if done else 'does not reach'} "
+        f"it, with {figure(row)}{'.' if done else why}"
+    )
+
+
+def experiment(summary: pd.DataFrame, differences: pd.DataFrame, n_train: int) -> str:
+    """Say how FW-CRNN does in the main experiment.
+
+    Parameters
+    ----------
+    summary, differences
+        From :func:`~igsed_core.chapters.self_attention.main_experiment.compare`.
+    n_train
+        Soundscapes that it was trained on.
+    """
+    where = {"rule": main_experiment.LEVEL, "metric": "iou", "average": "instance"}
+    rows = by_key(summary[summary["class"] == "all"], ("method",), **where)
+    parts = []
+    for one, other in main_experiment.PAIRS[:2]:
+        gap = by_key(differences, ("method", "other_method"), **where).get((one, other))
+        parts.append(
+            f"{_SHORT[one]} {figure(rows.get((one,)))}, {RELATIONS[verdict_on(gap)]} {_SHORT[other]} ({figure(gap)})"
+        )
+    n = rows[main_experiment.STRONG,]["n"] if (main_experiment.STRONG,) in rows else 0
+    return (
+        f"IoU with a tuned level: {'; '.join(parts)}; {sample(n)}. FW-CRNN was trained on {n_train} soundscapes from "
+        "nothing; FW-SS and FW-WS stand on an encoder that was pretrained."
+    )
+
+
+_SHORT = {
+    "fw_crnn_ss": "FW-CRNN by time labels",
+    "fw_crnn_ws": "FW-CRNN by clip labels",
+    "fw_ss": "FW-SS",
+    "fw_ws": "FW-WS",
+}
+
+
+def shipped_run(record: Mapping[str, Any] | None) -> str:
+    """Say what the full-size run is from: parameters, commit, time, machine; or that it does not ship.
+
+    Parameters
+    ----------
+    record
+        From :func:`~igsed_core.chapters.self_attention.shipped.record`.
+    """
+    if record is None:
+        return "No run of full size ships with this version; `make book PARAMS=params/self_attention.yaml` makes one."
+    params, machine = record["params"], record["machine"]
+    minutes = {name: number(record[name] / 60, 0) for name in ("core_seconds", "seconds")}
+    sizes = "/".join(str(params[f"attention_{name}"]) for name in ("train", "validation", "test"))
+    return (
+        f"*Full size* is `params/self_attention.yaml`, whose tables ship in `{record['folder']}/`: {sizes} "
+        f"soundscapes, {params['attention_channels']} channels, {params['attention_seeds']} networks of each kind, at "
+        f"most {params['attention_epochs']} epochs; seed {params['seed']}, commit `{record['commit'][:12]}`, PyTorch "
+        f"{record['versions']['torch']}, {machine['cores']} cores ({machine['processor']}), which others used too: "
+        f"{minutes['core_seconds']} minutes of processor time in {minutes['seconds']}."
+    )
+
+
+def full_size(table: pd.DataFrame, differences: pd.DataFrame) -> str:
+    """Say in one sentence what the run of full size found; ``table, differences`` as for :func:`memory`."""
+    return f"At full size, a run that ships with the book: {memory(table, differences)}"

@@ -1,0 +1,234 @@
+"""Tables of the page, made from the tidy tables: this run's, those that ship, and what is published."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from igsed_core.chapters.self_attention import attended, audit, main_experiment, measure
+from igsed_core.chapters.self_attention.measure import EVEN, NO_RULE, RULES, TUNED
+from igsed_core.show import style
+from igsed_core.show.cells import NONE, by_key, number, with_interval
+
+FULL = "full size"
+Titles = Mapping[str, str]
+
+
+def main_table(table: pd.DataFrame, titles: Titles, full: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Event-based and segment-based figures of every network, tuned on validation; PSDS, which needs no level.
+
+    Parameters
+    ----------
+    table
+        From :func:`~igsed_core.chapters.self_attention.measure.summary`.
+    titles
+        Names for a reader.
+    full
+        The same of the full-size run, where it ships.
+    """
+    key = ("system", "rule", "metric")
+    known, large = by_key(table, key), {} if full is None else by_key(full, key)
+    rows = []
+    for system in dict.fromkeys(table["system"]):
+        row: dict[str, Any] = {"Network": titles.get(str(system), str(system))}
+        for metric, words in measure.METRICS.items():
+            rule = TUNED if (system, TUNED, metric) in known else NO_RULE
+            row[words] = with_interval(known.get((system, rule, metric)))
+            if large and metric in (measure.EVENT_F, measure.SEGMENT_F):
+                row[f"{words}, {FULL}"] = with_interval(large.get((system, rule, metric)))
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def untuned_table(table: pd.DataFrame, titles: Titles) -> pd.DataFrame:
+    """F under both rules: what level and filter give, beside what attention gives.
+
+    Parameters
+    ----------
+    table, titles
+        As for :func:`main_table`.
+    """
+    known = by_key(table, ("system", "rule", "metric"))
+    rows = []
+    for system in dict.fromkeys(table["system"]):
+        row: dict[str, Any] = {"Network": titles.get(str(system), str(system))}
+        for metric in (measure.EVENT_F, measure.SEGMENT_F):
+            for rule, words in RULES.items():
+                row[f"{measure.METRICS[metric]}; {words}"] = with_interval(known.get((system, rule, metric)))
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def difference_table(table: pd.DataFrame, titles: Titles, full: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Paired differences with verdicts.
+
+    Parameters
+    ----------
+    table
+        From :func:`~igsed_core.chapters.self_attention.measure.differences`.
+    titles, full
+        As for :func:`main_table`.
+    """
+    key = ("system", "rule", "other", "other_rule", "metric")
+    large = {} if full is None else by_key(full, key)
+    return pd.DataFrame(
+        {
+            "Network": _named(row["system"], row["rule"], titles),
+            "minus": _named(row["other"], row["other_rule"], titles),
+            "of": measure.METRICS[row["metric"]],
+            "difference": with_interval(row, 3),
+            "p (Holm)": _p_value(row["p_holm"]),
+            "verdict": row["verdict"],
+            **_beside(large, tuple(row[name] for name in key)),
+        }
+        for row in records(table)
+    )
+
+
+def audit_table(table: pd.DataFrame, full: pd.DataFrame | None = None) -> pd.DataFrame:
+    """What each choice of the released code changes.
+
+    Parameters
+    ----------
+    table
+        From :func:`~igsed_core.chapters.self_attention.audit.table`.
+    full
+        The same of the full-size run, where it ships.
+    """
+    key = ("choice", "rule", "metric")
+    large = {} if full is None else by_key(full, key)
+    return pd.DataFrame(
+        {
+            "Question": audit.QUESTIONS[row["choice"]],
+            "of": measure.METRICS[row["metric"]],
+            "decided by": RULES[row["rule"]],
+            "with minus without": with_interval(row, 3),
+            "n (clips)": row["n"],
+            "verdict": row["verdict"],
+            **_beside(large, tuple(row[name] for name in key)),
+        }
+        for row in records(table)
+    )
+
+
+def mass_table(table: pd.DataFrame, titles: Titles, full: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Share of weights that falls on the same event.
+
+    Parameters
+    ----------
+    table
+        From :func:`~igsed_core.chapters.self_attention.attended.table`.
+    titles, full
+        As for :func:`main_table`.
+    """
+    large = {} if full is None else by_key(full, ("system", "weights"))
+    rows = []
+    for row in records(table):
+        apart = {"value": row["difference"], "ci_low": row["low"], "ci_high": row["high"]}
+        told: dict[str, Any] = {
+            "Network": titles.get(row["system"], row["system"]),
+            "weights": attended.WEIGHTS[row["weights"]],
+            "share on the event's own frames": with_interval(row),
+            "n (events)": row["n"],
+            "attention minus this": with_interval(apart, 3),
+            "verdict": row["verdict"] if row["weights"] != attended.ATTENTION else NONE,
+        }
+        if large:
+            told[f"share, {FULL}"] = with_interval(large.get((row["system"], row["weights"])))
+        rows.append(told)
+    return pd.DataFrame(rows)
+
+
+def training_table(table: pd.DataFrame, titles: Titles) -> pd.DataFrame:
+    """Epochs, loss and cost of each kind of network (means over its networks).
+
+    Parameters
+    ----------
+    table
+        From :func:`~igsed_core.chapters.self_attention.study.training`.
+    titles
+        Names for a reader.
+    """
+    groups = table.groupby("system", sort=False)
+    rows = groups.agg(
+        networks=("seed", "size"),
+        weights=("weights", "first"),
+        epochs=("epochs", "mean"),
+        kept=("kept_epoch", "mean"),
+        loss=("validation_loss", "mean"),
+        seconds=("seconds_per_epoch", "mean"),
+    ).reset_index()
+    return pd.DataFrame(
+        {
+            "Network": titles.get(row["system"], row["system"]),
+            "networks": row["networks"],
+            "weights": row["weights"],
+            "epochs": number(row["epochs"], 1),
+            "kept": number(row["kept"], 1),
+            "validation loss": number(row["loss"], 3),
+            "processor seconds per epoch": number(row["seconds"]),
+        }
+        for row in records(rows)
+    )
+
+
+def published_table(table: pd.DataFrame) -> pd.DataFrame:
+    """Figures of others on the data set itself, for orientation.
+
+    Parameters
+    ----------
+    table
+        From :func:`~igsed_core.chapters.self_attention.audit.published`.
+    """
+    return pd.DataFrame(
+        {"Source": row["source"], "of": measure.METRICS[row["metric"]], "value": number(row["value"], 3)}
+        for row in records(table)
+    )
+
+
+def experiment_table(table: pd.DataFrame) -> pd.DataFrame:
+    """FW-CRNN beside FW-SS and FW-WS on the main experiment's instances.
+
+    Parameters
+    ----------
+    table
+        From :func:`~igsed_core.chapters.self_attention.main_experiment.compare`.
+    """
+    mine = table[(table["class"] == "all") & (table["average"] == "instance")]
+    known = by_key(mine, ("method", "rule", "metric"))
+    rows = []
+    for method, rule in dict.fromkeys((one[0], one[1]) for one in known):
+        cells = {metric: known.get((method, rule, metric)) for metric in ("iou", "f1", "pointing_game")}
+        rows.append(
+            {
+                "Detector": style.name(str(method)),
+                "decided by": main_experiment.RULES[str(rule)],
+                "n (instances)": int((cells["iou"] or {"n": 0})["n"]),
+                **{style.METRICS[metric]: with_interval(cell) for metric, cell in cells.items()},
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows of a tidy table, by the names of its columns."""
+    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
+
+
+def _named(system: str, rule: str, titles: Titles) -> str:
+    return f"{titles.get(system, system)} ({'not tuned' if rule == EVEN else 'tuned'})"
+
+
+def _p_value(value: float) -> str:
+    return "<0.001" if value < 0.001 else number(value, 3)
+
+
+def _beside(large: dict[tuple[str, ...], dict[str, Any]], key: tuple[str, ...]) -> dict[str, object]:
+    if not large:
+        return {}
+    row = large.get(key)
+    if row is None:
+        return {FULL: NONE, f"verdict, {FULL}": NONE}
+    return {FULL: f"{with_interval(row, 3)} (n = {int(row['n'])})", f"verdict, {FULL}": row["verdict"]}
