@@ -11,7 +11,7 @@
 # **What limits the answer.** The embedded bank is made by a program, users and habits included: how often users share a
 # syllable decides which labels help, and was settled by us. Held-out users are few, and they are what intervals are over, so
 # that only large differences show. (All of them improvise equally many sounds, so that the mean over users is that over
-# sounds.) In the default run each label set has one network, trained for seconds; a run of full size stands beside it. AVP's
+# sounds.) In the default run each label set has one network, trained for seconds; a run of full size stands beside it where its tables ship. AVP's
 # own recordings are one command away (`igsed run params/vocal_percussion.yaml vocal_bank=avp`); LVT's, the other half of the
 # paper's data, cannot be fetched, so that no figure here repeats one of the paper's.
 
@@ -145,10 +145,8 @@ findings.say(overview.habits(each, bank.users))
 conditions = run.table("vocal_percussion_varied", varied.vary(bank, sounds, represented, **resampling))
 figures.variation(conditions)
 
-# %% [markdown]
-# The same at full size, where a user's takes have sixteen examples of each instrument:
-
 # %%
+findings.say(overview.at_full_size(shipped.table("vocal_percussion_varied")))
 figures.shipped_variation(shipped.table("vocal_percussion_varied"))
 
 # %% [markdown]

@@ -397,6 +397,7 @@ def test_the_study_from_end_to_end(
     changed = varied.vary(sounds, made, represented, replicates=50, seed=SEED)
     assert set(changed[changed["varied"] == varied.EXAMPLES]["at"]) == {1.0, 2.0, 4.0}
     figures.variation(changed)
+    assert figures.shipped_variation(changed) is not None and "at least 4 examples" in overview.at_full_size(changed)
     few = when.few(made.test, 2)
     explanations = when.explain(trained, few, steps=2, seed=SEED, workers=2)
     placed = when.summarise(explanations, replicates=50, seed=0)
@@ -481,7 +482,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_without_shipped_tables_nothing_stands_beside(project: Path) -> None:
     assert shipped.table("vocal_percussion") is None and shipped.record() is None
-    assert overview.shipped_run(None) == "" and figures.shipped_variation(None) is None
+    assert "No run of full size ships" in overview.shipped_run(shipped.record())
+    assert overview.at_full_size(None) == "" and figures.shipped_variation(None) is None
     row = {"system": "syllable", "other": "timbre", "value": 0.1, "ci_low": 0.0, "ci_high": 0.2, "n": 6}
     alone = tables.difference_table(pd.DataFrame([{**row, "p_holm": 0.1, "verdict": "not told apart"}]))
     assert not any(tables.FULL in column for column in alone)

@@ -30,7 +30,7 @@ _WIDE, _HIGH, _EDGE = 640, 420, 20
 
 @drawing
 def accuracies(table: pd.DataFrame, published: pd.DataFrame, full: pd.DataFrame | None = None) -> Figure:
-    """Accuracy of every representation, with those of the full-size run and the published value beside it.
+    """Accuracy of every representation, the published value and, where it ships, that of the full-size run beside it.
 
     Parameters
     ----------

@@ -10,6 +10,7 @@ import pandas as pd
 from igsed_core.chapters.vocal_percussion import measure, when
 from igsed_core.chapters.vocal_percussion.labels import LABEL_SETS
 from igsed_core.chapters.vocal_percussion.study import AS_IS, ON_COPIES, SYSTEMS, TIMBRE
+from igsed_core.chapters.vocal_percussion.varied import EXAMPLES
 from igsed_core.metrics.judging import ABOVE, BELOW, NOT_DECIDED
 from igsed_core.show.answers import NOT_DECIDED as NOTHING
 from igsed_core.show.cells import NONE, by_key, number
@@ -183,8 +184,22 @@ def stopping(table: pd.DataFrame) -> str:
     )
 
 
+def at_full_size(varied: pd.DataFrame | None) -> str:
+    """Head the figure of the full-size run; empty where it does not ship.
+
+    Parameters
+    ----------
+    varied
+        Its table of accuracy against examples and noise.
+    """
+    if varied is None:
+        return ""
+    most = varied.loc[varied["varied"] == EXAMPLES, "at"].max()
+    return f"The same at full size, where a user's takes have at least {most:g} examples of each instrument:"
+
+
 def shipped_run(record: dict[str, Any] | None) -> str:
-    """Say what the full-size run is from: parameters, commit, time, machine; empty where it does not ship.
+    """Say what the full-size run is from: parameters, commit, time, machine; or that it does not ship.
 
     Parameters
     ----------
@@ -192,7 +207,7 @@ def shipped_run(record: dict[str, Any] | None) -> str:
         From :func:`~igsed_core.chapters.vocal_percussion.shipped.record`.
     """
     if record is None:
-        return ""
+        return "No run of full size ships with this version; `make book PARAMS=params/vocal_percussion.yaml` makes one."
     params, machine, figures = record["params"], record["machine"], record["figures"]
     minutes = {name: number(record[name] / 60, 0) for name in ("core_seconds", "seconds")}
     return (
