@@ -49,9 +49,9 @@ def carlini_wagner(
     """
     n = len(waveforms)
     start = (waveforms * _EDGE).atanh()
-    prices = torch.full((n,), price)
-    low, high = torch.zeros(n), torch.full((n,), _NONE)
-    best, shortest = waveforms.clone(), torch.full((n,), math.inf)
+    prices = waveforms.new_full((n,), price)
+    low, high = torch.zeros_like(prices), torch.full_like(prices, _NONE)
+    best, shortest = waveforms.clone(), torch.full_like(prices, math.inf)
     passes = torch.zeros(n, dtype=torch.long)
     for _ in range(searches):
         found = _descend(
@@ -86,7 +86,8 @@ def _descend(
     left = torch.arange(len(clean))
     w, x0, c, aim = start.clone(), clean, prices, goal
     first, second = torch.zeros_like(w), torch.zeros_like(w)
-    before = torch.full((len(clean),), math.inf)
+    lowest = torch.full_like(prices, math.inf)
+    before = lowest
     often = max(1, iterations // 10)
     for i in range(iterations):
         x = w.tanh().requires_grad_()
@@ -96,7 +97,7 @@ def _descend(
         with torch.no_grad():
             change = x - x0
             length = change.square().sum(dim=1)
-            there = aim.reached(logits) & (margin < -confidence if confidence else margin < 0)
+            there = margin < -confidence
             found[left[there]] = True
             shorter = there & (length.sqrt() < shortest[left])
             if bool(shorter.any()):
@@ -109,13 +110,14 @@ def _descend(
             second.mul_(BETAS[1]).addcmul_(slope, slope, value=1 - BETAS[1])
             size = second.sqrt().div_(math.sqrt(1 - BETAS[1] ** (i + 1))).add_(1e-8)
             w.addcdiv_(first, size, value=-learning_rate / (1 - BETAS[0] ** (i + 1)))
+            lowest = torch.minimum(lowest, length + c * (margin + confidence).clamp_min(0))
             if i % often == 0:  # who gets nowhere is left where it is, each clip for itself
-                loss = length + c * (margin + confidence).clamp_min(0)
-                on = loss <= before * 0.9999
-                before = loss
+                on = lowest <= before * 0.9999
+                before = lowest
                 if not bool(on.any()):
                     break
                 if not bool(on.all()):
                     left, w, x0, c, aim = left[on], w[on], x0[on], c[on], aim.of(on)
                     first, second, before = first[on], second[on], before[on]
+                    lowest = before
     return found

@@ -64,7 +64,7 @@ def deepfool(
         chosen = away.argmax(dim=1) if farthest else away.argmin(dim=1)
         rows = torch.arange(len(left))
         slope = torch.stack(slopes, dim=1)[rows, chosen] if len(slopes) > 1 else slopes[0]
-        passes[left] += few.shape[1]
+        passes[left[~there]] += few.shape[1]
         scale = few.detach()[rows, chosen] / lengths[rows, chosen].square()
         moved = (changed - (1 + overshoot) * scale[:, None] * slope).clamp(LOW, HIGH)
         changed, left = moved[~there], left[~there]

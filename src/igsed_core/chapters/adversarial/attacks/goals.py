@@ -7,6 +7,7 @@ output, where class ``c`` is a choice between two, ``F_c`` and zero.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
@@ -26,7 +27,7 @@ class Goal(Protocol):
         ...
 
     def margin(self, logits: Tensor) -> Tensor:
-        """The smallest of the gaps: ``(n, n_classes) -> (n,)``."""
+        """What is still missing; negative where the goal is reached: ``(n, n_classes) -> (n,)``."""
         ...
 
     def loss(self, logits: Tensor) -> Tensor:
@@ -79,6 +80,14 @@ class _OfClasses:
         keep = torch.arange(columns, device=logits.device)[None] != self.classes[:, None]
         return logits[keep].reshape(rows, columns - 1)
 
+    def odds(self, logits: Tensor) -> Tensor:
+        """Log-odds of each clip's class, by a softmax: ``(n, n_classes) -> (n,)``."""
+        return self.own(logits) - self.others(logits).logsumexp(dim=1)
+
+
+def _log_odds(probability: float) -> float:
+    return math.log(probability / (1 - probability))
+
 
 @dataclass(frozen=True, eq=False)
 class Leave(_OfClasses):
@@ -104,12 +113,16 @@ class Leave(_OfClasses):
     below: float = 1.0
 
     def gaps(self, logits: Tensor) -> Tensor:
-        """See :meth:`Goal.gaps`: one boundary for every other class."""
+        """See :meth:`Goal.gaps`: one boundary for every other class; a single one where it must be sure."""
+        return self.margin(logits)[:, None] if self.below < 1 else self._gaps(logits)
+
+    def _gaps(self, logits: Tensor) -> Tensor:
         return self.own(logits)[:, None] - self.others(logits)
 
     def margin(self, logits: Tensor) -> Tensor:
         """See :meth:`Goal.margin`."""
-        return self.gaps(logits).amin(dim=1)
+        first = self._gaps(logits).amin(dim=1)
+        return first if self.below >= 1 else torch.maximum(first, self.odds(logits) - _log_odds(self.below))
 
     def loss(self, logits: Tensor) -> Tensor:
         """See :meth:`Goal.loss`."""
@@ -121,8 +134,7 @@ class Leave(_OfClasses):
 
     def reached(self, logits: Tensor) -> Tensor:
         """See :meth:`Goal.reached`."""
-        gone = self.margin(logits) < 0
-        return gone if self.below >= 1 else gone & (self.probability(logits) < self.below)
+        return self.margin(logits) < 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,7 +157,8 @@ class Become(_OfClasses):
 
     def margin(self, logits: Tensor) -> Tensor:
         """See :meth:`Goal.margin`."""
-        return self.others(logits).amax(dim=1) - self.own(logits)
+        first = self.others(logits).amax(dim=1) - self.own(logits)
+        return first if self.at_least <= 0 else torch.maximum(first, _log_odds(self.at_least) - self.odds(logits))
 
     def loss(self, logits: Tensor) -> Tensor:
         """See :meth:`Goal.loss`."""
@@ -157,8 +170,7 @@ class Become(_OfClasses):
 
     def reached(self, logits: Tensor) -> Tensor:
         """See :meth:`Goal.reached`."""
-        come = self.margin(logits) < 0
-        return come if self.at_least <= 0 else come & (self.probability(logits) >= self.at_least)
+        return self.margin(logits) < 0
 
 
 @dataclass(frozen=True, eq=False)
