@@ -17,6 +17,7 @@ from igsed_core.chapters.adversarial.attacks.goals import Goal
 BETAS = (0.9, 0.999)  # Adam's
 _EDGE = 1 - 1e-6  # the ends of the range are at infinity
 _NONE = 1e10
+_SOONEST = 50  # iterations after which a search that gets nowhere is given up
 
 
 def carlini_wagner(
@@ -88,7 +89,7 @@ def _descend(
     first, second = torch.zeros_like(w), torch.zeros_like(w)
     lowest = torch.full_like(prices, math.inf)
     before = lowest
-    often = max(1, iterations // 10)
+    often = max(_SOONEST, iterations // 10)
     for i in range(iterations):
         x = w.tanh().requires_grad_()
         logits = model(x)
@@ -111,7 +112,7 @@ def _descend(
             size = second.sqrt().div_(math.sqrt(1 - BETAS[1] ** (i + 1))).add_(1e-8)
             w.addcdiv_(first, size, value=-learning_rate / (1 - BETAS[0] ** (i + 1)))
             lowest = torch.minimum(lowest, length + c * (margin + confidence).clamp_min(0))
-            if i % often == 0:  # who gets nowhere is left where it is, each clip for itself
+            if i and i % often == 0:  # who gets nowhere is left where it is, each clip for itself
                 on = lowest <= before * 0.9999
                 before = lowest
                 if not bool(on.any()):
