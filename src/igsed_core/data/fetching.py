@@ -151,7 +151,9 @@ def _sins_others(archive: Path) -> set[str]:
 
 def _unpacked(name: str) -> bool:
     part = name.removeprefix("fsdkaggle2018_")
-    one_of_many = f"{UNPACKED['backgrounds']}/{name}" if part == name else f"{UNPACKED['fsdkaggle2018']}/FSDKaggle2018.{part}"
+    one_of_many = (
+        f"{UNPACKED['backgrounds']}/{name}" if part == name else f"{UNPACKED['fsdkaggle2018']}/FSDKaggle2018.{part}"
+    )
     return _holds_something(data_dir() / UNPACKED.get(name, one_of_many))
 
 

@@ -47,7 +47,9 @@ def model() -> Linear:
 def clips(model: Linear) -> Tensor:
     some = 0.2 * torch.randn(20, SAMPLES, generator=torch.Generator().manual_seed(1)).clamp(-3, 3)
     away = model.to_boundaries(some, model(some).argmax(dim=1)).amin(dim=1)
-    return some[away.topk(N).indices]  # descent by steps of one size cannot end at a boundary that is nearer than a step
+    return some[
+        away.topk(N).indices
+    ]  # descent by steps of one size cannot end at a boundary that is nearer than a step
 
 
 @pytest.fixture
@@ -70,9 +72,7 @@ def test_deepfool_of_a_linear_classifier_is_one_step_onto_the_nearest_boundary(
     assert bool(found.reached.all())
     torch.testing.assert_close(length(clips, found.waveforms), 1.02 * away, rtol=1e-4, atol=1e-6)
     direction = torch.nn.functional.normalize(model.w[nearest] - model.w[labels])
-    torch.testing.assert_close(
-        torch.nn.functional.normalize(found.waveforms - clips), direction, rtol=1e-3, atol=1e-4
-    )
+    torch.testing.assert_close(torch.nn.functional.normalize(found.waveforms - clips), direction, rtol=1e-3, atol=1e-4)
     assert found.iterations.tolist() == [CLASSES - 1] * N  # one step, a pass for each boundary
 
 
@@ -115,9 +115,7 @@ def test_one_output_of_many_is_a_choice_between_two(
 def test_carlini_wagner_finds_the_shortest_way_out_of_a_linear_classifier(
     model: Linear, clips: Tensor, labels: Tensor
 ) -> None:
-    found = carlini_wagner(
-        model, clips, Leave(labels), iterations=600, searches=9, learning_rate=0.002, price=0.1
-    )
+    found = carlini_wagner(model, clips, Leave(labels), iterations=600, searches=9, learning_rate=0.002, price=0.1)
     nearest = model.to_boundaries(clips, labels).amin(dim=1)
     ratio = length(clips, found.waveforms) / nearest
     assert bool(found.reached.all())

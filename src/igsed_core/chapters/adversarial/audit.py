@@ -1,9 +1,10 @@
 """What the released code does otherwise than it says, each choice as an experiment with a verdict.
 
 The code of Subramanian et al. 2019 as it was released: DeepFool steps onto the farthest boundary; result files of April
-2019 hold twenty times the logarithm of a power ratio, so that their mean of 223.8 stands for 111.9 dB; the targeted attack
-of Carlini and Wagner has the square of a mean where a mean of squares belongs; the attacked clips are training clips; and
-FGSM's default makes the perturbation a thousand times the sound. Whether the paper's own runs used it, nobody knows.
+2019 hold twenty times the logarithm of a power ratio, so that their mean of 223.8 stands for 111.9 dB; the targeted
+attack of Carlini and Wagner has the square of a mean where a mean of squares belongs; the attacked clips are training
+clips; and FGSM's default makes the perturbation a thousand times the sound. Whether the paper's own runs used it, nobody
+knows.
 """
 
 from __future__ import annotations
@@ -97,8 +98,20 @@ def verdicts(
     }
     changed = (written["at"] != written["clean"]).float().mean(dim=1).numpy()
     add(DOUBLED, "samples_changed_in_16_bits", "share", _mean(changed, **options), "")
-    add(DOUBLED, "success_in_16_bits", "share", _share(goal.reached(training.logits(one.classifier, written["at"])), **options), "")
-    add(DOUBLED, "success_in_32_bits", "share", _share(goal.reached(training.logits(one.classifier, quiet)), **options), "")
+    add(
+        DOUBLED,
+        "success_in_16_bits",
+        "share",
+        _share(goal.reached(training.logits(one.classifier, written["at"])), **options),
+        "",
+    )
+    add(
+        DOUBLED,
+        "success_in_32_bits",
+        "share",
+        _share(goal.reached(training.logits(one.classifier, quiet)), **options),
+        "",
+    )
     own = base.snr(clips.waveforms[near.reached], near.waveforms[near.reached]).numpy()
     differs(DOUBLED, "own_snr_minus_released", "dB", own - RELEASED / 2)
 
@@ -107,7 +120,9 @@ def verdicts(
         if run.goal == study.BECOME and run.attack == study.CW:
             there = run.attacked.reached
             clean = clips.waveforms[torch.from_numpy(run.clips)][there]
-            values += (squared_mean(clean, run.attacked.waveforms[there]) - base.snr(clean, run.attacked.waveforms[there])).tolist()
+            values += (
+                squared_mean(clean, run.attacked.waveforms[there]) - base.snr(clean, run.attacked.waveforms[there])
+            ).tolist()
             break
     differs(SQUARED_MEAN, "snr_minus_right", "dB", np.array(values))
 

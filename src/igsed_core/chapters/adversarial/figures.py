@@ -115,7 +115,17 @@ def one_soundscape(
             ax.step(time, (values - values.min()) / span, where="post", color=colour, lw=1.2)
     for ax, title in zip(axes, ("level (dB)", *METHODS.values()), strict=True):
         ax.set_title(title)
-        ax.fill_between(time, 0, 1, where=case.truth[0], step="post", transform=ax.get_xaxis_transform(), color=style.TRUTH, alpha=0.15, lw=0)
+        ax.fill_between(
+            time,
+            0,
+            1,
+            where=case.truth[0],
+            step="post",
+            transform=ax.get_xaxis_transform(),
+            color=style.TRUTH,
+            alpha=0.15,
+            lw=0,
+        )
     axes[-1].set_xlabel("s; shaded: the attacked class sounds; maps from their lowest to their highest value")
     fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return fig
@@ -203,7 +213,9 @@ def heard_clips(runs: Sequence[Run], clips: Clips, classes: Sequence[str], sampl
     return HTML("".join(result))
 
 
-def heard_soundscape(case: Case, waveforms: Mapping[str, NDArray[np.floating]], sample_rate: int, names: Sequence[str]) -> HTML:
+def heard_soundscape(
+    case: Case, waveforms: Mapping[str, NDArray[np.floating]], sample_rate: int, names: Sequence[str]
+) -> HTML:
     """Players of one soundscape with a class made to vanish.
 
     Parameters

@@ -159,7 +159,9 @@ def _folder(root: Path, name: str) -> Path:
     for place in (root / f"FSDKaggle2018.{name}", root / name):
         if place.is_dir():
             return place
-    raise IgsedError(f"{root} holds no folder FSDKaggle2018.{name}: give the folder into which the archives were unpacked")
+    raise IgsedError(
+        f"{root} holds no folder FSDKaggle2018.{name}: give the folder into which the archives were unpacked"
+    )
 
 
 def _licence(text: str, path: Path) -> str:
@@ -173,4 +175,6 @@ def _licence(text: str, path: Path) -> str:
         return "by-nc"
     if "attribution" in plain or "/by/" in text or "ccby" in plain:
         return "by"
-    raise IgsedError(f"{path}: licence {text!r} is none of CC0, CC BY and CC BY-NC: mend the table, or leave the clip out")
+    raise IgsedError(
+        f"{path}: licence {text!r} is none of CC0, CC BY and CC BY-NC: mend the table, or leave the clip out"
+    )

@@ -18,5 +18,6 @@ def answer(found: Found) -> Answer:
         overview.detection(detection),
     ]
     return Answer(
-        f"{' '.join(said)} Classifiers and clips are small and made by a program; nobody listened for audibility.", names
+        f"{' '.join(said)} Classifiers and clips are small and made by a program; nobody listened for audibility.",
+        names,
     )

@@ -1,4 +1,4 @@
-"""The clips that the parameters name, how hard is trained and attacked, and the main job's classifier with explanations."""
+"""What the parameters name: clips, how hard is trained and attacked, the main job's classifier with explanations."""
 
 from __future__ import annotations
 
@@ -31,9 +31,7 @@ def sounds(params: AdversarialStudy) -> Bank:
         return _made(params, 1)
     root = fsdkaggle.fetched() if params.attack_bank == FSDKAGGLE else Path(params.attack_bank)
     found = fsdkaggle.load(root, licences=params.licences, verified=params.attack_verified)
-    return fsdkaggle.clips(
-        found, seconds=params.attack_seconds, sample_rate=params.attack_rate, most=counts(params)
-    )
+    return fsdkaggle.clips(found, seconds=params.attack_seconds, sample_rate=params.attack_rate, most=counts(params))
 
 
 def mixtures(params: AdversarialStudy) -> Bank:

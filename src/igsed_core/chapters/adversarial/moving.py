@@ -80,8 +80,8 @@ def move(
         wrong = torch.where(decided, -logits, logits)
         held = value - 10 * (wrong + 0.1).clamp_min(0).sum(dim=1)
         (slope,) = torch.autograd.grad(held.sum(), x)
-        moved = changed - waveforms + slope / slope.norm(dim=1, keepdim=True).clamp_min(1e-30) * (
-            size * step_size / steps
+        moved = (
+            changed - waveforms + slope / slope.norm(dim=1, keepdim=True).clamp_min(1e-30) * (size * step_size / steps)
         )
         moved = moved * (size / moved.norm(dim=1, keepdim=True).clamp_min(1e-30)).clamp_max(1.0)
         changed = (waveforms + moved).clamp(LOW, HIGH)

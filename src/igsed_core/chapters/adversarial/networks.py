@@ -65,7 +65,7 @@ class _Gated(nn.Module):
 
 
 def _blocks(width: int, *, gated: bool = False, pools: tuple[tuple[int, int], ...] = ((2, 2),) * 3) -> nn.Sequential:
-    """Blocks of two convolutions; the first one of all goes two steps at a time, which makes everything four times as fast."""
+    """Blocks of two convolutions; the very first goes two steps at a time, and all is four times as fast."""
     layers: list[nn.Module] = []
     before = 1
     for times, pool in zip(_BLOCKS, pools, strict=True):
@@ -104,7 +104,7 @@ class Convolutional(nn.Module):
 
 
 class Recurrent(nn.Module):
-    """The same blocks, which halve time twice only, then the mean over frequency, a recurrent layer, the mean over time.
+    """The same blocks, which halve time twice only, the mean over frequency, a recurrent layer, the mean over time.
 
     Parameters
     ----------

@@ -38,7 +38,7 @@ def attacks(table: pd.DataFrame) -> str:
     snr = by.get((PGD_L2, "snr"))
     return (
         f"At {number(snr['value'] if snr else None, 0)} dB below the sound PGD takes a share of {figure(pgd)} of clips "
-        f"from their class, white noise as loud {figure(noise)} ({sample(pgd['n'], 'clips')}, all classifiers together). "
+        f"from their class, white noise as loud {figure(noise)} ({sample(pgd['n'], 'clips')}, classifiers together). "
         f"Attacks that look for the smallest change need less: {', '.join(small) or 'none was tried'}."
     )
 
@@ -57,7 +57,7 @@ def transfer(table: pd.DataFrame) -> str:
         return "Transfer was not measured: there are not two classifiers."
     apart = _separate(away, noise)
     return (
-        f"Played to another classifier than the one it was made for, the same sound takes {figure(away)} from their class "
+        f"Played to another classifier than the one it was made for, it takes {figure(away)} from their class "
         f"({sample(away['n'], 'clips')}); white noise takes {figure(noise)}, and the intervals "
         f"{'do not overlap' if apart else 'overlap'}."
     )
@@ -79,8 +79,8 @@ def files(table: pd.DataFrame) -> str:
     worst = min(rows, key=lambda row: row["value"])
     titles = {name: one.title for name, one in study.carriers.carriers().items()}
     return (
-        f"A 16-bit file leaves {figure(saved)} of DeepFool's successes ({sample(saved['n'], 'clips')}); least is left by "
-        f"{titles.get(worst['carrier'], worst['carrier'])}: {figure(worst)}."
+        f"A 16-bit file leaves {figure(saved)} of DeepFool's successes ({sample(saved['n'], 'clips')}); least is left "
+        f"by {titles.get(worst['carrier'], worst['carrier'])}: {figure(worst)}."
     )
 
 
@@ -139,8 +139,8 @@ def placement(table: pd.DataFrame) -> str:
         return "Where perturbations lie was not measured."
     energy = by.get((VANISH, "inside_minus_signal"))
     return (
-        f"What makes a class vanish lies to {figure(inside)} within its sound, {RELATIONS[verdict_on(apart)]} the sound's "
-        f"share of time ({number(time['value'])}; difference {figure(apart)}), and {RELATIONS[verdict_on(energy)]} the "
+        f"What makes a class vanish lies to {figure(inside)} within its sound, {RELATIONS[verdict_on(apart)]} the "
+        f"sound's share of time ({number(time['value'])}; difference {figure(apart)}), and {RELATIONS[verdict_on(energy)]} the "
         f"share of the signal's energy there (difference {figure(energy)}, {sample(inside['n'], 'soundscapes')})."
     )
 
@@ -169,8 +169,8 @@ def detection(table: pd.DataFrame) -> str:
     )
     return (
         f"Of {len(of_maps)} detectors made from maps the best against vanishing classes is "
-        f"{under_attack.DETECTORS[best['detector']]}, with an AUROC of {figure(best)} ({said}; picked by this very figure, "
-        f"{sample(best['n'], 'soundscapes')}); the best trivial one, {under_attack.DETECTORS[other['detector']]}, has "
+        f"{under_attack.DETECTORS[best['detector']]}, with an AUROC of {figure(best)} ({said}; picked by this very "
+        f"figure, {sample(best['n'], 'soundscapes')}); the best trivial one, {under_attack.DETECTORS[other['detector']]}, has "
         f"{figure(other)}: {apart}."
     )
 
@@ -209,9 +209,9 @@ def shipped_run(record: dict[str, Any] | None) -> str:
     params, machine, figures = record["params"], record["machine"], record["figures"]
     minutes = number(record["core_seconds"] / 60, 0)
     return (
-        f"*Full size* is `params/adversarial.yaml`, whose tables ship in `{record['folder']}/`: {params['attack_kinds']} "
-        f"kinds of sound, {figures['clips']} attacked clips, {figures['soundscapes']} soundscapes; seed {params['seed']}, "
-        f"commit `{record['commit'][:12]}`, PyTorch {record['versions']['torch']}, {machine['cores']} cores "
+        f"*Full size* is `params/adversarial.yaml`, whose tables ship in `{record['folder']}/`: "
+        f"{params['attack_kinds']} kinds of sound, {figures['clips']} attacked clips, {figures['soundscapes']} "
+        f"soundscapes; seed {params['seed']}, commit `{record['commit'][:12]}`, PyTorch {record['versions']['torch']}, {machine['cores']} cores "
         f"({machine['processor']}): {minutes} minutes of processor time."
     )
 

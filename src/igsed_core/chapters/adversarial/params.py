@@ -52,7 +52,7 @@ class AdversarialStudy(StageParams):
     attack_seconds: float = param(2.0, "length of a clip", unit="s", low=0.5, high=30.0)
     attack_rate: int = param(16_000, "sample rate of the clips", unit="Hz", low=8000, high=48_000)
     attack_networks: str = param(ALL, f"classifiers, by commas ({', '.join(NETWORKS)}), or {ALL}")
-    attack_mixtures: str = param("vgg", f"those trained on mixtures of two sounds as well, by commas, or none")
+    attack_mixtures: str = param("vgg", "those trained on mixtures of two sounds as well, by commas, or none")
     attack_width: int = param(12, "channels of their first layers", low=2, high=128)
     attack_mels: int = param(40, "mel bands that they hear", low=8, high=256)
     attack_epochs: int = param(10, "epochs of their training", low=1)

@@ -156,9 +156,7 @@ def subjects(some: Sequence[tuple[Mapping[str, Trained], Clips]]) -> dict[tuple[
     return {(one.output, name): (one.classifier, clips) for trained, clips in some for name, one in trained.items()}
 
 
-def attack(
-    trained: Mapping[str, Trained], clips: Clips, plan: Plan, *, seed: int, workers: int
-) -> list[Run]:
+def attack(trained: Mapping[str, Trained], clips: Clips, plan: Plan, *, seed: int, workers: int) -> list[Run]:
     """Attack every network on the same clips.
 
     Parameters

@@ -1,4 +1,4 @@
-"""Shares and means with intervals over clips: the unit is the clip, whatever is attacked in it and by how many networks."""
+"""Shares and means with intervals over clips: the unit is the clip, whatever is attacked in it, and by whom."""
 
 from __future__ import annotations
 
@@ -71,7 +71,9 @@ def of_values(
         return 0, np.nan, np.nan, np.nan
     weights = bootstrap.with_sample(bootstrap.clip_weights(len(names), replicates=replicates, seed=seed))
     drawn = bootstrap.weighted_means(values[:, None], weights[:, of_clip])
-    ends = intervals.proportions(drawn, len(values), len(names)) if proportion else intervals.intervals(drawn, len(names))
+    ends = (
+        intervals.proportions(drawn, len(values), len(names)) if proportion else intervals.intervals(drawn, len(names))
+    )
     return len(names), float(drawn[0, 0]), float(ends[0, 0]), float(ends[1, 0])
 
 
@@ -149,6 +151,8 @@ def judged(table: pd.DataFrame, against: float = 0.0) -> list[str]:
         The value.
     """
     return [
-        judging.judge(row["value"] - against, row["ci_low"] - against, row["ci_high"] - against, row["n"], margin=MARGIN)
+        judging.judge(
+            row["value"] - against, row["ci_low"] - against, row["ci_high"] - against, row["n"], margin=MARGIN
+        )
         for row in table.to_dict("records")
     ]

@@ -70,10 +70,12 @@ def attacks_table(table: pd.DataFrame, full: pd.DataFrame | None = None) -> pd.D
     """
     large = _keyed(full, ("output", "model", "goal", "attack", "metric"))
     by = by_key(table, ("output", "model", "goal", "attack", "metric"))
-    keys = dict.fromkeys(key[:4] for key in by if key[0] == SIGMOID and key[1] != ALL or key[1] == ALL and key[0] != SIGMOID)
+    keys = dict.fromkeys(
+        key[:4] for key in by if (key[0] == SIGMOID) == (key[1] != ALL)
+    )
     rows = []
     for key in keys:
-        output, model, goal, attack = key
+        _, model, goal, attack = key
         row: dict[str, Any] = {
             "Classifier": name_of(model),
             "goal": GOALS[goal],
@@ -172,7 +174,11 @@ def explanations_table(table: pd.DataFrame, full: pd.DataFrame | None = None) ->
     """
     key = ("variant", "of", "method", "metric")
     by, large = by_key(table, key), _keyed(full, key)
-    metrics = {"correlation": "correlation with the clean map", "iou_change": "change of IoU", "pointing_change": "of pointing"}
+    metrics = {
+        "correlation": "correlation with the clean map",
+        "iou_change": "change of IoU",
+        "pointing_change": "of pointing",
+    }
     rows = []
     for variant, whom, method in dict.fromkeys(name[:3] for name in by):
         row: dict[str, Any] = {

@@ -101,9 +101,7 @@ def _train(job: tuple[str, str, Path, int, tuple[str, ...], Recipe, int]) -> Tra
     name, output, place, sample_rate, classes, recipe, seed = job
     parts = torch.load(place, weights_only=True)
     frontend = None if networks.hears_waveform(name) else networks.LogMel(sample_rate, recipe.n_mels)
-    examples = [
-        InMemory(_heard(frontend, x), y.argmax(dim=1) if output == SOFTMAX else y) for x, y in parts
-    ]
+    examples = [InMemory(_heard(frontend, x), y.argmax(dim=1) if output == SOFTMAX else y) for x, y in parts]
     settings = Settings(
         loss="cross_entropy" if output == SOFTMAX else "bce",
         learning_rate=recipe.learning_rate,
@@ -152,7 +150,7 @@ def logits(classifier: nn.Module, waveforms: Tensor) -> Tensor:
 
 
 def right(one: Trained, clips: Clips) -> np.ndarray:
-    """Which clips a classifier knows: the class first, or of mixtures the share of classes decided rightly, ``(n,)``."""
+    """Whether the class is first, or of mixtures the share of classes that are decided rightly, ``(n,)``."""
     found = logits(one.classifier, clips.waveforms)
     if one.output == SOFTMAX:
         return (found.argmax(dim=1) == clips.labels).numpy()

@@ -85,9 +85,7 @@ class Case:
         return [self.attacked, *self.kept, self.new]
 
 
-def cases(
-    predictions: pd.DataFrame, data: SoundscapeSet, listener: Listener, most: int, *, seed: int
-) -> list[Case]:
+def cases(predictions: pd.DataFrame, data: SoundscapeSet, listener: Listener, most: int, *, seed: int) -> list[Case]:
     """Choose the first test soundscapes in which at least two classes that are present are detected.
 
     Parameters
@@ -238,7 +236,8 @@ def survival(
     -------
     pd.DataFrame
         ``variant, of`` (``others`` or ``attacked``), ``method, metric`` (rank ``correlation`` over time with the clean
-        map, ``iou`` and ``pointing`` of the variant, and their change from clean), ``split, n, value, ci_low, ci_high``.
+        map, ``iou`` and ``pointing`` of the variant, and their change from clean), ``split, n, value, ci_low,
+        ci_high``.
     """
     rows = []
     for variant, found in looked.items():
@@ -295,9 +294,9 @@ def placement(
     -------
     pd.DataFrame
         ``variant, metric, split, n, value, ci_low, ci_high``. Metrics: share of the perturbation ``inside`` the
-        attacked class's frames (of any event, where a class appears), share of the frames that these are (``time``), of
-        the signal's energy in them (``signal``), ``inside`` minus either, and rank correlations of the perturbation over
-        time with the ``energy`` of the signal and the clean maps of the attacked class.
+        attacked class's frames (of any event, where a class appears), share of the frames that these are (``time``),
+        of the signal's energy in them (``signal``), ``inside`` minus either, and rank correlations of the perturbation
+        over time with the ``energy`` of the signal and the clean maps of the attacked class.
     """
     rows = []
     for variant, attacked in made.items():

@@ -1,4 +1,4 @@
-"""The attack of Carlini and Wagner (2017) in L2: the shortest perturbation found by descent, under a search for its price.
+"""The attack of Carlini and Wagner (2017) in L2: a short perturbation by descent, under a search for its price.
 
 What is lowered is ``|d|^2 + c max(margin + confidence, 0)``, over ``w`` in ``x = tanh(w)``, which keeps to the range
 by itself. The price ``c`` is searched for each clip: halfway between what failed and what succeeded.
