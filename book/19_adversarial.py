@@ -124,9 +124,7 @@ main = MainJob(run)
 encoder = run.params_of(Training).encoder
 listener = job.listener(main, p)
 with run.timed("soundscape_seconds"):
-    cases = under_attack.cases(
-        main.predictions, main.data, listener, p.attack_soundscapes, seed=p.seed
-    )
+    cases = under_attack.cases(main.predictions, main.data, listener, p.attack_soundscapes, seed=p.seed)
     of_soundscapes, variants = under_attack.attack(
         listener, cases, encoder, snr=p.attack_soundscape_snr, steps=p.attack_steps, seed=p.seed
     )
@@ -137,7 +135,8 @@ found = run.table(
     study.summarise(study.per_clip([*runs, *of_mixtures, *of_soundscapes], subjects), **resampling),
 )
 display.show(
-    tables.attacks_table(found, shipped.table("adversarial")), caption="Attacks on clips, on mixtures and on soundscapes"
+    tables.attacks_table(found, shipped.table("adversarial")),
+    caption="Attacks on clips, on mixtures and on soundscapes",
 )
 findings.say(overview.attacks(found))
 findings.say(overview.shipped_run(shipped.record()))
@@ -176,7 +175,8 @@ findings.say(overview.transfer(across))
 # %%
 left = run.table("adversarial_survival", study.survival(runs, trained, clips, **resampling))
 display.show(
-    tables.survival_table(left, shipped.table("adversarial_survival")), caption="Share of successful attacks that is left"
+    tables.survival_table(left, shipped.table("adversarial_survival")),
+    caption="Share of successful attacks that is left",
 )
 findings.say(overview.files(left))
 
@@ -192,9 +192,7 @@ findings.say(overview.files(left))
 with run.timed("explanation_seconds"):
     looked = under_attack.look(listener, cases, variants)
 maps = run.table("adversarial_explanations", under_attack.survival(cases, variants, looked, **resampling))
-display.show(
-    tables.explanations_table(maps, shipped.table("adversarial_explanations")), caption="Maps under attack"
-)
+display.show(tables.explanations_table(maps, shipped.table("adversarial_explanations")), caption="Maps under attack")
 findings.say(overview.explanations(maps))
 findings.say(overview.fragile(maps))
 
@@ -217,9 +215,7 @@ placed = run.table(
         cases, variants, looked, listener.classifier.sample_rate, listener.frame_length, **resampling
     ),
 )
-display.show(
-    tables.placement_table(placed, shipped.table("adversarial_placement")), caption="Perturbations over time"
-)
+display.show(tables.placement_table(placed, shipped.table("adversarial_placement")), caption="Perturbations over time")
 findings.say(overview.placement(placed))
 
 # %% [markdown]

@@ -3,8 +3,8 @@
 The code of Subramanian et al. 2019 as it was released: DeepFool steps onto the farthest boundary; result files of April
 2019 hold twenty times the logarithm of a power ratio, so that their mean of 223.8 stands for 111.9 dB; the targeted
 attack of Carlini and Wagner has the square of a mean where a mean of squares belongs; the attacked clips are training
-clips; and FGSM's default makes the perturbation a thousand times the sound. Whether the paper's own runs used it, nobody
-knows.
+clips; and FGSM's default makes the perturbation a thousand times the sound. Nobody knows whether the paper's own runs
+used it.
 """
 
 from __future__ import annotations

@@ -140,8 +140,8 @@ def placement(table: pd.DataFrame) -> str:
     energy = by.get((VANISH, "inside_minus_signal"))
     return (
         f"What makes a class vanish lies to {figure(inside)} within its sound, {RELATIONS[verdict_on(apart)]} the "
-        f"sound's share of time ({number(time['value'])}; difference {figure(apart)}), and {RELATIONS[verdict_on(energy)]} the "
-        f"share of the signal's energy there (difference {figure(energy)}, {sample(inside['n'], 'soundscapes')})."
+        f"sound's share of time ({number(time['value'])}; difference {figure(apart)}), and "
+        f"{RELATIONS[verdict_on(energy)]} the share of the signal's energy there (difference {figure(energy)}, {sample(inside['n'], 'soundscapes')})."
     )
 
 
@@ -170,8 +170,8 @@ def detection(table: pd.DataFrame) -> str:
     return (
         f"Of {len(of_maps)} detectors made from maps the best against vanishing classes is "
         f"{under_attack.DETECTORS[best['detector']]}, with an AUROC of {figure(best)} ({said}; picked by this very "
-        f"figure, {sample(best['n'], 'soundscapes')}); the best trivial one, {under_attack.DETECTORS[other['detector']]}, has "
-        f"{figure(other)}: {apart}."
+        f"figure, {sample(best['n'], 'soundscapes')}); the best trivial one, "
+        f"{under_attack.DETECTORS[other['detector']]}, has {figure(other)}: {apart}."
     )
 
 
@@ -211,7 +211,8 @@ def shipped_run(record: dict[str, Any] | None) -> str:
     return (
         f"*Full size* is `params/adversarial.yaml`, whose tables ship in `{record['folder']}/`: "
         f"{params['attack_kinds']} kinds of sound, {figures['clips']} attacked clips, {figures['soundscapes']} "
-        f"soundscapes; seed {params['seed']}, commit `{record['commit'][:12]}`, PyTorch {record['versions']['torch']}, {machine['cores']} cores "
+        f"soundscapes; seed {params['seed']}, commit `{record['commit'][:12]}`, "
+        f"PyTorch {record['versions']['torch']}, {machine['cores']} cores "
         f"({machine['processor']}): {minutes} minutes of processor time."
     )
 

@@ -70,9 +70,7 @@ def attacks_table(table: pd.DataFrame, full: pd.DataFrame | None = None) -> pd.D
     """
     large = _keyed(full, ("output", "model", "goal", "attack", "metric"))
     by = by_key(table, ("output", "model", "goal", "attack", "metric"))
-    keys = dict.fromkeys(
-        key[:4] for key in by if (key[0] == SIGMOID) == (key[1] != ALL)
-    )
+    keys = dict.fromkeys(key[:4] for key in by if (key[0] == SIGMOID) == (key[1] != ALL))
     rows = []
     for key in keys:
         _, model, goal, attack = key
