@@ -138,6 +138,7 @@ display.show(
     tables.attacks_table(found, shipped.table("adversarial")),
     caption="Attacks on clips, on mixtures and on soundscapes",
 )
+findings.say(overview.unknown(study.n_known(trained, clips), len(clips)))
 findings.say(overview.attacks(found))
 findings.say(overview.shipped_run(shipped.record()))
 

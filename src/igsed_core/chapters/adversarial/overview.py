@@ -43,6 +43,22 @@ def attacks(table: pd.DataFrame) -> str:
     )
 
 
+def unknown(known: int, attacked: int) -> str:
+    """Say that clips had to be attacked which not every classifier knows; empty where all do.
+
+    Parameters
+    ----------
+    known, attacked
+        Attacked clips that every classifier knows, and all of them.
+    """
+    if known == attacked:
+        return ""
+    return (
+        f"**No clip is known to all classifiers**, so that {attacked} were attacked of which some are lost already: "
+        "what follows says nothing of attacks."
+    )
+
+
 def transfer(table: pd.DataFrame) -> str:
     """Say whether what is made for one classifier fools the others.
 
@@ -141,7 +157,8 @@ def placement(table: pd.DataFrame) -> str:
     return (
         f"What makes a class vanish lies to {figure(inside)} within its sound, {RELATIONS[verdict_on(apart)]} the "
         f"sound's share of time ({number(time['value'])}; difference {figure(apart)}), and "
-        f"{RELATIONS[verdict_on(energy)]} the share of the signal's energy there (difference {figure(energy)}, {sample(inside['n'], 'soundscapes')})."
+        f"{RELATIONS[verdict_on(energy)]} the share of the signal's energy there (difference {figure(energy)}, "
+        f"{sample(inside['n'], 'soundscapes')})."
     )
 
 

@@ -106,6 +106,8 @@ class Run:
 def known_to_all(trained: Mapping[str, Trained], clips: Clips, most: int) -> Clips:
     """Return clips that all networks know, of as many classes as can be: what is wrong already is not attacked.
 
+    Where there is none, as after a few steps of training, clips that some know are taken, those that most know first.
+
     Parameters
     ----------
     trained
@@ -115,8 +117,13 @@ def known_to_all(trained: Mapping[str, Trained], clips: Clips, most: int) -> Cli
     most
         Clips to return at most.
     """
-    known = np.all([training.right(one, clips) for one in trained.values()], axis=0)
-    return spread(clips.of(torch.from_numpy(np.flatnonzero(known))), most)
+    known = np.sum([training.right(one, clips) for one in trained.values()], axis=0)
+    return spread(clips.of(torch.from_numpy(np.flatnonzero(known == known.max(initial=0)))), most)
+
+
+def n_known(trained: Mapping[str, Trained], clips: Clips) -> int:
+    """How many of some clips all networks know."""
+    return int(np.all([training.right(one, clips) for one in trained.values()], axis=0).sum())
 
 
 def spread(clips: Clips, most: int) -> Clips:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from igsed_core.base import devices
+from igsed_core.base.errors import IgsedError
 from igsed_core.chapters.adversarial import moving, summary
 from igsed_core.chapters.adversarial.attacks.base import Attacked
 from igsed_core.chapters.adversarial.attacks.deepfool import deepfool
@@ -88,6 +89,8 @@ class Case:
 def cases(predictions: pd.DataFrame, data: SoundscapeSet, listener: Listener, most: int, *, seed: int) -> list[Case]:
     """Choose the first test soundscapes in which at least two classes that are present are detected.
 
+    Where there is none, those with one are taken, and there is no class that nobody attacks.
+
     Parameters
     ----------
     predictions
@@ -100,15 +103,26 @@ def cases(predictions: pd.DataFrame, data: SoundscapeSet, listener: Listener, mo
         How many at most; fewer where there are not so many.
     seed
         Of the choice of classes.
+
+    Raises
+    ------
+    IgsedError
+        If nothing is detected in any.
     """
     rng = np.random.default_rng([seed, 0xCA5E])
     names = listener.classifier.classes
     mine = predictions[(predictions["method"] == "clip_level") & (predictions["split"] == "test")]
     found: list[Case] = []
+    counted = mine[mine["detected"] & mine["present"]].groupby("clip").size()
+    if counted.empty:
+        raise IgsedError(
+            "the main job's classifier detects no class that is present in a test soundscape: train it longer"
+        )
+    fewest = min(2, int(counted.max()))
     for clip, rows in mine.groupby("clip", sort=False):
         there = [names.index(str(label)) for label in rows[rows["detected"] & rows["present"]]["label"]]
         absent = [names.index(str(label)) for label in rows[~rows["detected"] & ~rows["present"]]["label"]]
-        if len(there) < 2 or not absent:
+        if len(there) < fewest or not absent:
             continue
         chosen = rng.permutation(there)
         events = data.events_of(str(clip))
