@@ -45,6 +45,7 @@ def found(made: Tables) -> Found:
             "seeds_spread": spread,
             **{"ceilings": ceilings, "ceilings_differences": to_each, "recordings_located": made.located()},
             **made.vocal(),
+            **made.adversarial(),
             "audit_verdicts": pd.DataFrame({"decided": made.rng.choice(["yes", "in part", "no"], 9)}),
         },
         {"threshold_rules": {"best_label_free": "smooth_log_hmm"}},
