@@ -6,7 +6,7 @@
 # survive a file; what becomes of *explanations* under attack, of classes that nobody attacked and of maps that are
 # attacked themselves; and does a map give the attack away, better than a detector that knows no map?
 #
-# **What limits the answer.** Clips are two seconds of one synthesised sound in noise, classifiers are trained for seconds, and few
+# **What limits the answer.** Clips are a second or two of one synthesised sound in noise, classifiers are trained for seconds, and few
 # clips are attacked, so that only large differences show; a run of full size stands beside it where its tables ship.
 # Soundscapes and the classifier whose explanations are attacked are the main job's, in which two encoders of this project
 # serve ({doc}`10_localiser`). Attackers know the network, the front end and, for maps, when the class sounds. No table of the

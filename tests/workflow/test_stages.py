@@ -92,7 +92,7 @@ OTHER = {
     "attack_seconds": 1.0,
     "attack_rate": 8000,
     "attack_networks": "vgg",
-    "attack_mixtures": "none",
+    "attack_mixtures": "vgg",
     "attack_width": 4,
     "attack_mels": 20,
     "attack_epochs": 2,

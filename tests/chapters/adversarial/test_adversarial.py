@@ -398,7 +398,8 @@ def test_the_box_says_what_the_tables_are() -> None:
 
 def test_parameters_that_make_no_sense_are_refused() -> None:
     assert AdversarialStudy().networks == tuple(networks.NETWORKS)
-    assert AdversarialStudy(attack_mixtures="none").mixtures == ()
+    assert AdversarialStudy().mixtures == ()
+    assert AdversarialStudy(attack_mixtures="vgg, crnn").mixtures == ("vgg", "crnn")
     with pytest.raises(IgsedError, match="'attack_networks' names resnet"):
         AdversarialStudy(attack_networks="vgg,resnet")
     with pytest.raises(IgsedError, match="'attack_licences' names by-sa"):
