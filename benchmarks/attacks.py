@@ -23,7 +23,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from igsed_core.chapters.adversarial import clips, networks, study, training
+from igsed_core.chapters.adversarial import clips, names, study, training
 from igsed_core.chapters.adversarial.attacks.carlini_wagner import carlini_wagner
 from igsed_core.chapters.adversarial.attacks.deepfool import deepfool
 from igsed_core.chapters.adversarial.attacks.goals import Leave
@@ -154,7 +154,7 @@ def main() -> int:
             iterations=given.iterations,
             searches=given.searches,
         )
-        tables.append(found.assign(network=networks.NETWORKS[name]))
+        tables.append(found.assign(network=names.NETWORKS[name]))
     table = pd.concat(tables, ignore_index=True)
     given.out.mkdir(parents=True, exist_ok=True)
     table.to_csv(given.out / "attacks.csv", index=False)

@@ -19,6 +19,7 @@ from igsed_core.chapters.adversarial import (
     in_short,
     loudness,
     moving,
+    names,
     networks,
     overview,
     study,
@@ -58,9 +59,7 @@ def bank() -> Bank:
 @pytest.fixture(scope="module")
 def trained(bank: Bank, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Trained]:
     folder = tmp_path_factory.mktemp("networks")
-    return training.train(
-        (networks.VGG, networks.DENSE_WAVE), training.SOFTMAX, bank, RECIPE, folder, seed=1, workers=1
-    )
+    return training.train((names.VGG, names.DENSE_WAVE), training.SOFTMAX, bank, RECIPE, folder, seed=1, workers=1)
 
 
 # ---- clips and networks
@@ -90,7 +89,7 @@ def test_a_mixture_holds_two_sounds() -> None:
     assert (np.isfinite(part.spans[..., 0]).sum(axis=1) == 2).all()
 
 
-@pytest.mark.parametrize("name", networks.NETWORKS)
+@pytest.mark.parametrize("name", names.NETWORKS)
 def test_every_network_hears_and_gives_a_slope_to_every_part_of_a_clip(name: str) -> None:
     torch.manual_seed(0)
     frontend = None if networks.hears_waveform(name) else networks.LogMel(RATE, 16)
@@ -123,8 +122,8 @@ def test_loudness_is_that_of_the_recommendation_and_knows_no_floor() -> None:
 
 
 def test_shares_and_areas_have_intervals_over_clips() -> None:
-    names = np.array(["a", "a", "b", "c"], dtype=object)
-    n, value, low, high = summary.of_values(names, np.array([1.0, 0.0, 1.0, 1.0]), True, **RESAMPLING)
+    some = np.array(["a", "a", "b", "c"], dtype=object)
+    n, value, low, high = summary.of_values(some, np.array([1.0, 0.0, 1.0, 1.0]), True, **RESAMPLING)
     assert (n, value) == (3, 0.75) and low < 0.75 < high
     scores, attacked = np.array([1.0, 2.0, 3.0, 4.0]), np.array([False, False, True, True])
     both = np.array(["a", "b", "a", "b"], dtype=object)
@@ -217,7 +216,7 @@ def test_the_study_of_clips_from_end_to_end(bank: Bank, trained: dict[str, Train
 
 def test_several_classes_at_once_vanish_and_appear(tmp_path: Path) -> None:
     mixed = made(2)
-    several = training.train((networks.VGG,), training.SIGMOID, mixed, RECIPE, tmp_path, seed=1, workers=1)
+    several = training.train((names.VGG,), training.SIGMOID, mixed, RECIPE, tmp_path, seed=1, workers=1)
     runs = study.attack(several, mixed.splits["test"], PLAN, seed=1, workers=1)
     assert {one.goal for one in runs} <= {study.VANISH, study.APPEAR} and runs
     for one in runs:  # nothing is attacked that is so already
@@ -397,7 +396,8 @@ def test_the_box_says_what_the_tables_are() -> None:
 
 
 def test_parameters_that_make_no_sense_are_refused() -> None:
-    assert AdversarialStudy().networks == tuple(networks.NETWORKS)
+    assert len(clips.kinds(names.MOST_KINDS)) == len(clips.kinds(1000)) == names.MOST_KINDS
+    assert AdversarialStudy().networks == tuple(names.NETWORKS)
     assert AdversarialStudy().mixtures == ()
     assert AdversarialStudy(attack_mixtures="vgg, crnn").mixtures == ("vgg", "crnn")
     with pytest.raises(IgsedError, match="'attack_networks' names resnet"):

@@ -12,7 +12,7 @@ import pytest
 
 import fsdkaggle_archive
 from igsed_core.base.errors import IgsedError
-from igsed_core.chapters.adversarial import fsdkaggle
+from igsed_core.chapters.adversarial import fsdkaggle, names
 from igsed_core.chapters.adversarial.params import AdversarialStudy
 from igsed_core.data import assets
 
@@ -59,7 +59,7 @@ def test_only_verified_clips_are_learnt_and_an_empty_one_is_left_out(root: Path)
     assert (every.clips["split"] != "test").sum() == 36
 
 
-@pytest.mark.parametrize("licence", fsdkaggle.LICENCES)
+@pytest.mark.parametrize("licence", names.LICENCES)
 def test_licences_are_honoured(root: Path, licence: str) -> None:
     found = fsdkaggle.load(root, licences=(licence,), verified=False)
     assert set(found.clips["licence"]) == {licence}

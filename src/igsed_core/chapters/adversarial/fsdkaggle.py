@@ -20,10 +20,10 @@ import torch
 from igsed_core.base import files
 from igsed_core.base.errors import IgsedError
 from igsed_core.chapters.adversarial.clips import SPLITS, Bank, Clips
+from igsed_core.chapters.adversarial.names import LICENCES
 from igsed_core.data import audio, dataset, fetching, listing
 from igsed_core.data.dataset import TableDataset
 
-LICENCES = ("cc0", "by", "by-nc")
 RATE = 44_100  # Hz
 _TABLES = {"train": "train_post_competition.csv", "test": "test_post_competition_scoring_clips.csv"}
 _COLUMNS = {"train": ("fname", "label", "manually_verified", "license"), "test": ("fname", "label", "license")}
@@ -44,7 +44,7 @@ def load(root: Path, *, licences: Sequence[str] = LICENCES, verified: bool = Tru
     root
         Folder with the three folders of the archives.
     licences
-        Of the clips that are taken, some of :data:`LICENCES`.
+        Of the clips that are taken, some of :data:`igsed_core.chapters.adversarial.names.LICENCES`.
     verified
         Whether only training clips are taken whose label a person checked.
 

@@ -8,16 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from igsed_core.base._torchaudio import torchaudio
+from igsed_core.chapters.adversarial.names import DENSE_MEL, DENSE_WAVE, GATED, RECURRENT, VGG
 from igsed_core.models.frontend import FrontEnd
 
-VGG, GATED, RECURRENT, DENSE_MEL, DENSE_WAVE = "vgg", "gcnn", "crnn", "dense_mel", "dense_wave"
-NETWORKS = {
-    VGG: "VGG-like",
-    GATED: "gated CNN",
-    RECURRENT: "CRNN",
-    DENSE_MEL: "DenseNet, log-mel",
-    DENSE_WAVE: "DenseNet, waveform",
-}
 _BLOCKS = (1, 2, 4)  # channels of a block, times the width
 
 

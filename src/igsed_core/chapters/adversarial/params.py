@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 from igsed_core.base import plugins
 from igsed_core.base.params import StageParams, param
-from igsed_core.chapters.adversarial import fsdkaggle
-from igsed_core.chapters.adversarial.networks import NETWORKS
-from igsed_core.data.dataset import TableDataset
-from igsed_core.data.soundbank import procedural
+from igsed_core.chapters.adversarial.names import LICENCES, MOST_KINDS, NETWORKS
 
 BANK, FSDKAGGLE, ALL = "procedural", "fsdkaggle2018", "all"
 
@@ -42,10 +40,10 @@ class AdversarialStudy(StageParams):
         names=(BANK, FSDKAGGLE),
     )
     attack_licences: str = param(
-        "all", f"licences of its clips, by commas ({', '.join(fsdkaggle.LICENCES)}), or all: some forbid commerce"
+        "all", f"licences of its clips, by commas ({', '.join(LICENCES)}), or all: some forbid commerce"
     )
     attack_verified: bool = param(True, "only its training clips whose label a person checked")
-    attack_kinds: int = param(20, "kinds of sound of the embedded clips", low=4, high=len(procedural.GENERATORS))
+    attack_kinds: int = param(20, "kinds of sound of the embedded clips", low=4, high=MOST_KINDS)
     attack_train: int = param(14, "training clips of each kind", low=2)
     attack_validation: int = param(3, "validation clips of each kind", low=1)
     attack_test: int = param(4, "test clips of each kind, some of which are attacked", low=1)
@@ -81,11 +79,11 @@ class AdversarialStudy(StageParams):
                 f"parameter {name!r} names {', '.join(unknown) or 'nothing'}: use {ALL}, or some of "
                 f"{', '.join(NETWORKS)}",
             )
-        unknown = [one for one in self.licences if one not in fsdkaggle.LICENCES]
+        unknown = [one for one in self.licences if one not in LICENCES]
         self.require(
             bool(self.licences) and not unknown,
             f"parameter 'attack_licences' names {', '.join(unknown) or 'nothing'}: use {ALL}, or some of "
-            f"{', '.join(fsdkaggle.LICENCES)}",
+            f"{', '.join(LICENCES)}",
         )
 
     @property
@@ -102,14 +100,21 @@ class AdversarialStudy(StageParams):
     def licences(self) -> tuple[str, ...]:
         """Licences of clips that are taken."""
         text = self.attack_licences.strip()
-        return fsdkaggle.LICENCES if text == ALL else tuple(one.strip() for one in text.split(",") if one.strip())
+        return LICENCES if text == ALL else tuple(one.strip() for one in text.split(",") if one.strip())
 
     def outside(self) -> Any:
         """See :meth:`igsed_core.base.params.StageParams.outside`."""
         if self.attack_bank in (BANK, FSDKAGGLE):
             return None
-        found = fsdkaggle.load(Path(self.attack_bank), licences=self.licences, verified=self.attack_verified)
-        return found.fingerprint() if isinstance(found, TableDataset) else None
+        root = Path(self.attack_bank)
+        self.require(
+            root.is_dir(), f"parameter 'attack_bank' is {root}, which is no folder: give that of FSDKaggle2018"
+        )
+        digest = hashlib.sha256()
+        for path in sorted(one for one in root.rglob("*") if one.is_file()):
+            known = path.stat()
+            digest.update(repr((path.relative_to(root).as_posix(), known.st_size, known.st_mtime_ns)).encode())
+        return digest.hexdigest()
 
     def uses(self) -> tuple[tuple[str, str], ...]:
         """See :meth:`igsed_core.base.params.StageParams.uses`."""

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from igsed_core.chapters.adversarial import audit, carriers, explaining, study, under_attack
-from igsed_core.chapters.adversarial.networks import NETWORKS
+from igsed_core.chapters.adversarial.names import NETWORKS
 from igsed_core.chapters.adversarial.study import ALL, ATTACKS, GOALS, NOISE
 from igsed_core.chapters.adversarial.training import SIGMOID
 from igsed_core.show.cells import NONE, by_key, number, with_interval

@@ -15,6 +15,7 @@ from igsed_core.base import devices, files
 from igsed_core.base.parallel import parallel_map
 from igsed_core.chapters.adversarial import networks
 from igsed_core.chapters.adversarial.clips import Bank, Clips
+from igsed_core.chapters.adversarial.names import NETWORKS
 from igsed_core.models import trainer
 from igsed_core.models.classifier import NetworkClassifier
 from igsed_core.models.examples import InMemory
@@ -52,7 +53,7 @@ class Trained:
     Attributes
     ----------
     name, output
-        One of :data:`igsed_core.chapters.adversarial.networks.NETWORKS`; ``softmax`` or ``sigmoid``.
+        One of :data:`igsed_core.chapters.adversarial.names.NETWORKS`; ``softmax`` or ``sigmoid``.
     classifier
         Waveform -> logits, frozen.
     history
@@ -73,7 +74,7 @@ def train(
     Parameters
     ----------
     names
-        Of :data:`igsed_core.chapters.adversarial.networks.NETWORKS`.
+        Of :data:`igsed_core.chapters.adversarial.names.NETWORKS`.
     output
         ``softmax`` for clips of one sound, ``sigmoid`` for mixtures.
     bank
@@ -123,7 +124,7 @@ def _train(job: tuple[str, str, Path, int, tuple[str, ...], Recipe, int]) -> Tra
         name,
         output,
         NetworkClassifier(
-            fitted.network, classes=classes, frontend=frontend, sample_rate=sample_rate, name=networks.NETWORKS[name]
+            fitted.network, classes=classes, frontend=frontend, sample_rate=sample_rate, name=NETWORKS[name]
         ).eval(),
         fitted.history,
     )
