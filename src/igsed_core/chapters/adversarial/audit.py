@@ -63,7 +63,7 @@ def verdicts(
     clips, training_clips
         Of the test that were attacked, and as many of the training that all networks know.
     steps
-        Of DeepFool at most.
+        Steps of DeepFool at most.
     replicates, seed
         Of the bootstrap over clips.
 

@@ -48,7 +48,7 @@ def move(
     snr
         In dB: a bound.
     steps
-        Of projected gradient ascent; the best of them is taken.
+        Steps of projected gradient ascent; the best of them is taken.
     step_size
         Radii that all steps together could go.
 

@@ -61,7 +61,7 @@ class Plan:
     snr
         Of attacks of a given size, in dB.
     steps
-        Of PGD; the most of DeepFool.
+        Steps of PGD; five times as many of DeepFool at most.
     iterations, searches
         Of Carlini and Wagner's attack.
     targeted

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from igsed_core.metrics import bootstrap, intervals, judging, ranking
+from igsed_core.metrics import bootstrap, intervals, ranking
 
 MARGIN = 0.05  # smallest difference of a share, or of a correlation, that is called one
 COLUMNS = ["metric", "split", "n", "value", "ci_low", "ci_high"]
@@ -138,21 +138,3 @@ def entropy(values: NDArray[np.float64]) -> float:
         return float("nan")
     share = positive / total
     return float(-(share * np.log(np.maximum(share, 1e-30))).sum() / np.log(len(share)))
-
-
-def judged(table: pd.DataFrame, against: float = 0.0) -> list[str]:
-    """Verdict on each row's distance from a fixed value, by its interval and :data:`MARGIN`.
-
-    Parameters
-    ----------
-    table
-        With ``n, value, ci_low, ci_high``.
-    against
-        The value.
-    """
-    return [
-        judging.judge(
-            row["value"] - against, row["ci_low"] - against, row["ci_high"] - against, row["n"], margin=MARGIN
-        )
-        for row in table.to_dict("records")
-    ]

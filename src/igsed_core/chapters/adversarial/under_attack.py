@@ -180,7 +180,7 @@ def attack(
     snr
         In dB, of all attacks of a given size.
     steps
-        Of each; five times as many for DeepFool at most.
+        Steps of each; five times as many for DeepFool at most.
     seed
         Of noise.
 

@@ -33,7 +33,7 @@ def deepfool(
     waveforms
         ``[shape=(n, n_samples)]``
     steps
-        The most.
+        Steps at most.
     overshoot
         Share by which steps go farther.
     rivals

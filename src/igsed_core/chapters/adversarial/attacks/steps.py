@@ -77,7 +77,7 @@ def pgd(
     snr
         Of a perturbation on the ball, in dB; under ``linf`` of one that is at the bound in every sample.
     steps
-        How many; all are taken, so that clips go on from the boundary.
+        How many steps; all are taken, so that clips go on from the boundary.
     norm
         ``l2``, or ``linf``: the bound of each sample.
     step_size
