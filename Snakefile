@@ -24,7 +24,8 @@ SHARED = CHAPTERS if len(CHAPTERS) > 1 and workflow.cores > 1 else []
 # What others wait for goes first, then what takes longest in the embedded run, so that both halves end together.
 ORDER = [
     *experiments.MAIN_JOB,
-    *("localiser", "methods", "faithfulness", "vocal_percussion", "self_attention", "representations", "time_frequency", "audit", "ceilings", "seeds", "conditions", "engine"),
+    *("localiser", "methods", "faithfulness", "vocal_percussion", "self_attention", "adversarial"),
+    *("representations", "time_frequency", "audit", "ceilings", "seeds", "conditions", "engine"),
 ]
 
 

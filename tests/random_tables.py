@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 
 from igsed_core import paper
+from igsed_core.chapters.adversarial import explaining, moving, under_attack
+from igsed_core.chapters.adversarial import study as attack_study
 from igsed_core.chapters.audit import averages, energy, factorial, fig3, overlap, sign
 from igsed_core.chapters.audit.verdicts import choices
 from igsed_core.chapters.audit.verdicts.data import PLACES
@@ -162,6 +164,40 @@ class Tables:
             "vocal_percussion": pd.DataFrame(accuracies),
             "vocal_percussion_differences": pd.DataFrame(apart, columns=columns),
             "vocal_percussion_when_differences": pd.DataFrame(placed),
+        }
+
+    def adversarial(self) -> dict[str, pd.DataFrame]:
+        """Attacks, their transfer and survival, maps under them and detectors, some of which may be missing."""
+        share = int(self.rng.integers(0, 4))
+        attacks = itertools.product(
+            (attack_study.PGD_L2, attack_study.NOISE, attack_study.DEEPFOOL), ("success", "snr")
+        )
+        one = {"output": "softmax", "model": attack_study.ALL, "goal": attack_study.LEAVE}
+        ways = [(attack_study.PGD_L2, attack_study.ALL), (attack_study.NOISE, attack_study.NOISE)][:share]
+        carried = list(itertools.product((attack_study.DEEPFOOL, "clean"), ("pcm_16", "room")))[: 2 * share]
+        variants = (attack_study.VANISH, attack_study.NOISE, *moving.MOVES)[:share]
+        maps = itertools.product(variants, ("others", "attacked"), explaining.METHODS, ("iou_change", "correlation"))
+        told = itertools.product(variants, list(under_attack.DETECTORS)[: 2 * share])
+        lists = {
+            "adversarial": [{**one, "attack": a, "metric": m} for a, m in attacks],
+            "transfer": [{"attack": a, "source": s, "target": "others"} for a, s in ways],
+            "adversarial_survival": [{"attack": a, "carrier": c} for a, c in carried],
+            "adversarial_explanations": [{"variant": v, "of": o, "method": m, "metric": q} for v, o, m, q in maps],
+            "adversarial_detection": [{"variant": v, "detector": d, "metric": "auroc"} for v, d in told],
+        }
+        empty = {"adversarial_survival": ["attack", "carrier"], "transfer": ["attack", "source", "target"]}
+        keys = {
+            **empty,
+            "adversarial": [*one, "attack", "metric"],
+            "adversarial_explanations": ["variant", "of", "method", "metric"],
+            "adversarial_detection": ["variant", "detector", "metric"],
+        }
+        return {
+            name: pd.DataFrame(
+                [{**row, "split": "test", **self.cell()} for row in rows],
+                columns=[*keys[name], "split", "value", "ci_low", "ci_high", "n"],
+            )
+            for name, rows in lists.items()
         }
 
     def attention(self) -> dict[str, pd.DataFrame]:

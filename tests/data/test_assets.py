@@ -301,8 +301,8 @@ def test_the_command_fetches_tells_and_verifies(
 
 def test_the_command_lists_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["fetch", "resnet"]) == 1
-    valid = "cnn14, mn04_as, desed, avp, urbansound8k, real, backgrounds, all"
-    assert f"'resnet': choose from {valid}" in capsys.readouterr().err
+    known = "cnn14, mn04_as, desed, avp, fsdkaggle2018, urban_sed, urbansound8k, real, backgrounds, all"
+    assert f"'resnet': choose from {known}" in capsys.readouterr().err
     assert cli.main(["fetch"]) == 1
     assert "say what to fetch" in capsys.readouterr().err
 

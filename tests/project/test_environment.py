@@ -29,7 +29,7 @@ IMPORT_NAMES |= {"bs4": "beautifulsoup4"}
 BARE = {"scaper", "zennit"}
 # Left out on purpose, each for the reason that constraints.txt or constraints-parity.txt gives.
 LEFT_OUT = {("scaper", "soxbindings"), ("zennit", "torchvision"), ("papermill", "aiohttp")}
-LEFT_OUT |= {("sed-scores-eval", "pathlib")}
+LEFT_OUT |= {("sed-scores-eval", "pathlib"), ("adv-lib", "torchvision"), ("adv-lib", "visdom")}
 CONDA_ONLY = {"python", "pip", "make", "sox"}
 
 

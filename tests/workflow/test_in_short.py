@@ -51,6 +51,7 @@ def found(made: Tables) -> Found:
             "seeds_spread": spread,
             **{"ceilings": ceilings, "ceilings_differences": to_each, "recordings_located": made.located()},
             **made.vocal(),
+            **made.adversarial(),
             **made.attention(),
             **made.time_frequency(),
             **made.representations(),

@@ -133,6 +133,18 @@ REGISTRY: dict[str, Asset] = (
         ),
     }
     | {
+        f"fsdkaggle2018_{part}": _zenodo(
+            *(2552860, f"FSDKaggle2018.{part}.zip", f"md5:{md5}", "attack_bank=PATH"),
+            size=0,
+            licence="CC0, CC BY or CC BY-NC, clip by clip",
+        )
+        for part, md5 in {
+            "meta": "f16828ac8be0e5285b9175a12f90d784",
+            "audio_train": "a8b47ff4b52022c178f88fa5c6f080d0",
+            "audio_test": "f85c8665c3fc39311ea1b748e194a81d",
+        }.items()
+    }
+    | {
         name: Asset(
             *(f"https://codeload.github.com/{repository}/tar.gz/{reference}", f"{name}.tar.gz", "", "soundbank=PATH"),
             licence=licence,
@@ -172,6 +184,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "mn04_as": ("mn04_as",),
     "desed": ("desed", "desed_validation"),
     "avp": ("avp",),
+    "fsdkaggle2018": ("fsdkaggle2018_meta", "fsdkaggle2018_audio_train", "fsdkaggle2018_audio_test"),
     "urban_sed": ("urban_sed",),
     "urbansound8k": ("urbansound8k",),
     "real": ("esc10", "kitchen20", "fsdd", "librispeech_198", "librispeech_3436"),

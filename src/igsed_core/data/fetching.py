@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import warnings
 import zipfile
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ UNPACKED = {
     "avp": "avp",
     "urban_sed": "urban_sed",
     "urbansound8k": "urbansound8k",
+    "fsdkaggle2018": "fsdkaggle2018",
     "real": "real",
     "backgrounds": "sins",
 }
@@ -49,6 +51,8 @@ def fetch(group: str) -> Path:
         return desed()
     if group == "avp":
         return avp()
+    if group == "fsdkaggle2018":
+        return fsdkaggle2018()
     if group == "urban_sed":
         return urban_sed()
     if group == "urbansound8k":
@@ -74,6 +78,23 @@ def avp() -> Path:
     folder = data_dir() / UNPACKED["avp"]
     if not _holds_something(folder):
         archives.unpack(assets.fetch("avp"), folder, tables=True)
+    return folder
+
+
+def fsdkaggle2018() -> Path:
+    """Folder of FSDKaggle2018: its tables, training clips and test clips side by side, an archive in a folder each."""
+    folder = data_dir() / UNPACKED["fsdkaggle2018"]
+    for name in GROUPS["fsdkaggle2018"]:
+        part = name.removeprefix("fsdkaggle2018_")
+        place = folder / f"FSDKaggle2018.{part}"
+        if not _holds_something(place):
+            packed = folder / f"{part}.unpacked"  # the archive brings a folder of its own
+            shutil.rmtree(packed, ignore_errors=True)
+            folder.mkdir(parents=True, exist_ok=True)
+            archives.unpack(assets.fetch(name), packed, tables=True, at_least=0 if part == "meta" else 1)
+            inner = packed / place.name
+            (inner if inner.is_dir() else packed).rename(place)
+            shutil.rmtree(packed, ignore_errors=True)
     return folder
 
 
@@ -155,8 +176,11 @@ def _sins_others(archive: Path) -> set[str]:
 
 
 def _unpacked(name: str) -> bool:
-    sins = f"{UNPACKED['backgrounds']}/{name}"  # an archive of many
-    return _holds_something(data_dir() / UNPACKED.get(name, sins))
+    part = name.removeprefix("fsdkaggle2018_")
+    one_of_many = (
+        f"{UNPACKED['backgrounds']}/{name}" if part == name else f"{UNPACKED['fsdkaggle2018']}/FSDKaggle2018.{part}"
+    )
+    return _holds_something(data_dir() / UNPACKED.get(name, one_of_many))
 
 
 def _holds_something(folder: Path) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from igsed_core.base.params import StageParams
+from igsed_core.chapters.adversarial.params import AdversarialStudy
 from igsed_core.chapters.audit.params import Audit
 from igsed_core.chapters.ceilings.params import Ceilings
 from igsed_core.chapters.conditions.params import Conditions
@@ -45,6 +46,7 @@ PAGES: tuple[type[StageParams], ...] = (
     Recordings,
     VocalPercussionStudy,
     SelfAttentionStudy,
+    AdversarialStudy,
     RepresentationStudy,
     TimeFrequency,
 )

@@ -1,0 +1,243 @@
+"""Sentences of adversarial attacks, made by rule from its tidy tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from igsed_core.chapters.adversarial import study, summary, under_attack
+from igsed_core.chapters.adversarial.explaining import IG, LOCALISER, METHODS
+from igsed_core.chapters.adversarial.moving import MOVES
+from igsed_core.chapters.adversarial.study import ALL, CW, DEEPFOOL, LEAVE, NOISE, PGD_L2, VANISH
+from igsed_core.metrics.judging import ABOVE, BELOW
+from igsed_core.show.answers import NOT_DECIDED
+from igsed_core.show.cells import by_key, number, with_interval
+from igsed_core.show.claims import RELATIONS, figure, sample, verdict_on
+
+CHANCE = 0.5
+
+
+def attacks(table: pd.DataFrame) -> str:
+    """Say how often attacks succeed, at which ratio, and what noise of that ratio does.
+
+    Parameters
+    ----------
+    table
+        The tidy table ``adversarial``.
+    """
+    by = by_key(table, ("attack", "metric"), output="softmax", model=ALL, goal=LEAVE)
+    pgd, noise = by.get((PGD_L2, "success")), by.get((NOISE, "success"))
+    if pgd is None or noise is None:
+        return f"{NOT_DECIDED}: no classifier of clips was attacked."
+    small = [
+        f"{study.ATTACKS[name]} {with_interval(by.get((name, 'snr')), 1)} dB"
+        for name in (DEEPFOOL, CW)
+        if (name, "snr") in by
+    ]
+    snr = by.get((PGD_L2, "snr"))
+    return (
+        f"At {number(snr['value'] if snr else None, 0)} dB below the sound PGD takes a share of {figure(pgd)} of clips "
+        f"from their class, white noise as loud {figure(noise)} ({sample(pgd['n'], 'clips')}, classifiers together). "
+        f"Attacks that look for the smallest change need less: {', '.join(small) or 'none was tried'}."
+    )
+
+
+def unknown(known: int, attacked: int) -> str:
+    """Say that clips had to be attacked which not every classifier knows; empty where all do.
+
+    Parameters
+    ----------
+    known, attacked
+        Attacked clips that every classifier knows, and all of them.
+    """
+    if known == attacked:
+        return ""
+    return (
+        f"**No clip is known to all classifiers**, so that {attacked} were attacked of which some are lost already: "
+        "what follows says nothing of attacks."
+    )
+
+
+def transfer(table: pd.DataFrame) -> str:
+    """Say whether what is made for one classifier fools the others.
+
+    Parameters
+    ----------
+    table
+        The tidy table ``transfer``.
+    """
+    by = by_key(table, ("attack", "source", "target"))
+    away, noise = by.get((PGD_L2, ALL, "others")), by.get((NOISE, NOISE, "others"))
+    if away is None or noise is None:
+        return "Transfer was not measured: there are not two classifiers."
+    apart = _separate(away, noise)
+    return (
+        f"Played to another classifier than the one it was made for, it takes {figure(away)} from their class "
+        f"({sample(away['n'], 'clips')}); white noise takes {figure(noise)}, and the intervals "
+        f"{'do not overlap' if apart else 'overlap'}."
+    )
+
+
+def files(table: pd.DataFrame) -> str:
+    """Say what a 16-bit file leaves of the smallest attacks, and which carrier leaves least.
+
+    Parameters
+    ----------
+    table
+        The tidy table ``adversarial_survival``.
+    """
+    by = by_key(table, ("attack", "carrier"))
+    saved = by.get((DEEPFOOL, "pcm_16"))
+    rows = [row for (name, _), row in by.items() if name == DEEPFOOL and not pd.isna(row["value"])]
+    if saved is None or not rows:
+        return "No attack succeeded whose survival could be measured."
+    worst = min(rows, key=lambda row: row["value"])
+    titles = {name: one.title for name, one in study.carriers.carriers().items()}
+    return (
+        f"A 16-bit file leaves {figure(saved)} of DeepFool's successes ({sample(saved['n'], 'clips')}); least is left "
+        f"by {titles.get(worst['carrier'], worst['carrier'])}: {figure(worst)}."
+    )
+
+
+def explanations(table: pd.DataFrame) -> str:
+    """Say what becomes of maps of classes that nobody attacked, and of maps that are attacked themselves.
+
+    Parameters
+    ----------
+    table
+        The tidy table ``adversarial_explanations``.
+    """
+    by = by_key(table, ("variant", "of", "method", "metric"))
+    parts = [
+        f"{METHODS[name]} {figure(by.get((VANISH, 'others', name, 'iou_change')))}"
+        for name in METHODS
+        if (VANISH, "others", name, "iou_change") in by
+    ]
+    if not parts:
+        return "No class of a soundscape was made to vanish, so that nothing is known of the others' maps."
+    n = by[VANISH, "others", next(iter(METHODS)), "iou_change"]["n"]
+    told = _moved(by)
+    return (
+        f"When a class is made to vanish, the IoU of the classes that nobody attacked changes by: {', '.join(parts)} "
+        f"({sample(n, 'soundscapes')}). {told}"
+    )
+
+
+def _moved(by: dict[tuple[str, ...], dict[str, Any]]) -> str:
+    said = []
+    for kind, words in MOVES.items():
+        ig, localiser, noise = (
+            by.get((variant, "attacked", method, "correlation"))
+            for variant, method in ((kind, IG), (kind, LOCALISER), (NOISE, IG))
+        )
+        if ig is None or localiser is None:
+            continue
+        control = "" if noise is None else f" (under noise as loud {figure(noise)})"
+        said.append(
+            f"with {words} IG keeps a rank correlation of {figure(ig)} with its clean map{control}, the localiser "
+            f"{figure(localiser)}"
+        )
+    return f"While no class changes, {'; '.join(said)}." if said else "No map was moved."
+
+
+def placement(table: pd.DataFrame) -> str:
+    """Say whether perturbations lie on the sound.
+
+    Parameters
+    ----------
+    table
+        The tidy table ``adversarial_placement``.
+    """
+    by = by_key(table, ("variant", "metric"))
+    inside, time, apart = (by.get((VANISH, name)) for name in ("inside", "time", "inside_minus_time"))
+    if inside is None or time is None:
+        return "Where perturbations lie was not measured."
+    energy = by.get((VANISH, "inside_minus_signal"))
+    return (
+        f"What makes a class vanish lies to {figure(inside)} within its sound, {RELATIONS[verdict_on(apart)]} the "
+        f"sound's share of time ({number(time['value'])}; difference {figure(apart)}), and "
+        f"{RELATIONS[verdict_on(energy)]} the share of the signal's energy there (difference {figure(energy)}, "
+        f"{sample(inside['n'], 'soundscapes')})."
+    )
+
+
+def detection(table: pd.DataFrame) -> str:
+    """Say whether a detector made from maps tells attacks, beside the trivial ones.
+
+    Parameters
+    ----------
+    table
+        The tidy table ``adversarial_detection``.
+    """
+    rows = [row for row in _rows(table) if row["variant"] == VANISH and not pd.isna(row["value"])]
+    of_maps = [row for row in rows if row["detector"] not in under_attack.TRIVIAL]
+    trivial = [row for row in rows if row["detector"] in under_attack.TRIVIAL]
+    if not of_maps or not trivial:
+        return "Whether maps give an attack away was not measured."
+    best, other = (max(some, key=lambda row: row["value"]) for some in (of_maps, trivial))
+    said = {True: "above chance", False: "not above chance by its interval"}[best["ci_low"] > CHANCE]
+    apart = (
+        "the better of both, and their intervals do not overlap"
+        if _separate(best, other)
+        else "their intervals overlap, so that maps are no proven gain"
+        if not _separate(other, best)
+        else "which beats it, and their intervals do not overlap"
+    )
+    return (
+        f"Of {len(of_maps)} detectors made from maps the best against vanishing classes is "
+        f"{under_attack.DETECTORS[best['detector']]}, with an AUROC of {figure(best)} ({said}; picked by this very "
+        f"figure, {sample(best['n'], 'soundscapes')}); the best trivial one, "
+        f"{under_attack.DETECTORS[other['detector']]}, has {figure(other)}: {apart}."
+    )
+
+
+def fragile(table: pd.DataFrame) -> str:
+    """Judge whether maps of classes that nobody attacked suffer more than under noise.
+
+    Parameters
+    ----------
+    table
+        The tidy table ``adversarial_explanations``.
+    """
+    by = by_key(table, ("variant", "of", "method", "metric"))
+    worse = []
+    for name, title in METHODS.items():
+        row = by.get((VANISH, "others", name, "iou_change"))
+        if row is not None and verdict_on(row, margin=summary.MARGIN) in (ABOVE, BELOW):
+            worse.append(title)
+    return (
+        f"By interval and a margin of {number(summary.MARGIN)} the IoU of {' and '.join(worse)} changes."
+        if worse
+        else f"By interval and a margin of {number(summary.MARGIN)} no method's IoU changes."
+    )
+
+
+def shipped_run(record: dict[str, Any] | None) -> str:
+    """Say what the full-size run is from: parameters, commit, time, machine; or that it does not ship.
+
+    Parameters
+    ----------
+    record
+        From :func:`~igsed_core.chapters.adversarial.shipped.record`.
+    """
+    if record is None:
+        return "No run of full size ships with this version; `make book PARAMS=params/adversarial.yaml` makes one."
+    params, machine, figures = record["params"], record["machine"], record["figures"]
+    minutes = number(record["core_seconds"] / 60, 0)
+    return (
+        f"*Full size* is `params/adversarial.yaml`, whose tables ship in `{record['folder']}/`: "
+        f"{params['attack_kinds']} kinds of sound, {figures['clips']} attacked clips, {figures['soundscapes']} "
+        f"soundscapes; seed {params['seed']}, commit `{record['commit'][:12]}`, "
+        f"PyTorch {record['versions']['torch']}, {machine['cores']} cores "
+        f"({machine['processor']}): {minutes} minutes of processor time."
+    )
+
+
+def _separate(high: dict[str, Any], low: dict[str, Any]) -> bool:
+    """Whether one interval lies wholly above another."""
+    return bool(high["ci_low"] > low["ci_high"])
+
+
+def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]

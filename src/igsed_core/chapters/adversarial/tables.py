@@ -1,0 +1,296 @@
+"""Tables of adversarial attacks, made from the tidy tables: this run's, and those that ship."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from igsed_core.chapters.adversarial import audit, carriers, explaining, study, under_attack
+from igsed_core.chapters.adversarial.names import NETWORKS
+from igsed_core.chapters.adversarial.study import ALL, ATTACKS, GOALS, NOISE
+from igsed_core.chapters.adversarial.training import SIGMOID
+from igsed_core.show.cells import NONE, by_key, number, with_interval
+
+FULL = "full size"
+_METRICS = {
+    "success": "success",
+    "snr": "ratio (dB)",
+    "loudness": "loudness above (LU)",
+    "before": "probability before",
+    "after": "after",
+}
+_PLACED = {
+    "inside": "share inside the sound",
+    "inside_minus_time": "minus the sound's share of time",
+    "inside_minus_signal": "minus the signal's energy inside",
+    "follows_energy": "follows the signal's energy",
+    "follows_ig": "follows the clean map of IG",
+    "follows_cam": "of CAM",
+    "follows_localiser": "of the localiser",
+}
+
+
+def name_of(model: str) -> str:
+    """Readable name of a classifier; that of the main job is its encoder's."""
+    return {**NETWORKS, ALL: "all together"}.get(model, f"encoder {model}, frozen")
+
+
+def classifiers_table(table: pd.DataFrame) -> pd.DataFrame:
+    """Accuracy of the classifiers that are attacked.
+
+    Parameters
+    ----------
+    table
+        The tidy table ``adversarial_classifiers``.
+    """
+    words = {"softmax": "one sound of many", SIGMOID: "several at once"}
+    return pd.DataFrame(
+        {
+            "Classifier": name_of(row["model"]),
+            "tells": words[row["output"]],
+            "weights": f"{int(row['weights']):,}",
+            "epochs": row["epochs"],
+            "accuracy (test)": with_interval(row),
+            "n (clips)": row["n"],
+        }
+        for row in records(table)
+    )
+
+
+def attacks_table(table: pd.DataFrame, full: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Every attack on all classifiers together, and on mixtures and soundscapes.
+
+    Parameters
+    ----------
+    table
+        The tidy table ``adversarial``.
+    full
+        The same of the full-size run, where it ships.
+    """
+    large = _keyed(full, ("output", "model", "goal", "attack", "metric"))
+    by = by_key(table, ("output", "model", "goal", "attack", "metric"))
+    keys = dict.fromkeys(key[:4] for key in by if (key[0] == SIGMOID) == (key[1] != ALL))
+    rows = []
+    for key in keys:
+        _, model, goal, attack = key
+        row: dict[str, Any] = {
+            "Classifier": name_of(model),
+            "goal": GOALS[goal],
+            "attack": ATTACKS[attack],
+            "n (clips)": int(by[*key, "success"]["n"]),
+        }
+        for metric, words in _METRICS.items():
+            digits = 1 if metric in ("snr", "loudness") else 2
+            cell = by.get((*key, metric))
+            row[words] = with_interval(cell, digits) if metric in ("success", "snr") else _plain(cell, digits)
+            if full is not None and metric in ("success", "snr"):
+                mine = large.get((*key, metric))
+                row[f"{FULL}, {words}"] = _counted(mine, digits)
+        row["passes"] = _plain(by.get((*key, "iterations")), 0)
+        row["seconds"] = _plain(by.get((*key, "seconds")), 2)
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def networks_table(table: pd.DataFrame) -> pd.DataFrame:
+    """Success and ratio of each attack on each network.
+
+    Parameters
+    ----------
+    table
+        The tidy table ``adversarial``.
+    """
+    by = by_key(table, ("model", "attack", "metric"), output="softmax", goal=study.LEAVE)
+    rows = []
+    for model in dict.fromkeys(key[0] for key in by if key[0] != ALL):
+        row: dict[str, Any] = {"Classifier": name_of(model)}
+        for attack in dict.fromkeys(key[1] for key in by):
+            if attack in study.OF_A_SIZE:
+                row[f"{ATTACKS[attack]}: success"] = with_interval(by.get((model, attack, "success")))
+            else:
+                row[f"{ATTACKS[attack]}: ratio (dB)"] = with_interval(by.get((model, attack, "snr")), 1)
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def transfer_table(table: pd.DataFrame, attack: str = study.PGD_L2) -> pd.DataFrame:
+    """Share of clips whose class is lost: made for the row, played to the column.
+
+    Parameters
+    ----------
+    table
+        The tidy table ``transfer``.
+    attack
+        Which one.
+    """
+    by = by_key(table[table["attack"].isin([attack, NOISE])], ("source", "target"))
+    targets = [name for name in dict.fromkeys(key[1] for key in by) if name != "others"]
+    rows = []
+    for source in [*targets, NOISE]:
+        row = {"Made for": "nobody: white noise" if source == NOISE else name_of(source)}
+        for target in [*targets, "others"]:
+            words = "mean of others" if target == "others" else name_of(target)
+            row[words] = with_interval(by.get((source, target)))
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def survival_table(table: pd.DataFrame, full: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Share of successful attacks that are left after each carrier.
+
+    Parameters
+    ----------
+    table
+        The tidy table ``adversarial_survival``.
+    full
+        The same of the full-size run, where it ships.
+    """
+    by, large = by_key(table, ("attack", "carrier")), _keyed(full, ("attack", "carrier"))
+    titles = {name: one.title for name, one in carriers.carriers().items()}
+    rows = []
+    for carrier in dict.fromkeys(key[1] for key in by):
+        row = {"After": titles.get(carrier, carrier)}
+        for attack in (*study.CARRIED, "clean"):
+            words = "clean clips that lose their class" if attack == "clean" else f"{ATTACKS[attack]}: left"
+            row[words] = with_interval(by.get((attack, carrier)))
+            if full is not None:
+                row[f"{FULL}, {words}"] = _counted(large.get((attack, carrier)), 2)
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def explanations_table(table: pd.DataFrame, full: pd.DataFrame | None = None) -> pd.DataFrame:
+    """What becomes of maps.
+
+    Parameters
+    ----------
+    table
+        The tidy table ``adversarial_explanations``.
+    full
+        The same of the full-size run, where it ships.
+    """
+    key = ("variant", "of", "method", "metric")
+    by, large = by_key(table, key), _keyed(full, key)
+    metrics = {
+        "correlation": "correlation with the clean map",
+        "iou_change": "change of IoU",
+        "pointing_change": "of pointing",
+    }
+    rows = []
+    for variant, whom, method in dict.fromkeys(name[:3] for name in by):
+        row: dict[str, Any] = {
+            "Soundscapes": under_attack.VARIANTS[variant],
+            "class": "not attacked" if whom == "others" else "attacked",
+            "map": explaining.METHODS[method],
+            "n": int(by[variant, whom, method, "iou_change"]["n"]),
+        }
+        for metric, words in metrics.items():
+            row[words] = with_interval(by.get((variant, whom, method, metric)))
+            if full is not None and metric != "pointing_change":
+                row[f"{FULL}, {words}"] = _counted(large.get((variant, whom, method, metric)), 2)
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def placement_table(table: pd.DataFrame, full: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Where perturbations lie.
+
+    Parameters
+    ----------
+    table
+        The tidy table ``adversarial_placement``.
+    full
+        The same of the full-size run, where it ships.
+    """
+    by, large = by_key(table, ("variant", "metric")), _keyed(full, ("variant", "metric"))
+    rows = []
+    for metric, words in _PLACED.items():
+        row = {"Perturbation": words}
+        for variant in dict.fromkeys(key[0] for key in by):
+            row[under_attack.VARIANTS[variant]] = with_interval(by.get((variant, metric)))
+            if full is not None:
+                row[f"{FULL}, {under_attack.VARIANTS[variant]}"] = _counted(large.get((variant, metric)), 2)
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def detection_table(table: pd.DataFrame, full: pd.DataFrame | None = None) -> pd.DataFrame:
+    """AUROC of every detector against every attack.
+
+    Parameters
+    ----------
+    table
+        The tidy table ``adversarial_detection``.
+    full
+        The same of the full-size run, where it ships.
+    """
+    by, large = by_key(table, ("variant", "detector")), _keyed(full, ("variant", "detector"))
+    rows = []
+    for detector, words in under_attack.DETECTORS.items():
+        row = {"Detector": words}
+        for variant in dict.fromkeys(key[0] for key in by):
+            title = under_attack.VARIANTS[variant]
+            row[title] = with_interval(by.get((variant, detector)))
+            if full is not None:
+                row[f"{FULL}, {title}"] = _counted(large.get((variant, detector)), 2)
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+_AUDITED = {
+    "snr_minus_nearest": "ratio minus that of the nearest boundary (dB)",
+    "success_minus_nearest": "success minus that of the nearest boundary",
+    "samples_changed_in_16_bits": "share of samples that a 16-bit file still changes",
+    "success_in_16_bits": "attacks that succeed from a 16-bit file",
+    "success_in_32_bits": "attacks that succeed unsaved",
+    "own_snr_minus_released": "this DeepFool's ratio minus 111.9 dB",
+    "snr_minus_right": "ratio minus the right one (dB)",
+    "snr_minus_test": "ratio on training clips minus that on test clips (dB)",
+    "snr": "ratio (dB)",
+    "lost_in_noise_as_loud": "clips that lose their class in white noise as loud",
+}
+
+
+def audit_table(table: pd.DataFrame, full: pd.DataFrame | None = None) -> pd.DataFrame:
+    """What each choice of the released code changes.
+
+    Parameters
+    ----------
+    table
+        The tidy table ``adversarial_audit``.
+    full
+        The same of the full-size run, where it ships.
+    """
+    large = _keyed(full, ("choice", "metric"))
+    rows = []
+    for row in records(table):
+        digits = 1 if row["unit"] == "dB" else 3
+        made = {
+            "Choice": audit.CHOICES[row["choice"]],
+            "measured": _AUDITED[row["metric"]],
+            "n (clips)": row["n"],
+            "value": with_interval(row, digits),
+            "verdict": row["verdict"] if isinstance(row["verdict"], str) and row["verdict"] else NONE,
+        }
+        if full is not None:
+            made[FULL] = _counted(large.get((row["choice"], row["metric"])), digits)
+        rows.append(made)
+    return pd.DataFrame(rows)
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows of a tidy table, by the names of its columns."""
+    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
+
+
+def _plain(row: dict[str, Any] | None, digits: int) -> str:
+    return NONE if row is None else number(row["value"], digits)
+
+
+def _counted(row: dict[str, Any] | None, digits: int) -> str:
+    return NONE if row is None else f"{with_interval(row, digits)} (n = {int(row['n'])})"
+
+
+def _keyed(full: pd.DataFrame | None, key: tuple[str, ...]) -> dict[tuple[str, ...], dict[str, Any]]:
+    return {} if full is None else by_key(full, key)
