@@ -64,7 +64,7 @@ test-apart: parity ## a part of `make test`: the run of the paper's parameters, 
 	IGSED_RUNS_DIR="$$PWD/.smoke/nbmake" IGSED_DATA_DIR="$$PWD/.smoke/data" \
 	  $(PYTEST) --nbmake .nbmake/0[1-6]_*.ipynb .nbmake/10_*.ipynb
 	IGSED_RUNS_DIR="$$PWD/.smoke/nbmake" IGSED_DATA_DIR="$$PWD/.smoke/data" \
-	  $(PYTEST) -n 2 --durations=10 --nbmake .nbmake/0[7-9]_*.ipynb .nbmake/1[1-9]_*.ipynb
+	  $(PYTEST) -n 2 --durations=10 --nbmake .nbmake/0[7-9]_*.ipynb .nbmake/1[1-9]_*.ipynb .nbmake/2[0-9]_*.ipynb
 
 lint: setup ## style, formatting, types
 	$(BIN)/ruff check .
