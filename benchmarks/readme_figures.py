@@ -1,50 +1,60 @@
-"""Take the figures of README's table of two encoders from a run; a test holds README to the file that this writes.
+"""Take the figures of README's table from runs; a test holds README to the file that this writes.
 
     python benchmarks/readme_figures.py runs/embedded
 
-The run is `igsed run params/embedded.yaml chapters=localiser`, or one of all chapters.
+The first column is that run, one of all chapters of `params/embedded.yaml`; the second the shipped `results/real`.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 import pandas as pd
 
+ROOT = Path(__file__).resolve().parents[1]
 OUT = Path(__file__).with_name("readme_figures.csv")
-COLUMNS = ["table", "encoder", "method", "other_method", "resampled", "value", "ci_low", "ci_high", "n"]
 WHERE = {"split": "test", "average": "instance", "metric": "iou", "class": "all"}
+COLUMNS = ["row", "run", "value", "ci_low", "ci_high", "n"]
+_LOCALISER = {"method": "shifted_cam", "rule": "absence_hmm_edges"}
+_APART = {"table": "localiser_differences_two_way", **_LOCALISER}
+_CEILINGS = {"table": "ceilings_differences", "method": "localiser", "rule": "calibrated"}
+_IG = {"table": "differences_two_way", "method": "ig"}
+# A row of README's table -> the table of a run, and which row of it.
+ROWS = {
+    "IG, the paper's percentile": {"table": "detection", "method": "ig"},
+    "IG minus random scores": {**_IG, "other_method": "random"},
+    "IG minus the energy of the signal": {**_IG, "other_method": "energy"},
+    "IG minus FW-WS": {**_IG, "other_method": "fw_ws"},
+    "localiser": {"table": "localiser", **_LOCALISER},
+    "localiser minus FW-WS, level tuned": {**_APART, "other_method": "fw_ws", "other_rule": "share_of_maximum"},
+    "localiser minus FW-SS, level tuned": {**_APART, "other_method": "fw_ss", "other_rule": "share_of_maximum"},
+    "localiser minus a linear detector": {**_CEILINGS, "other_method": "linear", "other_rule": "level+median"},
+    "localiser minus a small convolutional one": {**_CEILINGS, "other_method": "tcn", "other_rule": "level+median"},
+}
 
 
-def figures(results: Path) -> pd.DataFrame:
-    """Read IoU under each encoder, on its own instances, and the differences of the main result."""
-    main = json.loads((results.parent / "parameters.json").read_text())["encoder"]
-    tables = {name: pd.read_csv(results / f"{name}.csv") for name in ("localiser_encoders", "differences")}
-    for name in ("localiser_encoders_differences", "differences_two_way"):
-        tables[name] = pd.read_csv(results / f"{name}.csv")
-    rows = []
-    for name, table in tables.items():
-        for column, wanted in WHERE.items():
-            table = table[table[column] == wanted]
-        if "instances" in table:
-            table = table[table["instances"] == "own"]
-        if name.startswith("differences"):
-            table = table[table["method"] == "ig"]
-            resampled = "clips and source files" if name.endswith("two_way") else "clips"
-            table = table.assign(encoder=main, resampled=resampled)
-        rows.append(table.assign(table=name).reindex(columns=COLUMNS))
-    return pd.concat(rows, ignore_index=True).round(5)
+def figures(run: str, results: Path) -> pd.DataFrame:
+    """Read the rows of one run."""
+    made = []
+    for row, place in ROWS.items():
+        table = pd.read_csv(results / f"{place['table']}.csv")
+        for column, wanted in {**WHERE, **place}.items():
+            table = table if column not in table or column == "table" else table[table[column] == wanted]
+        if len(table) != 1:
+            raise SystemExit(f"{results / place['table']}.csv has {len(table)} rows for {row!r}, not one")
+        made.append(table.assign(row=row, run=run)[COLUMNS])
+    return pd.concat(made, ignore_index=True).round(5)
 
 
 def main() -> None:
-    """Write the file and print it."""
+    """Write the file."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("run", type=Path, help="folder of a run")
-    found = figures(parser.parse_args().run / "results")
-    found.to_csv(OUT, index=False)
-    print(found.to_string())
+    parser.add_argument("run", type=Path, help="folder of a finished run, for instance runs/embedded")
+    here = parser.parse_args().run / "results"
+    table = pd.concat([figures("embedded", here), figures("real", ROOT / "results" / "real")], ignore_index=True)
+    table.to_csv(OUT, index=False)
+    print(table.to_string())
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-"""README's figures of two encoders are those of the file that a run left (`benchmarks/readme_figures.py`)."""
+"""README's figures are those of the file that runs left (`benchmarks/readme_figures.py`), and its words follow them."""
 
 from __future__ import annotations
 
-import re
+import importlib.util
 from pathlib import Path
+from types import ModuleType
 
 import pandas as pd
 import pytest
@@ -11,57 +12,71 @@ import pytest
 from igsed_core.show import cells, claims
 
 ROOT = Path(__file__).resolve().parents[2]
-README = (ROOT / "README.md").read_text().replace("\n", " ")
+README = " ".join((ROOT / "README.md").read_text().split())
 FIGURES = pd.read_csv(ROOT / "benchmarks" / "readme_figures.csv")
-ENCODERS, TWO_WAY = ("embedded", "embedded_mean"), "clips and source files"
-# A row of README's table -> method and, of a difference, the other one.
-ROWS = {
-    "IG, the paper's percentile": ("ig", None),
-    "CAM minus IG": ("cam", "ig"),
-    "localiser minus FW-WS, level tuned with time labels": ("shifted_cam", "fw_ws"),
-    "localiser minus FW-SS, level tuned with time labels": ("shifted_cam", "fw_ss"),
-}
+RUNS = ("embedded", "real")
 
 
-def figure(table: str, encoder: str, method: str, other: str | None = None, resampled: str | None = None) -> pd.Series:
-    """The row of the file, by its key."""
-    rows = FIGURES[(FIGURES["table"] == table) & (FIGURES["encoder"] == encoder) & (FIGURES["method"] == method)]
-    rows = rows[rows["other_method"] == other] if other else rows
-    rows = rows[rows["resampled"] == resampled] if resampled else rows
-    assert len(rows) == 1, (table, encoder, method, other)
-    return rows.iloc[0]
+def script() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("readme_figures", ROOT / "benchmarks" / "readme_figures.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
-def written(row: pd.Series) -> str:
-    return cells.with_interval(row).replace("\N{NO-BREAK SPACE}", " ")
+def row_of(title: str, run: str) -> dict[str, object]:
+    rows = FIGURES[(FIGURES["row"] == title) & (FIGURES["run"] == run)]
+    assert len(rows) == 1, (title, run)
+    return dict(rows.iloc[0])
 
 
-@pytest.mark.parametrize("title", ROWS)
-def test_the_table_of_two_encoders_is_that_of_the_run(title: str) -> None:
-    method, other = ROWS[title]
-    if other is None:
-        wanted = [cells.number(figure("localiser_encoders", one, method)["value"]) for one in ENCODERS]
-    else:
-        found = (figure("localiser_encoders_differences", one, method, other, TWO_WAY) for one in ENCODERS)
-        wanted = [written(row) for row in found]
+@pytest.mark.parametrize("title", script().ROWS)
+def test_the_table_is_that_of_the_runs(title: str) -> None:
+    digits = 3 if "minus" in title else 2
+    wanted = [cells.with_interval(row_of(title, run), digits).replace("\N{NO-BREAK SPACE}", " ") for run in RUNS]
     assert f"| {title} | {wanted[0]} | {wanted[1]} |" in README
 
 
-def test_instances_are_counted_as_in_the_run() -> None:
-    for encoder in ENCODERS:
-        n = figure("localiser_encoders", encoder, "ig")["n"]
-        assert f"`{encoder}`, {n:.0f} instances" in README
+def test_instances_are_counted_as_in_the_runs() -> None:
+    for run, words in (("embedded", "`embedded_mean`"), ("real", "`mn04_as`")):
+        (n,) = set(FIGURES.loc[FIGURES["run"] == run, "n"])
+        assert f"{words}, {n} instances" in README
 
 
-def test_sentences_say_what_the_run_found() -> None:
-    words = {claims.ABOVE: "it is above", claims.NOT_TOLD_APART: "not told apart from FW-SS"}
-    for encoder in ENCODERS:
-        row = figure("localiser_encoders_differences", encoder, "shifted_cam", "fw_ss", TWO_WAY)
-        ours, theirs = (figure("localiser_encoders", encoder, m)["value"] for m in ("shifted_cam", "fw_ss"))
-        sentence = next(s for s in re.split(r"(?<=\.) ", README) if f"Under `{ENCODERS[1]}`" in s)
-        assert words[claims.verdict_on(row)] in sentence
-        assert cells.number(ours) in sentence and cells.number(theirs) in sentence
-    clips = figure("differences", ENCODERS[0], "ig", "energy", "clips")
-    both = figure("differences_two_way", ENCODERS[0], "ig", "energy", TWO_WAY)
-    assert (claims.verdict_on(clips), claims.verdict_on(both)) == (claims.BELOW, claims.NOT_TOLD_APART)
-    assert f"IG minus energy {written(clips)}" in README and f"({written(both)})" in README
+def test_the_column_of_real_recordings_is_that_of_the_shipped_tables() -> None:
+    found = script().figures("real", ROOT / "results" / "real")
+    ours = FIGURES[FIGURES["run"] == "real"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(found, ours, check_dtype=False)
+
+
+# What README's words claim -> of which row, and the verdicts that they rest on: embedded run, real recordings.
+CLAIMS = {
+    "IG tells when better than chance": ("IG minus random scores", claims.ABOVE, claims.ABOVE),
+    "not told apart from energy in the embedded run, and below it on real recordings": (
+        *("IG minus the energy of the signal", claims.NOT_TOLD_APART, claims.BELOW),
+    ),
+    "it is above FW-WS on both banks": ("localiser minus FW-WS, level tuned", claims.ABOVE, claims.ABOVE),
+    "and not told apart from FW-SS": (
+        *("localiser minus FW-SS, level tuned", claims.NOT_TOLD_APART, claims.NOT_TOLD_APART),
+    ),
+}
+
+
+@pytest.mark.parametrize("words", CLAIMS)
+def test_words_follow_the_figures(words: str) -> None:
+    title, *verdicts = CLAIMS[words]
+    assert words in README
+    assert [claims.verdict_on(row_of(title, run), margin=claims.MARGIN) for run in RUNS] == verdicts
+
+
+def test_what_stays_above_the_localiser_has_an_interval_below_zero() -> None:
+    assert "a small convolutional network that learned from them stays above the localiser on both banks" in README
+    assert "linear one on the embedded bank alone" in README
+    high = {
+        (title, run): float(row_of(title, run)["ci_high"])
+        for title in ("localiser minus a small convolutional one", "localiser minus a linear detector")
+        for run in RUNS
+    }
+    below = {key for key, value in high.items() if value < 0}
+    assert below == set(high) - {("localiser minus a linear detector", "real")}
