@@ -32,7 +32,7 @@ from igsed_core.workflow import notebook
 run = notebook.begin("recordings", globals())
 
 # %%
-from igsed_core.chapters.recordings import study
+from igsed_core.chapters.recordings import study, tables
 from igsed_core.data import soundscapes
 from igsed_core.detection import localiser_training
 from igsed_core.detection.edges import ALL_LENGTHS
@@ -136,14 +136,14 @@ found_in = {
 if run.params.edges:
     as_found = curves.events(edges=False)
     found_in["one long recording, edges as found"] = study.in_parts(as_found, data, run.params.recordings_clips)
-tables = [
+judged = [
     event_lists.evaluate(events, true, dict.fromkeys(clips, length), localiser.classes, seed=run.params.seed).assign(
         name=name
     )
     for name, events in found_in.items()
 ]
-located = run.table("recordings_located", study.together(tables))
-display.show(study.side_by_side(located), caption="All classes together; 95 % intervals over soundscapes")
+located = run.table("recordings_located", study.together(judged))
+display.show(tables.side_by_side(located), caption="All classes together; 95 % intervals over soundscapes")
 
 # %% [markdown]
 # ## What to expect, and what to do about it

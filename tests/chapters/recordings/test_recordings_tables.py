@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from igsed_core.chapters.recordings import study
+from igsed_core.chapters.recordings import tables
 
 
 def test_ways_of_searching_stand_side_by_side() -> None:
@@ -17,7 +17,7 @@ def test_ways_of_searching_stand_side_by_side() -> None:
         ],
         columns=["name", "metric", "class", "value", "n", "ci_low", "ci_high"],
     )
-    table = study.side_by_side(located)
+    table = tables.side_by_side(located)
     assert table.to_dict("list") == {
         "Metric": ["IoU", "Event-based F1"],
         "n": [8, 10],

@@ -12,18 +12,8 @@ from igsed_core.base import files
 from igsed_core.data import audio
 from igsed_core.data.soundscapes import SoundscapeSet
 from igsed_core.detection.localiser import Localiser
-from igsed_core.metrics import event_lists
-from igsed_core.show.cells import by_key, with_interval
 
 RECORDING = "recording.flac"
-_TITLES = {
-    "iou": "IoU",
-    "frame_f1": "Frame F1",
-    "segment_f1": "Segment F1",
-    "event_f1": "Event-based F1",
-    "psds_1_of_events": "PSDS 1, of the events",
-    "psds_2_of_events": "PSDS 2, of the events",
-}
 
 
 def weak_labels(data: SoundscapeSet, n: int) -> pd.DataFrame:
@@ -94,25 +84,6 @@ def in_parts(found: pd.DataFrame, data: SoundscapeSet, n: int) -> pd.DataFrame:
         times = inside[["onset", "offset"]].clip(i * length, (i + 1) * length) - i * length
         made.append(times.assign(clip=clip, label=inside["event_label"]))
     return pd.concat(made, ignore_index=True)[["clip", "label", "onset", "offset"]]
-
-
-def side_by_side(located: pd.DataFrame) -> pd.DataFrame:
-    """Return the figures of all classes together, a row per metric and a column per way of searching.
-
-    Parameters
-    ----------
-    located
-        From :func:`together`.
-    """
-    rows = by_key(located, ("metric", "name"), **{"class": event_lists.ALL})
-    ways = list(dict.fromkeys(name for _, name in rows))
-    shown = []
-    for metric in dict.fromkeys(metric for metric, _ in rows):
-        values = {way: rows.get((metric, way)) for way in ways}
-        n = [round(row["n"]) for row in values.values() if row]
-        title = _TITLES.get(metric, metric.replace("_", " "))
-        shown.append({"Metric": title, "n": min(n), **{way: with_interval(row) for way, row in values.items()}})
-    return pd.DataFrame(shown)
 
 
 def together(tables: list[pd.DataFrame]) -> pd.DataFrame:
