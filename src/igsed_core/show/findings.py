@@ -109,20 +109,22 @@ def hiding(changes: pd.DataFrame, *, margin: float = MARGIN) -> str:
     margin
         Smallest change of macro F1 worth naming.
     """
-    rows = changes[(changes["rule"] != "none") & (changes["metric"] == "f1_change")].to_dict("records")
+    hidden = changes[changes["rule"] != "none"]
+    rows = hidden[hidden["metric"] == "f1_change"].to_dict("records")
     told = [({str(key): value for key, value in row.items()}, row["method"] in KNOW_LABELS) for row in rows]
+    # Macro F1 is a mean over classes, and its n counts them; the loss has one value for each clip.
+    clips = hidden.loc[hidden["metric"] == "loss_change", "n"].min()
     parts = []
     for knows, who in ((False, "Orders that do not know the labels"), (True, "Orders that know the labels")):
         mine = [row for row, it_does in told if it_does == knows]
         if mine:
-            parts.append(_conditions(who, mine, margin))
+            parts.append(_conditions(who, mine, sample(clips, "clips"), margin))
     return " ".join(parts) or "In this run nothing was hidden."
 
 
-def _conditions(who: str, rows: list[dict[str, Any]], margin: float) -> str:
+def _conditions(who: str, rows: list[dict[str, Any]], few: str, margin: float) -> str:
     said = [verdict_on(row, margin=margin) for row in rows]
     better = [row for row, verdict in zip(rows, said, strict=True) if verdict == ABOVE]
-    few = sample(min(row["n"] for row in rows), "clips")
     if better:
         best = max(better, key=lambda row: row["value"])
         return (

@@ -7,6 +7,7 @@ import pytest
 
 from igsed_core.chapters.faithfulness import curves, figures, improvement, sanity, tables
 from igsed_core.metrics.summaries import COLUMNS
+from igsed_core.show import findings
 
 METHODS = ("ig", "cam", "truth")
 
@@ -74,6 +75,15 @@ def test_the_table_counts_conditions(occluded: pd.DataFrame) -> None:
     assert helps["change of F1"].startswith("0.30 [")
     assert "0.30" in helps["change of loss"]
     assert table.loc[("random", "bins"), "conditions better"] == f"0 of {n}"
+
+
+def test_clips_are_counted_by_the_loss_not_by_the_classes_of_macro_f1(occluded: pd.DataFrame) -> None:
+    counted = occluded.assign(n=occluded["metric"].map({"f1_change": 10, "loss_change": 114}))
+    assert set(tables.occlusion_table(counted)["clips"]) == {"114"}
+    assert "from 114 clips)" in findings.hiding(counted)
+    for metric in ("f1_change", "loss_change"):
+        figure = figures.occluded_split(counted, metric=metric)
+        assert figure.axes[-1].get_xlabel() == "share replaced (n = 114 clips)"
 
 
 def test_the_table_of_methods() -> None:

@@ -105,6 +105,8 @@ def occluded_split(occlusion: pd.DataFrame, *, metric: str) -> Figure:
         ``f1_change`` or ``loss_change``.
     """
     rows = occlusion[(occlusion["metric"] == metric) & (occlusion["rule"] != "none")]
+    # Macro F1 is a mean over classes, which its n counts; the loss has one value for each clip.
+    clips = occlusion[(occlusion["metric"] == "loss_change") & (occlusion["rule"] != "none")]
     replacements, units = (list(dict.fromkeys(rows[name])) for name in ("rule", "unit"))
     fig, axes = plt.subplots(
         *(len(units), len(replacements)),
@@ -121,8 +123,8 @@ def occluded_split(occlusion: pd.DataFrame, *, metric: str) -> Figure:
             ax.set_title(f"{_UNITS[unit]}: {replaced}", fontsize=10.5)
         line[0].set_ylabel("change of macro F1" if metric == "f1_change" else "change of loss")
     for ax in axes[-1]:
-        ax.set_xlabel(f"share replaced (n = {style.counted(rows)} clips)")
-    describe.about(fig, "Macro F1" if metric == "f1_change" else "Loss", rows)
+        ax.set_xlabel(f"share replaced (n = {style.counted(clips)} clips)")
+    describe.about(fig, "Macro F1" if metric == "f1_change" else "Loss", clips)
     fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return fig
 

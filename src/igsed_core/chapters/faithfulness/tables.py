@@ -66,14 +66,15 @@ def occlusion_table(occlusion: pd.DataFrame) -> pd.DataFrame:
     for (unit, order), group in changes.groupby(["unit", "method"], sort=False):
         place = int(group["value"].to_numpy().argmax())
         best = group.to_dict("records")[place]
-        loss = losses[(losses["unit"] == unit) & (losses["method"] == order)].to_dict("records")[place]
+        its_losses = losses[(losses["unit"] == unit) & (losses["method"] == order)]
+        loss = its_losses.to_dict("records")[place]
         words, knows = _ORDERS[str(order)]
         rows.append(
             {
                 "What is replaced first": words,
                 "unit": unit,
                 "knows labels": knows,
-                "clips": counted(group),
+                "clips": counted(its_losses),  # the n of macro F1 counts classes
                 "best: replacement, share": f"{best['rule']}, {100 * best['threshold']:g} %",
                 "change of F1": with_interval(_named(best)),
                 "change of loss": with_interval(_named(loss)),

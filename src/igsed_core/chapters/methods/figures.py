@@ -186,9 +186,9 @@ def _label(ax: Axes, points: dict[str, tuple[float, float]]) -> None:
     (left, bottom), (right, top) = ax.transAxes.transform([(0, 0), (1, 1)]) * to_page
     gap, height = 7.0, 11.5
     taken = [(x - 4, x + 4, y - 4, y + 4) for x, y in where.values()]  # boxes: left, right, bottom, top
-    for line in ax.lines:  # no dashed line strikes a name through
-        if line.get_linestyle() == "--":
-            y = float(ax.transData.transform((1.0, float(np.asarray(line.get_ydata())[0])))[1]) * to_page
+    for drawn in ax.lines:  # no dashed line strikes a name through
+        if drawn.get_linestyle() == "--":
+            y = float(ax.transData.transform((1.0, float(np.asarray(drawn.get_ydata())[0])))[1]) * to_page
             taken.append((left, right, y - 1, y + 1))
     for method, (x, y) in sorted(where.items(), key=lambda item: -item[1][1]):
         text = style.name(method)
