@@ -106,7 +106,7 @@ findings.say(overview.robust(found))
 
 # %%
 with run.timed("maps_seconds"):
-    explained = study.explained(trained, sounds, splits, number=p.repr_maps, steps=p.repr_steps, seed=p.seed)
+    explained = study.explained(trained, sounds, splits, number=p.repr_maps, points=p.repr_steps, seed=p.seed)
 figures.one_excerpt(explained)
 
 # %%

@@ -213,7 +213,7 @@ def run(sounds: excerpts.Excerpts, tmp_path_factory: pytest.TempPathFactory) -> 
     trained = training.train(wanted, sounds, splits, recipe, folder, workers=1)
     options = {"replicates": 30, "seed": 0}
     measured = study.accuracies(trained, sounds, splits, seed=0)
-    explained = study.explained(trained, sounds, splits, number=4, steps=2, seed=0)
+    explained = study.explained(trained, sounds, splits, number=4, points=2, seed=0)
     return {
         **{"folder": folder, "splits": splits, "recipe": recipe, "trained": trained, "explained": explained},
         "representations": study.summarise(measured, sounds, **options),

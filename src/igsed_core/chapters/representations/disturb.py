@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -139,9 +137,3 @@ def of_bands(values: NDArray[np.floating], frequencies: NDArray[np.floating]) ->
     """
     band = np.searchsorted(EDGES, frequencies, side="right") - 1
     return np.stack([values[..., band == i].sum(axis=-1) for i in range(N_BANDS)], axis=-1)
-
-
-def centres(names: Sequence[float] | NDArray[np.float64] = EDGES) -> NDArray[np.float64]:
-    """Return the middle of each band between edges, in Hz (geometric), ``[shape=(n_bands,)]``."""
-    edges = np.asarray(names, dtype=float)
-    return np.sqrt(edges[:-1] * edges[1:])

@@ -38,7 +38,7 @@ _CELLS = 10  # in time, of cells that maps are compared in
 
 
 def explain(
-    classifier: NetworkClassifier, waveforms: Tensor, classes: Sequence[int], *, steps: int
+    classifier: NetworkClassifier, waveforms: Tensor, classes: Sequence[int], *, points: int
 ) -> dict[str, NDArray[np.float64]]:
     """Explain one class of each excerpt by every method.
 
@@ -50,7 +50,7 @@ def explain(
         ``[shape=(n, 16000)]``
     classes
         Output to explain of each.
-    steps
+    points
         Points of Integrated Gradients.
 
     Returns
@@ -61,7 +61,7 @@ def explain(
     wanted = [[one] for one in classes]
     rules = {LRP: "epsilon_plus", LRP_AB: "alpha2_beta1", LRP_GAMMA: "gamma"}
     made: dict[str, Callable[..., list[Importance]]] = {name: Lrp(rule) for name, rule in rules.items()}
-    made[IG] = IntegratedGradients("captum", n_steps=steps, internal_batch_size=steps)
+    made[IG] = IntegratedGradients("captum", n_steps=points, internal_batch_size=points)
     found = {}
     for name, method in made.items():
         laid = [

@@ -182,7 +182,13 @@ def _series(mine: pd.DataFrame, excerpts: Excerpts) -> tuple[pd.DataFrame, list[
 
 
 def explained(
-    trained: Trained, excerpts: Excerpts, splits: Mapping[tuple[str, int], Split], *, number: int, steps: int, seed: int
+    trained: Trained,
+    excerpts: Excerpts,
+    splits: Mapping[tuple[str, int], Split],
+    *,
+    number: int,
+    points: int,
+    seed: int,
 ) -> Explained:
     """Explain excerpts that both networks name rightly, as even over the classes as can be; if there is none, any.
 
@@ -192,7 +198,7 @@ def explained(
         As for :func:`accuracies`.
     number
         Of excerpts, at most.
-    steps
+    points
         Points of Integrated Gradients.
     seed
         Of the draw.
@@ -211,7 +217,7 @@ def explained(
     waveforms, classes = excerpts.samples(few), [int(one) for one in excerpts.targets()[few]]
     told = excerpts.rows.iloc[few]
     index = pd.DataFrame({"split": TEST, "clip": told["recording"].to_numpy(), "label": told["label"].to_numpy()})
-    maps = {name: explain.explain(one, waveforms, classes, steps=steps) for name, one in chosen.items()}
+    maps = {name: explain.explain(one, waveforms, classes, points=points) for name, one in chosen.items()}
     power = explain.energy(waveforms)
     return Explained(index, waveforms, classes, chosen, {name: {**of, ENERGY: power} for name, of in maps.items()})
 
