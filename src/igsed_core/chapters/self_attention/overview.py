@@ -83,9 +83,13 @@ def released(table: pd.DataFrame) -> str:
         f"{RELATIONS[weak['verdict']]} the right one without attention (event-based F {figure(weak)}), and with it a "
         f"window is {RELATIONS[gain['verdict']]} none ({figure(gain)}; with the right one {figure(without)})."
     )
+    words = {
+        DROPPED: "heads whose windows are dropped are {} those with windows",
+        FIRST: "weights read from one frame are {} each frame's own",
+    }
     others = [
-        f"{words} {RELATIONS[rows[name,]['verdict']]} as it should be ({figure(rows[name,])})"
-        for name, words in ((DROPPED, "heads whose windows are dropped are"), (FIRST, "weights of one frame are"))
+        f"{one.format(RELATIONS[rows[name,]['verdict']])} ({figure(rows[name,])})"
+        for name, one in words.items()
         if (name,) in rows
     ]
     return " ".join([said, *([f"Of several heads, {'; '.join(others)}."] if others else [])])
@@ -126,12 +130,12 @@ def mass(table: pd.DataFrame) -> str:
     rows = by_key(table, ("weights",), system=system)
     own = rows[attended.ATTENTION,]
     parts = [
-        f"{words} ({figure(rows[name,])}) it is {RELATIONS[rows[name,]['verdict']]}"
-        for name, words in ((attended.UNIFORM, "uniform weights"), (attended.ENERGY, "the frames' energy"))
+        f"{RELATIONS[rows[name,]['verdict']]} {words} ({figure(rows[name,])})"
+        for name, words in ((attended.UNIFORM, "uniform weights"), (attended.ENERGY, "weights by the frames' energy"))
     ]
     return (
         f"Of the longest window's attention, the frames of an event put {figure(own)} on the same event "
-        f"({sample(own['n'], 'events')}); beside {', beside '.join(parts)}."
+        f"({sample(own['n'], 'events')}): {' and '.join(parts)}."
     )
 
 

@@ -41,7 +41,7 @@ class SelfAttentionStudy(StageParams):
         path="folder",
         names=(RECIPE, URBAN_SED),
     )
-    attention_train: int = param(90, "soundscapes to train on; 0: all of URBAN-SED", low=0)
+    attention_train: int = param(80, "soundscapes to train on; 0: all of URBAN-SED", low=0)
     attention_validation: int = param(20, "soundscapes to validate on; 0: all", low=0)
     attention_test: int = param(30, "soundscapes to test on; 0: all", low=0)
     attention_hop: float = param(0.1, "frame", unit="s", low=0.005, high=0.5)

@@ -93,7 +93,11 @@ def weights(query: Tensor, key: Tensor, weight: Tensor, bias: Tensor, window: tu
 
     Parameters
     ----------
-    query, key, weight, bias, window
+    query, key
+        ``[shape=(batch, time, units)]``
+    weight, bias
+        Of the score, ``[shape=(units,)]`` and a scalar.
+    window
         As for :func:`attend`.
 
     Returns
