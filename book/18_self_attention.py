@@ -148,7 +148,11 @@ figures.found_events(events, {one.name: titles[one.name] for one in compared})
 # %% [markdown]
 # ## Where attention falls
 #
-# The longest window, in one test soundscape: a row is a frame, bright is what it looks at. Green squares are events. Play it: the cursor
+# The score passes a sigmoid before the exponential, so that no frame can count more than e times (2.7 times) another: such
+# attention can only be a moving average with mild preferences, whatever is learnt. Over the whole clip every frame then becomes nearly
+# the same mean, and what happens when is lost.
+#
+# The longest window, in one test soundscape: a row is a frame, bright is what it looks at. Green boxes are events. Play it: the cursor
 # goes through all three.
 
 # %%

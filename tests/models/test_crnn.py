@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import pytest
 import torch
@@ -53,6 +54,13 @@ def test_the_gradient_is_that_of_finite_differences_and_of_the_plain_one(window:
     found = torch.autograd.grad(banded.attend(*inputs, window).sin().sum(), inputs)
     for one, other in zip(found, wanted, strict=True):
         assert torch.allclose(one, other, atol=1e-12)
+
+
+def test_no_frame_counts_more_than_e_times_another() -> None:
+    query, key, _, weight, bias = drawn((2, 9, 3), (2, 9, 3), (2, 9, 4), (3,), ())
+    found = banded.weights(10 * query, 10 * key, 100 * weight, bias, (9, 9))
+    ratio = found.amax(dim=2) / found.amin(dim=2)
+    assert ratio.max() > 2.5 and (ratio <= math.e + 1e-9).all()
 
 
 def test_mixed_precision_keeps_the_attention_whole() -> None:

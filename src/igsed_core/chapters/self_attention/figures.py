@@ -60,7 +60,7 @@ def against_width(table: pd.DataFrame, full: pd.DataFrame | None = None) -> Figu
         ax.set_xticks(widths, [f"{w:g}" for w in widths])
         ax.minorticks_off()
         ax.set(xlabel="width of the attention's window (s)", title=f"{name}, {style.counted(one)} test clips")
-    axes[0][0].set(ylabel="F, mean over networks, 95 % interval over clips")
+    axes[0][0].set(ylabel="F (95 % interval over clips)")
     first = axes[0][0]
     first.plot([], [], "--", color=style.FAINT, label="without attention")
     first.plot([], [], "s", color=style.FAINT, mfc="none", label="several heads")
