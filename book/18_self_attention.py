@@ -77,7 +77,7 @@ with run.timed("soundscapes_seconds"):
 # training, nor with one another.
 
 # %%
-compared = systems.compared(p.widths, p.heads)
+compared = systems.compared(p.widths, p.heads, p.middle)
 audited = systems.audited(p.middle, p.heads)
 with run.timed("training_seconds"):
     trained = study.train(
@@ -116,13 +116,15 @@ findings.say(overview.reached(found))
 findings.say(overview.shipped_run(shipped.record()))
 
 # %% [markdown]
-# Is it attention, or smoothing? A level of one half and no filter, beside a level and a median filter that are tuned:
+# Is it attention, or smoothing? A level of one half and no filter, beside a level and a median filter that are tuned; and
+# a network that takes the plain mean of the window in the place of attention:
 
 # %%
 display.show(tables.untuned_table(found, titles), caption="F without and with a tuned level and median filter")
 names = [one.name for one in compared if one.widths]
-apart = run.table("self_attention_differences", measure.differences(results, audit.pairs(names)))
+apart = run.table("self_attention_differences", measure.differences(results, audit.pairs(names, p.middle)))
 findings.say(overview.smoothing(apart))
+findings.say(overview.average(apart))
 
 # %%
 display.show(
@@ -156,9 +158,8 @@ figures.found_events(events, {one.name: titles[one.name] for one in compared})
 # goes through all three.
 
 # %%
-whole = max(
-    (one for one in trained if one.system in compared and one.system.widths), key=lambda one: max(one.system.widths)
-)
+attending = [one for one in compared if one.widths and not one.uniform]
+whole = max((one for one in trained if one.system in attending), key=lambda one: max(one.system.widths))
 figures.listen(whole, sounds)
 
 # %% [markdown]
@@ -166,7 +167,8 @@ figures.listen(whole, sounds)
 # would put there. A narrow window holds little else than the event, so that all three are high.
 
 # %%
-mass = run.table("self_attention_mass", attended.table([one for one in trained if one.system in compared], judge))
+looking = [one for one in trained if one.system in attending]
+mass = run.table("self_attention_mass", attended.table(looking, judge))
 display.show(
     tables.mass_table(mass, titles, shipped.table("self_attention_mass")), caption="Attention on the same event"
 )

@@ -203,10 +203,10 @@ class Tables:
     def attention(self) -> dict[str, pd.DataFrame]:
         """Detectors with attention, some widths or questions missing."""
         widths = [attention_systems.width_name(w) for w in (0.25, 1, 10)][: int(self.rng.integers(0, 4))]
-        pairs = attention_audit.pairs(widths)
+        pairs = attention_audit.pairs([*widths, "average_1"], 1.0)
         asked = list(attention_audit.QUESTIONS)[: int(self.rng.integers(0, 6))]
         rules = (attention_measure.EVEN, attention_measure.TUNED)
-        keys = itertools.product(["crnn", *widths], rules, attention_measure.COMPARED)
+        keys = itertools.product(["crnn", *widths, "average_1"], rules, attention_measure.COMPARED)
         shown = [{"system": s, "rule": r, "metric": m, **self.cell()} for s, r, m in keys]
         apart = [
             {"system": a, "rule": b, "other": c, "other_rule": d, "metric": m, **self.judged()}

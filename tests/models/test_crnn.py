@@ -116,6 +116,18 @@ def test_a_frame_depends_on_its_window_and_the_receptive_field_alone(width: int,
     assert max(depends_on(model(maps)[0, 10].sum(), maps)) == 10 + after + 3
 
 
+@pytest.mark.parametrize(("width", "history"), [(1, False), (6, False), (5, True), (WHOLE, False)])
+def test_a_moving_average_is_attention_that_prefers_nothing(width: int, history: bool) -> None:
+    shape = dataclasses.replace(SMALL, widths=(width,), history_only=history)
+    attending, even = (network(dataclasses.replace(shape, uniform=on)).attention for on in (False, True))
+    assert attending is not None and even is not None
+    with torch.no_grad():
+        attending.weight.zero_()
+    hidden = torch.randn(2, TIME, 6, dtype=torch.double)
+    assert torch.allclose(even(hidden), attending(hidden), atol=1e-12)
+    assert torch.allclose(even.weights(hidden), attending.weights(hidden), atol=1e-12)
+
+
 def test_the_released_reshape_shows_a_step_frames_of_the_whole_clip() -> None:
     right, wrong = network(), network(released=AsReleased(scrambled=True))
     maps = torch.randn(1, TIME, 40, dtype=torch.double, requires_grad=True)

@@ -76,7 +76,7 @@ def sounds(tmp_path_factory: pytest.TempPathFactory) -> Material:
 
 @pytest.fixture(scope="module")
 def trained(sounds: Material, tmp_path_factory: pytest.TempPathFactory) -> list[Trained]:
-    wanted = [*systems.compared((1.0, 10.0), (0.5, 1.0)), *systems.audited(1.0, (0.5, 1.0))]
+    wanted = [*systems.compared((1.0, 10.0), (0.5, 1.0), 1.0), *systems.audited(1.0, (0.5, 1.0))]
     folder = tmp_path_factory.mktemp("networks")
     return study.train(wanted, sounds, RECIPE, folder, seeds=1, seed=3, workers=1)
 
@@ -95,10 +95,10 @@ def results(trained: list[Trained], judge: Judge) -> list[Result]:
 
 
 def test_systems_are_named_once_and_released_choices_are_one_at_a_time() -> None:
-    every = [*systems.compared((0.25, 1.0), (0.25, 1.0)), *systems.audited(1.0, (0.25, 1.0))]
+    every = [*systems.compared((0.25, 1.0), (0.25, 1.0), 1.0), *systems.audited(1.0, (0.25, 1.0))]
     names = [one.name for one in every]
     assert names == [
-        *("crnn", "width_0.25", "width_1", "heads"),
+        *("crnn", "width_0.25", "width_1", "heads", "average_1"),
         *("scrambled", "scrambled_width_1", "windows_dropped", "first_weights"),
     ]
     assert len({one.title for one in every}) == len(every)
@@ -170,7 +170,7 @@ def perfect_result(sounds: Material, judge: Judge, name: str, values: float) -> 
 
 def test_differences_are_paired_and_verdicts_need_holm(sounds: Material, judge: Judge) -> None:
     made = [perfect_result(sounds, judge, name, value) for name, value in ((CRNN, 0.3), ("width_1", 0.5))]
-    found = measure.differences(made, audit.pairs(["width_1"]))
+    found = measure.differences(made, audit.pairs(["width_1"], 1.0))
     assert np.allclose(found["value"], 0.2) and set(found["n"]) == {14}
     # Their draws move together, so that the differences do not vary: nothing is decided.
     assert set(found["verdict"]) == {"not decided"}
@@ -178,7 +178,9 @@ def test_differences_are_paired_and_verdicts_need_holm(sounds: Material, judge: 
         dataclasses.replace(m, values=m.values + 0.02 * np.random.default_rng(i + 1).standard_normal(61))
         for i, m in enumerate(made[1].measured)
     ]
-    apart = measure.differences([made[0], dataclasses.replace(made[1], measured=shifted)], audit.pairs(["width_1"]))
+    apart = measure.differences(
+        [made[0], dataclasses.replace(made[1], measured=shifted)], audit.pairs(["width_1"], 1.0)
+    )
     assert set(apart["verdict"]) == {"above"} and (apart["p_holm"] < 0.05).all()
 
 
@@ -227,14 +229,17 @@ def test_the_study_from_end_to_end(
     assert len(tables.untuned_table(found, titles)) == len(titles)
     figures.against_width(found)
     figures.against_width(found, found)
-    apart = measure.differences(results, audit.pairs(["width_1", "width_10", "heads"]))
-    assert len(tables.difference_table(apart, titles, apart)) == 9 * len(measure.COMPARED)
+    apart = measure.differences(results, audit.pairs(["width_1", "width_10", "heads", "average_1"], 1.0))
+    assert len(tables.difference_table(apart, titles, apart)) == 14 * len(measure.COMPARED)
     assert "test clips" in overview.memory(found, apart) and "median filter" in overview.smoothing(apart)
     by_event = measure.by_event(results, judge)
     assert by_event[by_event["by"] == "length"].groupby("system")["n"].sum().eq(28).all()
     figures.found_events(by_event, titles)
-    mass = attended.table([one for one in trained if one.network.attention is not None], judge)
-    assert mass["value"].between(0, 1).all() and len(tables.mass_table(mass, titles, mass)) == 3 * 6
+    assert "moving average over the same window" in overview.average(apart)
+    mass = attended.table(trained, judge)
+    assert mass["value"].between(0, 1).all() and len(tables.mass_table(mass, titles, mass)) == 3 * 7
+    even = mass[mass["system"] == "average_1"].set_index("weights")["value"]
+    assert even["attention"] == pytest.approx(even["uniform"])
     assert "on the same event" in overview.mass(mass)
     judged = audit.table(results, 1.0, several=True)
     assert set(judged["choice"]) == set(audit.QUESTIONS)

@@ -10,7 +10,16 @@ import pandas as pd
 from igsed_core.base import files
 from igsed_core.chapters.self_attention import measure
 from igsed_core.chapters.self_attention.measure import EVEN, TUNED, Named, Result
-from igsed_core.chapters.self_attention.systems import CHOICES, CRNN, DROPPED, FIRST, HEADS, SCRAMBLED, width_name
+from igsed_core.chapters.self_attention.systems import (
+    CHOICES,
+    CRNN,
+    DROPPED,
+    FIRST,
+    HEADS,
+    SCRAMBLED,
+    average_name,
+    width_name,
+)
 
 GAIN, GAIN_SCRAMBLED = "gain", "gain_scrambled"
 QUESTIONS = {
@@ -70,13 +79,18 @@ def table(results: Sequence[Result], middle: float, *, several: bool) -> pd.Data
     return found.assign(choice=choices)[["choice", *found.columns]]
 
 
-def pairs(names: Sequence[str]) -> list[tuple[Named, Named]]:
-    """List the study's own comparisons: each network with the CRNN, and untuned attention with the tuned CRNN.
+def pairs(names: Sequence[str], middle: float) -> list[tuple[Named, Named]]:
+    """List the study's comparisons: each network with the CRNN, untuned ones with it tuned, attention with an average.
 
     Parameters
     ----------
     names
-        Of the networks with attention.
+        Of the networks with a window.
+    middle
+        Seconds of the moving average.
     """
     with_crnn = [((name, rule), (CRNN, rule)) for rule in (EVEN, TUNED) for name in names]
-    return [*with_crnn, *(((name, EVEN), (CRNN, TUNED)) for name in names)]
+    untuned = [((name, EVEN), (CRNN, TUNED)) for name in names]
+    both = width_name(middle), average_name(middle)
+    average = [((both[0], rule), (both[1], rule)) for rule in (EVEN, TUNED)] if set(both) <= set(names) else []
+    return [*with_crnn, *untuned, *average]

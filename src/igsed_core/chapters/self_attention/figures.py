@@ -52,6 +52,9 @@ def against_width(table: pd.DataFrame, full: pd.DataFrame | None = None) -> Figu
                 ax.axhline(none["value"], color=colour, ls="--", lw=1.2)
             if (several := rows.get((HEADS,))) is not None:
                 ax.plot(widths[0] / 1.6, several["value"], "s", color=colour, mfc="none", ms=8)
+            for (system,), row in rows.items():
+                if system.startswith("average_"):
+                    ax.plot(_width(system), row["value"], "^", color=colour, mfc="none", ms=8)
             for system, row in rows.items():
                 if system[0].startswith(SCRAMBLED):
                     at = _width(system[0]) if system[0] != SCRAMBLED else widths[0] / 2.2
@@ -64,6 +67,7 @@ def against_width(table: pd.DataFrame, full: pd.DataFrame | None = None) -> Figu
     first = axes[0][0]
     first.plot([], [], "--", color=style.FAINT, label="without attention")
     first.plot([], [], "s", color=style.FAINT, mfc="none", label="several heads")
+    first.plot([], [], "^", color=style.FAINT, mfc="none", label="moving average")
     first.plot([], [], "x", color=style.FAINT, label="reshaped, as released (left: without attention)")
     fig.legend(*first.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return fig

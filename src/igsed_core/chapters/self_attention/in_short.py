@@ -11,12 +11,12 @@ def answer(found: Found) -> Answer:
     tables = ("self_attention", "self_attention_differences", "self_attention_audit", "self_attention_mass")
     summary, differences, audited, mass = (found.tables[name] for name in tables)
     full = [shipped.table(name) for name in tables[:3]]
-    said = [overview.memory(summary, differences)]
+    said = [overview.memory(summary, differences), overview.average(differences)]
     if full[0] is not None and full[1] is not None:
         said.append(overview.full_size(full[0], full[1]))
     said += [overview.released(audited if full[2] is None else full[2]), overview.mass(mass)]
     return Answer(
-        f"{' '.join(said)} The sounds are made by a program; the networks of the default run are small, few, and "
-        "trained for seconds.",
+        f"{' '.join(filter(None, said))} The sounds are made by a program; the networks of the default run are small, "
+        "few, and trained for seconds.",
         tables,
     )

@@ -44,6 +44,23 @@ def memory(table: pd.DataFrame, differences: pd.DataFrame) -> str:
     )
 
 
+def average(differences: pd.DataFrame) -> str:
+    """Say how attention stands to a moving average over the same window; empty where there is none.
+
+    Parameters
+    ----------
+    differences
+        From :func:`~igsed_core.chapters.self_attention.measure.differences`.
+    """
+    for (system, other), row in by_key(differences, ("system", "other"), rule=TUNED, metric=EVENT_F).items():
+        if other.startswith("average_"):
+            return (
+                f"Attention over {system.rpartition('_')[2]} s is {RELATIONS[row['verdict']]} a moving average over "
+                f"the same window, which learns nothing (event-based F {figure(row)})."
+            )
+    return ""
+
+
 def smoothing(differences: pd.DataFrame) -> str:
     """Say whether attention without tuning beats a tuned level and median filter without attention.
 
@@ -63,6 +80,8 @@ def smoothing(differences: pd.DataFrame) -> str:
 
 
 def _window(system: str) -> str:
+    if system.startswith("average_"):
+        return f"a moving average of {system.rpartition('_')[2]} s"
     return "several heads" if system == HEADS else f"a window of {system.rpartition('_')[2]} s"
 
 
@@ -215,4 +234,4 @@ def shipped_run(record: Mapping[str, Any] | None) -> str:
 
 def full_size(table: pd.DataFrame, differences: pd.DataFrame) -> str:
     """Say in one sentence what the run of full size found; ``table, differences`` as for :func:`memory`."""
-    return f"At full size, a run that ships with the book: {memory(table, differences)}"
+    return f"At full size, a run that ships with the book: {memory(table, differences)} {average(differences)}".rstrip()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,12 +94,9 @@ def train(
 
 
 def _train(job: tuple[System, int, int, Sequence[str], Recipe, float, Path]) -> Trained:
-    import dataclasses
-    import time
-
     system, number, seed, classes, wanted, hop, place = job
     parts = torch.load(place, mmap=True, weights_only=True)
-    shape = with_widths(wanted.shape, system.widths, hop, DURATION)
+    shape = dataclasses.replace(with_widths(wanted.shape, system.widths, hop, DURATION), uniform=system.uniform)
     began = time.process_time()
     fitted = framewise_crnn.fit(
         parts["train"],

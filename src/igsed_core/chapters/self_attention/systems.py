@@ -28,11 +28,14 @@ class System:
         Seconds of the window of each head; none for no attention.
     released
         Choices of the released code.
+    uniform
+        Whether a moving average takes the place of attention.
     """
 
     name: str
     widths: tuple[float, ...] = ()
     released: AsReleased = RIGHT
+    uniform: bool = False
 
     @property
     def title(self) -> str:
@@ -40,6 +43,8 @@ class System:
         if self.name == CRNN:
             return "CRNN, no attention"
         sizes = " and ".join(f"{one:g} s" for one in self.widths)
+        if self.uniform:
+            return f"moving average, {sizes}"
         kind = f"attention, {sizes}" if len(self.widths) == 1 else f"heads of {sizes}"
         if self.released.scrambled:
             return f"reshaped CRNN, {kind}" if self.widths else "reshaped CRNN, no attention"
@@ -48,7 +53,7 @@ class System:
         return ", ".join([kind, *(words[name] for name, on in flags.items() if on)])
 
 
-def compared(widths: Sequence[float], heads: Sequence[float]) -> list[System]:
+def compared(widths: Sequence[float], heads: Sequence[float], middle: float) -> list[System]:
     """List the networks that are as they should be.
 
     Parameters
@@ -57,9 +62,12 @@ def compared(widths: Sequence[float], heads: Sequence[float]) -> list[System]:
         Seconds, a network each.
     heads
         Seconds of the heads of one network; fewer than two: none.
+    middle
+        Seconds of the moving average.
     """
     one_each = [System(width_name(width), (width,)) for width in widths]
-    return [System(CRNN), *one_each, *([System(HEADS, tuple(heads))] if len(heads) > 1 else [])]
+    average = System(average_name(middle), (middle,), uniform=True)
+    return [System(CRNN), *one_each, *([System(HEADS, tuple(heads))] if len(heads) > 1 else []), average]
 
 
 def audited(width: float, heads: Sequence[float]) -> list[System]:
@@ -92,6 +100,18 @@ def width_name(width: float) -> str:
     return f"width_{width:g}"
 
 
+def average_name(width: float) -> str:
+    """Name of the network with a moving average.
+
+    Examples
+    --------
+    >>> from igsed_core.chapters.self_attention.systems import average_name
+    >>> average_name(1.0)
+    'average_1'
+    """
+    return f"average_{width:g}"
+
+
 def titles(widths: Sequence[float], heads: Sequence[float], width: float) -> dict[str, str]:
     """Names for a reader, by name; ``widths, heads, width`` as in :func:`compared` and :func:`audited`."""
-    return {one.name: one.title for one in [*compared(widths, heads), *audited(width, heads)]}
+    return {one.name: one.title for one in [*compared(widths, heads, width), *audited(width, heads)]}

@@ -61,6 +61,8 @@ class Shape:
         Frames of the attention's window, for each head; :data:`WHOLE` for the clip; none for no attention.
     history_only
         Whether windows lie before the frame, else around it.
+    uniform
+        Whether all frames of a window count alike: a moving average in the place of attention, with one width.
     weak
         Whether it is trained by clip labels, through attention pooling.
     """
@@ -71,6 +73,7 @@ class Shape:
     dropout: float = 0.3
     widths: tuple[int, ...] = ()
     history_only: bool = False
+    uniform: bool = False
     weak: bool = False
 
 
@@ -97,9 +100,7 @@ class SelfAttention(nn.Module):
 
     def window(self, time: int) -> tuple[int, int]:
         """Frames before and after that the window of a clip of ``time`` frames holds."""
-        if self.width == WHOLE:
-            return (time - 1, 0) if self.history_only else (time - 1, time - 1)
-        return banded.reach(self.width, history_only=self.history_only)
+        return _window(self.width, time, history_only=self.history_only)
 
     def forward(self, x: Tensor) -> Tensor:
         """``(batch, time, n_features) -> (batch, time, n_features)``."""
@@ -108,6 +109,40 @@ class SelfAttention(nn.Module):
     def weights(self, x: Tensor) -> Tensor:
         """What each frame takes of each: ``(batch, time, n_features) -> (batch, time, time)``."""
         return banded.weights(self.query(x), self.key(x), self.weight, self.bias, self.window(x.shape[1]))
+
+
+def _window(width: int, time: int, *, history_only: bool) -> tuple[int, int]:
+    if width == WHOLE:
+        return (time - 1, 0) if history_only else (time - 1, time - 1)
+    return banded.reach(width, history_only=history_only)
+
+
+class MovingAverage(nn.Module):
+    """Each frame becomes the mean of the frames in its window: attention that has nothing to learn.
+
+    Parameters
+    ----------
+    width, history_only
+        As for :class:`SelfAttention`.
+    """
+
+    def __init__(self, width: int, *, history_only: bool = False) -> None:
+        super().__init__()
+        self.width, self.history_only = width, history_only
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``(batch, time, n_features) -> (batch, time, n_features)``."""
+        time = x.shape[1]
+        before, after = _window(self.width, time, history_only=self.history_only)
+        frame = torch.arange(time, device=x.device)
+        first, last = (frame - before).clamp(min=0), (frame + after + 1).clamp(max=time)
+        sums = nn.functional.pad(x.cumsum(dim=1), (0, 0, 1, 0))  # (batch, 1 + time, n_features)
+        return (sums[:, last] - sums[:, first]) / (last - first)[:, None]
+
+    def weights(self, x: Tensor) -> Tensor:
+        """What each frame takes of each: ``(batch, time, n_features) -> (batch, time, time)``."""
+        whole = torch.eye(x.shape[1], dtype=x.dtype, device=x.device)[None]
+        return self(whole).expand(len(x), -1, -1)
 
 
 class Heads(nn.Module):
@@ -202,10 +237,12 @@ class Crnn(nn.Module):
         self.attention = self._attention()
         self.out = AttentionHead(shape.units, classes) if shape.weak else nn.Linear(shape.units, len(classes))
 
-    def _attention(self) -> Heads | SelfAttention | None:
+    def _attention(self) -> Heads | SelfAttention | MovingAverage | None:
         shape, (width, *others) = self.shape, self.shape.widths or (WHOLE,)
         if not shape.widths:
             return None
+        if shape.uniform:
+            return MovingAverage(width, history_only=shape.history_only)
         if not others:
             return SelfAttention(shape.units, shape.units, width, history_only=shape.history_only)
         widths = (WHOLE,) * len(shape.widths) if self.released.windows_dropped else shape.widths
