@@ -55,9 +55,8 @@ def against_width(table: pd.DataFrame, full: pd.DataFrame | None = None) -> Figu
             for (system,), row in rows.items():
                 if system.startswith("average_"):
                     ax.plot(_width(system), row["value"], "^", color=colour, mfc="none", ms=8)
-            for system, row in rows.items():
-                if system[0].startswith(SCRAMBLED):
-                    at = _width(system[0]) if system[0] != SCRAMBLED else widths[0] / 2.2
+                elif system.startswith(SCRAMBLED):
+                    at = _width(system) if system != SCRAMBLED else widths[0] / 2.2
                     ax.plot(at, row["value"], "x", color=colour, ms=8)
         ax.set_xscale("log")
         ax.set_xticks(widths, [f"{w:g}" for w in widths])
