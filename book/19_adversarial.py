@@ -38,7 +38,7 @@ attack_learning_rate = 0.003  # Adam's
 attack_clips = 16  # test clips that are attacked, all known to all classifiers
 attack_targeted = 6  # of them, with a class that is wanted; a third of these by L-BFGS, too
 attack_snr = 30.0  # signal-to-noise ratio of attacks of a given size [dB]
-attack_steps = 10  # steps of PGD, and a fifth of the most of DeepFool
+attack_steps = 10  # steps of PGD, and half of the most of DeepFool
 attack_iterations = 30  # of Carlini and Wagner's attack; released code: 1000
 attack_searches = 3  # searches for its price; released code: 5
 attack_soundscapes = 10  # test soundscapes of the main job that are attacked and explained
@@ -248,7 +248,7 @@ findings.say(overview.detection(told))
 # %%
 learnt = study.known_to_all(trained, bank.splits["train"], p.attack_clips)
 audited = run.table(
-    "adversarial_audit", audit.verdicts(trained, runs, clips, learnt, steps=5 * p.attack_steps, **resampling)
+    "adversarial_audit", audit.verdicts(trained, runs, clips, learnt, steps=2 * p.attack_steps, **resampling)
 )
 display.show(
     tables.audit_table(audited, shipped.table("adversarial_audit")), caption="What choices of the released code change"

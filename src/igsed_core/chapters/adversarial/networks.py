@@ -97,7 +97,7 @@ class Convolutional(nn.Module):
 
 
 class Recurrent(nn.Module):
-    """The same blocks, which halve time twice only, the mean over frequency, a recurrent layer, the mean over time.
+    """The same blocks, which halve time three times only, the mean over frequency, a recurrent layer, the mean over time.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ class Recurrent(nn.Module):
 
     def __init__(self, n_classes: int, width: int) -> None:
         super().__init__()
-        self.body = _blocks(width, pools=((2, 2), (1, 2), (1, 2)))
+        self.body = _blocks(width, pools=((2, 2), (2, 2), (1, 2)))
         size = _BLOCKS[-1] * width
         self.recurrent = nn.GRU(size, size // 2, batch_first=True, bidirectional=True)
         self.out = nn.Linear(size, n_classes)
@@ -200,7 +200,7 @@ class DenseWave(nn.Module):
 
 MAKERS: dict[str, Callable[[int, int], nn.Module]] = {
     VGG: Convolutional,
-    GATED: lambda n_classes, width: Convolutional(n_classes, width, gated=True),
+    GATED: lambda n_classes, width: Convolutional(n_classes, max(2, 2 * width // 3), gated=True),  # gates are doubled
     RECURRENT: Recurrent,
     DENSE_MEL: DenseMel,
     DENSE_WAVE: DenseWave,

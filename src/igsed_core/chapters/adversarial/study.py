@@ -61,7 +61,7 @@ class Plan:
     snr
         Of attacks of a given size, in dB.
     steps
-        Steps of PGD; five times as many of DeepFool at most.
+        Steps of PGD; twice as many of DeepFool at most.
     iterations, searches
         Of Carlini and Wagner's attack.
     targeted
@@ -207,7 +207,7 @@ def _attack(job: tuple[Trained, Clips, Plan, int]) -> list[Run]:
         run(LEAVE, FGSM, everyone, leave, fgsm, **size)
         run(LEAVE, PGD_LINF, everyone, leave, pgd, **size, steps=plan.steps, norm="linf")
         run(LEAVE, PGD_L2, everyone, leave, pgd, **size, steps=plan.steps)
-        run(LEAVE, DEEPFOOL, everyone, leave, deepfool, steps=5 * plan.steps)
+        run(LEAVE, DEEPFOOL, everyone, leave, deepfool, steps=2 * plan.steps)
         run(LEAVE, CW, everyone, replace(leave, below=1 / n_classes), carlini_wagner, **descent)
         few = everyone[: plan.targeted]
         wanted = _others(clips.labels[few], n_classes, seed)
@@ -224,7 +224,7 @@ def _attack(job: tuple[Trained, Clips, Plan, int]) -> list[Run]:
         aim = kind(_drawn(hold[rows], seed))
         run(goal, NOISE, rows, aim, noise, **size, seed=seed)
         run(goal, PGD_L2, rows, aim, pgd, **size, steps=plan.steps)
-        run(goal, DEEPFOOL, rows, aim, deepfool, steps=5 * plan.steps)
+        run(goal, DEEPFOOL, rows, aim, deepfool, steps=2 * plan.steps)
         run(goal, CW, rows, aim, carlini_wagner, **descent)
     return made
 

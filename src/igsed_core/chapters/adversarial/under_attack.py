@@ -180,7 +180,7 @@ def attack(
     snr
         In dB, of all attacks of a given size.
     steps
-        Steps of each; five times as many for DeepFool at most.
+        Steps of each; twice as many for DeepFool at most.
     seed
         Of noise.
 
@@ -204,7 +204,7 @@ def attack(
     for goal, aim in ((VANISH, Vanish(own)), (APPEAR, Appear(new))):
         made[NOISE] = run(goal, NOISE, aim, noise, snr=snr, seed=seed)
         made[goal] = run(goal, PGD_L2, aim, pgd, snr=snr, steps=steps)
-        run(goal, DEEPFOOL, aim, deepfool, steps=5 * steps)
+        run(goal, DEEPFOOL, aim, deepfool, steps=2 * steps)
     inside = moving.feature_frames(listener, [one.truth[0] for one in some])
     for kind in moving.MOVES:
         made[kind] = moving.move(listener, waveforms, own, inside, kind=kind, snr=snr, steps=steps)
