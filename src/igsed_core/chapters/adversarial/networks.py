@@ -97,7 +97,7 @@ class Convolutional(nn.Module):
 
 
 class Recurrent(nn.Module):
-    """The same blocks, which halve time three times only, the mean over frequency, a recurrent layer, the mean over time.
+    """The same blocks, which halve time thrice only, the mean over frequency, a recurrent layer, the mean over time.
 
     Parameters
     ----------
