@@ -87,7 +87,9 @@ def verdicts(
     goal = Leave(clips.labels)
     near = deepfool(one.classifier, clips.waveforms, goal, steps=steps)
     far = deepfool(one.classifier, clips.waveforms, goal, steps=steps, farthest=True)
-    both = near.reached & far.reached
+    # What was wrong before has not been changed, and has no ratio.
+    moved_by = [(found.waveforms != clips.waveforms).any(dim=1) & found.reached for found in (near, far)]
+    both = moved_by[0] & moved_by[1]
     ratios = [base.snr(clips.waveforms[both], found.waveforms[both]).numpy() for found in (far, near)]
     differs(FARTHEST, "snr_minus_nearest", "dB", ratios[0] - ratios[1])
     differs(FARTHEST, "success_minus_nearest", "share", (far.reached.float() - near.reached.float()).numpy())
@@ -112,7 +114,7 @@ def verdicts(
         _share(goal.reached(training.logits(one.classifier, quiet)), **options),
         "",
     )
-    own = base.snr(clips.waveforms[near.reached], near.waveforms[near.reached]).numpy()
+    own = base.snr(clips.waveforms[moved_by[0]], near.waveforms[moved_by[0]]).numpy()
     differs(DOUBLED, "own_snr_minus_released", "dB", own - RELEASED / 2)
 
     values: list[float] = []
@@ -127,7 +129,8 @@ def verdicts(
     differs(SQUARED_MEAN, "snr_minus_right", "dB", np.array(values))
 
     other = deepfool(one.classifier, training_clips.waveforms, Leave(training_clips.labels), steps=steps)
-    there = base.snr(training_clips.waveforms[other.reached], other.waveforms[other.reached]).numpy()
+    moved = (other.waveforms != training_clips.waveforms).any(dim=1) & other.reached
+    there = base.snr(training_clips.waveforms[moved], other.waveforms[moved]).numpy()
     found = _apart(there, own, **options)
     add(
         *(TRAINING, "snr_minus_test", "dB", found),
