@@ -17,7 +17,7 @@
 # %% tags=["parameters"]
 experiment = "embedded"  # name of the experiment; its artefacts lie in runs/<experiment>
 seed = 2026  # seed of every random choice
-attention_data = "recipe"  # recipe (URBAN-SED's, on the main job's sounds), urban_sed (fetched), or a folder: of an unpacked URBAN-SED, or of UrbanSound8K for the recipe
+attention_data = "recipe"  # recipe (URBAN-SED's, on the main job's sounds), urban_sed (fetched), or the folder of an unpacked URBAN-SED, or of UrbanSound8K for the recipe
 attention_train = 80  # soundscapes to train on; 0: all of URBAN-SED
 attention_validation = 20  # soundscapes to validate on; 0: all
 attention_test = 30  # soundscapes to test on; 0: all

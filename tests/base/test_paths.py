@@ -31,7 +31,8 @@ def user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_which_parameters_are_paths() -> None:
-    assert set(PATHS) == {"soundbank", "background_source", "weights", "recordings", "vocal_bank"}
+    of_chapters = {"vocal_bank", "attention_data", "attack_bank", "repr_data"}
+    assert set(PATHS) == {"soundbank", "background_source", "weights", "recordings", *of_chapters}
     assert names_of(PATHS["soundbank"]) == ("procedural", "desed", "real")
     assert sorted(names_of(PATHS["soundbank"])) == sorted(soundbank.available())
     for name, field in experiments.parameter_fields().items():

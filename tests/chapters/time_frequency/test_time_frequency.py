@@ -80,6 +80,12 @@ def test_the_truth_of_two_tones(known: truth.Truth, frontend: PannsLogMel) -> No
     assert np.flatnonzero(known.overlap)[[0, -1]].tolist() == [100, 149]
 
 
+def test_the_picture_of_a_clip_has_a_panel_per_map(known: truth.Truth, frontend: PannsLogMel) -> None:
+    maps = {name: np.random.default_rng(i).random(known.mask.shape) for i, name in enumerate(("ig", "cam", "saliency"))}
+    drawn = figures.one_clip(maps, known, frontend, "Bell")
+    assert len([ax for ax in drawn.axes if ax.get_visible() and ax.get_title()]) >= len(maps)
+
+
 def test_right_time_is_not_right_sound(known: truth.Truth) -> None:
     """A map of the other sound at the right time has the time and nothing else."""
     in_time = np.repeat(known.sounds[:, None], 64, axis=1).astype(float)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from igsed_core.base import files
 from igsed_core.base.errors import IgsedError
 from igsed_core.data import fetching
 
@@ -43,7 +44,10 @@ def files(root: Path) -> pd.DataFrame:
         If the table is missing, is not that of UrbanSound8K, or names a file that is not there.
     """
     place = _root(root)
-    table = pd.read_csv(place / TABLE)
+    try:
+        table = files.read_table(place / TABLE)
+    except (OSError, ValueError) as error:  # a parser's and a decoder's errors are ValueErrors
+        raise IgsedError(f"{place / TABLE} cannot be read ({error}): use the table that came with the data") from error
     if missing := [name for name in _COLUMNS if name not in table]:
         raise IgsedError(f"{place / TABLE} has no column {missing[0]!r}: use the table that UrbanSound8K came with")
     found = pd.DataFrame(

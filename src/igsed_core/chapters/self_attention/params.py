@@ -36,8 +36,8 @@ class SelfAttentionStudy(StageParams):
 
     attention_data: str = param(
         RECIPE,
-        f"{RECIPE} (URBAN-SED's, on the main job's sounds), {URBAN_SED} (fetched), or a folder: of an unpacked "
-        "URBAN-SED, or of UrbanSound8K for the recipe",
+        f"{RECIPE} (URBAN-SED's, on the main job's sounds), {URBAN_SED} (fetched), or the folder of an "
+        "unpacked URBAN-SED, or of UrbanSound8K for the recipe",
         path="folder",
         names=(RECIPE, URBAN_SED),
     )
