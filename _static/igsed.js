@@ -150,5 +150,7 @@ document.addEventListener("DOMContentLoaded", () => {
   document.querySelectorAll("figure.igsed-player").forEach(follow);
   figuresOf().forEach(enlarge);
   const wide = ".igsed-table-frame, .pst-scrollable-table-container, div.math, div.highlight pre";
-  document.querySelectorAll(wide).forEach(reachable);
+  const reach = () => document.querySelectorAll(wide).forEach(reachable);
+  reach();
+  window.addEventListener("resize", reach); // a phone that is turned
 });
