@@ -152,5 +152,7 @@ document.addEventListener("DOMContentLoaded", () => {
   // Sphinx gives the entries of its list a role that ARIA has given up, which a list may not hold.
   document.querySelectorAll(".citation-list > .citation").forEach((entry) => entry.setAttribute("role", "listitem"));
   const wide = ".igsed-table-frame, .pst-scrollable-table-container, div.math, div.highlight pre";
-  document.querySelectorAll(wide).forEach(reachable);
+  const reach = () => document.querySelectorAll(wide).forEach(reachable);
+  reach();
+  window.addEventListener("resize", reach); // a phone that is turned
 });
