@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from igsed_core.base import files
 from igsed_core.base.errors import IgsedError
+from igsed_core.base.files import read_table
 from igsed_core.data import fetching
 
 TABLE = Path("metadata") / "UrbanSound8K.csv"
@@ -45,7 +45,7 @@ def files(root: Path) -> pd.DataFrame:
     """
     place = _root(root)
     try:
-        table = files.read_table(place / TABLE)
+        table = read_table(place / TABLE)
     except (OSError, ValueError) as error:  # a parser's and a decoder's errors are ValueErrors
         raise IgsedError(f"{place / TABLE} cannot be read ({error}): use the table that came with the data") from error
     if missing := [name for name in _COLUMNS if name not in table]:
