@@ -130,8 +130,8 @@ def verdicts(
 
     other = deepfool(one.classifier, training_clips.waveforms, Leave(training_clips.labels), steps=steps)
     moved = (other.waveforms != training_clips.waveforms).any(dim=1) & other.reached
-    there = base.snr(training_clips.waveforms[moved], other.waveforms[moved]).numpy()
-    found = _apart(there, own, **options)
+    on_training = base.snr(training_clips.waveforms[moved], other.waveforms[moved]).numpy()
+    found = _apart(on_training, own, **options)
     add(
         *(TRAINING, "snr_minus_test", "dB", found),
         judging.judge(found[1], found[2], found[3], found[0], margin=MARGIN_DB),

@@ -113,7 +113,8 @@ def _train(job: tuple[str, str, Path, int, tuple[str, ...], Recipe, int]) -> Tra
     )
     fitted = trainer.fit(
         lambda: networks.MAKERS[name](len(classes), recipe.width),
-        *examples,
+        examples[0],
+        examples[1],
         settings,
         name=f"classifier {name!r}",
         augment=_moved,
