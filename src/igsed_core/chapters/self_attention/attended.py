@@ -101,8 +101,8 @@ def table(trained: Sequence[Trained], judge: Judge) -> pd.DataFrame:
             key = (system, name, "test", int(there.sum()), draws[name][0], *ends)
             rows.append((*key, np.nan if name == ATTENTION else apart[0], low, high))
     found = pd.DataFrame(rows, columns=COLUMNS[:-1])
-    apart = pd.DataFrame(
+    gaps = pd.DataFrame(
         {"value": found["difference"], "ci_low": found["low"], "ci_high": found["high"], "n": found["n"]}
     )
-    said = judged(apart.assign(p_holm=judging.holm(np.array(values, dtype=float))))["verdict"]
+    said = judged(gaps.assign(p_holm=judging.holm(np.array(values, dtype=float))))["verdict"]
     return found.assign(verdict=said)[COLUMNS]

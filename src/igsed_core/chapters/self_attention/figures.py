@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -104,7 +105,7 @@ def found_events(table: pd.DataFrame, titles: Mapping[str, str]) -> Figure:
     return fig
 
 
-def _bin(row: Mapping[str, float], *, whole: bool) -> str:
+def _bin(row: Mapping[Any, Any], *, whole: bool) -> str:
     last = np.isinf(row["high"])
     name = f"{row['low']:g}{' or more' if last else ''}" if whole else f"{row['low']:g} to {row['high']:g}"
     return f"{'from ' + format(row['low'], 'g') if last and not whole else name}\n(n = {int(row['n'])})"
