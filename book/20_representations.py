@@ -15,9 +15,7 @@
 # %% tags=["parameters"]
 experiment = "embedded"  # name of the experiment; its artefacts lie in runs/<experiment>
 seed = 2026  # seed of every random choice
-repr_data = (
-    "bank"  # bank (the experiment's own sounds), urbansound8k (fetched), or the folder of an unpacked UrbanSound8K
-)
+repr_data = "bank"  # bank (this experiment's sounds), urbansound8k (fetched), or the folder of an unpacked UrbanSound8K
 repr_files = 12  # recordings of each class and fold that are used (0: all)
 repr_folds = 1  # folds that are tested, one after the other; the bank has one, UrbanSound8K ten
 repr_width = 8  # channels of the first layer of the waveform network (published: 16)

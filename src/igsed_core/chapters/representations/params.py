@@ -30,7 +30,7 @@ class RepresentationStudy(StageParams):
 
     repr_data: str = param(
         BANK,
-        f"{BANK} (the experiment's own sounds), {URBANSOUND8K} (fetched), or the folder of an unpacked UrbanSound8K",
+        f"{BANK} (this experiment's sounds), {URBANSOUND8K} (fetched), or the folder of an unpacked UrbanSound8K",
         path="folder",
         names=(BANK, URBANSOUND8K),
     )
