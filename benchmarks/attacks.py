@@ -62,7 +62,13 @@ class Scaled(nn.Module):
 
 
 def compare(
-    model: nn.Module, waveforms: Tensor, labels: Tensor, theirs: dict[str, Callable[..., Tensor]], **options: Any
+    model: nn.Module,
+    waveforms: Tensor,
+    labels: Tensor,
+    theirs: dict[str, Callable[..., Tensor]],
+    *,
+    learning_rate: float = RATE_OF_DESCENT,
+    **options: Any,
 ) -> pd.DataFrame:
     """Attack the same clips by both, in turns.
 
@@ -74,6 +80,8 @@ def compare(
         ``(n, n_samples)`` and the classes that the model gives them, ``(n,)``.
     theirs
         From :func:`adv_lib`.
+    learning_rate
+        Of Carlini and Wagner's attack.
     **options
         ``iterations, searches`` of Carlini and Wagner's attack.
 
@@ -89,7 +97,7 @@ def compare(
         "deepfool": lambda: deepfool(model, waveforms, Leave(labels), steps=STEPS).waveforms,
         "cw": lambda: (
             carlini_wagner(
-                model, waveforms, Leave(labels), learning_rate=RATE_OF_DESCENT, price=PRICE, **options
+                model, waveforms, Leave(labels), learning_rate=learning_rate, price=PRICE, **options
             ).waveforms
         ),
     }
@@ -97,7 +105,7 @@ def compare(
         "deepfool": lambda: theirs["deepfool"](scaled, inputs, labels, steps=STEPS),
         "cw": lambda: theirs["cw"](
             *(scaled, inputs, labels),
-            learning_rate=RATE_OF_DESCENT,
+            learning_rate=learning_rate,
             initial_const=PRICE / 4,
             binary_search_steps=options["searches"],
             max_iterations=options["iterations"],
