@@ -128,15 +128,14 @@ def _moved(by: dict[tuple[str, ...], dict[str, Any]]) -> str:
     said = []
     for kind, words in MOVES.items():
         ig, localiser, noise = (
-            by.get((variant, "attacked", method, "correlation"))
+            by.get((variant, "attacked", method, "iou_change"))
             for variant, method in ((kind, IG), (kind, LOCALISER), (NOISE, IG))
         )
         if ig is None or localiser is None:
             continue
         control = "" if noise is None else f" (under noise as loud {figure(noise)})"
         said.append(
-            f"with {words} IG keeps a rank correlation of {figure(ig)} with its clean map{control}, the localiser "
-            f"{figure(localiser)}"
+            f"with {words} the IoU of IG changes by {figure(ig)}{control}, the localiser's by {figure(localiser)}"
         )
     return f"While no class changes, {'; '.join(said)}." if said else "No map was moved."
 
