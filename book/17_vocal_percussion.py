@@ -198,6 +198,7 @@ display.show(
     tables.when_difference_table(to_references, shipped.table("vocal_percussion_when_differences")),
     caption="Importance inside the sound, beside what knows nothing of classes",
 )
+findings.say(overview.importance(to_references))
 findings.say(overview.tendency(networks, shipped.table("vocal_percussion_networks")))
 
 # %% [markdown]

@@ -172,6 +172,7 @@ mass = run.table("self_attention_mass", attended.table(looking, judge))
 display.show(
     tables.mass_table(mass, titles, shipped.table("self_attention_mass")), caption="Attention on the same event"
 )
+findings.say(overview.mass(mass))
 
 # %% [markdown]
 # ## Audit
@@ -187,6 +188,7 @@ display.show(
     tables.audit_table(judged, shipped.table("self_attention_audit")),
     caption="What choices of the released code change",
 )
+findings.say(overview.released(judged))
 findings.say(overview.explains(judged))
 
 # %% [markdown]

@@ -380,14 +380,10 @@ def test_the_box_says_what_the_tables_are() -> None:
             for name, row in (("error", low), ("disagreement", cell), ("quiet", {**low, "value": 0.55}))
         ]
     )
-    found = {
-        "adversarial": attacks,
-        "transfer": across,
-        "adversarial_survival": left,
-        "adversarial_explanations": maps,
-        "adversarial_detection": told,
-    }
-    text = in_short.answer(Found(found)).text
+    found = {"adversarial": attacks, "adversarial_explanations": maps}
+    box = in_short.answer(Found(found)).text
+    told_on_the_page = (overview.transfer(across), overview.files(left), overview.explanations(maps))
+    text = " ".join((box, *told_on_the_page, overview.detection(told)))
     assert "a share of 0.80" in text and "DeepFool 45.0" in text and "do not overlap" in text
     assert "room noise 40 dB below: 0.05" in text and "CAM −0.02" in text
     assert "disagreement of CAM and IG" in text

@@ -7,17 +7,11 @@ from igsed_core.show.answers import Answer, Found
 
 
 def answer(found: Found) -> Answer:
-    """Whether small changes of a sound fool classifiers and maps, and whether maps give them away."""
-    names = ("adversarial", "transfer", "adversarial_survival", "adversarial_explanations", "adversarial_detection")
-    attacks, transfer, survival, maps, detection = (found.tables[name] for name in names)
-    said = [
-        overview.attacks(attacks),
-        overview.transfer(transfer),
-        overview.files(survival),
-        overview.explanations(maps),
-        overview.detection(detection),
-    ]
+    """Whether small changes of a sound fool classifiers, and maps."""
+    names = ("adversarial", "adversarial_explanations")
+    attacks, maps = (found.tables[name] for name in names)
     return Answer(
-        f"{' '.join(said)} Classifiers and clips are small and made by a program; nobody listened for audibility.",
+        f"{overview.attacks(attacks)} {overview.moved(maps)} Classifiers and clips are small and made by a program; "
+        "nobody listened for audibility.",
         names,
     )

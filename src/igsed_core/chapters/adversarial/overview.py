@@ -117,14 +117,21 @@ def explanations(table: pd.DataFrame) -> str:
     if not parts:
         return "No class of a soundscape was made to vanish, so that nothing is known of the others' maps."
     n = by[VANISH, "others", next(iter(METHODS)), "iou_change"]["n"]
-    told = _moved(by)
     return (
         f"When a class is made to vanish, the IoU of the classes that nobody attacked changes by: {', '.join(parts)} "
-        f"({sample(n, 'soundscapes')}). {told}"
+        f"({sample(n, 'soundscapes')}). {moved(table)}"
     )
 
 
-def _moved(by: dict[tuple[str, ...], dict[str, Any]]) -> str:
+def moved(table: pd.DataFrame) -> str:
+    """Say what becomes of IG and the localiser when a map is moved while every class stays decided as it was.
+
+    Parameters
+    ----------
+    table
+        The tidy table ``adversarial_explanations``.
+    """
+    by = by_key(table, ("variant", "of", "method", "metric"))
     said = []
     for kind, words in MOVES.items():
         ig, localiser, noise = (
@@ -206,9 +213,11 @@ def fragile(table: pd.DataFrame) -> str:
         if row is not None and verdict_on(row, margin=summary.MARGIN) in (ABOVE, BELOW):
             worse.append(title)
     return (
-        f"By interval and a margin of {number(summary.MARGIN)} the IoU of {' and '.join(worse)} changes."
+        f"For the classes that nobody attacked, by interval and a margin of {number(summary.MARGIN)}, the IoU of "
+        f"{' and '.join(worse)} changes when another class is made to vanish."
         if worse
-        else f"By interval and a margin of {number(summary.MARGIN)} no method's IoU changes."
+        else "For the classes that nobody attacked no method's IoU changes when another class is made to vanish, by "
+        f"interval and a margin of {number(summary.MARGIN)}."
     )
 
 

@@ -10,9 +10,8 @@ def answer(found: Found) -> Answer:
     """Whether the maps fall on the right sound, or only on the right time."""
     tables = ("time_frequency", "time_frequency_differences")
     table, apart = (found.tables[name] for name in tables)
-    said = [overview.sound(table, apart, margin=found.margin), overview.frequency(table, apart, margin=found.margin)]
     return Answer(
-        f"{' '.join(said)} {overview.overlap(table)} Instances are classes that the classifier detects, a bin "
+        f"{overview.sound(table, apart, margin=found.margin)} Instances are classes that the classifier detects, a bin "
         "is one of its own mel bands, and power is what counts: the loudest bins decide.",
         tables,
     )

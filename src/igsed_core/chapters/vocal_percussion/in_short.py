@@ -7,10 +7,10 @@ from igsed_core.show.answers import Answer, Found
 
 
 def answer(found: Found) -> Answer:
-    """Which labels make the best embedding here, and whether its maps fall where the sound is made."""
-    tables = ("vocal_percussion", "vocal_percussion_differences", "vocal_percussion_when_differences")
-    accuracies, differences, placed = (found.tables[name] for name in tables)
-    said = [overview.accuracy(accuracies, differences), *_at_full_size(), overview.importance(placed)]
+    """Which labels make the best embedding here."""
+    tables = ("vocal_percussion", "vocal_percussion_differences")
+    accuracies, differences = (found.tables[name] for name in tables)
+    said = [overview.accuracy(accuracies, differences), *_at_full_size()]
     return Answer(
         f"{' '.join(said)} The sounds and the users' habits are made by a program, and which labels help depends on "
         "how often users share a syllable, which was settled by us.",
