@@ -34,7 +34,7 @@ def checkout(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     """A copy of the project in a folder with an awkward name."""
     folder = tmp_path_factory.mktemp("checkout") / str(request.param)
     folder.mkdir()
-    for name in ("src", "book", "params"):
+    for name in ("src", "book", "params", "results"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
     for name in ("Snakefile", "Makefile", "pyproject.toml"):
         shutil.copy(ROOT / name, folder / name)

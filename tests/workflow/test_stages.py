@@ -114,7 +114,7 @@ OTHER = {
     "attention_train": 5,
     "attention_validation": 2,
     "attention_test": 2,
-    "attention_hop": 0.1,
+    "attention_hop": 0.3,
     "attention_channels": 4,
     "attention_units": 4,
     "attention_dropout": 0.2,
