@@ -11,7 +11,9 @@ export PARAMS
 BIN := .venv/bin
 PYTEST := $(BIN)/pytest
 # These run the pipeline from end to end and use all cores themselves.
-WHOLE_RUNS := $(addprefix tests/workflow/,test_book.py test_book_read.py test_smoke_run.py)
+WHOLE_RUNS := $(addprefix tests/workflow/,test_book.py test_smoke_run.py)
+# What reads the built book as its readers do takes one core per browser.
+READERS := tests/workflow/test_book_read.py
 PAPER_RUN := tests/workflow/test_paper_run.py
 
 .DEFAULT_GOAL := help
@@ -49,12 +51,13 @@ parity: setup ## what some tests compare with; where it does not install, they a
 	@$(BIN)/python tools/setup_env.py --parity
 
 test: parity ## all tests
-	$(PYTEST) -n 3 --dist loadfile --durations=30 tests $(addprefix --ignore=,$(WHOLE_RUNS) $(PAPER_RUN))
+	$(PYTEST) -n 3 --dist loadfile --durations=30 tests $(addprefix --ignore=,$(WHOLE_RUNS) $(READERS) $(PAPER_RUN))
 	rm -rf .smoke
 	@# Side by side: what looks at the smoke run and its book, and what needs neither.
 	IGSED_TEST_FOLDER=.smoke $(PYTEST) $(WHOLE_RUNS) & smoke=$$!; \
 	  $(MAKE) --no-print-directory test-apart > .apart.log 2>&1; apart=$$?; cat .apart.log; rm -f .apart.log; \
 	  wait $$smoke && exit $$apart
+	IGSED_TEST_FOLDER=.smoke $(PYTEST) -n 2 --durations=10 $(READERS)
 
 test-apart: parity ## a part of `make test`: the run of the paper's parameters, and every notebook by itself
 	$(PYTEST) $(PAPER_RUN)

@@ -50,6 +50,12 @@ resampling = {"replicates": p.repr_replicates, "seed": p.seed}
 # on 64 mels in decibels. In training excerpts are changed by gain, noise, delay, low and high pass, each by chance, as
 # the paper says. Training ends after a fixed number of epochs: nothing of the test decides it.
 
+# %% [markdown]
+# ## Accuracy, and what a random split flatters
+#
+# Excerpts of one recording overlap, so that a random split trains on halves of what it tests. Both ways, with the same
+# numbers of excerpts:
+
 # %%
 with run.timed("training_seconds"):
     sounds = excerpts.cut(
@@ -65,15 +71,6 @@ with run.timed("training_seconds"):
     }
     recipe = training.Recipe(p.repr_width, p.repr_epochs, p.repr_batch_size, p.seed)
     trained = training.train(wanted, sounds, splits, recipe, run.dir / "networks", workers=p.repr_workers)
-findings.say(overview.material(sounds, splits, trained))
-
-# %% [markdown]
-# ## Accuracy, and what a random split flatters
-#
-# Excerpts of one recording overlap, so that a random split trains on halves of what it tests. Both ways, with the same
-# numbers of excerpts:
-
-# %%
 measured = study.accuracies(trained, sounds, splits, seed=p.seed)
 found = run.table("representations", study.summarise(measured, sounds, **resampling))
 apart = run.table("representations_differences", study.differences(measured, sounds, **resampling))
@@ -82,6 +79,7 @@ display.show(
     caption="Accuracy on excerpts, with 95 % intervals over recordings",
 )
 first = splits[excerpts.AT_RANDOM, folds[0]]
+findings.say(overview.material(sounds, splits, trained))
 findings.say(f"{overview.accuracy(found, apart)} {overview.leak(found, apart, excerpts.heard_before(sounds, first))}")
 
 # %% [markdown]

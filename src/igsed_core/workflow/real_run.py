@@ -99,7 +99,7 @@ def section(stage: str, here: Found, real: Found | None) -> str:
         return ""
     of = SHOWN[stage][0]
     files_of = [of, *(table for table in real.tables if table.startswith(f"{of}_"))]
-    links = ", ".join(f"{{download}}`{table}.csv <data/{NAME}/{table}.csv>`" for table in files_of)
+    links = ", ".join(f"{{download}}`{table}.csv <data/{NAME}_{table}.csv>`" for table in files_of)
     return (
         f"## {HEADING}\n\n{text}\n\n{beside(stage, here, real)}\n"
         f"Test split, means over instances with 95 % intervals. *Real recordings*: {sounds(real)}. *From* {links} "
@@ -139,7 +139,7 @@ def beside(stage: str, here: Found, real: Found) -> str:
 def copy(real: Found | None, folder: Path) -> None:
     """Lay the shipped tables where a book's pages offer them."""
     for of in real.tables if real else ():
-        target = folder / NAME / f"{of}.csv"
+        target = folder / f"{NAME}_{of}.csv"  # of its own name: the page offers this run's table of that name, too
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(project_root() / shipped.FOLDER / NAME / f"{of}.csv", target)
 
