@@ -231,7 +231,7 @@ def test_the_study_from_end_to_end(
     figures.against_width(found, found)
     apart = measure.differences(results, audit.pairs(["width_1", "width_10", "heads", "average_1"], 1.0))
     assert len(tables.difference_table(apart, titles, apart)) == 14 * len(measure.COMPARED)
-    assert "test clips" in overview.memory(found, apart) and "median filter" in overview.smoothing(apart)
+    assert "test clips" in overview.memory(found, apart) and "filter" in overview.smoothing(apart)
     by_event = measure.by_event(results, judge)
     assert by_event[by_event["by"] == "length"].groupby("system")["n"].sum().eq(28).all()
     figures.found_events(by_event, titles)

@@ -64,12 +64,17 @@ def accuracy(table: pd.DataFrame, differences: pd.DataFrame) -> str:
     for rule in dict.fromkeys(rule for rule, _ in rows):
         gap = apart.get((WAVEFORM, rule))
         parts.append(
-            f"trained {RECIPES.get(rule, rule)}, the waveform network is right for "
+            f"trained {_how(rule)}, the waveform network is right for "
             f"{figure(rows.get((rule, WAVEFORM)))} of the excerpts of recordings that it never heard, the spectrogram "
             f"network for {figure(rows.get((rule, SPECTROGRAM)))}, a difference of {figure(gap)}{_within(gap)}"
         )
     n = max((row["n"] for row in rows.values()), default=0)
     return f"{_sentence('; '.join(parts))} ({sample(n, 'excerpts')})." if parts else "No network was tested."
+
+
+def _how(rule: str) -> str:
+    words = RECIPES.get(rule, rule)
+    return words if words.startswith("as ") else f"with {words}"
 
 
 def _within(gap: dict[str, Any] | None) -> str:
@@ -186,7 +191,7 @@ def predicts(table: pd.DataFrame) -> str:
         least = "" if worst == LRP else f"{title(worst)} least, {figure(told[worst])}; "
         lrp = f"{title(LRP)} {figure(told.get(LRP))}{', the least' if worst == LRP else ''}"
         parts.append(
-            f"for the {words}, {title(best)} (rank correlation {figure(told[best])}; {least}{lrp}; the sound's power "
+            f"for the {words} by {title(best)} (rank correlation {figure(told[best])}; {least}{lrp}; the sound's power "
             f"alone {figure(power)})"
         )
         asked = asked or best == OCCLUSION
@@ -194,7 +199,7 @@ def predicts(table: pd.DataFrame) -> str:
         return "No band was removed."
     n = max((row["n"] for row in rows.values()), default=0)
     same = " Occlusion asks almost the same question, so that its lead proves little." if asked else ""
-    return f"Which band hurts when it is removed is foretold best, {'; '.join(parts)} ({sample(n, 'excerpts')}).{same}"
+    return f"Which band hurts when it is removed is foretold best {'; '.join(parts)} ({sample(n, 'excerpts')}).{same}"
 
 
 def strategies(told: pd.DataFrame) -> str:

@@ -77,11 +77,13 @@ def frequency(table: pd.DataFrame, differences: pd.DataFrame, *, margin: float =
     still = [name for name in above if wider.get(name) == ABOVE]
     most = max(decided, key=lambda name: gains[name]["value"])
     least = min(decided, key=lambda name: gains[name]["value"])
+    surviving = sum(bool(row.get("survives")) for row in gains.values())
     return (
         f"Of {len(gains)} methods whose maps know frequency, the map has more of the own stem than itself with its "
         f"frequencies averaged away for {len(above)}, less for {len(below)} (with source files drawn anew as "
         f"well, more for {len(still)}); "
-        f"the differences go from {figure(gains[least])} ({title(least)}) to {figure(gains[most])} ({title(most)})."
+        f"the differences go from {figure(gains[least])} ({title(least)}) to {figure(gains[most])} ({title(most)}), "
+        f"and {surviving} of {len(gains)} survive Holm's correction."
     )
 
 
