@@ -151,7 +151,8 @@ document.addEventListener("DOMContentLoaded", () => {
   figuresOf().forEach(enlarge);
   // Sphinx gives the entries of its list a role that ARIA has given up, which a list may not hold.
   document.querySelectorAll(".citation-list > .citation").forEach((entry) => entry.setAttribute("role", "listitem"));
-  const wide = ".igsed-table-frame, .pst-scrollable-table-container, div.math, div.highlight pre";
+  const wide =
+    ".igsed-table-frame, .pst-scrollable-table-container, div.math, div.highlight pre, .cell_output .output.text_html";
   const reach = () => document.querySelectorAll(wide).forEach(reachable);
   reach();
   window.addEventListener("resize", reach); // a phone that is turned
