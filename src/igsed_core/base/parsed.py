@@ -35,7 +35,7 @@ class Remembered:
 
     def __init__(self, reader: str) -> None:
         self._reader = reader
-        self._found: dict[str, Any] = {}
+        self._found: dict[str, Any] | None = None  # not asked for yet
         self._new: dict[str, Any] = {}
 
     @property
@@ -50,11 +50,16 @@ class Remembered:
 
     def get(self, key: str) -> Any:
         """Return what is known of a file, None where that is nothing."""
-        if not self._found:
+        return self._new.get(key, self._kept().get(key))
+
+    def _kept(self) -> dict[str, Any]:
+        """What the file holds, which is read once; nothing where it is missing or broken."""
+        if self._found is None:
+            self._found = {}
             with contextlib.suppress(OSError, ValueError, IgsedError):
                 found = json.loads(self.path.read_bytes())
                 self._found = found if isinstance(found, dict) else {}
-        return self._new.get(key, self._found.get(key))
+        return self._found
 
     def put(self, key: str, facts: Any) -> None:
         """Remember what is known of a file, until :meth:`save` in this process alone."""
@@ -64,8 +69,9 @@ class Remembered:
         """Write what is new, if it is worth that; where it cannot be written, nothing is lost but time."""
         if len(self._new) < FEWEST:
             return
-        self._found |= self._new
-        kept = self._found if len(self._found) <= LARGEST else self._new
+        found = self._kept()
+        found |= self._new
+        kept = found if len(found) <= LARGEST else self._new
         with contextlib.suppress(OSError, IgsedError):
             path = self.path
             path.parent.mkdir(parents=True, exist_ok=True)
