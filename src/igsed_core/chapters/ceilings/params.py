@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from igsed_core.base import plugins, shipped
+from igsed_core.base import plugins
 from igsed_core.base.params import param
 from igsed_core.chapters.ceilings.choices import names_of
 from igsed_core.detection import scored
@@ -46,10 +46,6 @@ class Ceilings(WithGates, AtShifts):
         super().__post_init__()
         names_of("detectors", self.detectors)
         names_of("poolings", self.poolings)
-
-    def outside(self) -> dict[str, str] | None:
-        """Checksums of the full table that the project ships and the page shows."""
-        return shipped.identity("ceilings")
 
     def uses(self) -> tuple[tuple[str, str], ...]:
         """See :meth:`igsed_core.base.params.StageParams.uses`."""
