@@ -43,6 +43,7 @@ from igsed_core.workflow import notebook
 run = notebook.begin("vocal_percussion", globals())
 
 # %% tags=["hide-input"]
+from igsed_core.base.shipped import Shipped
 from igsed_core.chapters.vocal_percussion import (
     audit,
     figures,
@@ -51,13 +52,14 @@ from igsed_core.chapters.vocal_percussion import (
     material,
     measure,
     overview,
-    shipped,
     study,
     tables,
     varied,
     when,
 )
 from igsed_core.show import display, findings
+
+shipped = Shipped("vocal_percussion")
 
 p = run.params
 resampling = {"replicates": p.vocal_replicates, "seed": p.seed}

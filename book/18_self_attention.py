@@ -45,6 +45,7 @@ from igsed_core.workflow import notebook
 run = notebook.begin("self_attention", globals())
 
 # %% tags=["hide-input"]
+from igsed_core.base.shipped import Shipped
 from igsed_core.chapters.self_attention import (
     attended,
     audit,
@@ -53,12 +54,13 @@ from igsed_core.chapters.self_attention import (
     material,
     measure,
     overview,
-    shipped,
     study,
     systems,
     tables,
 )
 from igsed_core.show import display, findings
+
+shipped = Shipped("self_attention")
 
 p = run.params
 titles = systems.titles(p.widths, p.heads, p.middle)

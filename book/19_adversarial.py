@@ -54,12 +54,12 @@ from igsed_core.workflow import notebook
 run = notebook.begin("adversarial", globals())
 
 # %% tags=["hide-input"]
+from igsed_core.base.shipped import Shipped
 from igsed_core.chapters.adversarial import (
     audit,
     figures,
     job,
     overview,
-    shipped,
     study,
     tables,
     training,
@@ -68,6 +68,8 @@ from igsed_core.chapters.adversarial import (
 from igsed_core.main_job.job import MainJob
 from igsed_core.main_job.params import Training
 from igsed_core.show import display, findings
+
+shipped = Shipped("adversarial")
 
 p = run.params
 resampling = {"replicates": p.attack_replicates, "seed": p.seed}

@@ -34,10 +34,13 @@ from igsed_core.workflow import notebook
 run = notebook.begin("representations", globals())
 
 # %% tags=["hide-input"]
-from igsed_core.chapters.representations import excerpts, figures, networks, overview, shipped, study, tables, training
+from igsed_core.base.shipped import Shipped
+from igsed_core.chapters.representations import excerpts, figures, networks, overview, study, tables, training
 from igsed_core.data.soundbank.registry import prepare_for
 from igsed_core.main_job.params import DataSynthesis
 from igsed_core.show import display, findings
+
+shipped = Shipped("representations")
 
 p = run.params
 resampling = {"replicates": p.repr_replicates, "seed": p.seed}

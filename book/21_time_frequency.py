@@ -30,12 +30,15 @@ run = notebook.begin("time_frequency", globals())
 
 # %% tags=["hide-input"]
 from igsed_core.attribution import registry
-from igsed_core.chapters.time_frequency import example, figures, overview, shipped, study, tables
+from igsed_core.base.shipped import Shipped
+from igsed_core.chapters.time_frequency import example, figures, overview, study, tables
 from igsed_core.data.soundbank.registry import prepare_for
 from igsed_core.data.soundscape_plan import SoundscapeSpec
 from igsed_core.main_job.job import MainJob
 from igsed_core.main_job.params import DataSynthesis, IntegratedGradients, ThresholdSensitivity
 from igsed_core.show import display, findings
+
+shipped = Shipped("time_frequency")
 
 main = MainJob(run)
 synthesis, evaluated = run.params_of(DataSynthesis), run.params_of(ThresholdSensitivity)

@@ -35,11 +35,10 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunPaths:
 def test_tables_travel_with_their_provenance(run: RunPaths, tmp_path: Path) -> None:
     target = tmp_path / "project" / "results" / "ceilings"
     assert shipped.table("ceilings", "ceilings") is None
-    assert shipped.identity("ceilings") is None
     assert shipped.ship("long", ["ceilings"], target) == ["ceilings"]
     pd.testing.assert_frame_equal(shipped.table("ceilings", "ceilings"), files.read_table(run.results / "ceilings.csv"))
     digest = hashlib.sha256((target / "ceilings.csv").read_bytes()).hexdigest()
-    assert shipped.identity("ceilings") == {"ceilings": digest}
+    assert json.loads((target / shipped.PROVENANCE).read_text())["sha256"] == {"ceilings": digest}
     said = shipped.said("ceilings", "ceilings")
     assert said == "Run long, finished on 2026-11-28 with commit abcdef1 in 30 minutes."
 

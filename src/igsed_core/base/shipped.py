@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -75,15 +76,6 @@ def table(name: str, of: str) -> pd.DataFrame | None:
     return files.read_table(place) if place.is_file() else None
 
 
-def identity(name: str) -> dict[str, str] | None:
-    """Checksums of the tables in a shipped folder, for the key of a page that shows them; None if there is none."""
-    place = project_root() / FOLDER / name / PROVENANCE
-    if not place.is_file():
-        return None
-    found: dict[str, str] = files.read_json(place)["sha256"]
-    return found
-
-
 def record(name: str, stage: str) -> dict[str, Any] | None:
     """Return what a shipped stage was made from, and in which ``folder`` it lies; None if nothing ships there.
 
@@ -132,3 +124,28 @@ def said(name: str, stage: str) -> str:
         f"Run {experiment}, finished on {one['finished'][:10]} with commit {one['commit'][:7]} in "
         f"{minutes:.0f} minutes."
     )
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """What ships of a chapter's long run: a folder in ``results`` with the name of its stage.
+
+    Attributes
+    ----------
+    name
+        Of the stage.
+    """
+
+    name: str
+
+    def table(self, of: str) -> pd.DataFrame | None:
+        """Return a tidy table (:func:`table`)."""
+        return table(self.name, of)
+
+    def record(self) -> dict[str, Any] | None:
+        """Return commit, parameters, versions, machine and seconds (:func:`record`)."""
+        return record(self.name, self.name)
+
+    def said(self) -> str:
+        """Say who made it (:func:`said`); empty where nothing ships."""
+        return "" if self.record() is None else said(self.name, self.name)

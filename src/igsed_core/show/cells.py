@@ -32,6 +32,11 @@ def with_interval(row: Mapping[str, Any] | None, digits: int = 2) -> str:
     return f"{number(row['value'], digits)} [{low},\N{NO-BREAK SPACE}{high}]"
 
 
+def p_value(value: float) -> str:
+    """Format the p-value of a test, to three digits at most."""
+    return "<0.001" if value < 0.001 else number(value, 3)
+
+
 def frame(rows: dict[str, Cells], first: str) -> pd.DataFrame:
     """Turn row name -> (group, column) -> cell into a table whose first column holds the row names."""
     table = pd.DataFrame.from_dict(rows, orient="index")
@@ -44,5 +49,9 @@ def by_key(table: pd.DataFrame, key: tuple[str, ...], **where: str) -> dict[tupl
     """Rows of a tidy table by key; only those with the given values."""
     for column, value in where.items():
         table = table[table[column] == value]
-    records = [{str(column): value for column, value in row.items()} for row in table.to_dict("records")]
-    return {tuple(row[k] for k in key): row for row in records}
+    return {tuple(row[k] for k in key): row for row in records(table)}
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows of a tidy table, by the names of its columns."""
+    return [{str(column): value for column, value in row.items()} for row in table.to_dict("records")]

@@ -114,7 +114,7 @@ def downloads(names: Sequence[str]) -> str:
         return ""
     return (
         "## Download\n\nThe tidy tables behind this page; every row names its experiment and seed, and its split "
-        "where there is one.\n\n" + _table(("table", "holds"), rows)
+        "where there is one.\n\n" + table(("table", "holds"), rows)
     )
 
 
@@ -161,7 +161,7 @@ def parameters(experiment: Experiment) -> str:
         if rows:
             reader = f"{{doc}}`{stages.get(name).notebook}`" if name else "`igsed run` and `igsed book`"
             parts.append(f"## {params.title}\n\nRead by {reader}.\n")
-            parts.append(_table(("parameter", "this run", "default", "allowed", "unit", "meaning"), rows))
+            parts.append(table(("parameter", "this run", "default", "allowed", "unit", "meaning"), rows))
     return "\n".join(parts)
 
 
@@ -171,7 +171,7 @@ def provenance(records: Sequence[Path]) -> str:
     last = entries[-1]
     parts = ["## Stages\n"]
     parts.append(
-        _table(
+        table(
             ("stage", "took", "finished", "key", "commit"),
             [
                 (
@@ -195,16 +195,17 @@ def provenance(records: Sequence[Path]) -> str:
         for name, value in e["figures"].items()
     ]
     if counts:
-        parts += ["## Figures of the run\n", _table(("stage", "figure", "value"), counts)]
+        parts += ["## Figures of the run\n", table(("stage", "figure", "value"), counts)]
     machine = [(name.replace("_", " "), str(value)) for name, value in last["machine"].items()]
-    parts += ["\n## Machine\n", _table(("part", "of this machine"), machine)]
-    parts += ["\n## Versions\n", _table(("package", "version"), list(last["versions"].items()))]
+    parts += ["\n## Machine\n", table(("part", "of this machine"), machine)]
+    parts += ["\n## Versions\n", table(("package", "version"), list(last["versions"].items()))]
     return "\n".join(parts)
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Lay out a Markdown table."""
-    lines = [head, ["---"] * len(head), *([cell.replace("|", r"\|") for cell in row] for row in rows)]
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: bool = False) -> str:
+    """Lay out a Markdown table; if it holds ``numbers``, all columns but the first are aligned to the right."""
+    rule = ["---", *["---:" if numbers else "---"] * (len(head) - 1)]
+    lines = [head, rule, *([cell.replace("|", r"\|") for cell in row] for row in rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 

@@ -20,7 +20,7 @@ from igsed_core.metrics.summaries import ALL
 from igsed_core.show.answers import Found
 from igsed_core.show.cells import by_key, number, with_interval
 from igsed_core.show.style import METRICS, name
-from igsed_core.workflow import in_short
+from igsed_core.workflow import book_pages, in_short
 
 NAME = "real"
 PLACE = "%%real%%"
@@ -126,14 +126,14 @@ def beside(stage: str, here: Found, real: Found) -> str:
     )
     head = ["Method", "n", *(METRICS[metric] for metric in _METRICS)]
     titles = [head[0], *(f"{title}, {whose}" for whose in ("this run", "real") for title in head[1:])]
-    lines = ["| " + " | ".join(titles) + " |", "| --- " + "| ---: " * (len(titles) - 1) + "|"]
+    lines = []
     for title, method, rule in rows_of(real.tables[of]):
         cells = [title]
         for values in (ours, theirs):
             one = [_value(values, method, rule, metric) for metric in _METRICS]
             cells += [number((one[0] or {}).get("n"), 0), *(with_interval(row) for row in one)]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+        lines.append(cells)
+    return book_pages.table(titles, lines, numbers=True)
 
 
 def copy(real: Found | None, folder: Path) -> None:

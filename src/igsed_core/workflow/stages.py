@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from igsed_core.base import cells, imports, plugins, store
+from igsed_core.base import cells, imports, plugins, shipped, store
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.params import StageParams
 from igsed_core.base.paths import RunPaths, project_root
@@ -156,7 +156,7 @@ def keys_of(
 
 def _shipped(name: str) -> dict[str, Any]:
     """Hash the tables of a long run that ship with the project and are shown beside a run's own, if there are any."""
-    files = sorted((project_root() / "results" / name).glob("*"))
+    files = sorted((project_root() / shipped.FOLDER / name).glob("*"))
     return {"shipped": {one.name: hashlib.sha256(one.read_bytes()).hexdigest() for one in files}} if files else {}
 
 

@@ -13,6 +13,7 @@ import yaml
 
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.paths import project_root
+from igsed_core.base.shipped import Shipped
 from igsed_core.chapters.self_attention import (
     attended,
     audit,
@@ -21,7 +22,6 @@ from igsed_core.chapters.self_attention import (
     material,
     measure,
     overview,
-    shipped,
     study,
     systems,
     tables,
@@ -36,6 +36,8 @@ from igsed_core.detection.evaluation import Instances
 from igsed_core.detection.framewise_crnn import Recipe
 from igsed_core.metrics.error_rates import Events
 from igsed_core.models.detectors.crnn import Shape
+
+shipped = Shipped("self_attention")
 
 RATE, HOP = 4000, 0.1
 CLASSES = ("High", "Low")

@@ -27,7 +27,6 @@ from igsed_core.chapters.vocal_percussion import (
     measure,
     network,
     overview,
-    shipped,
     spectra,
     speech,
     study,
@@ -40,6 +39,9 @@ from igsed_core.chapters.vocal_percussion.boxemes import VocalPercussion
 from igsed_core.chapters.vocal_percussion.material import Material
 from igsed_core.chapters.vocal_percussion.params import VocalPercussionStudy
 from igsed_core.data import audio
+from igsed_core.show import cells
+
+shipped = base_shipped.Shipped("vocal_percussion")
 
 RECIPE = network.Recipe(epochs=2, batch_size=16, learning_rate=2e-3, embedding=8)
 SEED = 5
@@ -500,7 +502,7 @@ def test_shipped_tables_are_those_of_the_run_with_what_they_are_from(project: Pa
     files.write_json(stage / "record.json", record)
     table = pd.DataFrame({"system": ["syllable"], "value": [0.5]})
     files.write_table(project / "runs" / "long" / "results" / "vocal_percussion.csv", table)
-    base_shipped.ship("long", ["vocal_percussion"], project / "results" / shipped.NAME)
+    base_shipped.ship("long", ["vocal_percussion"], project / "results" / shipped.name)
     pd.testing.assert_frame_equal(shipped.table("vocal_percussion"), table)
     said = overview.shipped_run(shipped.record())
     assert "30 users, 12 of them held out" in said and "commit `0123456789ab`" in said
@@ -526,7 +528,7 @@ def test_what_is_said_of_copies_is_what_the_losses_are() -> None:
     assert "loss of 0.400, sounds that are not 0.500 (means of 2): the copies flatter it" in overview.stopping(table)
     other = table.assign(validation_loss=[0.3, 0.4])
     assert "do not flatter" in overview.stopping(other) and overview.stopping(table[:1]) == ""
-    assert tables._p_value(2e-5) == "<0.001" and tables._p_value(0.0512) == "0.051"
+    assert cells.p_value(2e-5) == "<0.001" and cells.p_value(0.0512) == "0.051"
 
 
 def test_words_of_habits_and_of_shares_at_their_ends() -> None:

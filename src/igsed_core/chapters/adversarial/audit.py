@@ -94,9 +94,11 @@ def verdicts(
     differs(FARTHEST, "snr_minus_nearest", "dB", ratios[0] - ratios[1])
     differs(FARTHEST, "success_minus_nearest", "share", (far.reached.float() - near.reached.float()).numpy())
 
-    quiet = _at(clips.waveforms, near.waveforms - clips.waveforms, RELEASED / 2)
+    file = carriers.carriers()["pcm_16"]
+    quiet = base.at_snr(clips.waveforms, near.waveforms - clips.waveforms, RELEASED / 2)
     written = {
-        name: _written(sound, one.classifier.sample_rate) for name, sound in (("clean", clips.waveforms), ("at", quiet))
+        name: file.carried(sound, one.classifier.sample_rate)
+        for name, sound in (("clean", clips.waveforms), ("at", quiet))
     }
     changed = (written["at"] != written["clean"]).float().mean(dim=1).numpy()
     add(DOUBLED, "samples_changed_in_16_bits", "share", _mean(changed, **options), "")
@@ -158,14 +160,6 @@ def squared_mean(clean: Tensor, attacked: Tensor) -> Tensor:
     """
     change = (attacked.double() - clean.double()).mean(dim=1).square().clamp_min(1e-30)
     return 10 * torch.log10(clean.double().square().mean(dim=1) / change)
-
-
-def _at(clean: Tensor, perturbation: Tensor, level: float) -> Tensor:
-    return base.at_snr(clean, perturbation, level)
-
-
-def _written(waveforms: Tensor, sample_rate: int) -> Tensor:
-    return torch.from_numpy(carriers.carriers()["pcm_16"].carry(waveforms.numpy(), sample_rate, 0))
 
 
 def _mean(values: NDArray[np.float64], *, replicates: int, seed: int) -> tuple[int, float, float, float]:

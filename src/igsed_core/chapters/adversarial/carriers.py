@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import soundfile
 import soxr
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from igsed_core.data.soundbank import procedural
 
@@ -32,6 +34,24 @@ class Carrier:
 
     title: str
     carry: Callable[[Waveforms, int, int], Waveforms]
+
+    def carried(self, waveforms: Tensor, sample_rate: int, seed: int = 0) -> Tensor:
+        """Carry tensors.
+
+        Parameters
+        ----------
+        waveforms
+            ``[shape=(n, n_samples)]``
+        sample_rate
+            In Hz.
+        seed
+            Of what is drawn on the way.
+
+        Returns
+        -------
+        Tensor [shape=(n, n_samples)]
+        """
+        return torch.from_numpy(self.carry(waveforms.numpy(), sample_rate, seed))
 
 
 def _through_file(kind: str, subtype: str) -> Callable[[Waveforms, int, int], Waveforms]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -12,8 +13,9 @@ from igsed_core.chapters.adversarial.moving import MOVES
 from igsed_core.chapters.adversarial.study import ALL, CW, DEEPFOOL, LEAVE, NOISE, PGD_L2, VANISH
 from igsed_core.metrics.judging import ABOVE, BELOW
 from igsed_core.show.answers import NOT_DECIDED
-from igsed_core.show.cells import by_key, number, with_interval
+from igsed_core.show.cells import by_key, number, records, with_interval
 from igsed_core.show.claims import RELATIONS, figure, sample, verdict_on
+from igsed_core.show.full_size import made_from
 
 CHANCE = 0.5
 
@@ -176,7 +178,7 @@ def detection(table: pd.DataFrame) -> str:
     table
         The tidy table ``adversarial_detection``.
     """
-    rows = [row for row in _rows(table) if row["variant"] == VANISH and not pd.isna(row["value"])]
+    rows = [row for row in records(table) if row["variant"] == VANISH and not pd.isna(row["value"])]
     of_maps = [row for row in rows if row["detector"] not in under_attack.TRIVIAL]
     trivial = [row for row in rows if row["detector"] in under_attack.TRIVIAL]
     if not of_maps or not trivial:
@@ -221,31 +223,25 @@ def fragile(table: pd.DataFrame) -> str:
     )
 
 
-def shipped_run(record: dict[str, Any] | None) -> str:
+def shipped_run(record: Mapping[str, Any] | None) -> str:
     """Say what the full-size run is from: parameters, commit, time, machine; or that it does not ship.
 
     Parameters
     ----------
     record
-        From :func:`~igsed_core.chapters.adversarial.shipped.record`.
+        From :meth:`igsed_core.base.shipped.Shipped.record`.
     """
-    if record is None:
-        return "No run of full size ships with this version; `make book PARAMS=params/adversarial.yaml` makes one."
-    params, machine, figures = record["params"], record["machine"], record["figures"]
-    minutes = number(record["core_seconds"] / 60, 0)
+    return made_from(record, "adversarial", _size, alone=True)
+
+
+def _size(record: Mapping[str, Any]) -> str:
+    figures = record["figures"]
     return (
-        f"*Full size* is `params/adversarial.yaml`, whose tables ship in `{record['folder']}/`: "
-        f"{params['attack_kinds']} kinds of sound, {figures['clips']} attacked clips, {figures['soundscapes']} "
-        f"soundscapes; seed {params['seed']}, commit `{record['commit'][:12]}`, "
-        f"PyTorch {record['versions']['torch']}, {machine['cores']} cores "
-        f"({machine['processor']}): {minutes} minutes of processor time."
+        f"{record['params']['attack_kinds']} kinds of sound, {figures['clips']} attacked clips, "
+        f"{figures['soundscapes']} soundscapes"
     )
 
 
 def _separate(high: dict[str, Any], low: dict[str, Any]) -> bool:
     """Whether one interval lies wholly above another."""
     return bool(high["ci_low"] > low["ci_high"])
-
-
-def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]

@@ -388,17 +388,13 @@ def survival(
             there = one.attacked.reached
             if not bool(there.any()):
                 continue
-            heard = _carried(way, one.attacked.waveforms[there], network.sample_rate, seed)
+            heard = way.carried(one.attacked.waveforms[there], network.sample_rate, seed)
             left = Leave(clips.labels[there]).reached(training.logits(network, heard))
             rows += [(one.attack, name, i, float(k)) for i, k in zip(one.clips[there.numpy()], left, strict=True)]
-        heard = _carried(way, clips.waveforms, next(iter(trained.values())).classifier.sample_rate, seed)
+        heard = way.carried(clips.waveforms, next(iter(trained.values())).classifier.sample_rate, seed)
         for other in trained.values():
             lost = Leave(clips.labels).reached(training.logits(other.classifier, heard))
             rows += [("clean", name, i, float(k)) for i, k in enumerate(lost)]
     table = pd.DataFrame(rows, columns=["attack", "carrier", "clip", "value"])
     found = summary.of_groups(table, ["attack", "carrier"], "value", proportion=True, replicates=replicates, seed=seed)
     return found.drop(columns="metric")
-
-
-def _carried(way: carriers.Carrier, waveforms: Tensor, sample_rate: int, seed: int) -> Tensor:
-    return torch.from_numpy(way.carry(waveforms.numpy(), sample_rate, seed))

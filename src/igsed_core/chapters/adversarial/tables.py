@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -10,9 +11,9 @@ from igsed_core.chapters.adversarial import audit, carriers, explaining, study, 
 from igsed_core.chapters.adversarial.names import NETWORKS
 from igsed_core.chapters.adversarial.study import ALL, ATTACKS, GOALS, NOISE
 from igsed_core.chapters.adversarial.training import SIGMOID
-from igsed_core.show.cells import NONE, by_key, number, with_interval
+from igsed_core.show.cells import NONE, by_key, number, records, with_interval
+from igsed_core.show.full_size import FULL, counted, keyed
 
-FULL = "full size"
 _METRICS = {
     "success": "success",
     "snr": "ratio (dB)",
@@ -68,7 +69,7 @@ def attacks_table(table: pd.DataFrame, full: pd.DataFrame | None = None) -> pd.D
     full
         The same of the full-size run, where it ships.
     """
-    large = _keyed(full, ("output", "model", "goal", "attack", "metric"))
+    large = keyed(full, ("output", "model", "goal", "attack", "metric"))
     by = by_key(table, ("output", "model", "goal", "attack", "metric"))
     keys = dict.fromkeys(key[:4] for key in by if (key[0] == SIGMOID) == (key[1] != ALL))
     rows = []
@@ -86,7 +87,7 @@ def attacks_table(table: pd.DataFrame, full: pd.DataFrame | None = None) -> pd.D
             row[words] = with_interval(cell, digits) if metric in ("success", "snr") else _plain(cell, digits)
             if full is not None and metric in ("success", "snr"):
                 mine = large.get((*key, metric))
-                row[f"{FULL}, {words}"] = _counted(mine, digits)
+                row[f"{FULL}, {words}"] = counted(mine, digits)
         row["passes"] = _plain(by.get((*key, "iterations")), 0)
         row["seconds"] = _plain(by.get((*key, "seconds")), 2)
         rows.append(row)
@@ -146,18 +147,11 @@ def survival_table(table: pd.DataFrame, full: pd.DataFrame | None = None) -> pd.
     full
         The same of the full-size run, where it ships.
     """
-    by, large = by_key(table, ("attack", "carrier")), _keyed(full, ("attack", "carrier"))
-    titles = {name: one.title for name, one in carriers.carriers().items()}
-    rows = []
-    for carrier in dict.fromkeys(key[1] for key in by):
-        row = {"After": titles.get(carrier, carrier)}
-        for attack in (*study.CARRIED, "clean"):
-            words = "clean clips that lose their class" if attack == "clean" else f"{ATTACKS[attack]}: left"
-            row[words] = with_interval(by.get((attack, carrier)))
-            if full is not None:
-                row[f"{FULL}, {words}"] = _counted(large.get((attack, carrier)), 2)
-        rows.append(row)
-    return pd.DataFrame(rows)
+    known = {name: one.title for name, one in carriers.carriers().items()}
+    titles = {carrier: known.get(carrier, carrier) for carrier in dict.fromkeys(table["carrier"])}
+    columns = {attack: f"{ATTACKS[attack]}: left" for attack in study.CARRIED}
+    key = ("attack", "carrier")
+    return _wide(table, full, key, "After", titles, {**columns, "clean": "clean clips that lose their class"})
 
 
 def explanations_table(table: pd.DataFrame, full: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -171,7 +165,7 @@ def explanations_table(table: pd.DataFrame, full: pd.DataFrame | None = None) ->
         The same of the full-size run, where it ships.
     """
     key = ("variant", "of", "method", "metric")
-    by, large = by_key(table, key), _keyed(full, key)
+    by, large = by_key(table, key), keyed(full, key)
     metrics = {
         "correlation": "correlation with the clean map",
         "iou_change": "change of IoU",
@@ -188,7 +182,7 @@ def explanations_table(table: pd.DataFrame, full: pd.DataFrame | None = None) ->
         for metric, words in metrics.items():
             row[words] = with_interval(by.get((variant, whom, method, metric)))
             if full is not None and metric != "pointing_change":
-                row[f"{FULL}, {words}"] = _counted(large.get((variant, whom, method, metric)), 2)
+                row[f"{FULL}, {words}"] = counted(large.get((variant, whom, method, metric)), 2)
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -203,16 +197,7 @@ def placement_table(table: pd.DataFrame, full: pd.DataFrame | None = None) -> pd
     full
         The same of the full-size run, where it ships.
     """
-    by, large = by_key(table, ("variant", "metric")), _keyed(full, ("variant", "metric"))
-    rows = []
-    for metric, words in _PLACED.items():
-        row = {"Perturbation": words}
-        for variant in dict.fromkeys(key[0] for key in by):
-            row[under_attack.VARIANTS[variant]] = with_interval(by.get((variant, metric)))
-            if full is not None:
-                row[f"{FULL}, {under_attack.VARIANTS[variant]}"] = _counted(large.get((variant, metric)), 2)
-        rows.append(row)
-    return pd.DataFrame(rows)
+    return _wide(table, full, ("variant", "metric"), "Perturbation", _PLACED, _variants(table))
 
 
 def detection_table(table: pd.DataFrame, full: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -225,17 +210,7 @@ def detection_table(table: pd.DataFrame, full: pd.DataFrame | None = None) -> pd
     full
         The same of the full-size run, where it ships.
     """
-    by, large = by_key(table, ("variant", "detector")), _keyed(full, ("variant", "detector"))
-    rows = []
-    for detector, words in under_attack.DETECTORS.items():
-        row = {"Detector": words}
-        for variant in dict.fromkeys(key[0] for key in by):
-            title = under_attack.VARIANTS[variant]
-            row[title] = with_interval(by.get((variant, detector)))
-            if full is not None:
-                row[f"{FULL}, {title}"] = _counted(large.get((variant, detector)), 2)
-        rows.append(row)
-    return pd.DataFrame(rows)
+    return _wide(table, full, ("variant", "detector"), "Detector", under_attack.DETECTORS, _variants(table))
 
 
 _AUDITED = {
@@ -262,7 +237,7 @@ def audit_table(table: pd.DataFrame, full: pd.DataFrame | None = None) -> pd.Dat
     full
         The same of the full-size run, where it ships.
     """
-    large = _keyed(full, ("choice", "metric"))
+    large = keyed(full, ("choice", "metric"))
     rows = []
     for row in records(table):
         digits = 1 if row["unit"] == "dB" else 3
@@ -274,23 +249,35 @@ def audit_table(table: pd.DataFrame, full: pd.DataFrame | None = None) -> pd.Dat
             "verdict": row["verdict"] if isinstance(row["verdict"], str) and row["verdict"] else NONE,
         }
         if full is not None:
-            made[FULL] = _counted(large.get((row["choice"], row["metric"])), digits)
+            made[FULL] = counted(large.get((row["choice"], row["metric"])), digits)
         rows.append(made)
     return pd.DataFrame(rows)
-
-
-def records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows of a tidy table, by the names of its columns."""
-    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
 
 
 def _plain(row: dict[str, Any] | None, digits: int) -> str:
     return NONE if row is None else number(row["value"], digits)
 
 
-def _counted(row: dict[str, Any] | None, digits: int) -> str:
-    return NONE if row is None else f"{with_interval(row, digits)} (n = {int(row['n'])})"
+def _variants(table: pd.DataFrame) -> dict[str, str]:
+    return {variant: under_attack.VARIANTS[variant] for variant in dict.fromkeys(table["variant"])}
 
 
-def _keyed(full: pd.DataFrame | None, key: tuple[str, ...]) -> dict[tuple[str, ...], dict[str, Any]]:
-    return {} if full is None else by_key(full, key)
+def _wide(
+    table: pd.DataFrame,
+    full: pd.DataFrame | None,
+    key: tuple[str, str],
+    first: str,
+    rows: Mapping[str, str],
+    columns: Mapping[str, str],
+) -> pd.DataFrame:
+    """Lay out values by row and column, with those of the full-size run beside; ``key`` names column and row."""
+    by, large = by_key(table, key), keyed(full, key)
+    made = []
+    for row, title in rows.items():
+        cells = {first: title}
+        for column, words in columns.items():
+            cells[words] = with_interval(by.get((column, row)))
+            if full is not None:
+                cells[f"{FULL}, {words}"] = counted(large.get((column, row)), 2)
+        made.append(cells)
+    return pd.DataFrame(made)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from igsed_core.chapters.self_attention import overview, shipped
+from igsed_core.base.shipped import Shipped
+from igsed_core.chapters.self_attention import overview
 from igsed_core.show.answers import Answer, Found
 
 
@@ -10,7 +11,7 @@ def answer(found: Found) -> Answer:
     """How far a detector must remember here."""
     tables = ("self_attention", "self_attention_differences")
     summary, differences = (found.tables[name] for name in tables)
-    full = [shipped.table(name) for name in tables]
+    full = [Shipped("self_attention").table(name) for name in tables]
     said = [overview.memory(summary, differences), overview.average(differences)]
     if full[0] is not None and full[1] is not None:
         said.append(overview.full_size(full[0], full[1]))

@@ -14,6 +14,7 @@ from igsed_core.metrics.judging import ABOVE, BELOW, NOT_DECIDED
 from igsed_core.show.answers import NOT_DECIDED as NOTHING
 from igsed_core.show.cells import by_key, number
 from igsed_core.show.claims import RELATIONS, figure, sample, verdict_on
+from igsed_core.show.full_size import made_from
 
 WANTED = 0.5  # segment-based F of the CRNN
 
@@ -226,19 +227,17 @@ def shipped_run(record: Mapping[str, Any] | None) -> str:
     Parameters
     ----------
     record
-        From :func:`~igsed_core.chapters.self_attention.shipped.record`.
+        From :meth:`igsed_core.base.shipped.Shipped.record`.
     """
-    if record is None:
-        return "No run of full size ships with this version; `make book PARAMS=params/self_attention.yaml` makes one."
-    params, machine = record["params"], record["machine"]
-    minutes = {name: number(record[name] / 60, 0) for name in ("core_seconds", "seconds")}
+    return made_from(record, "self_attention", _size)
+
+
+def _size(record: Mapping[str, Any]) -> str:
+    params = record["params"]
     sizes = "/".join(str(params[f"attention_{name}"]) for name in ("train", "validation", "test"))
     return (
-        f"*Full size* is `params/self_attention.yaml`, whose tables ship in `{record['folder']}/`: {sizes} "
-        f"soundscapes, {params['attention_channels']} channels, {params['attention_seeds']} networks of each kind, at "
-        f"most {params['attention_epochs']} epochs; seed {params['seed']}, commit `{record['commit'][:12]}`, PyTorch "
-        f"{record['versions']['torch']}, {machine['cores']} cores ({machine['processor']}), which others used too: "
-        f"{minutes['core_seconds']} minutes of processor time in {minutes['seconds']}."
+        f"{sizes} soundscapes, {params['attention_channels']} channels, {params['attention_seeds']} networks of each "
+        f"kind, at most {params['attention_epochs']} epochs"
     )
 
 

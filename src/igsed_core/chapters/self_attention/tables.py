@@ -10,9 +10,9 @@ import pandas as pd
 from igsed_core.chapters.self_attention import attended, audit, main_experiment, measure
 from igsed_core.chapters.self_attention.measure import EVEN, NO_RULE, RULES, TUNED
 from igsed_core.show import style
-from igsed_core.show.cells import NONE, by_key, number, with_interval
+from igsed_core.show.cells import NONE, by_key, number, p_value, records, with_interval
+from igsed_core.show.full_size import FULL, beside, keyed
 
-FULL = "full size"
 Titles = Mapping[str, str]
 
 
@@ -29,7 +29,7 @@ def main_table(table: pd.DataFrame, titles: Titles, full: pd.DataFrame | None = 
         The same of the full-size run, where it ships.
     """
     key = ("system", "rule", "metric")
-    known, large = by_key(table, key), {} if full is None else by_key(full, key)
+    known, large = by_key(table, key), keyed(full, key)
     rows = []
     for system in dict.fromkeys(table["system"]):
         row: dict[str, Any] = {"Network": titles.get(str(system), str(system))}
@@ -72,16 +72,16 @@ def difference_table(table: pd.DataFrame, titles: Titles, full: pd.DataFrame | N
         As for :func:`main_table`.
     """
     key = ("system", "rule", "other", "other_rule", "metric")
-    large = {} if full is None else by_key(full, key)
+    large = keyed(full, key)
     return pd.DataFrame(
         {
             "Network": _named(row["system"], row["rule"], titles),
             "minus": _named(row["other"], row["other_rule"], titles),
             "of": measure.METRICS[row["metric"]],
             "difference": with_interval(row, 3),
-            "p (Holm)": _p_value(row["p_holm"]),
+            "p (Holm)": p_value(row["p_holm"]),
             "verdict": row["verdict"],
-            **_beside(large, tuple(row[name] for name in key)),
+            **beside(large, tuple(row[name] for name in key), 3),
         }
         for row in records(table)
     )
@@ -98,7 +98,7 @@ def audit_table(table: pd.DataFrame, full: pd.DataFrame | None = None) -> pd.Dat
         The same of the full-size run, where it ships.
     """
     key = ("choice", "rule", "metric")
-    large = {} if full is None else by_key(full, key)
+    large = keyed(full, key)
     return pd.DataFrame(
         {
             "Question": audit.QUESTIONS[row["choice"]],
@@ -107,7 +107,7 @@ def audit_table(table: pd.DataFrame, full: pd.DataFrame | None = None) -> pd.Dat
             "with minus without": with_interval(row, 3),
             "n (clips)": row["n"],
             "verdict": row["verdict"],
-            **_beside(large, tuple(row[name] for name in key)),
+            **beside(large, tuple(row[name] for name in key), 3),
         }
         for row in records(table)
     )
@@ -123,7 +123,7 @@ def mass_table(table: pd.DataFrame, titles: Titles, full: pd.DataFrame | None = 
     titles, full
         As for :func:`main_table`.
     """
-    large = {} if full is None else by_key(full, ("system", "weights"))
+    large = keyed(full, ("system", "weights"))
     rows = []
     for row in records(table):
         apart = {"value": row["difference"], "ci_low": row["low"], "ci_high": row["high"]}
@@ -212,23 +212,5 @@ def experiment_table(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows of a tidy table, by the names of its columns."""
-    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
-
-
 def _named(system: str, rule: str, titles: Titles) -> str:
     return f"{titles.get(system, system)} ({'not tuned' if rule == EVEN else 'tuned'})"
-
-
-def _p_value(value: float) -> str:
-    return "<0.001" if value < 0.001 else number(value, 3)
-
-
-def _beside(large: dict[tuple[str, ...], dict[str, Any]], key: tuple[str, ...]) -> dict[str, object]:
-    if not large:
-        return {}
-    row = large.get(key)
-    if row is None:
-        return {FULL: NONE, f"verdict, {FULL}": NONE}
-    return {FULL: f"{with_interval(row, 3)} (n = {int(row['n'])})", f"verdict, {FULL}": row["verdict"]}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from igsed_core.chapters.vocal_percussion import overview, shipped
+from igsed_core.base.shipped import Shipped
+from igsed_core.chapters.vocal_percussion import overview
 from igsed_core.show.answers import Answer, Found
 
 
@@ -19,5 +20,5 @@ def answer(found: Found) -> Answer:
 
 
 def _at_full_size() -> list[str]:
-    full = [shipped.table(name) for name in ("vocal_percussion", "vocal_percussion_differences")]
+    full = [Shipped("vocal_percussion").table(name) for name in ("vocal_percussion", "vocal_percussion_differences")]
     return [] if full[0] is None or full[1] is None else [overview.full_size(full[0], full[1])]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -15,6 +16,7 @@ from igsed_core.metrics.judging import ABOVE, BELOW, NOT_DECIDED
 from igsed_core.show.answers import NOT_DECIDED as NOTHING
 from igsed_core.show.cells import NONE, by_key, number
 from igsed_core.show.claims import RELATIONS, figure, sample
+from igsed_core.show.full_size import made_from
 
 WANTED = 0.05  # how far the best embedding is to be above timbre features
 BEST = "syllable"  # of the label sets, in the paper
@@ -198,25 +200,22 @@ def at_full_size(varied: pd.DataFrame | None) -> str:
     return f"The same at full size, where a user's takes have at least {most:g} examples of each instrument:"
 
 
-def shipped_run(record: dict[str, Any] | None) -> str:
+def shipped_run(record: Mapping[str, Any] | None) -> str:
     """Say what the full-size run is from: parameters, commit, time, machine; or that it does not ship.
 
     Parameters
     ----------
     record
-        From :func:`~igsed_core.chapters.vocal_percussion.shipped.record`.
+        From :meth:`igsed_core.base.shipped.Shipped.record`.
     """
-    if record is None:
-        return "No run of full size ships with this version; `make book PARAMS=params/vocal_percussion.yaml` makes one."
-    params, machine, figures = record["params"], record["machine"], record["figures"]
-    minutes = {name: number(record[name] / 60, 0) for name in ("core_seconds", "seconds")}
+    return made_from(record, "vocal_percussion", _size)
+
+
+def _size(record: Mapping[str, Any]) -> str:
+    figures = record["figures"]
     return (
-        f"*Full size* is `params/vocal_percussion.yaml`, whose tables ship in `{record['folder']}/`: "
         f"{figures['users']} users, {figures['held_out']} of them held out, {figures['sounds']} sounds, "
-        f"{figures['networks']} networks (the audit's included) of at most {params['vocal_epochs']} epochs; seed "
-        f"{params['seed']}, commit `{record['commit'][:12]}`, PyTorch {record['versions']['torch']}, "
-        f"{machine['cores']} cores ({machine['processor']}), which others used too: {minutes['core_seconds']} minutes "
-        f"of processor time in {minutes['seconds']}."
+        f"{figures['networks']} networks (the audit's included) of at most {record['params']['vocal_epochs']} epochs"
     )
 
 

@@ -8,11 +8,11 @@ import pandas as pd
 
 from igsed_core.chapters.vocal_percussion import audit, classify, measure, study, when
 from igsed_core.chapters.vocal_percussion.study import SPEECH, SYSTEMS
-from igsed_core.show.cells import NONE, by_key, number, with_interval
+from igsed_core.show.cells import NONE, number, p_value, records, with_interval
+from igsed_core.show.full_size import FULL, beside, keyed
 
 CLASSIFIERS = {**classify.CLASSIFIERS, SPEECH: "its own"}
 _REFERENCES = {when.SHUFFLED: "weights shuffled", when.ENERGY: "energy", when.RANDOM: "random"}
-FULL = "full size"
 
 
 def accuracy_table(table: pd.DataFrame, published: pd.DataFrame, full: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -26,7 +26,7 @@ def accuracy_table(table: pd.DataFrame, published: pd.DataFrame, full: pd.DataFr
     full
         The same as ``table`` of the full-size run, where it ships.
     """
-    large = _keyed(full, ("system", "classifier", "average"))
+    large = keyed(full, ("system", "classifier", "average"))
     theirs = published[published["source"] == "table"].set_index(["system", "average"])["value"]
     by = {(r["system"], r["classifier"], r["average"]): r for r in records(table)}
     rows = []
@@ -56,15 +56,15 @@ def difference_table(table: pd.DataFrame, full: pd.DataFrame | None = None) -> p
     full
         The same of the full-size run, where it ships.
     """
-    large = _keyed(full, ("system", "other"))
+    large = keyed(full, ("system", "other"))
     return pd.DataFrame(
         {
             "Representation": SYSTEMS[row["system"]],
             "minus": SYSTEMS[row["other"]],
             "accuracy": with_interval(row, 3),
-            "p (Holm)": _p_value(row["p_holm"]),
+            "p (Holm)": p_value(row["p_holm"]),
             "verdict": row["verdict"],
-            **_beside(large, (row["system"], row["other"]), 3),
+            **beside(large, (row["system"], row["other"]), 3),
         }
         for row in records(table)
     )
@@ -124,16 +124,16 @@ def when_difference_table(table: pd.DataFrame, full: pd.DataFrame | None = None)
     full
         The same of the full-size run, where it ships.
     """
-    large = _keyed(full, ("method", "reference"))
+    large = keyed(full, ("method", "reference"))
     return pd.DataFrame(
         {
             "Method, over all label sets": when.METHODS[row["method"]],
             "minus": _REFERENCES[row["reference"]],
             "share inside the sound": with_interval(row),
             "n (users)": row["n"],
-            "p (Holm)": _p_value(row["p_holm"]),
+            "p (Holm)": p_value(row["p_holm"]),
             "verdict": row["verdict"],
-            **_beside(large, (row["method"], row["reference"]), 2),
+            **beside(large, (row["method"], row["reference"]), 2),
         }
         for row in records(table)
     )
@@ -149,7 +149,7 @@ def audit_table(table: pd.DataFrame, full: pd.DataFrame | None = None) -> pd.Dat
     full
         The same of the full-size run, where it ships.
     """
-    large = _keyed(full, ("choice", "system"))
+    large = keyed(full, ("choice", "system"))
     return pd.DataFrame(
         {
             "Choice": audit.CHOICES[row["choice"]],
@@ -157,7 +157,7 @@ def audit_table(table: pd.DataFrame, full: pd.DataFrame | None = None) -> pd.Dat
             "accuracy with minus without": with_interval(row, 3),
             "n (users)": row["n"],
             "verdict": row["verdict"],
-            **_beside(large, (row["choice"], row["system"]), 3),
+            **beside(large, (row["choice"], row["system"]), 3),
         }
         for row in records(table)
     )
@@ -210,30 +210,7 @@ def baselines_note() -> str:
     return f"The row {SYSTEMS[missing]} is missing: hmmlearn is not installed here." if missing else ""
 
 
-def records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows of a tidy table, by the names of its columns."""
-    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
-
-
-def _p_value(value: float) -> str:
-    return "<0.001" if value < 0.001 else number(value, 3)
-
-
 def _share(row: dict[str, Any]) -> dict[str, Any]:
     """A share and its interval, whose ends Student's t may put beyond nothing and all."""
     low, high = (min(max(row[name], 0.0), 1.0) if pd.notna(row[name]) else row[name] for name in ("ci_low", "ci_high"))
     return {**row, "ci_low": low, "ci_high": high}
-
-
-def _keyed(full: pd.DataFrame | None, key: tuple[str, ...]) -> dict[tuple[str, ...], dict[str, Any]]:
-    return {} if full is None else by_key(full, key)
-
-
-def _beside(large: dict[tuple[str, ...], dict[str, Any]], key: tuple[str, ...], digits: int) -> dict[str, object]:
-    """Cells of the full-size run; none where it does not ship."""
-    if not large:
-        return {}
-    row = large.get(key)
-    if row is None:
-        return {FULL: NONE, f"verdict, {FULL}": NONE}
-    return {FULL: f"{with_interval(row, digits)} (n = {int(row['n'])})", f"verdict, {FULL}": row["verdict"]}
