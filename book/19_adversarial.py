@@ -57,7 +57,9 @@ run = notebook.begin("adversarial", globals())
 from igsed_core.base.shipped import Shipped
 from igsed_core.chapters.adversarial import (
     audit,
+    elsewhere,
     figures,
+    giveaway,
     job,
     overview,
     study,
@@ -162,7 +164,7 @@ figures.heard_clips(runs, clips, bank.classes, bank.sample_rate)
 # What PGD made for one classifier is played to every other, all at one ratio.
 
 # %%
-across = run.table("transfer", study.transfer(runs, trained, clips, **resampling))
+across = run.table("transfer", elsewhere.transfer(runs, trained, clips, **resampling))
 figures.transfer(across)
 
 # %%
@@ -176,7 +178,7 @@ findings.say(overview.transfer(across))
 # control: clean clips that the way itself takes from their class.
 
 # %%
-left = run.table("adversarial_survival", study.survival(runs, trained, clips, **resampling))
+left = run.table("adversarial_survival", elsewhere.survival(runs, trained, clips, **resampling))
 display.show(
     tables.survival_table(left, shipped.table("adversarial_survival")),
     caption="Share of successful attacks that is left",
@@ -230,7 +232,7 @@ findings.say(overview.placement(placed))
 # %%
 told = run.table(
     "adversarial_detection",
-    under_attack.detection(cases, variants, looked, listener.classifier.sample_rate, **resampling),
+    giveaway.detection(cases, variants, looked, listener.classifier.sample_rate, **resampling),
 )
 figures.detectors(told)
 

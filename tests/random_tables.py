@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from igsed_core import paper
-from igsed_core.chapters.adversarial import explaining, moving, under_attack
+from igsed_core.chapters.adversarial import elsewhere, explaining, giveaway, moving
 from igsed_core.chapters.adversarial import study as attack_study
 from igsed_core.chapters.audit import averages, energy, factorial, fig3, overlap, sign
 from igsed_core.chapters.audit.verdicts import choices
@@ -174,13 +174,16 @@ class Tables:
         )
         one = {"output": "softmax", "model": attack_study.ALL, "goal": attack_study.LEAVE}
         ways = [(attack_study.PGD_L2, attack_study.ALL), (attack_study.NOISE, attack_study.NOISE)][:share]
+        targets = (elsewhere.OTHERS, elsewhere.MINUS_NOISE)
         carried = list(itertools.product((attack_study.DEEPFOOL, "clean"), ("pcm_16", "room")))[: 2 * share]
         variants = (attack_study.VANISH, attack_study.NOISE, *moving.MOVES)[:share]
         maps = itertools.product(variants, ("others", "attacked"), explaining.METHODS, ("iou_change", "correlation"))
-        told = itertools.product(variants, list(under_attack.DETECTORS)[: 2 * share])
+        told = itertools.product(variants, list(giveaway.DETECTORS)[: 2 * share])
         lists = {
             "adversarial": [{**one, "attack": a, "metric": m} for a, m in attacks],
-            "transfer": [{"attack": a, "source": s, "target": "others"} for a, s in ways],
+            "transfer": [
+                {"attack": a, "source": s, "target": t} for (a, s), t in itertools.product(ways, targets[:share])
+            ],
             "adversarial_survival": [{"attack": a, "carrier": c} for a, c in carried],
             "adversarial_explanations": [{"variant": v, "of": o, "method": m, "metric": q} for v, o, m, q in maps],
             "adversarial_detection": [{"variant": v, "detector": d, "metric": "auroc"} for v, d in told],
@@ -192,13 +195,18 @@ class Tables:
             "adversarial_explanations": ["variant", "of", "method", "metric"],
             "adversarial_detection": ["variant", "detector", "metric"],
         }
-        return {
+        made = {
             name: pd.DataFrame(
                 [{**row, "split": "test", **self.cell()} for row in rows],
                 columns=[*keys[name], "split", "value", "ci_low", "ci_high", "n"],
             )
             for name, rows in lists.items()
         }
+        apart = pd.DataFrame(
+            [self.cell() for _ in lists["adversarial_detection"]], columns=["value", "ci_low", "ci_high"]
+        )
+        made["adversarial_detection"][["minus_trivial", "minus_low", "minus_high"]] = apart
+        return made
 
     def attention(self) -> dict[str, pd.DataFrame]:
         """Detectors with attention, some widths or questions missing."""

@@ -128,9 +128,8 @@ def _conditions(who: str, rows: list[dict[str, Any]], few: str, margin: float) -
     if better:
         best = max(better, key=lambda row: row["value"])
         return (
-            f"{who} improve macro F1 by {number(margin)} or more in {len(better)} of {len(rows)} conditions, at most "
-            f"by "
-            f"{figure(best)} (the best of many on the same clips, {few})."
+            f"{who} improve macro F1 by {number(margin)} or more in {len(better)} of {len(rows)} conditions, "
+            f"at most by {figure(best)} (the best of many on the same clips, {few})."
         )
     if all(verdict == NOT_DECIDED for verdict in said):
         return f"{who}: this run does not decide whether hiding helps ({few})."
@@ -164,14 +163,13 @@ def enough_points(study: pd.DataFrame, quadrature: str, *, margin: float = MARGI
     rest = means.iloc[last_far:]
     if rest.empty:
         return (
-            f"With {means.index[-1]} points, the most that were tried, IoU is {number(means.iloc[-1], 3)}, farther "
-            f"than "
-            f"{number(margin)} from the reference's {number(aim, 3)}: results depend on the quadrature ({few})."
+            f"With {means.index[-1]} points, the most that were tried, IoU is {number(means.iloc[-1], 3)}, "
+            f"farther than {number(margin)} from the reference's {number(aim, 3)}: results depend on the quadrature "
+            f"({few})."
         )
     return (
-        f"From {rest.index[0]} points on IoU stays within {number(rest.min(), 3)} and {number(rest.max(), 3)}, no "
-        f"farther "
-        f"than {number(margin)} from the reference's {number(aim, 3)} ({few})."
+        f"From {rest.index[0]} points on IoU stays within {number(rest.min(), 3)} and {number(rest.max(), 3)}, "
+        f"no farther than {number(margin)} from the reference's {number(aim, 3)} ({few})."
     )
 
 
@@ -201,11 +199,14 @@ def cost_and_quality(table: pd.DataFrame, cost: pd.DataFrame, rule: str, *, spli
     half = 1.96 * float(np.sqrt(1.06 / (len(pairs) - 3)))
     low, high = (float(np.tanh(np.arctanh(np.clip(found, -0.999, 0.999)) + sign * half)) for sign in (-1, 1))
     said = judge(found, low, high, len(pairs), margin=CORRELATION)
-    words = {ABOVE: "Costlier maps are better ones", BELOW: "Costlier maps are worse ones"}
+    words = {
+        ABOVE: "Methods that take longer tend to have the higher IoU",
+        BELOW: "Methods that take longer tend to have the lower IoU",
+    }
     row = {"value": found, "ci_low": low, "ci_high": high}
     return (
         f"{words.get(said, 'More seconds per map are not shown to make better maps')}: the rank correlation between "
-        f"seconds and IoU is {figure(row)} ({few})."
+        f"seconds and IoU is {figure(row)} ({few}; it describes these methods, several of which are kin)."
     )
 
 
@@ -224,10 +225,9 @@ def untuned(chosen: Mapping[str, Mapping[str, float]], lowest: float) -> str:
     if not found:
         return f"No method's best percentile is the lowest that was tried ({lowest:g})."
     return (
-        f"At the lowest percentile that was tried ({lowest:g}) nearly every frame is marked. It is the best on "
-        f"validation "
-        f"for {'; '.join(found)}: that is no threshold that was tuned, but the answer that the class sounds all the "
-        f"time."
+        f"At the lowest percentile that was tried ({lowest:g}) nearly every frame is marked. It is the best "
+        f"on validation for {'; '.join(found)}: that is no threshold that was tuned, but the answer that the class "
+        "sounds all the time."
     )
 
 

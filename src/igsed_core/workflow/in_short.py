@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -13,7 +14,7 @@ from igsed_core.metrics.summaries import ALL
 from igsed_core.show import findings, prose
 from igsed_core.show.answers import NOT_DECIDED, Answer, Found, Rule
 from igsed_core.show.cells import by_key, number
-from igsed_core.show.claims import figure, sample
+from igsed_core.show.claims import Row, figure, sample
 from igsed_core.show.style import family, name, short
 
 
@@ -156,23 +157,33 @@ def threshold_rules(found: Found) -> Answer:
 
 
 def methods(found: Found) -> Answer:
-    """Whether costlier explanations tell better when, and which are the best and the worst."""
+    """Whether costlier explanations tell better when, and where the highest and the lowest IoU lie."""
     table, cost = found.tables["methods"], found.tables["methods_cost"]
     where = {"split": "test", "rule": findings.PAPER, "metric": "iou", "average": "instance", "class": ALL}
+    by_method = {method: row for (method,), row in by_key(table, ("method",), **where).items()}
     rows = [
         row
-        for (method,), row in by_key(table, ("method",), **where).items()
+        for method, row in by_method.items()
         if pd.notna(row["value"]) and (method == "ig" or family(method))  # references explain nothing
     ]
     ends = ""
     if rows:
         low, high = (pick(rows, key=lambda row: row["value"]) for pick in (min, max))
         ends = (
-            f"Of {len(rows)} explanations {name(high['method'])} tells best when, by its IoU of {figure(high)} under "
-            f"the paper's percentile, and {name(low['method'])} worst, by {figure(low)} ({sample(high['n'])}; both "
-            "were picked on these clips, so the best is flattered). "
+            f"Of {len(rows)} explanations {name(high['method'])} has the highest IoU under the paper's percentile, "
+            f"{figure(high)}, and {name(low['method'])} the lowest, {figure(low)}{_beside_chance(rows, by_method)} "
+            f"({sample(high['n'])}). Both were picked on these clips, and neighbours in this order overlap. "
         )
     return Answer(ends + findings.cost_and_quality(table, cost, findings.PAPER), ("methods", "methods_cost"))
+
+
+def _beside_chance(rows: Sequence[Row], by_method: Mapping[str, Row]) -> str:
+    """Say what random scores reach, and how many explanations have intervals that lie apart from theirs."""
+    random = by_method.get("random")
+    if random is None or not pd.notna(random["value"]):
+        return ""
+    apart = sum(row["ci_low"] > random["ci_high"] for row in rows)
+    return f"; random scores reach {figure(random)}, and the intervals of {apart} of {len(rows)} lie above theirs"
 
 
 def faithfulness(found: Found) -> Answer:

@@ -14,8 +14,10 @@ from igsed_core.chapters.adversarial import (
     audit,
     carriers,
     clips,
+    elsewhere,
     explaining,
     figures,
+    giveaway,
     in_short,
     loudness,
     moving,
@@ -187,11 +189,16 @@ def test_the_study_of_clips_from_end_to_end(bank: Bank, trained: dict[str, Train
     row = found[(found["model"] == "vgg") & (found["attack"] == "noise") & (found["metric"] == "success")].iloc[0]
     mine = next(one for one in runs if one.model == "vgg" and one.attack == "noise")
     assert row["value"] == float(mine.attacked.reached.float().mean()) and row["n"] == 4
-    across = study.transfer(runs, trained, some, **RESAMPLING)
+    across = elsewhere.transfer(runs, trained, some, **RESAMPLING)
     own = across[(across["source"] == "vgg") & (across["target"] == "vgg") & (across["attack"] == "pgd_l2")]
     made_for = next(one for one in runs if one.model == "vgg" and one.attack == "pgd_l2")
     assert own["value"].iloc[0] == float(made_for.attacked.reached.float().mean())
-    left = study.survival(runs, trained, some, **RESAMPLING)
+    ends = across[(across["attack"] == "pgd_l2") & (across["source"] == study.ALL)].set_index("target")
+    noise = across[(across["attack"] == "noise") & (across["target"] == elsewhere.OTHERS)]["value"].iloc[0]
+    gap = ends.loc[elsewhere.MINUS_NOISE, "value"]
+    assert gap == pytest.approx(ends.loc[elsewhere.OTHERS, "value"] - noise)  # every network is played as often
+    assert "paired difference" in overview.transfer(across)
+    left = elsewhere.survival(runs, trained, some, **RESAMPLING)
     assert set(left["carrier"]) == set(carriers.carriers()) and left["value"].between(0, 1).all()
     known_table = study.accuracies([(one, part) for one in trained.values()], **RESAMPLING)
     audited = audit.verdicts(trained, runs, some, study.spread(bank.splits["train"], 4), steps=4, **RESAMPLING)
@@ -314,9 +321,15 @@ def test_explanations_under_attack_from_end_to_end(
         0.35, abs=0.02
     )  # white noise is even
     assert rows["signal"] > 0.95
-    told = under_attack.detection(cases, variants, looked, 32_000, **RESAMPLING)
+    told = giveaway.detection(cases, variants, looked, 32_000, **RESAMPLING)
     quiet = told[(told["variant"] == "noise") & (told["detector"] == "quiet")]
     assert quiet["value"].iloc[0] == 1.0  # noise fills the silence
+    for _, group in told.groupby("variant"):
+        by = group.set_index("detector")
+        best = by.loc[list(giveaway.TRIVIAL), "value"].max()
+        mine = by.drop(index=list(giveaway.TRIVIAL))
+        assert np.allclose(mine["minus_trivial"], mine["value"] - best, equal_nan=True)
+        assert by.loc[list(giveaway.TRIVIAL), "minus_trivial"].isna().all()
     subjects = {
         (training.SIGMOID, "embedded"): (listener.classifier, under_attack.clips_of(cases, 3)),
     }
@@ -363,6 +376,7 @@ def test_the_box_says_what_the_tables_are() -> None:
         [
             {"attack": "pgd_l2", "source": "all", "target": "others", **cell},
             {"attack": "noise", "source": "noise", "target": "others", **low},
+            {"attack": "pgd_l2", "source": "all", "target": "others_minus_noise", **cell, "value": 0.75},
         ]
     )
     left = pd.DataFrame(
@@ -374,17 +388,20 @@ def test_the_box_says_what_the_tables_are() -> None:
             for m in explaining.METHODS
         ]
     )
+    gap = {"minus_trivial": 0.25, "minus_low": -0.05, "minus_high": 0.5}
     told = pd.DataFrame(
         [
-            {"variant": study.VANISH, "detector": name, "metric": "auroc", **row}
+            {"variant": study.VANISH, "detector": name, "metric": "auroc", **row, **gap}
             for name, row in (("error", low), ("disagreement", cell), ("quiet", {**low, "value": 0.55}))
         ]
     )
     found = {"adversarial": attacks, "adversarial_explanations": maps}
     box = in_short.answer(Found(found)).text
     told_on_the_page = (overview.transfer(across), overview.files(left), overview.explanations(maps))
-    text = " ".join((box, *told_on_the_page, overview.detection(told)))
-    assert "a share of 0.80" in text and "DeepFool 45.0" in text and "do not overlap" in text
+    text = " ".join((box, *told_on_the_page, overview.detection(told))).replace("\N{NO-BREAK SPACE}", " ")
+    assert "a share of 0.80" in text and "DeepFool 45.0" in text and "0.80 [0.60, 0.90]" in text
+    assert "above white noise as loud" in text and "(paired difference 0.75 [0.60, 0.90])" in text
+    assert "not told apart from the better trivial one" in text and "(paired difference 0.25 [−0.05, 0.50])" in text
     assert "room noise 40 dB below: 0.05" in text and "CAM −0.02" in text
     assert "disagreement of CAM and IG" in text
     empty = {name: table.iloc[:0] for name, table in found.items()}

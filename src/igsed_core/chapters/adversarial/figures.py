@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 
 from igsed_core.chapters.adversarial import study
 from igsed_core.chapters.adversarial.clips import Clips
+from igsed_core.chapters.adversarial.elsewhere import MINUS_NOISE, OTHERS
 from igsed_core.chapters.adversarial.explaining import METHODS, Looked
+from igsed_core.chapters.adversarial.giveaway import DETECTORS
 from igsed_core.chapters.adversarial.study import ALL, ATTACKS, NOISE, Run
 from igsed_core.chapters.adversarial.tables import name_of
-from igsed_core.chapters.adversarial.under_attack import CLEAN, DETECTORS, VARIANTS, Case
+from igsed_core.chapters.adversarial.under_attack import CLEAN, VARIANTS, Case
 from igsed_core.show import players, style
 from igsed_core.show.cells import by_key, number
 from igsed_core.show.style import drawing
@@ -64,7 +66,7 @@ def transfer(table: pd.DataFrame, attack: str = study.PGD_L2) -> Figure:
         Which one.
     """
     rows = by_key(table[table["attack"].isin([attack, NOISE])], ("source", "target"))
-    targets = [name for name in dict.fromkeys(key[1] for key in rows) if name != "others"]
+    targets = [name for name in dict.fromkeys(key[1] for key in rows) if name not in (OTHERS, MINUS_NOISE)]
     sources = [*targets, NOISE]
     values = np.array([[rows.get((s, t), {"value": np.nan})["value"] for t in targets] for s in sources], dtype=float)
     fig, ax = plt.subplots(figsize=(style.WIDTH, 0.6 * len(sources) + 1.6), layout="constrained")
@@ -72,7 +74,8 @@ def transfer(table: pd.DataFrame, attack: str = study.PGD_L2) -> Figure:
     for (y, x), value in np.ndenumerate(values):
         if not np.isnan(value):
             ax.text(x, y, number(value), ha="center", va="center", color="white" if value < 0.6 else "black")
-    ax.set_xticks(range(len(targets)), [name_of(name) for name in targets])
+    # Two lines for a long name: five of them stand side by side.
+    ax.set_xticks(range(len(targets)), [name_of(name).replace(", ", ",\n") for name in targets])
     ax.set_yticks(range(len(sources)), ["white noise" if s == NOISE else name_of(s) for s in sources])
     ax.grid(visible=False)
     ax.set(xlabel="played to", ylabel="made for")

@@ -7,7 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from igsed_core.chapters.adversarial import study, summary, under_attack
+from igsed_core.chapters.adversarial import carriers, giveaway, study, summary
+from igsed_core.chapters.adversarial.elsewhere import MINUS_NOISE, OTHERS
 from igsed_core.chapters.adversarial.explaining import IG, LOCALISER, METHODS
 from igsed_core.chapters.adversarial.moving import MOVES
 from igsed_core.chapters.adversarial.study import ALL, CW, DEEPFOOL, LEAVE, NOISE, PGD_L2, VANISH
@@ -18,6 +19,7 @@ from igsed_core.show.claims import RELATIONS, figure, sample, verdict_on
 from igsed_core.show.full_size import made_from
 
 CHANCE = 0.5
+_APART = {"value": "trivial", "ci_low": "low", "ci_high": "high"}
 
 
 def attacks(table: pd.DataFrame) -> str:
@@ -41,7 +43,8 @@ def attacks(table: pd.DataFrame) -> str:
     return (
         f"At {number(snr['value'] if snr else None, 0)} dB below the sound PGD takes a share of {figure(pgd)} of clips "
         f"from their class, white noise as loud {figure(noise)} ({sample(pgd['n'], 'clips')}, classifiers together). "
-        f"Attacks that look for the smallest change need less: {', '.join(small) or 'none was tried'}."
+        "The mean ratio of sound to perturbation of attacks that look for the smallest change, where they succeed: "
+        f"{', '.join(small) or 'none was tried'}."
     )
 
 
@@ -70,14 +73,14 @@ def transfer(table: pd.DataFrame) -> str:
         The tidy table ``transfer``.
     """
     by = by_key(table, ("attack", "source", "target"))
-    away, noise = by.get((PGD_L2, ALL, "others")), by.get((NOISE, NOISE, "others"))
+    away, noise = by.get((PGD_L2, ALL, OTHERS)), by.get((NOISE, NOISE, OTHERS))
     if away is None or noise is None:
         return "Transfer was not measured: there are not two classifiers."
-    apart = _separate(away, noise)
+    apart = by.get((PGD_L2, ALL, MINUS_NOISE))
     return (
         f"Played to another classifier than the one it was made for, it takes {figure(away)} from their class "
-        f"({sample(away['n'], 'clips')}); white noise takes {figure(noise)}, and the intervals "
-        f"{'do not overlap' if apart else 'overlap'}."
+        f"({sample(away['n'], 'clips')}), {RELATIONS[verdict_on(apart, margin=summary.MARGIN)]} white noise as loud, "
+        f"which takes {figure(noise)} (paired difference {figure(apart)})."
     )
 
 
@@ -95,7 +98,7 @@ def files(table: pd.DataFrame) -> str:
     if saved is None or not rows:
         return "No attack succeeded whose survival could be measured."
     worst = min(rows, key=lambda row: row["value"])
-    titles = {name: one.title for name, one in study.carriers.carriers().items()}
+    titles = {name: one.title for name, one in carriers.carriers().items()}
     return (
         f"A 16-bit file leaves {figure(saved)} of DeepFool's successes ({sample(saved['n'], 'clips')}); least is left "
         f"by {titles.get(worst['carrier'], worst['carrier'])}: {figure(worst)}."
@@ -179,24 +182,19 @@ def detection(table: pd.DataFrame) -> str:
         The tidy table ``adversarial_detection``.
     """
     rows = [row for row in records(table) if row["variant"] == VANISH and not pd.isna(row["value"])]
-    of_maps = [row for row in rows if row["detector"] not in under_attack.TRIVIAL]
-    trivial = [row for row in rows if row["detector"] in under_attack.TRIVIAL]
+    of_maps = [row for row in rows if row["detector"] not in giveaway.TRIVIAL]
+    trivial = [row for row in rows if row["detector"] in giveaway.TRIVIAL]
     if not of_maps or not trivial:
         return "Whether maps give an attack away was not measured."
     best, other = (max(some, key=lambda row: row["value"]) for some in (of_maps, trivial))
     said = {True: "above chance", False: "not above chance by its interval"}[best["ci_low"] > CHANCE]
-    apart = (
-        "the better of both, and their intervals do not overlap"
-        if _separate(best, other)
-        else "their intervals overlap, so that maps are no proven gain"
-        if not _separate(other, best)
-        else "which beats it, and their intervals do not overlap"
-    )
+    apart = {"n": best["n"], **{key: best[f"minus_{name}"] for key, name in _APART.items()}}
     return (
         f"Of {len(of_maps)} detectors made from maps the best against vanishing classes is "
-        f"{under_attack.DETECTORS[best['detector']]}, with an AUROC of {figure(best)} ({said}; picked by this very "
-        f"figure, {sample(best['n'], 'soundscapes')}); the best trivial one, "
-        f"{under_attack.DETECTORS[other['detector']]}, has {figure(other)}: {apart}."
+        f"{giveaway.DETECTORS[best['detector']]}, with an AUROC of {figure(best)} ({said}; picked by this very "
+        f"figure, {sample(best['n'], 'soundscapes')}). It is {RELATIONS[verdict_on(apart, margin=summary.MARGIN)]} the "
+        f"better trivial one, {giveaway.DETECTORS[other['detector']]}, with {figure(other)} (paired difference "
+        f"{figure(apart)})."
     )
 
 
@@ -240,8 +238,3 @@ def _size(record: Mapping[str, Any]) -> str:
         f"{record['params']['attack_kinds']} kinds of sound, {figures['clips']} attacked clips, "
         f"{figures['soundscapes']} soundscapes"
     )
-
-
-def _separate(high: dict[str, Any], low: dict[str, Any]) -> bool:
-    """Whether one interval lies wholly above another."""
-    return bool(high["ci_low"] > low["ci_high"])

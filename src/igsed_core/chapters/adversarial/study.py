@@ -15,7 +15,7 @@ from torch import Tensor
 
 from igsed_core.base import devices
 from igsed_core.base.parallel import parallel_map
-from igsed_core.chapters.adversarial import carriers, summary, training
+from igsed_core.chapters.adversarial import summary, training
 from igsed_core.chapters.adversarial.attacks import base
 from igsed_core.chapters.adversarial.attacks.base import Attacked
 from igsed_core.chapters.adversarial.attacks.carlini_wagner import carlini_wagner
@@ -46,7 +46,6 @@ GOALS = {
     APPEAR: "a class appears",
 }
 SURE = 0.975  # probability of the wanted class, as in the released code
-CARRIED = (PGD_L2, DEEPFOOL, CW)
 ALL = "all"  # networks together
 _RATE_OF_DESCENT = 5e-4  # of Carlini and Wagner's attack; 5e-3 in the released code, with 1000 iterations
 _PRICE = 0.01
@@ -308,93 +307,3 @@ def summarise(table: pd.DataFrame, *, replicates: int, seed: int) -> pd.DataFram
         [summary.of_groups(both, keys, name, proportion=name == "success", **options) for name in MEASURES],  # type: ignore[arg-type]
         ignore_index=True,
     )
-
-
-def transfer(
-    runs: Sequence[Run], trained: Mapping[str, Trained], clips: Clips, *, replicates: int, seed: int
-) -> pd.DataFrame:
-    """Play what was made for one network to every other, all at one signal-to-noise ratio.
-
-    Parameters
-    ----------
-    runs
-        Of networks with a softmax.
-    trained
-        These networks.
-    clips
-        That were attacked, and that all know.
-    replicates, seed
-        Of the bootstrap.
-
-    Returns
-    -------
-    pd.DataFrame
-        ``attack, source, target, split, n, value`` (share of clips whose class the target no longer names first),
-        ``ci_low, ci_high``. White noise has no source; target ``others`` is the mean over all but the source.
-    """
-    rows = []
-    for one in runs:
-        if one.goal != LEAVE or one.attack not in (NOISE, FGSM, PGD_L2):
-            continue
-        for name, other in trained.items():
-            fooled = training.logits(other.classifier, one.attacked.waveforms).argmax(dim=1) != clips.labels
-            if one.attack == NOISE and name != one.model:
-                continue  # the same noise for all
-            source = NOISE if one.attack == NOISE else one.model
-            rows += [(one.attack, source, name, i, float(lost)) for i, lost in zip(one.clips, fooled, strict=True)]
-    table = pd.DataFrame(rows, columns=["attack", "source", "target", "clip", "value"])
-    away = table[table["source"] != table["target"]].assign(target="others")
-    table = pd.concat([table, away, away.assign(source=ALL)[away["source"] != NOISE]], ignore_index=True)
-    found = summary.of_groups(
-        table, ["attack", "source", "target"], "value", proportion=True, replicates=replicates, seed=seed
-    )
-    return found.drop(columns="metric")
-
-
-def survival(
-    runs: Sequence[Run],
-    trained: Mapping[str, Trained],
-    clips: Clips,
-    *,
-    replicates: int,
-    seed: int,
-) -> pd.DataFrame:
-    """Say how many successful attacks are left after files, resampling, a shift and a room.
-
-    Parameters
-    ----------
-    runs
-        Of networks with a softmax.
-    trained
-        These networks.
-    clips
-        That were attacked.
-    replicates, seed
-        Of the bootstrap; of the room's noise.
-
-    Returns
-    -------
-    pd.DataFrame
-        ``attack`` (or ``clean``: share of clips that the carrier alone takes from their class), ``carrier, split, n``
-        (clips), ``value, ci_low, ci_high``, over all networks.
-    """
-    rows = []
-    ways = carriers.carriers()
-    for name, way in ways.items():
-        for one in runs:
-            if one.goal != LEAVE or one.attack not in CARRIED:
-                continue
-            network = trained[one.model].classifier
-            there = one.attacked.reached
-            if not bool(there.any()):
-                continue
-            heard = way.carried(one.attacked.waveforms[there], network.sample_rate, seed)
-            left = Leave(clips.labels[there]).reached(training.logits(network, heard))
-            rows += [(one.attack, name, i, float(k)) for i, k in zip(one.clips[there.numpy()], left, strict=True)]
-        heard = way.carried(clips.waveforms, next(iter(trained.values())).classifier.sample_rate, seed)
-        for other in trained.values():
-            lost = Leave(clips.labels).reached(training.logits(other.classifier, heard))
-            rows += [("clean", name, i, float(k)) for i, k in enumerate(lost)]
-    table = pd.DataFrame(rows, columns=["attack", "carrier", "clip", "value"])
-    found = summary.of_groups(table, ["attack", "carrier"], "value", proportion=True, replicates=replicates, seed=seed)
-    return found.drop(columns="metric")

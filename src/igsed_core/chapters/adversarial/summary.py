@@ -77,6 +77,43 @@ def of_values(
     return len(names), float(drawn[0, 0]), float(ends[0, 0]), float(ends[1, 0])
 
 
+def areas(
+    clips: NDArray[np.object_],
+    scores: NDArray[np.float64],
+    attacked: NDArray[np.bool_],
+    *,
+    replicates: int,
+    seed: int,
+) -> NDArray[np.float64]:
+    """Chance that an attacked clip scores higher than a clean one (AUROC), of the sample and of its replicates.
+
+    Parameters
+    ----------
+    clips, scores, attacked
+        Of each row, ``[shape=(n_rows,)]``; a clip's clean and attacked rows are drawn together. A row whose score is
+        NaN does not count.
+    replicates, seed
+        Of the bootstrap: the same clips are drawn for all scores of the same rows, so that differences are paired.
+
+    Returns
+    -------
+    np.ndarray [shape=(1 + replicates,)]
+        The sample's own first; NaN where there are not both.
+    """
+    names, of_clip = np.unique(clips.astype(str), return_inverse=True)
+    known = ~np.isnan(scores)
+    if not len(names) or not (attacked & known).any() or not (~attacked & known).any():
+        return np.full(1 + replicates, np.nan)
+    above = scores[attacked & known][:, None] - scores[~attacked & known][None]
+    wins = (above > 0) + 0.5 * (above == 0)  # (n_attacked, n_clean)
+    weights = bootstrap.with_sample(bootstrap.clip_weights(len(names), replicates=replicates, seed=seed))
+    hit, miss = weights[:, of_clip[attacked & known]], weights[:, of_clip[~attacked & known]]
+    pairs = hit.sum(axis=1) * miss.sum(axis=1)
+    with np.errstate(invalid="ignore"):
+        drawn: NDArray[np.float64] = np.einsum("ra,ac,rc->r", hit, wins, miss) / np.where(pairs > 0, pairs, np.nan)
+    return drawn
+
+
 def area(
     clips: NDArray[np.object_],
     scores: NDArray[np.float64],
@@ -85,36 +122,21 @@ def area(
     replicates: int,
     seed: int,
 ) -> tuple[int, float, float, float]:
-    """Chance that an attacked clip scores higher than a clean one (AUROC), with its interval over clips.
-
-    Parameters
-    ----------
-    clips, scores, attacked
-        Of each row, ``[shape=(n_rows,)]``; a clip's clean and attacked rows are drawn together.
-    replicates, seed
-        Of the bootstrap.
+    """Return an AUROC with its interval over clips; parameters as for :func:`areas`.
 
     Returns
     -------
     tuple
         Clips, AUROC, lower and upper end; NaN where there are not both.
     """
-    known = ~np.isnan(scores)
-    clips, scores, attacked = clips[known].astype(str), scores[known], attacked[known]
-    names, of_clip = np.unique(clips, return_inverse=True)
-    if not (attacked.any() and (~attacked).any()):
-        return len(names), np.nan, np.nan, np.nan
-    above = scores[attacked][:, None] - scores[~attacked][None]
-    wins = (above > 0) + 0.5 * (above == 0)  # (n_attacked, n_clean)
-    weights = bootstrap.with_sample(bootstrap.clip_weights(len(names), replicates=replicates, seed=seed))
-    hit, miss = weights[:, of_clip[attacked]], weights[:, of_clip[~attacked]]
-    pairs = hit.sum(axis=1) * miss.sum(axis=1)
-    with np.errstate(invalid="ignore"):
-        drawn = np.einsum("ra,ac,rc->r", hit, wins, miss) / np.where(pairs > 0, pairs, np.nan)
-    low, high = np.clip(intervals.interval(drawn, len(names)), 0, 1)
+    n = len(np.unique(clips[~np.isnan(scores)].astype(str)))
+    drawn = areas(clips, scores, attacked, replicates=replicates, seed=seed)
+    if np.isnan(drawn[0]):
+        return n, np.nan, np.nan, np.nan
+    low, high = np.clip(intervals.interval(drawn, n), 0, 1)
     if drawn[0] in (0.0, 1.0):  # all agree: no more is known than so many clips can tell
-        low, high = intervals.wilson(drawn[0], len(names))
-    return len(names), float(drawn[0]), float(low), float(high)
+        low, high = intervals.wilson(drawn[0], n)
+    return n, float(drawn[0]), float(low), float(high)
 
 
 def correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:

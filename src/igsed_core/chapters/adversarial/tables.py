@@ -7,7 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from igsed_core.chapters.adversarial import audit, carriers, explaining, study, under_attack
+from igsed_core.chapters.adversarial import audit, carriers, elsewhere, explaining, giveaway, study, under_attack
+from igsed_core.chapters.adversarial.elsewhere import MINUS_NOISE, OTHERS
 from igsed_core.chapters.adversarial.names import NETWORKS
 from igsed_core.chapters.adversarial.study import ALL, ATTACKS, GOALS, NOISE
 from igsed_core.chapters.adversarial.training import SIGMOID
@@ -126,12 +127,12 @@ def transfer_table(table: pd.DataFrame, attack: str = study.PGD_L2) -> pd.DataFr
         Which one.
     """
     by = by_key(table[table["attack"].isin([attack, NOISE])], ("source", "target"))
-    targets = [name for name in dict.fromkeys(key[1] for key in by) if name != "others"]
+    targets = [name for name in dict.fromkeys(key[1] for key in by) if name not in (OTHERS, MINUS_NOISE)]
     rows = []
     for source in [*targets, NOISE]:
         row = {"Made for": "nobody: white noise" if source == NOISE else name_of(source)}
-        for target in [*targets, "others"]:
-            words = "mean of others" if target == "others" else name_of(target)
+        for target in [*targets, OTHERS]:
+            words = "mean of others" if target == OTHERS else name_of(target)
             row[words] = with_interval(by.get((source, target)))
         rows.append(row)
     return pd.DataFrame(rows)
@@ -149,7 +150,7 @@ def survival_table(table: pd.DataFrame, full: pd.DataFrame | None = None) -> pd.
     """
     known = {name: one.title for name, one in carriers.carriers().items()}
     titles = {carrier: known.get(carrier, carrier) for carrier in dict.fromkeys(table["carrier"])}
-    columns = {attack: f"{ATTACKS[attack]}: left" for attack in study.CARRIED}
+    columns = {attack: f"{ATTACKS[attack]}: left" for attack in elsewhere.CARRIED}
     key = ("attack", "carrier")
     return _wide(table, full, key, "After", titles, {**columns, "clean": "clean clips that lose their class"})
 
@@ -210,7 +211,7 @@ def detection_table(table: pd.DataFrame, full: pd.DataFrame | None = None) -> pd
     full
         The same of the full-size run, where it ships.
     """
-    return _wide(table, full, ("variant", "detector"), "Detector", under_attack.DETECTORS, _variants(table))
+    return _wide(table, full, ("variant", "detector"), "Detector", giveaway.DETECTORS, _variants(table))
 
 
 _AUDITED = {

@@ -39,17 +39,7 @@ VARIANTS = {
     MOVE_FRAMES: "the map moved (frames)",
     MOVE_WINNERS: "the map moved (winners)",
 }
-DETECTORS = {
-    "error": "IG's completeness error",
-    "disagreement": "disagreement of CAM and IG",
-    "entropy_ig": "entropy of IG in time",
-    "entropy_cam": "entropy of CAM in time",
-    "quiet": "level of the quietest tenth (trivial)",
-    "unsure": "nearness to a decision (trivial)",
-}
-TRIVIAL = ("quiet", "unsure")
 _KEPT = 2  # classes that nobody attacks, of a soundscape, at most
-_BLOCK = 0.01  # s
 
 
 @dataclass(frozen=True, eq=False)
@@ -317,8 +307,8 @@ def placement(
         for number, one in enumerate(some):
             frame = round(frame_length * sample_rate)
             where = one.any_event if variant == APPEAR else one.truth[0]
-            change = _energy(attacked.waveforms[number] - one.waveform, frame, len(where))
-            signal = _energy(one.waveform, frame, len(where))
+            change = energy(attacked.waveforms[number] - one.waveform, frame, len(where))
+            signal = energy(one.waveform, frame, len(where))
             if not change.sum() > 0:
                 continue
             clean = looked[CLEAN][number].maps
@@ -334,76 +324,7 @@ def placement(
     return _means(table, ["variant", "metric"], replicates=replicates, seed=seed)
 
 
-def detection(
-    some: Sequence[Case],
-    made: Mapping[str, Attacked],
-    looked: Mapping[str, Sequence[Looked]],
-    sample_rate: int,
-    *,
-    replicates: int,
-    seed: int,
-) -> pd.DataFrame:
-    """Say how well maps tell attacked soundscapes from clean ones, beside two trivial detectors.
-
-    Of the explained classes that are detected in a soundscape, the one that looks most suspicious counts. Which way is
-    suspicious was fixed beforehand: more error, more disagreement, more even maps, more sound in the quietest tenth,
-    a logit nearer to zero.
-
-    Parameters
-    ----------
-    some, made, looked
-        From :func:`cases`, :func:`attack` and :func:`look`; soundscapes where the attack failed are left out.
-    sample_rate
-        In Hz.
-    replicates, seed
-        Of the bootstrap over soundscapes.
-
-    Returns
-    -------
-    pd.DataFrame
-        ``variant, detector, metric`` (AUROC), ``split, n, value, ci_low, ci_high``
-    """
-    clean = [_suspicion(one, of, one.waveform, sample_rate) for one, of in zip(some, looked[CLEAN], strict=True)]
-    rows = []
-    for variant, attacked in made.items():
-        there = [i for i in range(len(some)) if variant == NOISE or bool(attacked.reached[i])]
-        now = [_suspicion(some[i], looked[variant][i], attacked.waveforms[i], sample_rate) for i in there]
-        clips = np.array([some[i].clip for i in there] * 2, dtype=object)
-        for name in DETECTORS:
-            values = np.array([clean[i][name] for i in there] + [one[name] for one in now], dtype=float)
-            which = np.arange(len(values)) >= len(there)
-            found = summary.area(clips, values, which, replicates=replicates, seed=seed)
-            rows.append((variant, name, "auroc", "test", *found))
-    return pd.DataFrame(rows, columns=["variant", "detector", *summary.COLUMNS])
-
-
-def _suspicion(one: Case, found: Looked, waveform: Tensor, sample_rate: int) -> dict[str, float]:
-    logits = found.logits[one.explained]
-    slots = np.flatnonzero(logits > 0) if (logits > 0).any() else np.array([int(logits.argmax())])
-    maps = found.maps
-
-    def most(values: list[float]) -> float:
-        return float(np.nanmax(values)) if not np.isnan(values).all() else float("nan")
-
-    return {
-        "error": most([float(found.errors[i]) for i in slots]),
-        "disagreement": most([1 - summary.correlation(maps[CAM][i], maps[IG][i]) for i in slots]),
-        "entropy_ig": most([summary.entropy(maps[IG][i]) for i in slots]),
-        "entropy_cam": most([summary.entropy(maps[CAM][i]) for i in slots]),
-        "quiet": _quiet_level(waveform, sample_rate),
-        "unsure": -float(np.abs(found.logits).min()),
-    }
-
-
-def _quiet_level(waveform: Tensor, sample_rate: int) -> float:
-    """Level of the quietest tenth of blocks of 10 ms, above the clip's, in dB."""
-    size = round(_BLOCK * sample_rate)
-    blocks = np.sort(_energy(waveform, size, len(waveform) // size))
-    quiet = blocks[: max(1, len(blocks) // 10)].mean()
-    return float(10 * np.log10(max(quiet, 1e-20) / max(blocks.mean(), 1e-20)))
-
-
-def _energy(waveform: Tensor, size: int, n: int) -> NDArray[np.float64]:
+def energy(waveform: Tensor, size: int, n: int) -> NDArray[np.float64]:
     """Energy of each block, ``(n_samples,) -> (n,)``; the last one may be cut off."""
     values = np.zeros(n * size)
     given = waveform.double().numpy()[: n * size]
