@@ -53,10 +53,11 @@ class Tables:
 
     def cell(self) -> dict[str, Any]:
         """Value, interval and number: of the kind, small or large, near zero or far from it."""
-        kind = str(self.rng.choice(KINDS[:-1])) if self.kind == "mixed" else self.kind
-        value = self.rng.choice([1.0, 0.1, 0.01]) * self.rng.uniform(-1, 1)
-        below, above = self.rng.choice([1.0, 0.1, 0.01, 0.001], 2) * self.rng.uniform(0, 1, 2)
-        n = int(self.rng.choice(SIZES[2:]))
+        which = self.rng.integers(0, (len(KINDS) - 1, 3, 4, 4, len(SIZES) - 2, 2))
+        kind = KINDS[which[0]] if self.kind == "mixed" else self.kind
+        value = (1.0, 0.1, 0.01)[which[1]] * self.rng.uniform(-1, 1)
+        below, above = np.array([1.0, 0.1, 0.01, 0.001])[which[2:4]] * self.rng.uniform(0, 1, 2)
+        n = SIZES[2:][which[4]]
         if kind == "nan":
             return {"value": np.nan, "ci_low": np.nan, "ci_high": np.nan, "n": n}
         if kind == "none":
@@ -64,7 +65,7 @@ class Tables:
                 "value": value,
                 "ci_low": value - below,
                 "ci_high": value + above,
-                "n": int(self.rng.choice([0, 1])),
+                "n": int(which[5]),
             }
         if kind == "equal":
             below = above = 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -18,46 +19,71 @@ from random_tables import KINDS, Tables
 MADE = st.builds(Tables, st.integers(0, 2**32 - 1), st.sampled_from(KINDS))
 
 
+class Lazy(Mapping[str, pd.DataFrame]):
+    """Tables that are made when a box asks for one of them: a box reads a few of many."""
+
+    def __init__(self, *makers: tuple[Sequence[str], Callable[[], Sequence[pd.DataFrame]]]) -> None:
+        self._makers = {name: (names, make) for names, make in makers for name in names}
+        self._made: dict[str, pd.DataFrame] = {}
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        if name not in self._made:
+            names, make = self._makers[name]
+            self._made |= zip(names, make(), strict=True)
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._makers)
+
+    def __len__(self) -> int:
+        return len(self._makers)
+
+
+NAMED = (
+    Tables.main_job,
+    Tables.vocal,
+    Tables.adversarial,
+    Tables.attention,
+    Tables.time_frequency,
+    Tables.representations,
+)
+NAMES = [(make, list(make(Tables(0, "plain")))) for make in NAMED]
+
+
 def found(made: Tables) -> Found:
     """All tables that the boxes read, of one kind."""
-    rules, gains, gains_two_way = made.rules()
-    ladder, apart, two_way = made.ladder()
-    methods, cost = made.methods()
-    ceilings, to_each = made.ceilings()
     n = int(made.rng.choice([1, 3, 40]))
     clips = pd.DataFrame({"clip": [f"c{i}" for i in range(n)], "split": made.rng.choice(["train", "test"], n)})
-    spread = pd.concat([made.tidy(("ig", "percentile", "iou")).assign(varied=v) for v in ("training", "data")])
-    levels = [made.tidy(("ig", "percentile", "iou")).assign(condition="snr", level=level) for level in ("-5", "25")]
     errors = [] if made.kind == "none" else np.abs(made.rng.normal(size=n))
+    ig = ("ig", "percentile", "iou")
+
+    def levels() -> pd.DataFrame:
+        some = [made.tidy(ig).assign(condition="snr", level=level) for level in ("-5", "25")]
+        return pd.concat(some[: int(made.rng.integers(1, 3))])
+
+    single: dict[str, Callable[[], pd.DataFrame]] = {
+        "clips": lambda: clips,
+        "events": lambda: pd.DataFrame({"clip": clips["clip"], "label": made.rng.choice(list("AB"), n)}),
+        "classification": lambda: made.tidy(*(("clip_level", "probability", q) for q in ("f1", "recall"))),
+        "maps": lambda: pd.DataFrame({"completeness_error": errors}, dtype=float),
+        "curves": lambda: made.tidy(("oracle", "percentile", "iou")),
+        "faithfulness_sanity": made.sanity,
+        "faithfulness_occlusion": made.hidden,
+        "conditions": levels,
+        "engine_study": made.engine,
+        "seeds_spread": lambda: pd.concat([made.tidy(ig).assign(varied=v) for v in ("training", "data")]),
+        "recordings_located": made.located,
+        "audit_verdicts": lambda: pd.DataFrame({"decided": made.rng.choice(["yes", "in part", "no"], 9)}),
+    }
     return Found(
-        {
-            **made.main_job(),
-            "clips": clips,
-            "events": pd.DataFrame({"clip": clips["clip"], "label": made.rng.choice(list("AB"), n)}),
-            "classification": made.tidy(*(("clip_level", "probability", q) for q in ("f1", "recall"))),
-            "maps": pd.DataFrame({"completeness_error": errors}, dtype=float),
-            "curves": made.tidy(("oracle", "percentile", "iou")),
-            **{
-                "rules": rules,
-                "rules_gain": gains,
-                "rules_gain_two_way": gains_two_way,
-                "methods": methods,
-                "methods_cost": cost,
-            },
-            "faithfulness_sanity": made.sanity(),
-            "faithfulness_occlusion": made.hidden(),
-            **{"localiser": ladder, "localiser_differences": apart, "localiser_differences_two_way": two_way},
-            "conditions": pd.concat(levels[: int(made.rng.integers(1, 3))]),
-            "engine_study": made.engine(),
-            "seeds_spread": spread,
-            **{"ceilings": ceilings, "ceilings_differences": to_each, "recordings_located": made.located()},
-            **made.vocal(),
-            **made.adversarial(),
-            **made.attention(),
-            **made.time_frequency(),
-            **made.representations(),
-            "audit_verdicts": pd.DataFrame({"decided": made.rng.choice(["yes", "in part", "no"], 9)}),
-        },
+        Lazy(
+            *(((name,), lambda make=make: (make(),)) for name, make in single.items()),
+            *((names, lambda make=make: list(make(made).values())) for make, names in NAMES),
+            (("rules", "rules_gain", "rules_gain_two_way"), made.rules),
+            (("methods", "methods_cost"), made.methods),
+            (("localiser", "localiser_differences", "localiser_differences_two_way"), made.ladder),
+            (("ceilings", "ceilings_differences"), made.ceilings),
+        ),
         {"threshold_rules": {"best_parameter_free": "smooth_log_hmm"}},
         {"integrated_gradients": {"quadrature": "db_midpoint"}},
     )

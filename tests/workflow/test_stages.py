@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -209,6 +211,12 @@ def keys(**values: Any) -> dict[str, Keys]:
     return stages.keys(experiments.from_values(values))
 
 
+@cache
+def keys_before(**values: Any) -> dict[str, Keys]:
+    """The keys of this package, of which no file changes meanwhile."""
+    return keys(**values)
+
+
 @pytest.mark.parametrize(
     ("values", "stale"),
     [
@@ -226,7 +234,7 @@ def keys(**values: Any) -> dict[str, Keys]:
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
 )
 def test_stages_that_a_parameter_makes_stale(values: dict[str, Any], stale: set[str]) -> None:
-    before, after = keys(), keys(**values)
+    before, after = keys_before(), keys(**values)
     assert changed(before, after) == stale
     assert changed(before, after, "page") == stale
 
@@ -239,39 +247,58 @@ def test_each_parameter_makes_its_stage_and_those_after_it_stale(name: str) -> N
     field = experiments.parameter_fields()[name]
     wanted = set() if field.metadata["execution"] else {*takers}.union(*(downstream(taker) for taker in takers))
     base = {"quadrature": "gausslegendre"} if name == "engine" else {}  # Captum does not have the default rule
-    assert changed(keys(**base), keys(**base, **{name: OTHER[name]})) == wanted
+    assert changed(keys_before(**base), keys(**base, **{name: OTHER[name]})) == wanted
 
 
-@pytest.fixture
-def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the package whose files a test may change, and from which keys are then derived."""
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the package."""
+    copy = tmp_path_factory.mktemp("package") / "igsed_core"
     own = Path(stages.__file__).resolve().parents[1]
-    copy = tmp_path / "igsed_core"
     shutil.copytree(own, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    home = imports._home
-
-    def moved(top: str, search_path: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
-        return (str(copy / "__init__.py"), (str(copy),)) if top == "igsed_core" else home(top, search_path)
-
-    monkeypatch.setattr(imports, "_home", moved)
     return copy
 
 
-def reaching(module: str) -> set[str]:
-    """Stages whose notebook imports a module that computes, directly or not, by grimp's graph of imports."""
+@pytest.fixture
+def package(copied: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A copy of the package whose files a test may change, and from which keys are then derived."""
+    before = {path: path.read_bytes() for path in copied.rglob("*.py")}
+    home = imports._home
+
+    def moved(top: str, search_path: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+        return (str(copied / "__init__.py"), (str(copied),)) if top == "igsed_core" else home(top, search_path)
+
+    monkeypatch.setattr(imports, "_home", moved)
+    yield copied
+    for path in copied.rglob("*.py"):
+        if path not in before:
+            path.unlink()
+    for path, text in before.items():
+        if not path.is_file() or path.read_bytes() != text:
+            path.write_bytes(text)
+
+
+@cache
+def imported_by() -> dict[str, set[str]]:
+    """Each stage: the modules that its notebook imports and that compute, by grimp's graph of imports."""
     grimp = pytest.importorskip("grimp", reason="grimp, the second opinion on imports, is not installed")
     graph = grimp.build_graph("igsed_core", exclude_type_checking_imports=True, cache_dir=None)
     for other in list(graph.modules):
         if imports.drawing(other):
             graph.remove_module(other)
-    found = set()
+    found = {}
     for stage in stages.STAGES.values():
         params = experiments.from_values({}).stages[stage.name]
         roots = cells._imported(cells.notebook_cells(stage.source)) | set(plugins.digest_of(params.uses())[0])
         own = {root for root in roots if root in graph.modules}
-        if module in own or any(module in graph.find_upstream_modules(root) for root in own):
-            found |= {stage.name, *downstream(stage.name)}
+        found[stage.name] = own.union(*(graph.find_upstream_modules(root) for root in own))
     return found
+
+
+def reaching(module: str) -> set[str]:
+    """Stages whose notebook imports a module that computes, directly or not."""
+    there = {name for name, modules in imported_by().items() if module in modules}
+    return there.union(*map(downstream, there))
 
 
 COMPUTING = [
