@@ -14,10 +14,14 @@ PYTEST := $(BIN)/pytest
 WHOLE_RUNS := $(addprefix tests/workflow/,test_book.py test_smoke_run.py)
 # What reads the built book as its readers do takes one core per browser.
 READERS := tests/workflow/test_book_read.py
-PAPER_RUN := tests/workflow/test_paper_run.py
+# What takes a minute or more begins first, so that no core waits for it at the end.
+LONG := $(addprefix tests/,workflow/sweeps/test_slurm.py workflow/test_paper_run.py workflow/test_stopped_runs.py \
+  workflow/test_stages.py workflow/sweeps/test_driver.py show/test_sentences.py)
+NBMAKE = IGSED_RUNS_DIR="$$PWD/.smoke/nbmake" IGSED_STORE_DIR="$$PWD/.smoke/runs/.store" \
+  IGSED_DATA_DIR="$$PWD/.smoke/data" $(PYTEST) --nbmake
 
 .DEFAULT_GOAL := help
-.PHONY: help setup parity book pdf release test test-apart lint serve bench clean distclean
+.PHONY: help setup parity book pdf release test test-units test-run lint serve bench clean distclean
 
 help: ## this list
 	@echo "make TARGET, where TARGET is"
@@ -51,23 +55,23 @@ parity: setup ## what some tests compare with; where it does not install, they a
 	@$(BIN)/python tools/setup_env.py --parity
 
 test: parity ## all tests
-	$(PYTEST) -n 3 --dist loadfile --durations=30 tests $(addprefix --ignore=,$(WHOLE_RUNS) $(READERS) $(PAPER_RUN))
-	rm -rf .smoke
-	@# Side by side: what looks at the smoke run and its book, and what needs neither.
-	IGSED_TEST_FOLDER=.smoke $(PYTEST) $(WHOLE_RUNS) & smoke=$$!; \
-	  $(MAKE) --no-print-directory test-apart > .apart.log 2>&1; apart=$$?; cat .apart.log; rm -f .apart.log; \
-	  wait $$smoke && exit $$apart
-	IGSED_TEST_FOLDER=.smoke $(PYTEST) -n 2 --durations=10 $(READERS)
+	@# Side by side on two cores: one small run with all that looks at it, and the tests that need none.
+	@$(MAKE) --no-print-directory test-run > .run.log 2>&1 & run=$$!; \
+	  $(MAKE) --no-print-directory test-units; units=$$?; \
+	  wait $$run; run=$$?; cat .run.log; rm -f .run.log; exit $$((units | run))
 
-test-apart: parity ## a part of `make test`: the run of the paper's parameters, and every notebook by itself
-	$(PYTEST) $(PAPER_RUN)
-	$(BIN)/igsed notebooks params/smoke.yaml experiment=nbmake n_train=60 n_eval=24 --out .nbmake
-	@# In a store of their own, so that every notebook computes. First what others read from, in its order (the main
-	@# job and page 10), then the other pages, two at a time.
-	IGSED_RUNS_DIR="$$PWD/.smoke/nbmake" IGSED_DATA_DIR="$$PWD/.smoke/data" \
-	  $(PYTEST) --nbmake .nbmake/0[1-6]_*.ipynb .nbmake/10_*.ipynb
-	IGSED_RUNS_DIR="$$PWD/.smoke/nbmake" IGSED_DATA_DIR="$$PWD/.smoke/data" \
-	  $(PYTEST) -n 2 --durations=10 --nbmake .nbmake/0[7-9]_*.ipynb .nbmake/1[1-9]_*.ipynb .nbmake/2[0-9]_*.ipynb
+test-units: parity ## a part of `make test`: what needs no run of the smoke parameters
+	$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder --durations=30 $(LONG) tests $(addprefix --ignore=,$(WHOLE_RUNS) $(READERS))
+
+test-run: parity ## a part of `make test`: the smoke run, its book, its readers, and every notebook by itself
+	rm -rf .smoke .nbmake
+	IGSED_TEST_FOLDER=.smoke $(PYTEST) --durations=5 $(WHOLE_RUNS)
+	IGSED_TEST_FOLDER=.smoke $(PYTEST) -n 2 --dist loadgroup --durations=5 $(READERS)
+	$(BIN)/igsed notebooks params/smoke.yaml experiment=nbmake --out .nbmake
+	@# They find in the store what the run computed. First what others read from, in its order (the main job and
+	@# page 10), then the other pages, two at a time.
+	$(NBMAKE) .nbmake/0[1-6]_*.ipynb .nbmake/10_*.ipynb
+	$(NBMAKE) -n 2 --durations=5 .nbmake/0[7-9]_*.ipynb .nbmake/1[1-9]_*.ipynb .nbmake/2[0-9]_*.ipynb
 
 lint: setup ## style, formatting, types
 	$(BIN)/ruff check .
