@@ -104,8 +104,10 @@ findings.say(claims.family(two_way, split="test", average="instance", metric="io
 
 # %%
 answer = findings.rule_gain(rules, gains, two_way, best, titles[best], margin=shared.margin)
-prose.glue_sentences(rule_answer=answer)
+prose.glue_sentences(rule_answer=answer, energy_under_rules=findings.energy_and_ig(rules))
 findings.say(answer)
+findings.say(findings.runner_up(rules, {name: titles[name] for name in thresholds.parameter_free()}))
+findings.say(findings.energy_and_ig(rules))
 
 # %% [markdown]
 # A rule without a parameter still has constants that somebody set. The one that matters is the length of the smoothing; half a second

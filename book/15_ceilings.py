@@ -113,7 +113,8 @@ if full is not None:
     findings.say(overview.ceilings(full, apart))
     display.show(tables.differences_table(apart), caption="The localiser minus each (test; shipped)", paging=15)
     display.show(
-        display.readable(shipped.table("ceilings", "ceilings_training")), caption="Training of all detectors (shipped)"
+        tables.training_table(shipped.table("ceilings", "ceilings_training")),
+        caption="Training of all detectors (shipped)",
     )
 
 # %% [markdown]

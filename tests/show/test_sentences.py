@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import example, given, settings
@@ -420,3 +421,36 @@ def test_no_sentence_says_level_of_what_is_only_not_told_apart() -> None:
     assert claims.figure({**wide, "ci_low": 0.0004}) == "0.0000 [0.0004,\N{NO-BREAK SPACE}0.2000]"
     assert claims.sample(1) == "from 1 instance only"
     assert claims.sample(30) == "from 30 instances"
+
+
+def test_a_choice_among_rules_says_by_how_little_it_was_made() -> None:
+    means = {"otsu": 0.5, "two_means": 0.4997, "absolute": 0.2}
+    rows = [
+        {
+            "rule": r,
+            "method": m,
+            "value": v + shift,
+            "split": "validation",
+            "metric": "iou",
+            "average": "instance",
+            "n": 40,
+        }
+        for r, v in means.items()
+        for m, shift in (("ig", -0.1), ("fw_ws", 0.1), ("fw_ss", 0.0))
+    ]
+    text = findings.runner_up(pd.DataFrame(rows), {"otsu": "Otsu", "two_means": "two means"})
+    assert "'Otsu' has a mean IoU of 0.5000" in text and "'two means' 0.4997" in text and "from 40 instances" in text
+    assert findings.runner_up(pd.DataFrame(rows[:2]), {"otsu": "Otsu", "two_means": "two means"}) == ""
+
+
+def test_energy_is_held_to_ig_under_every_rule() -> None:
+    where = {"split": "test", "metric": "iou", "average": "instance"}
+    rows = [
+        {"rule": r, "method": m, "value": v, **where}
+        for r, ig, energy in (("percentile", 0.4, 0.45), ("otsu", 0.6, 0.5), ("mean", 0.3, np.nan))
+        for m, v in (("ig", ig), ("energy", energy))
+    ]
+    text = findings.energy_and_ig(pd.DataFrame(rows))
+    assert "under 1 of the 2 rules" in text
+    assert "from \N{MINUS SIGN}0.100 to 0.050" in text
+    assert findings.energy_and_ig(pd.DataFrame(rows[:1])) == ""

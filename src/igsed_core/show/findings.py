@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import spearmanr
 
+from igsed_core.detection.scored import IG, LEARNED
 from igsed_core.metrics.judging import ABOVE, BELOW, LEVEL, NOT_DECIDED, judge
 from igsed_core.metrics.summaries import ALL
 from igsed_core.show.cells import by_key, number, with_interval
@@ -16,6 +17,7 @@ from igsed_core.show.claims import FEW, MARGIN, RELATIONS, against, figure, samp
 from igsed_core.show.style import METRICS, class_name, name
 
 PAPER = "percentile"
+ENERGY = "energy"
 SHUFFLED = "all"  # level of the cascade at which every weight is shuffled
 CORRELATION = 0.3  # a weaker rank correlation is not named
 # Method and rule: edges as found, and calibrated; then the rule of what it is held to.
@@ -64,6 +66,60 @@ def rule_gain(
         f"Under the rule '{title}' (without a parameter, chosen on validation) IG's IoU is {figure(mine)}, "
         f"{RELATIONS[verdict_on(wide, margin=margin)]} the {figure(paper)} under the paper's percentile: a difference "
         f"of {figure(wide)}, clips and source files drawn anew ({alone}), {sample(wide['n'] if wide else 0)}."
+    )
+
+
+def runner_up(rules: pd.DataFrame, free: Mapping[str, str]) -> str:
+    """Say how narrowly the best of the rules without a parameter was chosen on validation.
+
+    Parameters
+    ----------
+    rules
+        The tidy table ``rules.csv``.
+    free
+        Name -> title of the rules without a parameter.
+    """
+    rows = by_key(rules, ("rule", "method"), split="validation", metric="iou", average="instance")
+    means = {
+        rule: float(np.mean([rows[rule, method]["value"] for method in LEARNED]))
+        for rule in free
+        if all((rule, method) in rows for method in LEARNED)
+    }
+    order = sorted((rule for rule in means if not np.isnan(means[rule])), key=lambda rule: -means[rule])
+    if len(order) < 2:
+        return ""
+    first, second = order[:2]
+    n = rows[first, LEARNED[0]]["n"]
+    return (
+        f"On validation '{free[first]}' has a mean IoU of {number(means[first], 4)} over IG, FW-WS and FW-SS, "
+        f"'{free[second]}' {number(means[second], 4)} ({sample(n)}): another draw of the sounds may choose another."
+    )
+
+
+def energy_and_ig(rules: pd.DataFrame, *, split: str = "test") -> str:
+    """Say under how many rules the signal's energy has a higher mean IoU than Integrated Gradients.
+
+    Parameters
+    ----------
+    rules
+        The tidy table ``rules.csv``.
+    split
+        Which rows.
+    """
+    rows = by_key(rules, ("rule", "method"), split=split, metric="iou", average="instance")
+    apart = [
+        row["value"] - rows[rule, IG]["value"]
+        for (rule, method), row in rows.items()
+        if method == ENERGY and (rule, IG) in rows
+    ]
+    known = [value for value in apart if not np.isnan(value)]
+    if not known:
+        return ""
+    higher = sum(value > 0 for value in known)
+    return (
+        f"The mean IoU of the signal's energy, which knows no class, is above IG's under {higher} of the {len(known)} "
+        f"rules (energy minus IG from {number(min(known), 3)} to {number(max(known), 3)}; means alone, without a "
+        "verdict)."
     )
 
 
@@ -347,12 +403,14 @@ __all__ = [
     "MARGIN",
     "cost_and_quality",
     "detected",
+    "energy_and_ig",
     "enough_points",
     "hiding",
     "localised",
     "localiser_answer",
     "localiser_of",
     "rule_gain",
+    "runner_up",
     "say",
     "shuffled",
     "untuned",

@@ -263,3 +263,11 @@ def test_edges_are_tried_where_onsets_are_soft() -> None:
     nothing = soft.table({0.0: {"localiser": gates.assign(found_onset=np.nan, found_offset=np.nan)}}, {}, seed=0)
     assert nothing["n"].tolist() == [0]
     assert soft.table({}, {}, seed=0).empty
+
+
+def test_training_is_listed_in_words() -> None:
+    row = {"seed": 1, "detector": "tcn", "time_labels": True, "epochs": 9, "best_epoch": 4, "converged": True}
+    rows = [{**row, "validation_loss": 0.5, "seconds": 2.0}, {**row, "time_labels": False, "converged": False}]
+    told = tables.training_table(pd.DataFrame(rows))
+    assert told["Detector"].tolist() == ["TCN, strong labels"] * 2
+    assert told["time labels"].tolist()[0] == "training" and told["converged"].tolist() == ["yes", "no"]

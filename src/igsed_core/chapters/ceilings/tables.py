@@ -6,7 +6,7 @@ import pandas as pd
 
 from igsed_core.chapters.ceilings.names import RULES, method_name, supervision
 from igsed_core.metrics.summaries import ALL
-from igsed_core.show.cells import by_key, number, with_interval
+from igsed_core.show.cells import NONE, by_key, number, with_interval
 from igsed_core.show.style import METRICS, class_name
 
 _READINGS = {"ig": "IG, Otsu", "cam": "CAM, probability above one half", "localiser": "Localiser"}
@@ -34,6 +34,31 @@ def ceilings_table(table: pd.DataFrame, *, split: str = "test", average: str = "
                 **{METRICS[metric]: with_interval(ours.get((method, rule, metric)), 3) for metric in ("iou", "f1")},
             }
             for method, rule in keys
+        ]
+    )
+
+
+def training_table(training: pd.DataFrame) -> pd.DataFrame:
+    """List how long each detector was trained, and whether it had converged.
+
+    Parameters
+    ----------
+    training
+        ``seed, detector, time_labels, epochs, best_epoch, converged, validation_loss, seconds``
+    """
+    return pd.DataFrame(
+        [
+            {
+                "Detector": method_name(str(row["detector"])),
+                "seed": row["seed"],
+                "time labels": "training" if row["time_labels"] else NONE,
+                "epochs": row["epochs"],
+                "best epoch": row["best_epoch"],
+                "converged": "yes" if row["converged"] else "no",
+                "validation loss": number(row["validation_loss"], 4),
+                "seconds": number(row["seconds"], 1),
+            }
+            for row in training.to_dict("records")
         ]
     )
 

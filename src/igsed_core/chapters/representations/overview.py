@@ -135,7 +135,9 @@ def robust(table: pd.DataFrame) -> str:
             words = ", ".join(f"{NETWORKS[name]} {figure(rows.get((condition, name)))}" for name in NETWORKS)
             parts.append(f"under {kind} at its worst ({condition_title(condition)}): {words}")
     clean = ", ".join(f"{NETWORKS[name]} {figure(rows.get((disturb.CLEAN, name)))}" for name in NETWORKS)
-    return f"Undisturbed: {clean}; {'; '.join(parts)}."
+    n_classes = table.loc[table["class"] != ALL, "class"].nunique()
+    chance = f" Guessing one of {n_classes} classes is right for {number(1 / n_classes)}." if n_classes else ""
+    return f"Undisturbed: {clean}; {'; '.join(parts)}.{chance}"
 
 
 def condition_title(condition: str) -> str:
