@@ -27,8 +27,16 @@ ROWS = {
     "IG minus the energy of the signal": {**_IG, "other_method": "energy"},
     "IG minus FW-WS": {**_IG, "other_method": "fw_ws"},
     "localiser": {"table": "localiser", **_LOCALISER},
-    "localiser minus FW-WS, level tuned": {**_APART, "other_method": "fw_ws", "other_rule": "share_of_maximum"},
-    "localiser minus FW-SS, level tuned": {**_APART, "other_method": "fw_ss", "other_rule": "share_of_maximum"},
+    "localiser minus FW-WS, share tuned": {
+        **_APART,
+        "other_method": "fw_ws",
+        "other_rule": "share_of_maximum",
+    },
+    "localiser minus FW-SS, share tuned": {
+        **_APART,
+        "other_method": "fw_ss",
+        "other_rule": "share_of_maximum",
+    },
     "localiser minus a linear detector": {**_CEILINGS, "other_method": "linear", "other_rule": "level+median"},
     "localiser minus a small convolutional one": {**_CEILINGS, "other_method": "tcn", "other_rule": "level+median"},
 }

@@ -6,7 +6,7 @@
 # without a time label, if it knows how far its own decisions smear? The answer stands under the figure of all detectors. Nothing on this page is from
 # the paper.
 #
-# **What limits the answer.** One encoder, pretrained on sounds of the same generators; level, median filter and cSEBBs of the
+# **What limits the answer.** One encoder, pretrained on sounds of the same generators; threshold, median filter and cSEBBs of the
 # detectors are tuned on validation, the localiser's edges on gates made of training clips. What the edges are was fixed
 # before validation or test clips were looked at ({doc}`preregistration`), but not before reviewers had tried one like it.
 
@@ -63,7 +63,7 @@ display.show(
 # All see the same feature frames at shifts. *Linear* and *TCN* (three dilated convolutions; with `detectors: all` a recurrent layer, and
 # heads with five weak poolings) learn from labels of 40 ms frames, or from those of clips; training ends when the validation loss
 # has not fallen for 15 epochs. *At shifts* are the paper's own FW-WS and FW-SS, trained as in the paper and read at shifts. Decisions are
-# at one half, or by a level tuned on validation, with a median filter, or by cSEBBs {cite:p}`ebbers2024sebbs`. *A perfect detector* knows for
+# at one half, or by a threshold tuned on validation, with a median filter, or by cSEBBs {cite:p}`ebbers2024sebbs`. *A perfect detector* knows for
 # every step of its grid whether an event touches it.
 
 # %%

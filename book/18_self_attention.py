@@ -112,17 +112,17 @@ figures.against_width(found, shipped.table("self_attention"))
 # %%
 display.show(
     tables.main_table(found, titles, shipped.table("self_attention")),
-    caption="Detectors on the test soundscapes, levels tuned on validation",
+    caption="Detectors on the test soundscapes, thresholds tuned on validation",
 )
 findings.say(overview.reached(found))
 findings.say(overview.shipped_run(shipped.record()))
 
 # %% [markdown]
-# Is it attention, or smoothing? A level of one half and no filter, beside a level and a median filter that are tuned; and
+# Is it attention, or smoothing? A threshold of one half and no filter, beside a threshold and a median filter that are tuned; and
 # a network that takes the plain mean of the window in the place of attention:
 
 # %%
-display.show(tables.untuned_table(found, titles), caption="F without and with a tuned level and median filter")
+display.show(tables.untuned_table(found, titles), caption="F without and with a tuned threshold and median filter")
 names = [one.name for one in compared if one.widths]
 apart = run.table("self_attention_differences", measure.differences(results, audit.pairs(names, p.middle)))
 findings.say(overview.smoothing(apart))

@@ -56,9 +56,13 @@ CLAIMS = {
     "it is not told apart from energy in the embedded run, and below it on real recordings": (
         *("IG minus the energy of the signal", claims.NOT_TOLD_APART, claims.BELOW),
     ),
-    "it is above FW-WS on both banks": ("localiser minus FW-WS, level tuned", claims.ABOVE, claims.ABOVE),
+    "it is above FW-WS on both banks": (
+        "localiser minus FW-WS, share tuned",
+        claims.ABOVE,
+        claims.ABOVE,
+    ),
     "and not told apart from FW-SS": (
-        *("localiser minus FW-SS, level tuned", claims.NOT_TOLD_APART, claims.NOT_TOLD_APART),
+        *("localiser minus FW-SS, share tuned", claims.NOT_TOLD_APART, claims.NOT_TOLD_APART),
     ),
 }
 

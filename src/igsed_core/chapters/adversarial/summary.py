@@ -122,7 +122,14 @@ def area(
     replicates: int,
     seed: int,
 ) -> tuple[int, float, float, float]:
-    """Return an AUROC with its interval over clips; parameters as for :func:`areas`.
+    """Return an AUROC with its interval over clips.
+
+    Parameters
+    ----------
+    clips, scores, attacked
+        As for :func:`areas`, ``[shape=(n_rows,)]`` each.
+    replicates, seed
+        Of the bootstrap.
 
     Returns
     -------

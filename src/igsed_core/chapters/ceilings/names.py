@@ -7,8 +7,8 @@ from igsed_core.chapters.ceilings.choices import STRONG
 
 RULES = {
     decisions.EVEN: "probability above one half",
-    decisions.LEVEL: "tuned level",
-    decisions.MEDIAN: "tuned level and median filter",
+    decisions.LEVEL: "tuned threshold",
+    decisions.MEDIAN: "tuned threshold and median filter",
     decisions.CSEBBS: "tuned cSEBBs",
     study.FOUND: "as found",
     study.TOUCHED: "any overlap",

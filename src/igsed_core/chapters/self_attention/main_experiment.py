@@ -31,7 +31,7 @@ from igsed_core.models.detectors.crnn import with_widths
 STRONG, WEAK = "fw_crnn_ss", "fw_crnn_ws"
 METHODS = (STRONG, WEAK, "fw_ss", "fw_ws")
 LEVEL, PERCENTILE = "level", "percentile"
-RULES = {LEVEL: "level tuned on validation", PERCENTILE: "percentile tuned on validation"}
+RULES = {LEVEL: "threshold tuned on validation", PERCENTILE: "percentile tuned on validation"}
 _GRIDS = {LEVEL: np.round(np.arange(0.05, 0.96, 0.05), 2), PERCENTILE: np.arange(5.0, 96.0, 5.0)}
 PAIRS = ((STRONG, "fw_ss"), (WEAK, "fw_ws"), (WEAK, STRONG))
 

@@ -22,7 +22,7 @@ from igsed_core.metrics import bootstrap, error_rates, frames, intervals, judgin
 from igsed_core.metrics.error_rates import Events
 
 EVEN, TUNED, NO_RULE = "even_odds", "tuned", "none"
-RULES = {EVEN: "probability above one half", TUNED: "level and median filter tuned on validation"}
+RULES = {EVEN: "probability above one half", TUNED: "threshold and median filter tuned on validation"}
 EVENT_F, EVENT_ER, SEGMENT_F, SEGMENT_ER = "event_f1", "event_er", "segment_f1", "segment_er"
 FINE_F, FINE_ER, IOU, PSDS_1, PSDS_2 = "segment_f1_100ms", "segment_er_100ms", "iou", "psds_1", "psds_2"
 METRICS = {

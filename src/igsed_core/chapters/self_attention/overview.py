@@ -77,12 +77,12 @@ def smoothing(differences: pd.DataFrame) -> str:
     said = [f"{_window(name)} {RELATIONS[row['verdict']]} it, {figure(row)}" for (name,), row in rows.items()]
     if len(rows) > 1 and len({round(float(row["value"]), 6) for row in rows.values()}) == 1:
         return (
-            "At a level of one half all networks with attention have the same event-based F, as they do where nothing "
-            "passes it: this run says nothing of attention in the place of a filter."
+            "At a threshold of one half all networks with attention have the same event-based F, as they do where "
+            "nothing passes it: this run says nothing of attention in the place of a filter."
         )
     return (
-        "Attention smooths, and so does a median filter. Event-based F of attention at a level of one half, beside the "
-        f"CRNN without attention whose level and filter are tuned: {'; '.join(said)}."
+        "Attention smooths, and so does a median filter. Event-based F of attention at a threshold of one half, beside "
+        f"the CRNN without attention whose threshold and filter are tuned: {'; '.join(said)}."
     )
 
 
@@ -208,8 +208,8 @@ def experiment(summary: pd.DataFrame, differences: pd.DataFrame, n_train: int) -
         )
     n = rows[main_experiment.STRONG,]["n"] if (main_experiment.STRONG,) in rows else 0
     return (
-        f"IoU with a tuned level: {'; '.join(parts)}; {sample(n)}. FW-CRNN was trained on {n_train} soundscapes from "
-        "nothing; FW-SS and FW-WS stand on an encoder that was pretrained."
+        f"IoU with a tuned threshold: {'; '.join(parts)}; {sample(n)}. FW-CRNN was trained on {n_train} soundscapes "
+        "from nothing; FW-SS and FW-WS stand on an encoder that was pretrained."
     )
 
 
