@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,8 @@ FINDINGS = """async ([theme, rules]) => {
     .filter((v) => ["serious", "critical"].includes(v.impact))
     .flatMap((v) => v.nodes.map((n) => `${v.id}: ${n.target.join(" ")}`));
 }"""
+# What a page does once it is resized comes with a frame of its own.
+LAID_OUT = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 COLOURS = ["color-contrast", "link-in-text-block"]
 THEMES = {"light": None, "dark": COLOURS}
 IN_EVERY_WAY = ("book/intro", "book/06_results")
@@ -91,13 +94,14 @@ class Visit:
     found: dict[tuple[str, str, str], list[str]] = field(default_factory=dict)
 
 
-# A worker that opened the pages of a part answers all that is asked of them.
-GROUPS = [pytest.param(part, marks=pytest.mark.xdist_group(f"pages {part}")) for part in range(PARTS)]
+@pytest.fixture(scope="module")
+def visited(browser: Any, smoke_book: Path, axe: str | None) -> Callable[[int], Visit]:
+    """Open the pages of a part, once for all that is asked of them."""
+    return functools.cache(lambda part: visit(browser, smoke_book, axe, READ[part::PARTS]))
 
 
-@pytest.fixture(scope="module", params=GROUPS)
-def visit(request: pytest.FixtureRequest, browser: Any, smoke_book: Path, axe: str | None) -> Visit:
-    """Open each page of a part once: how soon it is ready, and what axe finds in both sizes and themes."""
+def visit(browser: Any, smoke_book: Path, axe: str | None, pages: Sequence[str]) -> Visit:
+    """Open each page: how soon it is ready, and what axe finds in both sizes and themes."""
     tab = opened(browser)
     session = tab.context.new_cdp_session(tab)
     # Seconds that the page's main thread computes, whatever else the machine does meanwhile.
@@ -108,7 +112,7 @@ def visit(request: pytest.FixtureRequest, browser: Any, smoke_book: Path, axe: s
         return float(metrics["TaskDuration"])
 
     said = Visit()
-    for page in READ[request.param :: PARTS]:
+    for page in pages:
         tab.set_viewport_size({"width": SIZES["desktop"][0], "height": SIZES["desktop"][1]})
         tab.goto("about:blank")
         before = busy()
@@ -120,6 +124,7 @@ def visit(request: pytest.FixtureRequest, browser: Any, smoke_book: Path, axe: s
         tab.evaluate(axe)
         for size, (width, height) in SIZES.items():
             tab.set_viewport_size({"width": width, "height": height})
+            tab.evaluate(LAID_OUT)
             for theme, rules in THEMES.items():
                 # In the dark a phone shows the colours of a desktop, but for its menu, which is the same on all pages.
                 if (size, theme) == ("phone", "dark") and page not in IN_EVERY_WAY:
@@ -130,16 +135,24 @@ def visit(request: pytest.FixtureRequest, browser: Any, smoke_book: Path, axe: s
     return said
 
 
+# Both questions about the pages of a part go to the worker that opened them.
+of_each_part = pytest.mark.parametrize(
+    "part", [pytest.param(part, marks=pytest.mark.xdist_group(f"pages {part}")) for part in range(PARTS)]
+)
+
+
 @needs_browser
-def test_axe_finds_nothing_serious(visit: Visit, axe: str | None) -> None:
+@of_each_part
+def test_axe_finds_nothing_serious(visited: Callable[[int], Visit], axe: str | None, part: int) -> None:
     if axe is None:
         pytest.skip(f"no npm, or it cannot fetch {AXE}: accessibility is not checked")
-    assert visit.found == {}
+    assert visited(part).found == {}
 
 
 @needs_browser
-def test_a_page_is_soon_interactive(visit: Visit) -> None:
-    assert {page: seconds for page, seconds in visit.seconds.items() if seconds > READY} == {}
+@of_each_part
+def test_a_page_is_soon_interactive(visited: Callable[[int], Visit], part: int) -> None:
+    assert {page: seconds for page, seconds in visited(part).seconds.items() if seconds > READY} == {}
 
 
 @needs_browser
