@@ -35,7 +35,7 @@ run = notebook.begin("representations", globals())
 
 # %% tags=["hide-input"]
 from igsed_core.base.shipped import Shipped
-from igsed_core.chapters.representations import excerpts, figures, networks, overview, study, tables, training
+from igsed_core.chapters.representations import accuracy, excerpts, figures, networks, overview, study, tables, training
 from igsed_core.data.soundbank.registry import prepare_for
 from igsed_core.main_job.params import DataSynthesis
 from igsed_core.show import display, findings
@@ -74,9 +74,9 @@ with run.timed("training_seconds"):
     }
     recipe = training.Recipe(p.repr_width, p.repr_epochs, p.repr_batch_size, p.seed)
     trained = training.train(wanted, sounds, splits, recipe, run.dir / "networks", workers=p.repr_workers)
-measured = study.accuracies(trained, sounds, splits, seed=p.seed)
-found = run.table("representations", study.summarise(measured, sounds, **resampling))
-apart = run.table("representations_differences", study.differences(measured, sounds, **resampling))
+measured = accuracy.accuracies(trained, sounds, splits, seed=p.seed)
+found = run.table("representations", accuracy.summarise(measured, sounds, **resampling))
+apart = run.table("representations_differences", accuracy.differences(measured, sounds, **resampling))
 display.show(
     tables.accuracy_table(found, apart, shipped.table("representations")),
     caption="Accuracy on excerpts, with 95 % intervals over recordings",

@@ -16,6 +16,7 @@ from igsed_core.attribution import plane
 from igsed_core.attribution.lrp import Lrp
 from igsed_core.base.errors import IgsedError
 from igsed_core.chapters.representations import (
+    accuracy,
     disturb,
     excerpts,
     explain,
@@ -212,12 +213,12 @@ def run(sounds: excerpts.Excerpts, tmp_path_factory: pytest.TempPathFactory) -> 
     wanted = training.tasks(RECIPES[:1], sounds.folds, 1)
     trained = training.train(wanted, sounds, splits, recipe, folder, workers=1)
     options = {"replicates": 30, "seed": 0}
-    measured = study.accuracies(trained, sounds, splits, seed=0)
+    measured = accuracy.accuracies(trained, sounds, splits, seed=0)
     explained = study.explained(trained, sounds, splits, number=4, points=2, seed=0)
     return {
         **{"folder": folder, "splits": splits, "recipe": recipe, "trained": trained, "explained": explained},
-        "representations": study.summarise(measured, sounds, **options),
-        "representations_differences": study.differences(measured, sounds, **options),
+        "representations": accuracy.summarise(measured, sounds, **options),
+        "representations_differences": accuracy.differences(measured, sounds, **options),
         "representations_maps": study.describe(explained, **options),
         "representations_alike": study.alike(explained, **options),
         "representations_bands": study.bands(explained, **options),
