@@ -16,7 +16,7 @@ import soundfile
 import real_archives
 from failing_server import Server, serve
 from igsed_core.base.errors import IgsedError
-from igsed_core.data import assets, fetching
+from igsed_core.data import assets
 from igsed_core.data.soundbank import cutting, real, real_sources
 from igsed_core.data.soundbank import registry as soundbank
 from igsed_core.data.soundbank.cutting import RATE
@@ -39,7 +39,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Server]:
             known = f"sha256:{digest}" if asset.checksum else ""
             patch.setitem(assets.REGISTRY, name, dataclasses.replace(asset, checksum=known))
         cli.main(["fetch", "real"])
-        return fetching.real_recordings(), server
+        return real.fetched(), server
 
 
 def manifest(root: Path) -> pd.DataFrame:

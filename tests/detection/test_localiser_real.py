@@ -12,6 +12,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from igsed_core.detection import localiser_training
+from igsed_core.detection.localiser import Localiser
 from igsed_core.metrics import event_lists
 from igsed_core.models.encoders import registry
 
@@ -48,7 +49,7 @@ def test_a_long_recording_is_searched_as_well_as_its_clips() -> None:
     training = clips(rng, "train", 64)
     features = [localiser_training.features_of(encoder, sound, RATE) for sound, _ in training]
     held = [[label for label, _, _ in events] for _, events in training]
-    localiser = localiser_training.fit(encoder, features, held, seed=0).localiser
+    localiser = Localiser(localiser_training.fit(encoder, features, held, seed=0).model, encoder)
     tested = clips(rng, "eval", 40)
     names = [f"{i:02d}" for i in range(len(tested))]
     columns = ["clip", "label", "onset", "offset"]

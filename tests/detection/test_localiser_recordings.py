@@ -31,6 +31,10 @@ def clip(rng: np.random.Generator, names: list[str], seconds: float = 4.0) -> ND
     return sound.astype(np.float32)
 
 
+def localiser_of(trained: localiser_training.Trained) -> Localiser:
+    return Localiser(trained.model, registry.load(trained.model.encoder))
+
+
 @pytest.fixture(scope="module")
 def trained() -> localiser_training.Trained:
     rng, encoder = np.random.default_rng(0), registry.load("embedded")
@@ -53,7 +57,7 @@ def recording() -> tuple[NDArray[np.float32], pd.DataFrame]:
 
 def test_events_of_a_long_recording_are_found(trained: localiser_training.Trained, recording) -> None:
     sound, truth = recording
-    found = trained.localiser.locate(sound, RATE)
+    found = localiser_of(trained).locate(sound, RATE)
     assert found["event_label"].tolist() == truth["event_label"].tolist()
     # feature frames are 0.32 s long, and the encoder hears beyond them
     assert np.abs(found[["onset", "offset"]].to_numpy() - truth[["onset", "offset"]].to_numpy()).max() < 0.5
@@ -65,8 +69,8 @@ def test_events_do_not_depend_on_where_a_recording_begins(
     trained: localiser_training.Trained, recording, cut: float
 ) -> None:
     sound, _ = recording
-    whole = trained.localiser.locate(sound, RATE)
-    later = trained.localiser.locate(sound[round(cut * RATE) :], RATE)
+    whole = localiser_of(trained).locate(sound, RATE)
+    later = localiser_of(trained).locate(sound[round(cut * RATE) :], RATE)
     assert whole["event_label"].tolist() == later["event_label"].tolist()
     moved = later[["onset", "offset"]].to_numpy() + cut - whole[["onset", "offset"]].to_numpy()
     assert np.abs(moved).max() <= FRAME
@@ -80,10 +84,10 @@ def test_an_event_that_the_recording_cuts_reaches_to_its_end(
     event = truth.iloc[3]
     middle = (event["onset"] + event["offset"]) / 2
     part = sound[round(middle * RATE) :] if begins else sound[: round(middle * RATE)]
-    found = trained.localiser.locate(part, RATE).iloc[0 if begins else -1]
+    found = localiser_of(trained).locate(part, RATE).iloc[0 if begins else -1]
     assert found["event_label"] == event["event_label"]
     assert (found["onset"] if begins else len(part) / RATE - found["offset"]) <= FRAME
-    whole = trained.localiser.locate(sound, RATE).iloc[3]
+    whole = localiser_of(trained).locate(sound, RATE).iloc[3]
     moved = found["offset"] + middle - whole["offset"] if begins else found["onset"] - whole["onset"]
     assert abs(moved) <= FRAME
 
@@ -94,7 +98,7 @@ def test_a_clip_as_long_as_a_window_gives_page_tens_localiser(trained: localiser
     from igsed_core.attribution.shifted_cam import ShiftedCam
     from igsed_core.models.classifier import Classifier
 
-    localiser = trained.localiser
+    localiser = localiser_of(trained)
     sound = clip(np.random.default_rng(9), ["low"], seconds=10.0)
     classifier = Classifier(localiser.encoder, localiser.model.head).eval()
     cam = ShiftedCam(8)(classifier, torch.from_numpy(sound)[None], [[0, 1]])[0]
@@ -116,11 +120,11 @@ def test_the_recording_may_come_in_any_rate_and_number_of_channels(
     for rate, channels in ((44_100, 2), (48_000, 6), (192_000, 1)):
         other = soxr.resample(sound[: 30 * RATE], RATE, rate)
         given = np.stack([other] * channels, axis=1) if channels > 1 else other
-        found = trained.localiser.locate(given, rate)
+        found = localiser_of(trained).locate(given, rate)
         assert found["event_label"].tolist() == truth["event_label"].tolist()[: len(found)]
         assert len(found) == int((truth["offset"] < 30).sum())
     # What half the band is missing from is no recording of the kind that it learned; it is searched all the same.
-    assert set(trained.localiser.locate(soxr.resample(sound, RATE, 8_000), 8_000)["event_label"]) <= {"low", "high"}
+    assert set(localiser_of(trained).locate(soxr.resample(sound, RATE, 8_000), 8_000)["event_label"]) <= {"low", "high"}
 
 
 def test_a_file_in_blocks_gives_what_the_samples_give(
@@ -130,25 +134,25 @@ def test_a_file_in_blocks_gives_what_the_samples_give(
 
     sound = recording[0][: 40 * RATE]
     soundfile.write(tmp_path / "a.wav", sound, RATE, subtype="FLOAT")
-    of_file, of_samples = trained.localiser.of_file(tmp_path / "a.wav"), trained.localiser.curves(sound, RATE)
+    of_file, of_samples = localiser_of(trained).of_file(tmp_path / "a.wav"), localiser_of(trained).curves(sound, RATE)
     np.testing.assert_allclose(of_file.here, of_samples.here, atol=1e-5)
     np.testing.assert_allclose(of_file.around, of_samples.around, atol=1e-5)
 
 
 def test_a_model_file_keeps_everything(trained: localiser_training.Trained, recording, tmp_path: Path) -> None:
     path = tmp_path / "model.igsed"
-    trained.localiser.save(path)
+    localiser_of(trained).save(path)
     again = Localiser.load(path)
-    pd.testing.assert_frame_equal(again.locate(recording[0], RATE), trained.localiser.locate(recording[0], RATE))
+    pd.testing.assert_frame_equal(again.locate(recording[0], RATE), localiser_of(trained).locate(recording[0], RATE))
     again.save(tmp_path / "again.igsed")
     assert load_file(path).keys() == load_file(tmp_path / "again.igsed").keys()
-    assert localiser_model.load(path).info["clips"] == trained.localiser.model.info["clips"]
+    assert localiser_model.load(path).info["clips"] == trained.model.info["clips"]
 
 
 def test_edges_travel_with_the_model(trained: localiser_training.Trained, tmp_path: Path) -> None:
     from dataclasses import replace
 
-    model = replace(trained.localiser.model, edges={"onset": np.array([0.1, -0.1])})
+    model = replace(trained.model, edges={"onset": np.array([0.1, -0.1])})
     model.save(tmp_path / "m.igsed")
     assert localiser_model.load(tmp_path / "m.igsed").edges["onset"].tolist() == [0.1, -0.1]
 
@@ -166,11 +170,11 @@ def test_calibrated_edges_come_nearer_to_the_truth(
     trained: localiser_training.Trained, calibrated: localiser_training.Trained, recording, tmp_path: Path
 ) -> None:
     sound, truth = recording
-    assert set(calibrated.localiser.model.corrections) == {"low", "high"}
+    assert set(calibrated.model.corrections) == {"low", "high"}
     assert set(calibrated.edges["class"]) == {"low", "high"}
-    found = calibrated.localiser.locate(sound, RATE)
-    as_found = calibrated.localiser.locate(sound, RATE, edges=False)
-    pd.testing.assert_frame_equal(as_found, trained.localiser.locate(sound, RATE))
+    found = localiser_of(calibrated).locate(sound, RATE)
+    as_found = localiser_of(calibrated).locate(sound, RATE, edges=False)
+    pd.testing.assert_frame_equal(as_found, localiser_of(trained).locate(sound, RATE))
     wanted = truth[["onset", "offset"]].to_numpy()
 
     def apart(events: pd.DataFrame) -> float:
@@ -178,19 +182,19 @@ def test_calibrated_edges_come_nearer_to_the_truth(
 
     assert found["event_label"].tolist() == truth["event_label"].tolist()
     assert apart(found) < 0.7 * apart(as_found)
-    calibrated.localiser.save(tmp_path / "m.igsed")
+    localiser_of(calibrated).save(tmp_path / "m.igsed")
     pd.testing.assert_frame_equal(Localiser.load(tmp_path / "m.igsed").locate(sound, RATE), found)
 
 
 def test_short_events_and_gaps_go_after_the_correction(calibrated: localiser_training.Trained, recording) -> None:
     sound, _ = recording
-    longest = calibrated.localiser.locate(sound, RATE)
+    longest = localiser_of(calibrated).locate(sound, RATE)
     lengths = (longest["offset"] - longest["onset"]).sort_values().to_numpy()
     between = float(lengths[2] + lengths[3]) / 2
-    left = calibrated.localiser.locate(sound, RATE, min_duration=between)
+    left = localiser_of(calibrated).locate(sound, RATE, min_duration=between)
     assert len(left) == len(longest) - 3
     with pytest.raises(IgsedError, match="must not be negative"):
-        calibrated.localiser.locate(sound, RATE, min_duration=-1.0)
+        localiser_of(calibrated).locate(sound, RATE, min_duration=-1.0)
 
 
 def test_clips_too_short_for_gates_leave_edges_as_found() -> None:
@@ -200,7 +204,7 @@ def test_clips_too_short_for_gates_leave_edges_as_found() -> None:
     sounds = localiser_training.Sounds.of(encoder, clips, RATE)
     made = localiser_training.fit(encoder, features, HELD, seed=1, sounds=sounds, gates=2)
     assert made.edges.empty
-    assert made.localiser.model.corrections == {}
+    assert made.model.corrections == {}
 
 
 def test_wrong_model_files_are_named(trained: localiser_training.Trained, tmp_path: Path) -> None:
@@ -216,7 +220,7 @@ def test_wrong_model_files_are_named(trained: localiser_training.Trained, tmp_pa
     save_file({"a": np.zeros(1)}, tmp_path / "newer.igsed", metadata={"igsed": about})
     with pytest.raises(IgsedError, match=r"format 99 \(igsed 9\.0\).*update igsed"):
         Localiser.load(tmp_path / "newer.igsed")
-    trained.localiser.save(tmp_path / "whole.igsed")
+    localiser_of(trained).save(tmp_path / "whole.igsed")
     content = (tmp_path / "whole.igsed").read_bytes()
     (tmp_path / "cut.igsed").write_bytes(content[: len(content) // 2])
     with pytest.raises(IgsedError, match=r"cut\.igsed is damaged"):
@@ -243,7 +247,7 @@ def test_held_out_figures_and_calibrated_probabilities(trained: localiser_traini
     figures = trained.figures
     mean = figures[(figures["class"] == "all") & (figures["metric"] == "f1")].iloc[0]
     assert mean["value"] > 0.9
-    assert trained.localiser.model.calibration.shape == (2, 2)
+    assert trained.model.calibration.shape == (2, 2)
 
 
 @pytest.mark.parametrize(
@@ -258,12 +262,12 @@ def test_held_out_figures_and_calibrated_probabilities(trained: localiser_traini
 )
 def test_what_is_no_recording_is_refused(trained: localiser_training.Trained, given, rate: int, words: str) -> None:
     with pytest.raises(IgsedError, match=words):
-        trained.localiser.locate(given, rate)
+        localiser_of(trained).locate(given, rate)
 
 
 def test_silence_and_very_short_recordings_hold_no_event(trained: localiser_training.Trained) -> None:
-    assert trained.localiser.locate(np.zeros(12 * RATE, np.float32), RATE).empty
-    assert trained.localiser.locate(np.zeros(100, np.float32), RATE).empty
+    assert localiser_of(trained).locate(np.zeros(12 * RATE, np.float32), RATE).empty
+    assert localiser_of(trained).locate(np.zeros(100, np.float32), RATE).empty
 
 
 def test_long_clips_are_learnt_from_and_too_long_ones_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -273,7 +277,10 @@ def test_long_clips_are_learnt_from_and_too_long_ones_named(monkeypatch: pytest.
     assert len(last) == pytest.approx(68.0 / 0.32, abs=1)
     held = [*HELD[:16], ["low"]]
     features = [*(localiser_training.features_of(encoder, clip(rng, names), RATE) for names in held[:-1]), last]
-    assert localiser_training.fit(encoder, features, held, seed=0, epochs=2).localiser.classes == ("high", "low")
+    assert Localiser(localiser_training.fit(encoder, features, held, seed=0, epochs=2).model, encoder).classes == (
+        "high",
+        "low",
+    )
     monkeypatch.setattr(localiser_training, "MOST_BYTES", 10_000)
     with pytest.raises(IgsedError, match=r"17 clips of which one has 21\d feature frames.*cut the longest"):
         localiser_training.fit(encoder, features, held, seed=0)

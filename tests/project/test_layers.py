@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import graphlib
+
 import pytest
 
 grimp = pytest.importorskip("grimp")
@@ -42,3 +44,11 @@ def test_what_computes_does_not_import_what_draws(imports: list[tuple[list[str],
     in_words = {"verdicts", "in_short"}  # no notebook computes with them
     wrong = [(a, b) for a, b in imports if draws(b) and not draws(a) and a[0] not in TOP and not in_words & set(a)]
     assert wrong == []
+
+
+def test_no_files_import_each_other_in_a_circle(imports: list[tuple[list[str], list[str]]]) -> None:
+    """Not even inside a function, where a circle would not show at import."""
+    order = graphlib.TopologicalSorter[str]()
+    for importer, imported in imports:
+        order.add(".".join(importer), ".".join(imported))
+    order.prepare()  # raises on a circle, and names it

@@ -14,6 +14,7 @@ from igsed_core.base.paths import data_dir
 from igsed_core.data import archives, assets, listing
 from igsed_core.data.assets import GROUPS, REGISTRY
 from igsed_core.data.download import FetchError, size_text
+from igsed_core.data.soundbank import real
 
 EVERYTHING = "all"
 NAMES = (*GROUPS, EVERYTHING)
@@ -24,7 +25,7 @@ UNPACKED = {
     "urban_sed": "urban_sed",
     "urbansound8k": "urbansound8k",
     "fsdkaggle2018": "fsdkaggle2018",
-    "real": "real",
+    "real": real.FOLDER,
     "backgrounds": "sins",
 }
 
@@ -58,7 +59,7 @@ def fetch(group: str) -> Path:
     if group == "urbansound8k":
         return urbansound8k()
     if group == "real":
-        return real_recordings()
+        return real.fetched()
     if group == "backgrounds":
         return sins()
     return [assets.fetch(name) for name in GROUPS[group]][-1]
@@ -111,21 +112,6 @@ def urbansound8k() -> Path:
     folder = data_dir() / UNPACKED["urbansound8k"]
     if not _holds_something(folder):
         archives.unpack(assets.fetch("urbansound8k"), folder, tables=True)
-    return folder
-
-
-def real_recordings() -> Path:
-    """Folder of the bank of real recordings, built from what was fetched (:mod:`igsed_core.data.soundbank.real`)."""
-    from igsed_core.data.soundbank import real
-
-    folder = data_dir() / UNPACKED["real"]
-    if not folder.is_dir():
-        sources = data_dir() / "real_sources"
-        *packed, first, second = GROUPS["real"]
-        for name in packed:
-            if not (sources / name).is_dir():
-                archives.unpack(assets.fetch(name), sources / name, tables=True)
-        real.build(sources, [assets.fetch(first), assets.fetch(second)], folder)
     return folder
 
 

@@ -17,10 +17,10 @@ from igsed_core.attribution import registry
 from igsed_core.attribution.base import Importance
 from igsed_core.base.errors import IgsedError
 from igsed_core.data import long_audio
-from igsed_core.detection.localiser import mixed_down
 from igsed_core.detection.thresholds import registry as rules
 from igsed_core.detection.thresholds.postprocessing import minimum_duration
 from igsed_core.metrics import frames
+from igsed_core.models import inputs
 from igsed_core.models.classifier import AnyClassifier, Classifier, NetworkClassifier
 
 FRAME = 0.1  # s
@@ -229,7 +229,7 @@ def explain(
     """
     rate = long_audio.check_rate(sample_rate, "the waveform")
     given = waveform.detach().cpu().numpy() if isinstance(waveform, Tensor) else waveform
-    mono = np.asarray(mixed_down(given), dtype=np.float32)
+    mono = np.asarray(inputs.mixed_down(given), dtype=np.float32)
     classifier = as_classifier(model, classes, rate if model_rate is None else model_rate)
     if rate != classifier.sample_rate:
         mono = soxr.resample(mono, rate, classifier.sample_rate, quality="VHQ")

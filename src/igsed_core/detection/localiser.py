@@ -22,7 +22,7 @@ from torch import Tensor
 from igsed_core.attribution import mel
 from igsed_core.base.errors import IgsedError
 from igsed_core.data import long_audio
-from igsed_core.detection import localiser_model
+from igsed_core.detection import localiser_model, localiser_training
 from igsed_core.detection.absence_hmm import SoundModel, probability
 from igsed_core.detection.localiser_curves import THRESHOLD, Curves
 from igsed_core.detection.localiser_model import LocaliserModel
@@ -139,8 +139,6 @@ class Localiser:
         IgsedError
             If there are too few clips, or of no class both clips with and without it.
         """
-        from igsed_core.detection import localiser_training
-
         if isinstance(labels, str) or any(isinstance(one, str) for one in labels):
             raise IgsedError("labels hold a text for a list of names: give a list for each clip, as in [['Bell'], []]")
         known = encoders.load(encoder) if isinstance(encoder, str) else encoder
@@ -149,7 +147,7 @@ class Localiser:
         features = [localiser_training.features_of(known, waveform, sample_rate) for waveform in clips]
         sounds = localiser_training.Sounds.of(known, clips, sample_rate)
         trained = localiser_training.fit(known, features, labels, sources=sources, seed=seed, sounds=sounds, **options)
-        return trained.localiser
+        return cls(trained.model, known)
 
     def save(self, path: str | Path) -> None:
         """Write the model as one file."""
@@ -202,7 +200,7 @@ class Localiser:
 
         The waveform is ``[shape=(n_samples,)]`` or ``(n_samples, n_channels)``.
         """
-        mono = mixed_down(waveform)
+        mono = inputs.mixed_down(waveform)
         rate = long_audio.check_rate(sample_rate, "the waveform")
         return self.of_blocks(long_audio.blocks(mono, rate, self.encoder.frontend.sample_rate), shifts=shifts)
 
@@ -261,25 +259,6 @@ class Localiser:
 def _apply(lean: Any, log_mel: Tensor) -> tuple[Tensor, Tensor]:
     features = mel.feature_map(lean, log_mel).mean(dim=2).transpose(1, 2)  # (n, time, n_features)
     return lean.head.frame_logits(features), lean.head.clip_logits(features)
-
-
-def mixed_down(waveform: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Return the mean of the channels: ``(n_samples,)`` or ``(n_samples, n_channels)`` -> ``(n_samples,)``.
-
-    Raises
-    ------
-    IgsedError
-        If it is no such array of finite floating-point samples.
-    """
-    given = np.asarray(waveform)
-    if given.ndim == 2:
-        if given.shape[0] < given.shape[1]:
-            raise IgsedError(
-                f"waveform has the shape {given.shape}: give (n_samples,) or (n_samples, n_channels), transposed"
-            )
-        given = given.mean(axis=1)
-    checked: NDArray[np.floating] = inputs.checked(given, None, n_dims=1).numpy()
-    return checked
 
 
 def _decoded(sound: SoundModel, logits: NDArray[np.floating], shifts: int, step: float) -> NDArray[np.float64]:

@@ -18,9 +18,8 @@ from igsed_core.base.names import check_classes
 from igsed_core.data import long_audio
 from igsed_core.detection import calibration, edges, gates, localiser_model
 from igsed_core.detection.absence_hmm import SoundModel, fit_classes
-from igsed_core.detection.localiser import Localiser, mixed_down
 from igsed_core.detection.localiser_model import LocaliserModel
-from igsed_core.models import classification, sliding, training
+from igsed_core.models import classification, inputs, sliding, training
 from igsed_core.models.classifier import Classifier
 from igsed_core.models.encoders.base import Encoder
 from igsed_core.models.features import FeatureFrames, Targets, clip_targets
@@ -91,7 +90,7 @@ class Sounds:
         rate = long_audio.check_rate(sample_rate, "the waveform")
 
         def read(clip: int) -> NDArray[np.float32]:
-            mono = mixed_down(waveforms[clip])
+            mono = inputs.mixed_down(waveforms[clip])
             return np.concatenate(list(long_audio.blocks(mono, rate, encoder.frontend.sample_rate)))
 
         return cls(read, np.array([len(one) / rate for one in waveforms]))
@@ -99,12 +98,12 @@ class Sounds:
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """A localiser and what is known of it.
+    """A localiser's model and what is known of it.
 
     Attributes
     ----------
-    localiser
-        The localiser.
+    model
+        With its encoder it makes a localiser (:class:`igsed_core.detection.localiser.Localiser`).
     figures
         Precision, recall and F1 of each class and their means on the held-out clips
         (:func:`igsed_core.models.classification.report`).
@@ -115,7 +114,7 @@ class Trained:
         calibrated.
     """
 
-    localiser: Localiser
+    model: LocaliserModel
     figures: pd.DataFrame
     counts: pd.DataFrame
     edges: pd.DataFrame
@@ -151,7 +150,7 @@ def features_of(encoder: Encoder, waveform: NDArray[np.floating], sample_rate: i
     (7, 512)
     """
     rate = long_audio.check_rate(sample_rate, "the waveform")
-    mono = mixed_down(waveform)
+    mono = inputs.mixed_down(waveform)
     return features_of_blocks(encoder, long_audio.blocks(mono, rate, encoder.frontend.sample_rate))
 
 
@@ -263,7 +262,7 @@ def fit(
     )
     predictions = classification.predict({"clip_level": head}, *held, split="held out", threshold=0.5)
     figures = classification.report(predictions, threshold=0.5, seed=seed)
-    return Trained(Localiser(model, encoder), figures, _counts(classes, present, parts, set(models)), found)
+    return Trained(model, figures, _counts(classes, present, parts, set(models)), found)
 
 
 def _measured(

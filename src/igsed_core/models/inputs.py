@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from igsed_core.base.errors import IgsedError
@@ -123,3 +124,22 @@ def clips(classifier: nn.Module, waveforms: Any, classes: Any) -> tuple[Tensor, 
             "each clip, such as [[0]] for one"
         )
     return waveforms, [checked_classes(of_clip, classifier) for of_clip in lists]
+
+
+def mixed_down(waveform: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return the mean of the channels: ``(n_samples,)`` or ``(n_samples, n_channels)`` -> ``(n_samples,)``.
+
+    Raises
+    ------
+    IgsedError
+        If it is no such array of finite floating-point samples.
+    """
+    given = np.asarray(waveform)
+    if given.ndim == 2:
+        if given.shape[0] < given.shape[1]:
+            raise IgsedError(
+                f"waveform has the shape {given.shape}: give (n_samples,) or (n_samples, n_channels), transposed"
+            )
+        given = given.mean(axis=1)
+    samples: NDArray[np.floating] = checked(given, None, n_dims=1).numpy()
+    return samples

@@ -18,7 +18,7 @@ import soundfile
 
 from igsed_core.base import files, paths, progress
 from igsed_core.base.errors import IgsedError
-from igsed_core.data import audio
+from igsed_core.data import archives, assets, audio
 from igsed_core.data.soundbank import base, cutting, folder, real_sources
 from igsed_core.data.soundbank.cutting import RATE, Samples
 from igsed_core.data.soundbank.real_sources import DIGITS, STEADY, Clip
@@ -206,6 +206,19 @@ def _check(rows: list[dict[str, object]], classes: set[str], sources: Path) -> N
         )
 
 
+def fetched() -> Path:
+    """Return the folder of the bank, built from what is fetched where it is not there."""
+    place = paths.data_dir() / FOLDER
+    if not place.is_dir():
+        sources = paths.data_dir() / "real_sources"
+        *packed, first, second = assets.GROUPS["real"]
+        for name in packed:
+            if not (sources / name).is_dir():
+                archives.unpack(assets.fetch(name), sources / name, tables=True)
+        build(sources, [assets.fetch(first), assets.fetch(second)], place)
+    return place
+
+
 class Real:
     """The bank as the registry takes it (:class:`igsed_core.data.soundbank.base.Bank`)."""
 
@@ -225,9 +238,4 @@ class Real:
 
     def prepare(self, wanted: base.Wanted, *, cache_dir: Path, workers: int) -> base.SoundBank:
         """Fetch and build it where it is not there, then prepare it as a folder."""
-        from igsed_core.data import fetching
-
-        place = paths.data_dir() / FOLDER
-        if not place.is_dir():
-            place = fetching.fetch(FOLDER)
-        return folder.prepare(place, sample_rate=wanted.sample_rate, cache_dir=cache_dir, workers=workers)
+        return folder.prepare(fetched(), sample_rate=wanted.sample_rate, cache_dir=cache_dir, workers=workers)

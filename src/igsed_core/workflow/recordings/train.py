@@ -88,7 +88,7 @@ def train(
         licence=licence,
         sounds=_sounds(known, every) if edges else None,
     )
-    trained.localiser.save(out)
+    trained.model.save(out)
     return trained
 
 

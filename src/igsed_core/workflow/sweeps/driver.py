@@ -20,9 +20,9 @@ from igsed_core.workflow.sweeps import plan as planning
 from igsed_core.workflow.sweeps import report
 from igsed_core.workflow.sweeps.costs import Costs
 from igsed_core.workflow.sweeps.plan import Job, Node, Plan
+from igsed_core.workflow.sweeps.status import SUMMARY
 from igsed_core.workflow.sweeps.sweep_file import Sweep
 
-SUMMARY = "sweep.json"
 MOST_JOBS = 2000  # in one call of Snakemake: its graph takes about 1 ms and 60 kB a job, more where they are many
 GPU_PARAMETERS = ("device", "ig_device")
 

@@ -17,6 +17,7 @@ from igsed_core.workflow.sweeps.costs import Costs
 from igsed_core.workflow.sweeps.plan import Plan
 from igsed_core.workflow.sweeps.sweep_file import Sweep
 
+SUMMARY = "sweep.json"  # what a call of `igsed sweep` leaves of itself
 DONE, RUNNING, FAILED, WAITING = "done", "running", "failed", "waiting"
 STALE = 120.0  # s without a word after which a log without an end is taken for that of a job that was killed
 
@@ -91,8 +92,6 @@ def started(name: str) -> Sweep:
     IgsedError
         If there is none of that name.
     """
-    from igsed_core.workflow.sweeps.driver import SUMMARY
-
     folder = sweep_file.folder_of(name)
     if not (folder / SUMMARY).is_file():
         known = sorted(p.parent.name.removesuffix(".sweep") for p in folder.parent.glob(f"*.sweep/{SUMMARY}"))
