@@ -11,6 +11,26 @@ from igsed_core.attribution.base import FEATURE, Elements, Importance, checked
 from igsed_core.models.classifier import AnyClassifier
 
 
+def weighted(activation: Tensor, gradient: Tensor, *, layer: bool = False) -> Tensor:
+    """Weigh a feature map by the gradient of a score, and keep what is positive.
+
+    Parameters
+    ----------
+    activation
+        ``[shape=(channels, ...)]``, or one for each score, ``(n, channels, ...)``; what follows are places.
+    gradient
+        ``[shape=(n, channels, ...)]``
+    layer
+        Weigh each place by its own positive gradient (Layer-CAM), not each channel by the mean of its gradient.
+
+    Returns
+    -------
+    Tensor [shape=(n, ...)]
+    """
+    weight = gradient.relu() if layer else gradient.mean(dim=tuple(range(2, gradient.ndim)), keepdim=True)
+    return (weight * activation).sum(dim=1).relu()
+
+
 class GradCam:
     """Feature map weighted by the gradient, its positive part, averaged over frequency.
 
@@ -35,9 +55,7 @@ class GradCam:
         found = []
         gradients = passes.gradients(mel.score_features(model, features), features, classes)
         for activation, gradient in zip(features.detach(), gradients, strict=True):
-            # both (n_classes, channels, freq, time), or activation without the classes
-            weight = gradient.relu() if self.layer else gradient.mean(dim=(2, 3), keepdim=True)
-            places = (weight * activation).sum(dim=1).relu()  # (n_classes, freq, time)
+            places = weighted(activation, gradient, layer=self.layer)  # (n_classes, freq, time)
             values = places.mean(dim=1).cpu().numpy()
             elements = Elements(places, FEATURE)
             found.append(Importance(values, values, encoder.frame_duration, encoder.frame_start, elements))

@@ -99,7 +99,7 @@ def n_frames_of(frontend: FrontEnd, n_samples: int) -> int:
     """Return the number of frames that a front end makes of a waveform."""
     with torch.no_grad():
         silence = torch.zeros(1, frontend.n_fft + 2, device=frontend.window.device)
-        lost = silence.shape[1] - frontend._filter(silence).shape[1]
+        lost = silence.shape[1] - frontend.filtered(silence).shape[1]
     return 1 + (n_samples - lost) // frontend.hop_length
 
 

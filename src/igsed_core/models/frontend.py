@@ -67,7 +67,7 @@ class FrontEnd(nn.Module):
             reflection at its ends.
         """
         waveform = inputs.checked(waveform, self)
-        filtered = self._filter(waveform)
+        filtered = self.filtered(waveform)
         if filtered.shape[-1] <= self.n_fft // 2:
             raise IgsedError(
                 f"waveform has {waveform.shape[-1]} samples, too few for a transform of {self.n_fft}; "
@@ -78,8 +78,8 @@ class FrontEnd(nn.Module):
         power = spectrum.real.square() + spectrum.imag.square()  # (batch, frames, bins)
         return power @ self.mel_weights  # (batch, frames, n_mels)
 
-    def _filter(self, waveform: Tensor) -> Tensor:
-        """Linear filter ahead of the transform; none unless a subclass has one."""
+    def filtered(self, waveform: Tensor) -> Tensor:
+        """Return samples, ``[shape=(batch, n_samples)]``, behind the linear filter; none unless a subclass has one."""
         return waveform
 
     def _frames(self, waveform: Tensor) -> Tensor:
@@ -158,7 +158,8 @@ class EfficientATLogMel(FrontEnd):
             mel_weights=_kaldi_mel_weights(sample_rate, n_fft, n_mels, low=0.0, high=15_000.0),
         )
 
-    def _filter(self, waveform: Tensor) -> Tensor:
+    def filtered(self, waveform: Tensor) -> Tensor:
+        """Return samples behind the pre-emphasis, ``[shape=(batch, n_samples - 1)]``."""
         return waveform[:, 1:] - self.pre_emphasis * waveform[:, :-1]
 
     def compress(self, power: Tensor) -> Tensor:

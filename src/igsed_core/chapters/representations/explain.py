@@ -12,6 +12,7 @@ from torch import Tensor
 
 from igsed_core.attribution import dft_lrp, plane
 from igsed_core.attribution.base import Elements, Importance
+from igsed_core.attribution.grad_cam import weighted
 from igsed_core.attribution.integrated_gradients import IntegratedGradients
 from igsed_core.attribution.lrp import Lrp
 from igsed_core.chapters.representations import disturb, training
@@ -108,8 +109,7 @@ def grad_cam(classifier: NetworkClassifier, waveforms: Tensor, classes: Sequence
     finally:
         handle.remove()
     (gradient,) = torch.autograd.grad(chosen.sum(), kept[0])
-    axes = tuple(range(2, gradient.ndim))
-    combined = (gradient.mean(dim=axes, keepdim=True) * kept[0].detach()).sum(dim=1).relu()  # (n, time[, mels])
+    combined = weighted(kept[0].detach(), gradient)  # (n, time[, mels])
     if combined.ndim == 2:
         combined = combined[..., None]
     at_frames = combined[:, torch.arange(N_FRAMES) * combined.shape[1] // N_FRAMES]  # (n, n_frames, places)
