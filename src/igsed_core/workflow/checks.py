@@ -20,6 +20,8 @@ from igsed_core.data import assets, mixing
 from igsed_core.data.soundbank import registry as soundbank
 from igsed_core.main_job.params import DataSynthesis, IntegratedGradients, Training
 from igsed_core.models.encoders import registry as encoders
+from igsed_core.workflow import chapter_checks
+from igsed_core.workflow.chapter_checks import check_device
 from igsed_core.workflow.experiments import Experiment
 
 
@@ -45,6 +47,8 @@ def check(experiment: Experiment, missing: Collection[str]) -> None:
         check_device("device", training.device)
     if Localiser.stage in missing:
         check_localiser(cast(Localiser, experiment.stages[Localiser.stage]), training, data.sample_rate)
+    for name in missing:
+        chapter_checks.check(experiment.stages[name], training.encoder)
     if IntegratedGradients.stage in missing:
         attribution = cast(IntegratedGradients, experiment.stages[IntegratedGradients.stage])
         check_device("ig_device", attribution.ig_device)
@@ -130,26 +134,6 @@ def check_localiser(localiser: Localiser, training: Training, sample_rate: int) 
         )
     if traits := encoders.TRAITS.get(localiser.other_encoder):
         encoders.check_sample_rate(localiser.other_encoder, traits.sample_rate, sample_rate)
-
-
-def check_device(parameter: str, name: str) -> None:
-    """Make sure that a device is there.
-
-    Raises
-    ------
-    IgsedError
-        If CUDA is asked for and there is none.
-    """
-    if name != "cuda":
-        return
-    from igsed_core.base import devices  # loads PyTorch, which takes seconds
-
-    try:
-        devices.choose(name)
-    except IgsedError:
-        raise IgsedError(
-            f"parameter {parameter!r} is 'cuda', but no CUDA device is there: use 'auto' or 'cpu'"
-        ) from None
 
 
 def check_precision(attribution: IntegratedGradients) -> None:
