@@ -17,7 +17,7 @@ LOG_MEL_FRAMES = 32
 _SHIFTS = ("shifts", "attack_shifts")
 
 
-def check(params: StageParams, encoder: str) -> None:
+def check(params: StageParams, encoder: str, *, here: bool = True) -> None:
     """Hold one stage's parameters, and the data that they name, to what the stage will ask for.
 
     Parameters
@@ -26,6 +26,8 @@ def check(params: StageParams, encoder: str) -> None:
         Of the stage.
     encoder
         That of the main job.
+    here
+        Whether the stage runs on this machine, so that its devices are looked at.
 
     Raises
     ------
@@ -35,7 +37,7 @@ def check(params: StageParams, encoder: str) -> None:
     if encoder in encoders.TRAITS:
         for name in _SHIFTS:
             check_shifts(name, getattr(params, name, 1))
-    if isinstance(params, SelfAttentionStudy):
+    if here and isinstance(params, SelfAttentionStudy):
         check_device("attention_device", params.attention_device)
     if isinstance(params, VocalPercussionStudy):
         check_takes(params)

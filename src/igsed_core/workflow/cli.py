@@ -198,10 +198,10 @@ def _sweep(options: argparse.Namespace) -> None:
     from igsed_core.workflow.sweeps import driver, sweep_file
 
     sweep = sweep_file.read(options.file)
-    if options.dry_run:
-        print(driver.dry_run(sweep))
-        return
     profile = options.profile or paths.project_root() / "profiles" / "local"
+    if options.dry_run:
+        print(driver.dry_run(sweep, profile=profile))
+        return
     print(f"report: {driver.run(sweep, profile=profile, cores=n_processes(options.cores))}")
 
 
