@@ -418,3 +418,69 @@ def test_pruning_where_nobody_answers(tmp_path: Path) -> None:
     )
     assert done.returncode == 1 and "add --yes" in done.stderr and "Traceback" not in done.stderr
     assert (tmp_path / "training" / "0123456789abcdef").is_dir()
+
+
+TRUTH = HEADER + "a.wav\t1\t2\tlow\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "at", "content"),
+    [
+        (["train", "{}/clips", "--encoder", "embedded", "--out", "{}/labels.tsv"], "labels.tsv", TRUTH),
+        (["train", "{}/clips", "--encoder", "embedded", "--out", "{}/a.wav"], "a.wav", "RIFF"),
+        (["locate", "{}/recordings", "--model", "{}/model.igsed", "--out", "{}/mine"], "mine/events.tsv", TRUTH),
+        (["locate", "{}/recordings", "--model", "{}/model.igsed", "--out", "{}/mine"], "mine/a/events.tsv", TRUTH),
+        (["explain", "{}/recordings/a.wav", "--model", "{}/model.igsed", "--out", "{}"], "events.tsv", TRUTH),
+        (["explain", "{}/recordings/a.wav", "--model", "{}/model.igsed", "--out", "{}"], "importance.tsv", "x\ty\n"),
+        (["evaluate", "{}/t.tsv", "{}/t.tsv", "--out", "{}/t.tsv"], "t.tsv", TRUTH),
+        (["evaluate", "{}/t.tsv", "{}/t.tsv", "--out", "{}/figures.csv"], "figures.csv", "year,rain\n1,2\n"),
+        (
+            ["benchmark", "nowhere:at_all", "--soundscapes", "{}", "--out", "{}/mine.csv"],
+            "mine.csv",
+            "year,rain\n1,2\n",
+        ),
+        (["notebooks", "SMOKE", "--out", "{}"], "02_training.ipynb", '{"cells": []}'),
+    ],
+)
+def test_what_somebody_else_made_is_not_written_over(
+    words: list[str], at: str, content: str, work: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The truth beside the recordings, labels, the project's own notebooks: all were lost without a word."""
+    for name in ("clips", "recordings", "model.igsed"):
+        (tmp_path / name).symlink_to(work / name)
+    (tmp_path / "t.tsv").write_text(TRUTH)
+    place = tmp_path / at
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(content)
+    before = sorted(path.name for path in tmp_path.iterdir())
+    params = str(Path(__file__).resolve().parents[2] / "params" / "smoke.yaml")
+    assert cli.main([word.replace("{}", str(tmp_path)).replace("SMOKE", params) for word in words]) == 1
+    told = capsys.readouterr().err
+    assert f"{place} is there already and is no" in told and "and would be lost: choose another" in told
+    assert place.read_text() == content
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+def test_what_a_command_made_it_may_write_again(work: Path, tmp_path: Path) -> None:
+    (tmp_path / "t.tsv").write_text(TRUTH)
+    found = str(tmp_path / "found")
+    located = ["locate", str(work / "recordings"), "--model", str(work / "model.igsed"), "--out", found]
+    params = str(Path(__file__).resolve().parents[2] / "params" / "smoke.yaml")
+    for command in (
+        [*train(work / "clips"), "--out", str(tmp_path / "model.igsed")],
+        located,
+        ["evaluate", str(tmp_path / "t.tsv"), str(tmp_path / "t.tsv"), "--out", str(tmp_path / "figures.csv")],
+        ["notebooks", params, "chapters=none", "--out", str(tmp_path / "notebooks")],
+    ):
+        assert cli.main(command) == 0
+        assert cli.main(command) == 0
+    (Path(found) / "events.tsv").write_text("damaged")  # ours, by what lies beside it: made again
+    assert cli.main(located) == 0
+
+
+@pytest.mark.parametrize("command", ["evaluate", "benchmark"])
+def test_where_the_figures_go_is_looked_at_first(command: str, tmp_path: Path, said: Callable[..., str]) -> None:
+    """Hours of explaining were lost for a folder in the place of the table."""
+    (tmp_path / "t.tsv").write_text(TRUTH)
+    rest = ["t.tsv", str(tmp_path / "t.tsv")] if command == "evaluate" else ["no:module", "--soundscapes", "x"]
+    assert "is a folder: give the name of a file in it" in said(command, *rest, "--out", str(tmp_path))

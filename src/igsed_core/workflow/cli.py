@@ -184,12 +184,18 @@ def _stage(options: argparse.Namespace) -> None:
 
 
 def _notebooks(options: argparse.Namespace) -> None:
-    from igsed_core.workflow import notebook
+    from igsed_core.workflow import kernels, notebook
 
     experiment = experiments.load(options.params, options.overrides)
     paths.check_writable(options.out, "let --out name another folder")
-    for stage in map(stages.get, experiment.stages):
-        target = options.out / f"{stage.notebook}.ipynb"
+    wanted = {stage: options.out / f"{stage.notebook}.ipynb" for stage in map(stages.get, experiment.stages)}
+    for target in wanted.values():
+        if target.exists() and not kernels.is_filled(target):
+            raise IgsedError(
+                f"--out: {target} is there already and is no notebook of `igsed notebooks`, and would be lost: choose "
+                "another folder"
+            )
+    for stage, target in wanted.items():
         notebook.parameterise(stage, experiment.stages[stage.name], target, execute=False)
         print(target)
 

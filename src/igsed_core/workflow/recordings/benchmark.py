@@ -22,13 +22,14 @@ from igsed_core.detection.thresholds import registry as thresholds
 from igsed_core.metrics import frames, localisation, ranking
 from igsed_core.metrics.summaries import Series
 from igsed_core.models.classifier import AnyClassifier
+from igsed_core.workflow.recordings import outputs
 from igsed_core.workflow.recordings.explain import load_module
 
 PERCENTILE = "percentile"  # the paper's rule, tuned on validation clips
 EVERY = "all"
 SPLITS = ("validation", "test")
 REPLICATES = 1000
-_KEYS = ("experiment", "seed")
+_COLUMNS = ("experiment", "seed", "method", "rule", "metric", "value")
 
 
 def benchmark(
@@ -78,6 +79,7 @@ def benchmark(
     IgsedError
         If module, soundscapes or a name are wrong, or the module detects no class that is present.
     """
+    outputs.check_table(out, _COLUMNS, "table of `igsed benchmark`", separator=",")
     for rule in rules:
         thresholds.get(rule)
     for name in methods:
@@ -223,8 +225,6 @@ def _add(out: Path, table: pd.DataFrame, run: Path | None) -> None:
     before = out if out.is_file() else known
     if before is not None and before.is_file():
         held = files.read_table(before)
-        if missing := [name for name in (*_KEYS, "method", "rule", "metric", "value") if name not in held]:
-            raise IgsedError(f"{text.shown(before)} has no column {missing[0]}: let --out name another file")
         rows = held[held["experiment"] != table["experiment"].iloc[0]]
         table = pd.concat([rows, table], ignore_index=True) if len(rows) else table
     files.write_table(out, table)

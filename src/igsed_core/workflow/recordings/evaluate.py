@@ -11,11 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from igsed_core.base import bounds, progress, text
+from igsed_core.base import files as storage
 from igsed_core.base.errors import IgsedError
 from igsed_core.data import audio, labels, listing
 from igsed_core.data.named_files import NamedFiles
 from igsed_core.metrics import event_lists
-from igsed_core.workflow.recordings import formats
+from igsed_core.workflow.recordings import formats, outputs
 
 _MOST = 20_000  # frames: every threshold is tried on every frame
 _SLACK = 0.05  # s by which an event may exceed its recording: annotators round
@@ -30,6 +31,7 @@ def evaluate(
     scores_folder: Path | None = None,
     collar: float = 0.2,
     seed: int = 0,
+    out: Path | None = None,
 ) -> pd.DataFrame:
     """Compare events with the truth.
 
@@ -47,6 +49,8 @@ def evaluate(
         Of event F1, in seconds.
     seed
         Of the bootstrap over files.
+    out
+        CSV file to write the figures to.
 
     Returns
     -------
@@ -56,10 +60,13 @@ def evaluate(
     Raises
     ------
     IgsedError
-        If a table has another form, a file is missing, or predictions are of files that the truth does not list.
+        If a table has another form, a file is missing, predictions are of files that the truth does not list, or
+        something else lies at ``out``.
     """
     bounds.check_seconds(collar, "collar")
     bounds.check_seed(seed)
+    if out is not None:
+        outputs.check_table(out, event_lists.COLUMNS, "table of `igsed evaluate`", separator=",")
     if predictions.is_dir():
         predictions = predictions / "events.tsv"
     tables = [labels.strong(path).rename(columns=_RENAMED) for path in (predictions, truth)]
@@ -85,7 +92,10 @@ def evaluate(
         for path, table in ((predictions, found), (truth, true)):
             _require_within(path, table, durations)
     scores = None if scores_folder is None else _all_scores(scores_folder, files, classes)
-    return event_lists.evaluate(found, true, durations, classes, scores=scores, collar=collar, seed=seed)
+    figures = event_lists.evaluate(found, true, durations, classes, scores=scores, collar=collar, seed=seed)
+    if out is not None:
+        storage.write_table(out, figures)
+    return figures
 
 
 def _durations(folder: Path, names: list[str]) -> dict[str, float]:

@@ -20,7 +20,7 @@ from igsed_core.detection import explain as explaining
 from igsed_core.detection.localiser import Localiser
 from igsed_core.detection.thresholds import registry as rules
 from igsed_core.models.classifier import Classifier
-from igsed_core.workflow.recordings import formats
+from igsed_core.workflow.recordings import formats, outputs
 
 
 def load_module(words: str) -> nn.Module:
@@ -110,7 +110,8 @@ def explain(
     IgsedError
         If recording or model cannot be used, or the module says neither rate nor classes.
     """
-    paths.check_writable(out, "choose another --out")
+    outputs.check_table(out / "events.tsv", formats.COLUMNS, "table of `igsed explain`")
+    outputs.check_table(out / "importance.tsv", ("onset",), "table of `igsed explain`")
     module: nn.Module
     file = paths.user_path(model)
     if file.is_file():
