@@ -254,11 +254,15 @@ CELLS: dict[tuple[str, str], str] = {
     ("K11", "parameter"): "config: bad_overrides, unknown_parameter_in_a_file, bounds, rules_between_parameters; "
     "cli: errors_are_one_message_and_exit_code_1, head_leaves_no_traceback, an_error_whose_reader_has_gone; "
     "fresh: the_override_is_named_and_not_the_file_alone, an_address_is_no_path, "
-    "a_parameter_in_capitals_is_known_by_its_letters",
+    "a_parameter_in_capitals_is_known_by_its_letters; "
+    "commands: options_of_a_benchmark_are_checked_first, a_sweep_file_is_told_from_parameters, "
+    "what_can_be_no_path_is_said_by_every_command",
     ("K11", "bank"): "folder: bad_files_are_named_once, class_left_empty_by_bad_files, incomplete_banks; "
     "bank_faults: two_layouts_in_one_folder_are_refused",
     ("K11", "table"): "recordings: a_bad_row_is_named, a_bad_recording_is_named; "
-    "commands: tables_that_would_give_wrong_figures, times_beyond_the_recording, lengths_that_are_none",
+    "commands: tables_that_would_give_wrong_figures, times_beyond_the_recording, lengths_that_are_none, "
+    "a_file_for_a_folder_and_a_folder_for_a_file_are_called_so, "
+    "a_table_without_events_is_compared_without_a_warning_of_pandas",
     ("K11", "checkpoint"): "checkpoints: features_must_fit_and_the_message_is_short, "
     "a_copy_tuned_to_other_classes_gives_the_same_features, weights_that_are_no_numbers_are_named, "
     "tensors_without_plain_values_are_named, numbers_of_eight_bits_are_numbers, a_negative_variance_is_named, "
@@ -272,7 +276,7 @@ CELLS: dict[tuple[str, str], str] = {
     ("K11", "Python interface"): "inputs: engines_refuse_waveforms, methods_refuse_waveforms, engines_refuse_classes, "
     "methods_refuse_classes, classifiers_encoders_and_front_ends_refuse_waveforms, "
     "a_head_for_another_encoder_is_refused; heads: a_training_that_diverges_is_explained; "
-    "commands: a_model_that_cannot_be_asked_says_why, a_recording_that_cannot_be_explained, "
+    "commands: a_module_that_fails_when_it_is_asked, a_model_that_cannot_be_asked_says_why, a_recording_that_cannot_be_explained, "
     "labels_that_are_a_text_are_refused",
 }
 _NEVER = "Cannot occur: "

@@ -52,9 +52,11 @@ def user_path(text: str | Path) -> Path:
     Raises
     ------
     IgsedError
-        If it is the address of something elsewhere, or a variable in it is not set.
+        If it is empty or the address of something elsewhere, or a variable in it is not set.
     """
     written = os.fspath(text)
+    if not written.strip():  # an unset variable of the shell: it would be the working folder
+        raise IgsedError("a path is empty: give a file or a folder ('.' is the folder that you are in)")
     _refuse_address(written)
     return Path(_expanded(written))
 

@@ -140,7 +140,8 @@ def load(path: Path) -> LocaliserModel:
     """
     name = text.shown(path)
     if not path.is_file():
-        raise IgsedError(f"model {name} does not exist: give the file that `igsed train --out` wrote")
+        what = "is a folder" if path.is_dir() else "does not exist"
+        raise IgsedError(f"model {name} {what}: give the file that `igsed train --out` wrote")
     try:
         with safe_open(str(path), framework="np") as stored:
             about = json.loads((stored.metadata() or {}).get(_KEY, "{}"))

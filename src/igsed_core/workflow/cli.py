@@ -58,8 +58,8 @@ def _reader_has_gone() -> bool:
 
 
 def _main(arguments: Sequence[str] | None) -> int:
-    options = _parse(arguments)
     try:
+        options = _parse(arguments)  # a path may be none
         children.follow()
         paths.pin_folders()
         with children.stoppable():

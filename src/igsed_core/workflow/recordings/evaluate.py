@@ -85,7 +85,7 @@ def evaluate(
         found = found[found["label"].isin(classes)]
     if audio_folder is None:
         progress.tell("igsed: without --audio a file is as long as its last event says; PSDS counts hours")
-        last = pd.concat([found, true]).groupby("clip")["offset"].max()
+        last = pd.concat([table for table in (found, true) if len(table)] or [true]).groupby("clip")["offset"].max()
         durations = {name: float(last.get(name, event_lists.SEGMENT)) for name in files}
     else:
         durations = _durations(audio_folder, files)
@@ -102,7 +102,7 @@ def _durations(folder: Path, names: list[str]) -> dict[str, float]:
     """Length of every recording in seconds, however the table spells its name."""
     found = listing.find_folder(folder)
     if found is None:
-        raise IgsedError(f"folder {text.shown(folder)} of the recordings does not exist: give it by --audio FOLDER")
+        raise IgsedError(f"folder {text.shown(folder)} of the recordings {_missing(folder)}: give it by --audio FOLDER")
     named = cache(lambda: NamedFiles(found, listing.scan(found).files))
 
     def path_of(name: str) -> Path:
@@ -110,6 +110,10 @@ def _durations(folder: Path, names: list[str]) -> dict[str, float]:
         return path if path.is_file() else named().search(name, text.shown(found)) or path
 
     return {name: audio.duration(path_of(name)) for name in names}
+
+
+def _missing(folder: Path) -> str:
+    return "is a file" if folder.is_file() else "does not exist"
 
 
 def _require_within(path: Path, table: pd.DataFrame, durations: dict[str, float]) -> None:
@@ -133,7 +137,7 @@ def _require_within(path: Path, table: pd.DataFrame, durations: dict[str, float]
 
 def _all_scores(folder: Path, names: list[str], classes: list[str]) -> dict[str, tuple[NDArray[np.float64], float]]:
     if listing.find_folder(folder) is None:
-        raise IgsedError(f"folder {text.shown(folder)} of the scores does not exist: give that of `--scores`")
+        raise IgsedError(f"folder {text.shown(folder)} of the scores {_missing(folder)}: give that of `--scores`")
     by_name: dict[str, list[Path]] = {}
     for file in listing.scan(folder).files:
         by_name.setdefault(file.parts[-1], []).append(file.path)

@@ -74,6 +74,24 @@ def _failed(words: str, doing: str, error: BaseException) -> IgsedError:
     return IgsedError(f"--model {words}: {doing} failed ({type(error).__name__}: {error}{where}): mend that module")
 
 
+def hears(
+    module: nn.Module, words: str, sample_rate: int | None, classes: tuple[str, ...]
+) -> tuple[Any, tuple[str, ...]]:
+    """Return what a user says of sample rate and classes, else what the module says; None and nothing if neither does.
+
+    Raises
+    ------
+    IgsedError
+        If asking the module fails.
+    """
+    try:
+        rate = getattr(module, "sample_rate", None) if sample_rate is None else sample_rate
+        said = classes or getattr(module, "classes", ())
+        return rate, (said,) if isinstance(said, str) else tuple(said)
+    except Exception as error:
+        raise _failed(words, "asking for its sample_rate and classes", error) from error
+
+
 def explain(
     recording: Path,
     model: str,
@@ -122,9 +140,7 @@ def explain(
         raise IgsedError(f"--model is {model!r}, {what}: give MODULE:FACTORY, or a file of `igsed train`")
     else:
         module = load_module(model)
-    rate = getattr(module, "sample_rate", None) if sample_rate is None else sample_rate
-    said = getattr(module, "classes", ())
-    names = classes or ((said,) if isinstance(said, str) else tuple(said))
+    rate, names = hears(module, model, sample_rate, classes)
     if rate is None or not names:
         raise IgsedError(f"--model {model} does not say what it hears: give --sample-rate and --classes")
     if isinstance(rate, bool) or not isinstance(rate, int | float):
