@@ -276,7 +276,8 @@ CELLS: dict[tuple[str, str], str] = {
     ("K11", "Python interface"): "inputs: engines_refuse_waveforms, methods_refuse_waveforms, engines_refuse_classes, "
     "methods_refuse_classes, classifiers_encoders_and_front_ends_refuse_waveforms, "
     "a_head_for_another_encoder_is_refused; heads: a_training_that_diverges_is_explained; "
-    "commands: a_module_that_fails_when_it_is_asked, a_model_that_cannot_be_asked_says_why, a_recording_that_cannot_be_explained, "
+    "commands: a_module_that_fails_when_it_is_asked, "
+    "a_model_that_cannot_be_asked_says_why, a_recording_that_cannot_be_explained, "
     "labels_that_are_a_text_are_refused",
 }
 _NEVER = "Cannot occur: "
