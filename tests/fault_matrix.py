@@ -54,6 +54,7 @@ MODULES = {
     "parameter_file": "workflow/test_parameter_file.py",
     "paths": "base/test_paths.py",
     "plugins": "base/test_plugins.py",
+    "printing": "workflow/test_printing.py",
     "properties": "workflow/test_fault_properties.py",
     "races": "workflow/test_races.py",
     "recordings": "data/test_recordings_faults.py",
@@ -93,7 +94,8 @@ CELLS: dict[tuple[str, str], str] = {
     "races: killed_at_every_write_the_next_one_ends_with_the_same_bytes, two_of_one_stage_follow_one_another, "
     "two_seeds_of_one_experiment_lose_nothing_of_one_another, a_second_run_of_an_experiment_waits_and_says_so; "
     "notebook: an_unfinished_run_goes_on_with_what_it_has, experiments_share_what_is_the_same; cli: pruning_asks_first",
-    ("K1", "environment"): "checks: the_program_that_scaper_calls, only_what_is_yet_to_run_is_looked_at; "
+    ("K1", "environment"): "printing: a_browser_is_looked_for_before_the_pages_are_made; "
+    "checks: the_program_that_scaper_calls, only_what_is_yet_to_run_is_looked_at; "
     "paths: folders_that_cannot_be_written_to",
     ("K1", "network"): "assets: goes_on_where_a_server_died, a_disk_that_fills_up_keeps_what_it_has",
     (
@@ -203,7 +205,8 @@ CELLS: dict[tuple[str, str], str] = {
     "names_as_long_as_a_file_system_allows; heads: full_disk_while_a_head_is_saved",
     ("K7", "environment"): "paths: a_read_only_file_system; children: folders_that_cannot_be_made, "
     "a_program_that_is_not_there; set_up: an_error_of_the_system_is_one_sentence_with_file_and_remedy; "
-    "fresh: an_installed_package_that_raises_on_import_is_told_by_every_command",
+    "fresh: an_installed_package_that_raises_on_import_is_told_by_every_command; "
+    "printing: a_browser_that_fails_is_named",
     ("K7", "network"): "fetch: a_failure_is_explained_and_the_cache_stays_usable; "
     "archive_faults: a_name_that_is_too_long, a_damaged_note_is_named, a_cache_in_which_no_note_can_be_kept; "
     "archives: a_full_disk_leaves_nothing_and_works_later, a_damaged_archive_leaves_nothing",

@@ -166,6 +166,7 @@ def _book(options: argparse.Namespace) -> None:
 def _pdf(options: argparse.Namespace) -> None:
     from igsed_core.workflow import book, notebook, printing
 
+    printing.require_browser()
     experiment = notebook.run(
         options.params, options.overrides, cores=n_processes(options.cores), dry_run=options.dry_run
     )
