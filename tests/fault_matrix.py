@@ -32,6 +32,7 @@ MODULES = {
     "archive_faults": "data/test_archive_faults.py",
     "assets": "data/test_assets.py",
     "bank_faults": "data/test_bank_faults.py",
+    "chapters": "workflow/test_chapter_checks.py",
     "checkpoints": "models/test_checkpoints.py",
     "checks": "workflow/test_checks.py",
     "children": "base/test_children.py",
@@ -53,7 +54,9 @@ MODULES = {
     "parameter_file": "workflow/test_parameter_file.py",
     "paths": "base/test_paths.py",
     "plugins": "base/test_plugins.py",
+    "printing": "workflow/test_printing.py",
     "properties": "workflow/test_fault_properties.py",
+    "races": "workflow/test_races.py",
     "recordings": "data/test_recordings_faults.py",
     "registry": "base/test_registry.py",
     "run_folder": "workflow/test_run_folder_faults.py",
@@ -62,6 +65,7 @@ MODULES = {
     "shell": "project/test_shell_lines.py",
     "soundscapes": "data/test_soundscapes.py",
     "stages": "workflow/test_stages.py",
+    "sweeps": "workflow/sweeps/test_driver.py",
     "stopped": "workflow/test_stopped_runs.py",
     "figures": "show/test_figures.py",
     "tables": "show/test_tables.py",
@@ -72,17 +76,26 @@ MODULES = {
 CELLS: dict[tuple[str, str], str] = {
     ("K1", "parameter"): "checks: what_does_not_fit_together, a_gpu_that_is_not_there, "
     "a_precision_that_the_processor_does_not_know; plugins: an_unknown_name_is_refused_before_anything_runs; "
-    "notebook: another_key_leaves_everything_as_it_is_and_going_back_costs_nothing",
+    "notebook: another_key_leaves_everything_as_it_is_and_going_back_costs_nothing; "
+    "chapters: what_does_not_fit, a_gpu_that_is_not_there; "
+    "sweeps: what_a_job_would_refuse_is_refused_before_any_and_by_a_dry_run, "
+    "devices_are_looked_at_where_the_jobs_run",
     ("K1", "bank"): "checks: sounds_that_are_all_too_long, sounds_that_cannot_be_read, a_bank_of_one_class, "
-    "a_folder_of_backgrounds_without_sounds; stages: a_bank_that_is_not_there",
+    "a_folder_of_backgrounds_without_sounds; stages: a_bank_that_is_not_there; "
+    "chapters: a_folder_of_something_else, what_is_whole_is_taken",
     ("K1", "table"): "checks: a_table_with_one_wrong_label; "
-    "commands: options_of_training_are_checked_before_it, a_folder_in_the_place_of_the_model_is_told_first",
+    "commands: options_of_training_are_checked_before_it, a_folder_in_the_place_of_the_model_is_told_first, "
+    "what_somebody_else_made_is_not_written_over, what_a_command_made_it_may_write_again, "
+    "where_the_figures_go_is_looked_at_first",
     ("K1", "checkpoint"): "paths: paths_are_looked_at_before_anything_runs; "
     "checks: weights_are_read_before_anything_runs",
     ("K1", "run folder"): "run_folder: a_run_says_so_before_anything_runs, a_lock_that_cannot_be_taken; "
     "stopped: runs_that_are_stopped_end_as_others_do; "
+    "races: killed_at_every_write_the_next_one_ends_with_the_same_bytes, two_of_one_stage_follow_one_another, "
+    "two_seeds_of_one_experiment_lose_nothing_of_one_another, a_second_run_of_an_experiment_waits_and_says_so; "
     "notebook: an_unfinished_run_goes_on_with_what_it_has, experiments_share_what_is_the_same; cli: pruning_asks_first",
-    ("K1", "environment"): "checks: the_program_that_scaper_calls, only_what_is_yet_to_run_is_looked_at; "
+    ("K1", "environment"): "printing: a_browser_is_looked_for_before_the_pages_are_made; "
+    "checks: the_program_that_scaper_calls, only_what_is_yet_to_run_is_looked_at; "
     "paths: folders_that_cannot_be_written_to",
     ("K1", "network"): "assets: goes_on_where_a_server_died, a_disk_that_fills_up_keeps_what_it_has",
     (
@@ -91,7 +104,8 @@ CELLS: dict[tuple[str, str], str] = {
     ): "notebook: unfinished_upstream_is_named_with_the_remedy, a_corrected_mistake_is_forgotten",
     ("K2", "parameter"): "stages: each_parameter_makes_its_stage_and_those_after_it_stale",
     ("K2", "bank"): "stages: a_folder_bank_outside_is_part_of_the_key; bank_faults: a_damaged_cache_is_made_again; "
-    "folder: interrupted_preparation_goes_on; soundscapes: changed_sound_is_mixed_again",
+    "folder: interrupted_preparation_goes_on; soundscapes: changed_sound_is_mixed_again; "
+    "chapters: an_annotation_or_a_clip_of_the_same_size_is_part_of_the_key",
     ("K2", "table"): "stages: recordings_outside_are_part_of_the_key_of_their_stage; "
     "run_folder: a_table_of_results_is_written_again",
     ("K2", "checkpoint"): "stages: a_checkpoint_outside_is_part_of_the_key; "
@@ -106,14 +120,21 @@ CELLS: dict[tuple[str, str], str] = {
     ("K2", "network"): "assets: wrong_content_in_the_folder, a_bad_partial_file_is_thrown_away; "
     "fresh: an_emptied_folder_is_not_taken_for_an_unpacked_archive",
     ("K2", "Python interface"): "scores: a_file_of_something_else_is_an_error; soundscapes: load_before_generate",
-    ("K3", "parameter"): "paths: in_a_file_from_its_folder_in_an_override_from_the_users, which_parameters_are_paths, "
+    (
+        "K3",
+        "parameter",
+    ): "paths: variables_everywhere_alike, a_variable_that_is_not_set_is_named, "
+    "in_a_file_from_its_folder_in_an_override_from_the_users, which_parameters_are_paths, "
     "what_can_be_no_path, an_absolute_path_stays_and_a_second_reading_changes_nothing",
     ("K3", "bank"): "paths: the_default_of_the_folder_file_works_where_there_is_such_a_bank; "
     "bank_faults: a_path_that_can_be_none",
     ("K3", "table"): "recordings: an_absolute_path_within_the_folder, what_is_no_folder",
     ("K3", "checkpoint"): "paths: the_home_folder_everywhere, weights_of_the_python_interface_know_the_home_folder",
     ("K3", "run folder"): "paths: a_folder_of_the_environment_is_resolved_once, a_working_folder_that_is_gone",
-    ("K3", "environment"): "paths: children_mean_the_same_folders, a_kernel_refuses_a_relative_folder; "
+    (
+        "K3",
+        "environment",
+    ): "paths: variables_in_options_and_folders, children_mean_the_same_folders, a_kernel_refuses_a_relative_folder; "
     "run_folder: a_project_is_resolved_once, a_project_that_is_none; "
     "children: a_search_path_means_the_same_folders_in_a_child; "
     "fresh: a_file_in_the_place_of_a_folder",
@@ -132,6 +153,7 @@ CELLS: dict[tuple[str, str], str] = {
     "fresh: the_name_of_a_sweeps_folder_is_no_experiments",
     ("K5", "bank"): "bank_faults: names_are_text_from_the_folder_to_the_tables, numbers_as_classes_alone, "
     "backgrounds_called_as_a_built_in_level, look_alikes_keep_their_own_names; "
+    "paths: a_dollar_in_a_name_is_a_character; "
     "checks: classes_of_a_bank_are_checked_when_it_is_looked_at; "
     "fresh: names_of_the_averages",
     ("K5", "table"): "recordings: names_of_classes_are_text; files: names_in_a_table_stay_text, "
@@ -167,10 +189,12 @@ CELLS: dict[tuple[str, str], str] = {
     "properties: any_bytes_as_a_parameter_file",
     ("K7", "bank"): "bank_faults: damaged_files_are_listed_each, long_names, a_name_that_is_no_utf8_is_used, "
     "closed_folder_and_file, a_folder_that_cannot_be_read_is_named, a_cache_that_cannot_be_written_is_named; "
-    "properties: any_bank_is_accounted_for, any_bytes_as_a_sound",
+    "properties: any_bank_is_accounted_for, any_bytes_as_a_sound; "
+    "chapters: a_link_that_leads_nowhere_is_no_traceback, an_unreadable_clip_is_listed",
     ("K7", "table"): "recordings: a_table_in_any_dress, latin_1_is_named, any_table_is_read_whole_or_refused; "
     "text: other_text_is_named_with_its_line, what_is_no_file_is_named, any_bytes_are_read_or_refused_in_a_sentence; "
     "properties: any_bytes_as_a_table; "
+    "chapters: what_is_damaged_is_named, a_table_with_a_mark_of_byte_order_or_of_utf_16_is_read; "
     "commands: bad_scores_are_named",
     ("K7", "checkpoint"): "checkpoints: a_file_of_another_kind_is_called_what_it_is, places_where_there_is_no_file; "
     "heads: a_head_that_is_another_file; properties: any_bytes_as_weights, a_damaged_file_of_weights; "
@@ -181,7 +205,8 @@ CELLS: dict[tuple[str, str], str] = {
     "names_as_long_as_a_file_system_allows; heads: full_disk_while_a_head_is_saved",
     ("K7", "environment"): "paths: a_read_only_file_system; children: folders_that_cannot_be_made, "
     "a_program_that_is_not_there; set_up: an_error_of_the_system_is_one_sentence_with_file_and_remedy; "
-    "fresh: an_installed_package_that_raises_on_import_is_told_by_every_command",
+    "fresh: an_installed_package_that_raises_on_import_is_told_by_every_command; "
+    "printing: a_browser_that_fails_is_named",
     ("K7", "network"): "fetch: a_failure_is_explained_and_the_cache_stays_usable; "
     "archive_faults: a_name_that_is_too_long, a_damaged_note_is_named, a_cache_in_which_no_note_can_be_kept; "
     "archives: a_full_disk_leaves_nothing_and_works_later, a_damaged_archive_leaves_nothing",
@@ -193,7 +218,8 @@ CELLS: dict[tuple[str, str], str] = {
     ("K8", "table"): "Cannot occur: tables are read in this process.",
     ("K8", "checkpoint"): "cnn14: a_checkpoint_that_would_run_code_is_refused",
     ("K8", "run folder"): "stopped: runs_that_are_stopped_end_as_others_do; "
-    "run_folder: temporary_files_of_a_killed_process_are_swept_away",
+    "run_folder: temporary_files_of_a_killed_process_are_swept_away; "
+    "races: a_run_sweeps_up_in_its_folder_what_nobody_writes_any_more",
     ("K8", "environment"): "children: a_variable_of_the_caller_for_programs_that_we_start, what_a_machine_needs_stays, "
     "the_kernel_is_ours, no_module_of_the_working_folder_is_imported, "
     "as_a_module_beside_files_named_as_python_s_own, a_child_ends_with_its_parent, "
@@ -231,11 +257,15 @@ CELLS: dict[tuple[str, str], str] = {
     ("K11", "parameter"): "config: bad_overrides, unknown_parameter_in_a_file, bounds, rules_between_parameters; "
     "cli: errors_are_one_message_and_exit_code_1, head_leaves_no_traceback, an_error_whose_reader_has_gone; "
     "fresh: the_override_is_named_and_not_the_file_alone, an_address_is_no_path, "
-    "a_parameter_in_capitals_is_known_by_its_letters",
+    "a_parameter_in_capitals_is_known_by_its_letters; "
+    "commands: options_of_a_benchmark_are_checked_first, a_sweep_file_is_told_from_parameters, "
+    "what_can_be_no_path_is_said_by_every_command",
     ("K11", "bank"): "folder: bad_files_are_named_once, class_left_empty_by_bad_files, incomplete_banks; "
     "bank_faults: two_layouts_in_one_folder_are_refused",
     ("K11", "table"): "recordings: a_bad_row_is_named, a_bad_recording_is_named; "
-    "commands: tables_that_would_give_wrong_figures, times_beyond_the_recording, lengths_that_are_none",
+    "commands: tables_that_would_give_wrong_figures, times_beyond_the_recording, lengths_that_are_none, "
+    "a_file_for_a_folder_and_a_folder_for_a_file_are_called_so, "
+    "a_table_without_events_is_compared_without_a_warning_of_pandas",
     ("K11", "checkpoint"): "checkpoints: features_must_fit_and_the_message_is_short, "
     "a_copy_tuned_to_other_classes_gives_the_same_features, weights_that_are_no_numbers_are_named, "
     "tensors_without_plain_values_are_named, numbers_of_eight_bits_are_numbers, a_negative_variance_is_named, "
@@ -249,7 +279,8 @@ CELLS: dict[tuple[str, str], str] = {
     ("K11", "Python interface"): "inputs: engines_refuse_waveforms, methods_refuse_waveforms, engines_refuse_classes, "
     "methods_refuse_classes, classifiers_encoders_and_front_ends_refuse_waveforms, "
     "a_head_for_another_encoder_is_refused; heads: a_training_that_diverges_is_explained; "
-    "commands: a_model_that_cannot_be_asked_says_why, a_recording_that_cannot_be_explained, "
+    "commands: a_module_that_fails_when_it_is_asked, "
+    "a_model_that_cannot_be_asked_says_why, a_recording_that_cannot_be_explained, "
     "labels_that_are_a_text_are_refused",
 }
 _NEVER = "Cannot occur: "

@@ -222,6 +222,7 @@ def test_every_table_is_read_by_the_one_reader() -> None:
     allowed = {
         "base/files.py",
         "base/run.py",  # it copies a table as text, to the letter
+        "data/foreign_table.py",  # every cell as text
         "data/soundbank/base.py",  # it names its columns of text itself
         "paper/__init__.py",
         "workflow/recordings/evaluate.py",  # scores: numbers, whose columns are the classes

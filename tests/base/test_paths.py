@@ -59,6 +59,58 @@ def test_the_home_folder_everywhere(name: str, user: Path) -> None:
     assert experiments.from_values({name: "~/thing"}).values()[name] == wanted
 
 
+@pytest.mark.parametrize(
+    "written", ["$HOME/thing", "${HOME}/thing", "$BELOW/../thing", "../home/$PART", "../ho${ME}/thing"]
+)
+@pytest.mark.parametrize("name", PATHS)
+def test_variables_everywhere_alike(name: str, written: str, user: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shell puts them in, but none reads a parameter file or what stands between single quotes."""
+    for variable, value in (("BELOW", str(user / "home" / "below")), ("PART", "thing"), ("ME", "me")):
+        monkeypatch.setenv(variable, value)
+    (user / "files" / "mine.yaml").write_text(f"{name}: {written}\n")
+    wanted = str(user / "home" / "thing")
+    assert experiments.load(user / "files" / "mine.yaml").values()[name] == wanted
+    assert experiments.load(user / "files" / "mine.yaml", [f"{name}={written}"]).values()[name] == wanted
+    assert experiments.from_values({name: written}).values()[name] == wanted
+
+
+@pytest.mark.parametrize("value", [None, ""])
+@pytest.mark.parametrize("written", ["$MY_DATA/thing", "/scratch/$MY_DATA", "x${MY_DATA}"])
+def test_a_variable_that_is_not_set_is_named(
+    written: str, value: str | None, user: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("MY_DATA", raising=False)
+    if value is not None:
+        monkeypatch.setenv("MY_DATA", value)
+    said = "names the environment variable MY_DATA, which is not set: set it, or write the whole path"
+    (user / "files" / "mine.yaml").write_text(f"weights: {written}\n")
+    for command in (
+        ["run", str(user / "files" / "mine.yaml"), "--dry-run"],
+        ["run", str(ROOT / "params" / "smoke.yaml"), f"soundbank={written}", "--dry-run"],
+        ["locate", written, "--model", __file__, "--out", "found"],
+    ):
+        assert cli.main(command) == 1
+        assert said in capsys.readouterr().err
+    with pytest.raises(IgsedError, match=said):
+        encoders.load("mn04_as", weights=written)
+    monkeypatch.setenv("IGSED_RUNS_DIR", written)
+    with pytest.raises(IgsedError, match=said):
+        paths.runs_dir()
+
+
+def test_variables_in_options_and_folders(user: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IGSED_RUNS_DIR", "$HOME/runs")
+    assert paths.runs_dir() == user / "home" / "runs"
+    assert paths.user_path("${HOME}/out") == user / "home" / "out"
+
+
+@pytest.mark.parametrize("folder", ["$data", "cash$HOME", "5$", "$", "a$b", "$1"])
+def test_a_dollar_in_a_name_is_a_character(folder: str, user: Path) -> None:
+    (user / "here" / folder).mkdir()
+    assert paths.absolute(folder) == user / "here" / folder
+    assert paths.absolute(str(user / "here" / folder)) == user / "here" / folder
+
+
 @pytest.mark.parametrize("name", PATHS)
 def test_names_and_none_are_no_paths(name: str, user: Path) -> None:
     field = PATHS[name]

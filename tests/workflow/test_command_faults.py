@@ -418,3 +418,140 @@ def test_pruning_where_nobody_answers(tmp_path: Path) -> None:
     )
     assert done.returncode == 1 and "add --yes" in done.stderr and "Traceback" not in done.stderr
     assert (tmp_path / "training" / "0123456789abcdef").is_dir()
+
+
+TRUTH = HEADER + "a.wav\t1\t2\tlow\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "at", "content"),
+    [
+        (["train", "{}/clips", "--encoder", "embedded", "--out", "{}/labels.tsv"], "labels.tsv", TRUTH),
+        (["train", "{}/clips", "--encoder", "embedded", "--out", "{}/a.wav"], "a.wav", "RIFF"),
+        (["locate", "{}/recordings", "--model", "{}/model.igsed", "--out", "{}/mine"], "mine/events.tsv", TRUTH),
+        (["locate", "{}/recordings", "--model", "{}/model.igsed", "--out", "{}/mine"], "mine/a/events.tsv", TRUTH),
+        (["explain", "{}/recordings/a.wav", "--model", "{}/model.igsed", "--out", "{}"], "events.tsv", TRUTH),
+        (["explain", "{}/recordings/a.wav", "--model", "{}/model.igsed", "--out", "{}"], "importance.tsv", "x\ty\n"),
+        (["evaluate", "{}/t.tsv", "{}/t.tsv", "--out", "{}/t.tsv"], "t.tsv", TRUTH),
+        (["evaluate", "{}/t.tsv", "{}/t.tsv", "--out", "{}/figures.csv"], "figures.csv", "year,rain\n1,2\n"),
+        (
+            ["benchmark", "nowhere:at_all", "--soundscapes", "{}", "--out", "{}/mine.csv"],
+            "mine.csv",
+            "year,rain\n1,2\n",
+        ),
+        (["notebooks", "SMOKE", "--out", "{}"], "02_training.ipynb", '{"cells": []}'),
+    ],
+)
+def test_what_somebody_else_made_is_not_written_over(
+    words: list[str], at: str, content: str, work: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The truth beside the recordings, labels, the project's own notebooks: all were lost without a word."""
+    for name in ("clips", "recordings", "model.igsed"):
+        (tmp_path / name).symlink_to(work / name)
+    (tmp_path / "t.tsv").write_text(TRUTH)
+    place = tmp_path / at
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(content)
+    before = sorted(path.name for path in tmp_path.iterdir())
+    params = str(Path(__file__).resolve().parents[2] / "params" / "smoke.yaml")
+    assert cli.main([word.replace("{}", str(tmp_path)).replace("SMOKE", params) for word in words]) == 1
+    told = capsys.readouterr().err
+    assert f"{place} is there already and is no" in told and "and would be lost: choose another" in told
+    assert place.read_text() == content
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+def test_what_a_command_made_it_may_write_again(work: Path, tmp_path: Path) -> None:
+    (tmp_path / "t.tsv").write_text(TRUTH)
+    found = str(tmp_path / "found")
+    located = ["locate", str(work / "recordings"), "--model", str(work / "model.igsed"), "--out", found]
+    params = str(Path(__file__).resolve().parents[2] / "params" / "smoke.yaml")
+    for command in (
+        [*train(work / "clips"), "--out", str(tmp_path / "model.igsed")],
+        located,
+        ["evaluate", str(tmp_path / "t.tsv"), str(tmp_path / "t.tsv"), "--out", str(tmp_path / "figures.csv")],
+        ["notebooks", params, "chapters=none", "--out", str(tmp_path / "notebooks")],
+    ):
+        assert cli.main(command) == 0
+        assert cli.main(command) == 0
+    (Path(found) / "events.tsv").write_text("damaged")  # ours, by what lies beside it: made again
+    assert cli.main(located) == 0
+
+
+@pytest.mark.parametrize("command", ["evaluate", "benchmark"])
+def test_where_the_figures_go_is_looked_at_first(command: str, tmp_path: Path, said: Callable[..., str]) -> None:
+    """Hours of explaining were lost for a folder in the place of the table."""
+    (tmp_path / "t.tsv").write_text(TRUTH)
+    rest = ["t.tsv", str(tmp_path / "t.tsv")] if command == "evaluate" else ["no:module", "--soundscapes", "x"]
+    assert "is a folder: give the name of a file in it" in said(command, *rest, "--out", str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--clips", "-1"], "--clips is -1: give how many"),
+        (["--seed", "-1"], "'seed' is -1"),
+        (["--methods", " , "], "--methods names nothing: give names by commas, or 'all'"),
+    ],
+)
+def test_options_of_a_benchmark_are_checked_first(
+    words: list[str], told: str, tmp_path: Path, said: Callable[..., str]
+) -> None:
+    """All but the last clip were taken; a seed failed after all was explained; no method was a traceback."""
+    assert told in said("benchmark", "no:module", "--soundscapes", tmp_path, "--out", tmp_path / "m.csv", *words)
+
+
+@pytest.mark.parametrize("command", ["explain", "benchmark"])
+def test_a_module_that_fails_when_it_is_asked(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: Callable[..., str]
+) -> None:
+    (tmp_path / f"lazy_{command}.py").write_text(
+        MODULE + "class L(N):\n    @property\n    def sample_rate(self): raise RuntimeError('no config')\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    put(tmp_path / "a.wav", noise(1.0))
+    model = f"lazy_{command}:L"
+    words = ["a.wav", "--model", model, "--out", "o"]
+    if command == "benchmark":
+        words = [model, "--soundscapes", ".", "--out", "m.csv"]
+    told = said(command, *words)
+    assert f"--model {model}: asking for its sample_rate and classes failed (RuntimeError: no config" in told
+
+
+def test_a_file_for_a_folder_and_a_folder_for_a_file_are_called_so(tmp_path: Path, said: Callable[..., str]) -> None:
+    (tmp_path / "t.tsv").write_text(TRUTH)
+    put(tmp_path / "a.wav", noise(1.0))
+    table = tmp_path / "t.tsv"
+    assert "of the recordings is a file: give it by" in said("evaluate", table, table, "--audio", tmp_path / "a.wav")
+    assert "of the scores is a file" in said("evaluate", table, table, "--scores", tmp_path / "a.wav")
+    located = said("locate", tmp_path / "a.wav", "--model", tmp_path, "--out", tmp_path / "o")
+    assert "is a folder: give the file that `igsed train --out` wrote" in located
+
+
+def test_a_table_without_events_is_compared_without_a_warning_of_pandas(
+    tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    (tmp_path / "t.tsv").write_text(TRUTH)
+    (tmp_path / "none.tsv").write_text(HEADER)
+    assert cli.main(["evaluate", str(tmp_path / "none.tsv"), str(tmp_path / "t.tsv")]) == 0
+    assert not [one for one in recwarn if issubclass(one.category, FutureWarning)]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["locate", "", "--model", "m", "--out", "o"], "a path is empty"),
+        (["locate", "a.wav", "--model", "m", "--out", ""], "a path is empty"),
+        (["run", "https://example.org/p.yaml"], "is an address, no path"),
+        (["run", "$NO_SUCH_VARIABLE/p.yaml"], "names the environment variable NO_SUCH_VARIABLE"),
+        (["train", "s3://bucket/labels.tsv", "--out", "m"], "is an address, no path"),
+    ],
+)
+def test_what_can_be_no_path_is_said_by_every_command(words: list[str], told: str, said: Callable[..., str]) -> None:
+    """While options were read it was a traceback; what is empty was the working folder."""
+    assert told in said(*words)
+
+
+def test_a_sweep_file_is_told_from_parameters(tmp_path: Path, said: Callable[..., str]) -> None:
+    (tmp_path / "s.yaml").write_text("sweep: s\nbase: p.yaml\n")
+    assert "s.yaml is a sweep file: run it by `igsed sweep " in said("run", tmp_path / "s.yaml")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from igsed_core.base.errors import IgsedError
-from igsed_core.workflow import printing
+from igsed_core.workflow import cli, notebook, printing
 
 ROOT = Path(__file__).resolve().parents[2]
 BROWSER = next(filter(None, map(shutil.which, printing._BROWSERS)), None)
@@ -59,6 +59,24 @@ def test_a_page_that_is_not_built_is_named(book: Path) -> None:
 def test_without_a_browser_the_remedy_is_named(book: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(printing.shutil, "which", lambda _: None)
     with pytest.raises(IgsedError, match="no browser to print with: install one of chromium"):
+        printing._print(book, book / "x.pdf")
+
+
+def test_a_browser_is_looked_for_before_the_pages_are_made(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All stages ran for hours, and then there was none; a dry run said nothing of it."""
+    monkeypatch.setattr(printing.shutil, "which", lambda _: None)
+    monkeypatch.setattr(notebook, "run", lambda *_, **__: pytest.fail("it runs"))
+    for words in ([], ["--dry-run"]):
+        assert cli.main(["pdf", str(ROOT / "params" / "smoke.yaml"), *words]) == 1
+        assert "no browser to print with: install one of" in capsys.readouterr().err
+
+
+def test_a_browser_that_fails_is_named(book: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("playwright")
+    monkeypatch.setattr(printing.shutil, "which", lambda _: "/bin/false")
+    with pytest.raises(IgsedError, match=r"/bin/false did not print .*: try another one of chromium"):
         printing._print(book, book / "x.pdf")
 
 

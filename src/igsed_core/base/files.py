@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import re
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -66,14 +67,23 @@ def temporary_name(path: Path) -> str:
     return f".{digest}.{uuid.uuid4().hex[:12]}.tmp{suffix}"
 
 
-def sweep(folder: Path) -> None:
-    """Remove the temporary files that a process which was killed has left in a folder.
+def sweep(folder: Path, *, age: float = 0.0) -> None:
+    """Remove the temporary files and links that a process which was killed has left in a folder and in those below.
 
-    Only for who holds the folder's lock: nobody else is writing there.
+    What is behind links is others'.
+
+    Parameters
+    ----------
+    folder
+        Whose lock the caller holds, so that nobody else is writing there.
+    age
+        Seconds since they were written, at least: for a folder in which somebody may be writing all the same.
     """
-    for path in folder.glob(".*.tmp*"):
-        if _TEMPORARY.fullmatch(path.name):
-            path.unlink(missing_ok=True)
+    for place, folders, names in os.walk(folder):
+        for path in (Path(place, name) for name in (*names, *folders) if _TEMPORARY.fullmatch(name)):
+            with contextlib.suppress(OSError):  # another has removed it
+                if age <= 0 or time.time() - path.lstat().st_mtime >= age:
+                    path.unlink()
 
 
 def _concerns(name: object, path: Path) -> bool:

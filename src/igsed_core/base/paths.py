@@ -13,6 +13,8 @@ from igsed_core.base.errors import IgsedError
 
 RUNS_VARIABLE, DATA_VARIABLE, STORE_VARIABLE = "IGSED_RUNS_DIR", "IGSED_DATA_DIR", "IGSED_STORE_DIR"
 PROJECT_VARIABLE = "IGSED_PROJECT"
+# ``${NAME}`` anywhere, ``$NAME`` at the beginning of a part of a path: elsewhere a dollar is a character.
+_VARIABLE = re.compile(r"\$\{([A-Za-z_]\w*)\}|(?<![^/])\$([A-Za-z_]\w*)", re.ASCII)
 
 
 def absolute(text: str | Path, base: Path | None = None) -> Path:
@@ -21,19 +23,20 @@ def absolute(text: str | Path, base: Path | None = None) -> Path:
     Parameters
     ----------
     text
-        The path as written; ``~`` is the home folder.
+        The path as written; ``~`` is the home folder, ``$NAME`` and ``${NAME}`` are environment variables.
     base
         Folder that a relative path starts from; by default the working folder.
 
     Raises
     ------
     IgsedError
-        If no path can be meant, or a relative one is given while the working folder is gone.
+        If no path can be meant, a variable in it is not set, or a relative one is given while the working folder is
+        gone.
     """
     written = os.fspath(text)
     _refuse_address(written)
     try:
-        expanded = os.path.expanduser(written)
+        expanded = _expanded(written, base)
         whole = expanded if os.path.isabs(expanded) else os.path.join(base or os.getcwd(), expanded)
         # realpath, unlike Path.resolve, takes a circle of links as it is: opening the file will say so.
         return Path(os.path.realpath(whole))
@@ -44,16 +47,37 @@ def absolute(text: str | Path, base: Path | None = None) -> Path:
 
 
 def user_path(text: str | Path) -> Path:
-    """Return a path of the command line for messages and use: ``~`` is expanded, the rest stands as typed.
+    """Return a path of the command line for use: ``~`` and variables are expanded, the rest stands as typed.
 
     Raises
     ------
     IgsedError
-        If it is the address of something elsewhere.
+        If it is empty or the address of something elsewhere, or a variable in it is not set.
     """
     written = os.fspath(text)
+    if not written.strip():  # an unset variable of the shell: it would be the working folder
+        raise IgsedError("a path is empty: give a file or a folder ('.' is the folder that you are in)")
     _refuse_address(written)
-    return Path(os.path.expanduser(written))
+    return Path(_expanded(written))
+
+
+def _expanded(written: str, base: Path | None = None) -> str:
+    """Put in the home folder, and variables, which no shell sees in a parameter file or between single quotes.
+
+    A variable that is empty counts as none: ``$NAME/sounds`` would be a folder of the whole machine's.
+    """
+
+    def value(found: re.Match[str]) -> str:
+        name = found[1] or found[2]
+        if given := os.environ.get(name):
+            return given
+        if os.path.lexists(os.path.join(base or "", os.path.expanduser(written))):  # a folder may be called so
+            return found[0]
+        raise IgsedError(
+            f"{written!r} names the environment variable {name}, which is not set: set it, or write the whole path"
+        )
+
+    return os.path.expanduser(_VARIABLE.sub(value, written))
 
 
 def _refuse_address(written: str) -> None:
@@ -146,7 +170,7 @@ def _named_folder(variable: str) -> Path | None:
     given = os.environ.get(variable)
     if not given:
         return None
-    if not os.path.isabs(os.path.expanduser(given)) and _in_kernel():
+    if not os.path.isabs(_expanded(given)) and _in_kernel():
         raise IgsedError(
             f"environment variable {variable} is {given!r}: write the whole path, since a notebook works in another "
             "folder than the one that Jupyter was started in"

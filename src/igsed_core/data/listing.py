@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from igsed_core.base import progress, text
+from igsed_core.base import paths, progress, text
 from igsed_core.base.errors import IgsedError
 
 SHOWN = 5  # files that a message names
@@ -68,9 +68,15 @@ def is_hidden(name: str) -> bool:
 
 
 def find_folder(path: str | Path) -> Path | None:
-    """Return the absolute path of a folder that a user named, ``~`` expanded, or None if there is none."""
+    """Return the absolute path of a folder that a user named, ``~`` and variables expanded, or None if there is none.
+
+    Raises
+    ------
+    IgsedError
+        See :func:`igsed_core.base.paths.user_path`.
+    """
     try:
-        found = Path(path).expanduser()
+        found = paths.user_path(path)
         return found.resolve() if os.path.isdir(found) else None
     except (OSError, ValueError, RuntimeError):  # a loop of links, a NUL byte, a home of nobody
         return None

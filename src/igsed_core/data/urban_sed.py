@@ -19,7 +19,7 @@ import pandas as pd
 
 from igsed_core.base import bounds, files, text
 from igsed_core.base.errors import IgsedError
-from igsed_core.data import dataset, fetching
+from igsed_core.data import dataset, fetching, foreign_table
 from igsed_core.data.dataset import TableDataset
 from igsed_core.data.urban_recipe import DURATION, SPLITS, Sources, read_jams
 
@@ -72,6 +72,8 @@ def load(root: Path, *, most: int = 0) -> TableDataset:
         if not found:
             raise IgsedError(f"{place / 'audio' / folder} holds no wav file: give the whole archive")
         for path in found[: most or None]:
+            if not path.is_file():
+                raise IgsedError(f"{path} is a link that leads nowhere, or no plain file: fetch the archive again")
             clip = f"{split}/{path.stem}"
             clips.append((clip, split, path.relative_to(place).as_posix()))
             beside = place / "annotations" / folder / path.stem
@@ -151,17 +153,18 @@ def sources(place: Path, *, rate: int = RATE) -> Sources:
     IgsedError
         If the table lacks a column or a file is missing; the message names it.
     """
-    table = files.read_table(place / _METADATA)
-    if missing := [name for name in ("slice_file_name", "fold", "class") if name not in table]:
-        raise IgsedError(f"{place / _METADATA} has no column {', '.join(missing)}: give UrbanSound8K's own table")
+    columns, remedy = ("slice_file_name", "fold", "class"), "give UrbanSound8K's own table"
+    table = foreign_table.read(place / _METADATA, columns, whole=("fold",), remedy=remedy)
     found: dict[str, dict[str, list[Path]]] = {split: {} for split in SPLITS}
     for name, fold, label in table[["slice_file_name", "fold", "class"]].itertuples(index=False):
-        path = place / "audio" / f"fold{fold}" / str(name)
+        split = next((split for split, folds in FOLDS.items() if fold in folds), "")
+        if not split:
+            raise IgsedError(f"{place / _METADATA} has fold {fold} for {name}, but folds are 1 to 10: {remedy}")
+        path = place / "audio" / f"fold{fold}" / name
         if not path.is_file():
             raise IgsedError(f"{path} is missing, which {_METADATA} names: unpack UrbanSound8K anew")
-        split = next(split for split, folds in FOLDS.items() if int(fold) in folds)
-        found[split].setdefault(str(label), []).append(path)
-    _require(place, found, sorted({str(label) for label in table["class"]}))
+        found[split].setdefault(label, []).append(path)
+    _require(place, found, sorted(set(table["class"])))
     return Sources(found, rate)
 
 

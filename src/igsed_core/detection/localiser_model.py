@@ -121,6 +121,15 @@ def edge_arrays(edges: Mapping[str, Edges], classes: Sequence[str]) -> dict[str,
     return {name: np.array([getattr(row, name) for row in rows], dtype=np.float64) for name in _EDGES}
 
 
+def is_one(path: Path) -> bool:
+    """Whether a file is a model that :meth:`LocaliserModel.save` wrote."""
+    try:
+        with safe_open(str(path), framework="np") as stored:
+            return f'"{FORMAT}"' in (stored.metadata() or {}).get(_KEY, "")
+    except (SafetensorError, OSError, ValueError, TypeError):
+        return False
+
+
 def load(path: Path) -> LocaliserModel:
     """Read a model that :meth:`LocaliserModel.save` wrote.
 
@@ -131,7 +140,8 @@ def load(path: Path) -> LocaliserModel:
     """
     name = text.shown(path)
     if not path.is_file():
-        raise IgsedError(f"model {name} does not exist: give the file that `igsed train --out` wrote")
+        what = "is a folder" if path.is_dir() else "does not exist"
+        raise IgsedError(f"model {name} {what}: give the file that `igsed train --out` wrote")
     try:
         with safe_open(str(path), framework="np") as stored:
             about = json.loads((stored.metadata() or {}).get(_KEY, "{}"))

@@ -7,7 +7,7 @@ lie before that stage. Only stages that are yet to run are looked at.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import fields
 from pathlib import Path
 from typing import cast
@@ -20,10 +20,40 @@ from igsed_core.data import assets, mixing
 from igsed_core.data.soundbank import registry as soundbank
 from igsed_core.main_job.params import DataSynthesis, IntegratedGradients, Training
 from igsed_core.models.encoders import registry as encoders
+from igsed_core.workflow import chapter_checks
+from igsed_core.workflow.chapter_checks import check_device
 from igsed_core.workflow.experiments import Experiment
 
+# Numbers on which what is looked at depends; beside them all names, paths and truth values.
+_NUMBERS = ("sample_rate", "duration", "shifts", "attack_shifts")
 
-def check(experiment: Experiment, missing: Collection[str]) -> None:
+
+def check_each(experiments: Iterable[tuple[Experiment, Collection[str]]], *, here: bool) -> None:
+    """Check many experiments; those that differ in nothing that is looked at are checked once.
+
+    Parameters
+    ----------
+    experiments
+        Each with its stages that are yet to run.
+    here
+        See :func:`check`.
+
+    Raises
+    ------
+    IgsedError
+        See :func:`check` and :func:`check_paths`.
+    """
+    seen = set()
+    for experiment, missing in experiments:
+        values = {name: value for name, value in experiment.values().items() if name != "experiment"}
+        looked_at = {n: v for n, v in values.items() if isinstance(v, str | bool) or n in _NUMBERS}
+        if (decides := (*sorted(missing), *looked_at.items())) not in seen:
+            seen.add(decides)
+            check_paths(experiment)
+            check(experiment, missing, here=here)
+
+
+def check(experiment: Experiment, missing: Collection[str], *, here: bool = True) -> None:
     """Check what is there and what fits together.
 
     Parameters
@@ -32,6 +62,8 @@ def check(experiment: Experiment, missing: Collection[str]) -> None:
         Its parameters, each good by itself.
     missing
         Stages that are yet to run.
+    here
+        Whether they run on this machine, so that its devices and programs are looked at.
 
     Raises
     ------
@@ -42,15 +74,18 @@ def check(experiment: Experiment, missing: Collection[str]) -> None:
     training = cast(Training, experiment.stages[Training.stage])
     if Training.stage in missing:
         check_encoder(training, data.sample_rate)
-        check_device("device", training.device)
+        if here:
+            check_device("device", training.device)
     if Localiser.stage in missing:
         check_localiser(cast(Localiser, experiment.stages[Localiser.stage]), training, data.sample_rate)
-    if IntegratedGradients.stage in missing:
+    for name in missing:
+        chapter_checks.check(experiment.stages[name], training.encoder, here=here)
+    if here and IntegratedGradients.stage in missing:
         attribution = cast(IntegratedGradients, experiment.stages[IntegratedGradients.stage])
         check_device("ig_device", attribution.ig_device)
         check_precision(attribution)
     sounding = {DataSynthesis.stage, Conditions.stage} & {*missing}
-    if sounding:
+    if here and sounding:
         mixing.require_sox()
     if sounding or Localiser.stage in missing:
         classes = soundbank.check_for(data)
@@ -130,26 +165,6 @@ def check_localiser(localiser: Localiser, training: Training, sample_rate: int) 
         )
     if traits := encoders.TRAITS.get(localiser.other_encoder):
         encoders.check_sample_rate(localiser.other_encoder, traits.sample_rate, sample_rate)
-
-
-def check_device(parameter: str, name: str) -> None:
-    """Make sure that a device is there.
-
-    Raises
-    ------
-    IgsedError
-        If CUDA is asked for and there is none.
-    """
-    if name != "cuda":
-        return
-    from igsed_core.base import devices  # loads PyTorch, which takes seconds
-
-    try:
-        devices.choose(name)
-    except IgsedError:
-        raise IgsedError(
-            f"parameter {parameter!r} is 'cuda', but no CUDA device is there: use 'auto' or 'cpu'"
-        ) from None
 
 
 def check_precision(attribution: IntegratedGradients) -> None:

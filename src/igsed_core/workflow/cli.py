@@ -58,8 +58,8 @@ def _reader_has_gone() -> bool:
 
 
 def _main(arguments: Sequence[str] | None) -> int:
-    options = _parse(arguments)
     try:
+        options = _parse(arguments)  # a path may be none
         children.follow()
         paths.pin_folders()
         with children.stoppable():
@@ -166,6 +166,7 @@ def _book(options: argparse.Namespace) -> None:
 def _pdf(options: argparse.Namespace) -> None:
     from igsed_core.workflow import book, notebook, printing
 
+    printing.require_browser()
     experiment = notebook.run(
         options.params, options.overrides, cores=n_processes(options.cores), dry_run=options.dry_run
     )
@@ -184,12 +185,18 @@ def _stage(options: argparse.Namespace) -> None:
 
 
 def _notebooks(options: argparse.Namespace) -> None:
-    from igsed_core.workflow import notebook
+    from igsed_core.workflow import kernels, notebook
 
     experiment = experiments.load(options.params, options.overrides)
     paths.check_writable(options.out, "let --out name another folder")
-    for stage in map(stages.get, experiment.stages):
-        target = options.out / f"{stage.notebook}.ipynb"
+    wanted = {stage: options.out / f"{stage.notebook}.ipynb" for stage in map(stages.get, experiment.stages)}
+    for target in wanted.values():
+        if target.exists() and not kernels.is_filled(target):
+            raise IgsedError(
+                f"--out: {target} is there already and is no notebook of `igsed notebooks`, and would be lost: choose "
+                "another folder"
+            )
+    for stage, target in wanted.items():
         notebook.parameterise(stage, experiment.stages[stage.name], target, execute=False)
         print(target)
 
@@ -198,10 +205,10 @@ def _sweep(options: argparse.Namespace) -> None:
     from igsed_core.workflow.sweeps import driver, sweep_file
 
     sweep = sweep_file.read(options.file)
-    if options.dry_run:
-        print(driver.dry_run(sweep))
-        return
     profile = options.profile or paths.project_root() / "profiles" / "local"
+    if options.dry_run:
+        print(driver.dry_run(sweep, profile=profile))
+        return
     print(f"report: {driver.run(sweep, profile=profile, cores=n_processes(options.cores))}")
 
 

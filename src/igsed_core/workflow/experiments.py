@@ -121,6 +121,8 @@ def load(path: str | Path, overrides: list[str] | tuple[str, ...] = ()) -> Exper
     known = parameter_fields()
     text = {name for name, f in known.items() if f.type == "str"}
     values = parameter_file.read(path, text)
+    if "sweep" in values and "base" in values:
+        raise IgsedError(f"{source} is a sweep file: run it by `igsed sweep {path}`")
     _reject_unknown(values, known, source)
     for name, value in values.items():
         if known[name].metadata["path"] and isinstance(value, str):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import threading
@@ -75,6 +76,15 @@ def fill(
             )
         except PapermillExecutionError as error:
             raise CellFailed(_cause(error), error.ename) from None
+
+
+def is_filled(path: Path) -> bool:
+    """Whether a file is a notebook that :func:`fill` wrote."""
+    try:
+        cells = json.loads(path.read_bytes())["cells"]
+        return any("injected-parameters" in cell["metadata"].get("tags", []) for cell in cells)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False
 
 
 def _cause(error: Any) -> str:

@@ -28,6 +28,7 @@ from igsed_core.workflow.experiments import Experiment
 
 # Exact keys of the stages before a notebook, for the kernel of a run: another run may change the experiment meanwhile.
 UPSTREAM_VARIABLE = "IGSED_UPSTREAM"
+_LEFT_BEHIND = 3600.0  # s after which nobody goes on writing a temporary file in a run's folder
 _DONE = stages.PAGE_DONE
 
 
@@ -287,6 +288,7 @@ def run(params: Path, overrides: list[str], *, cores: int, dry_run: bool = False
         return experiment
     paths = RunPaths(experiment.name)
     with _alone(paths):
+        files.sweep(paths.root, age=_LEFT_BEHIND)
         values = paths.root / "parameters.json"
         files.write_json(values, experiment.values())
         missing = [name for name, mine in every.items() if not adopt(experiment, name, mine)]

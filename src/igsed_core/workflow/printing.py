@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import bs4
 import yaml
@@ -145,18 +147,42 @@ def write(experiment: Experiment) -> Path:
     return target
 
 
-def _print(book: Path, target: Path) -> Path:
+def require_browser() -> str:
+    """Return the path of the browser that prints: before the hours that the pages take, not after them.
+
+    Raises
+    ------
+    IgsedError
+        If there is no Chromium or Playwright.
+    """
     browser = next(filter(None, map(shutil.which, _BROWSERS)), None)
     if browser is None:
         raise IgsedError(f"there is no browser to print with: install one of {', '.join(_BROWSERS)}")
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError as error:
-        raise IgsedError("the PDF needs Playwright: `pip install playwright`, or run `make pdf`") from error
+    if importlib.util.find_spec("playwright") is None:
+        raise IgsedError("the PDF needs Playwright: `pip install playwright`, or run `make pdf`")
+    return browser
+
+
+def _print(book: Path, target: Path) -> Path:
+    browser = require_browser()
+    from playwright.sync_api import Error, sync_playwright
+
     html = book / "_build" / "html"
     source = html / _DOCUMENT
     files.write_text(source, document(html, pages(book)))
     target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        _by(sync_playwright, browser, source, target)
+    except Error as error:
+        reason = str(error).strip().splitlines()[0]
+        raise IgsedError(
+            f"{browser} did not print {source} ({reason}): try another one of {', '.join(_BROWSERS)}"
+        ) from error
+    source.unlink()
+    return target
+
+
+def _by(sync_playwright: Callable[[], Any], browser: str, source: Path, target: Path) -> None:
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])
         tab = running.new_page()
@@ -176,8 +202,6 @@ def _print(book: Path, target: Path) -> Path:
                 tagged=True,
             )
         running.close()
-    source.unlink()
-    return target
 
 
 _FOOTER = '<div style="font-size:8px;width:100%;text-align:center"><span class="pageNumber"></span></div>'

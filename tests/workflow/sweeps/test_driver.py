@@ -17,6 +17,7 @@ import yaml
 
 from igsed_core.base import files
 from igsed_core.base.errors import IgsedError
+from igsed_core.workflow import checks
 from igsed_core.workflow.sweeps import driver, job, plan, report, status
 from igsed_core.workflow.sweeps.costs import Cost, Costs
 from igsed_core.workflow.sweeps.sweep_file import Sweep
@@ -193,3 +194,55 @@ def test_the_table_of_a_sweep_without_results_is_empty_but_whole(planned: plan.P
     assert list(table) == ["table", "experiment", "frame_length"]
     assert "0 of 2 experiments are whole" in page.read_text()
     assert "What did not finish" in page.read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "variations: [{chapters: none}]\ngrid: {weights: [w.pt, '']}",
+            r"'weights' names .*w\.pt, and there is no such",
+        ),
+        ("variations: [{chapters: localiser}]\ngrid: {shifts: [4, 5]}", "parameter 'shifts' is 5"),
+        (
+            "variations: [{chapters: none}]\ngrid: {sample_rate: [32000, 44100]}",
+            "but encoder 'embedded_mean' needs 32000",
+        ),
+        (
+            "variations: [{chapters: none}]\ngrid: {background_source: [desed, sins]}",
+            "which only the bank 'desed' takes",
+        ),
+    ],
+)
+def test_what_a_job_would_refuse_is_refused_before_any_and_by_a_dry_run(
+    text: str, message: str, written: Written
+) -> None:
+    """Only paths were looked at, and by a dry run nothing: jobs failed one by one, hours later."""
+    sweep = written(f"sweep: noise\nbase: SMOKE\n{text}\n")
+    for profile in ("local", "slurm"):
+        with pytest.raises(IgsedError, match=message):
+            driver.dry_run(sweep, profile=ROOT / "profiles" / profile)
+        with pytest.raises(IgsedError, match=message):
+            driver.run(sweep, profile=ROOT / "profiles" / profile, cores=1)
+    assert not [path for path in sweep.folder.rglob("*.json")]
+
+
+def test_devices_are_looked_at_where_the_jobs_run(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    sweep = written(TEXT.replace("{chapters: none}", "{chapters: none, device: cuda}"))
+    with pytest.raises(IgsedError, match="no CUDA device is there"):
+        driver.dry_run(sweep, profile=ROOT / "profiles" / "local")
+    assert "2 experiments" in driver.dry_run(sweep, profile=ROOT / "profiles" / "slurm")
+    with pytest.raises(IgsedError, match="there is no profile"):
+        driver.dry_run(sweep, profile=ROOT / "profiles")
+
+
+def test_experiments_that_differ_in_nothing_that_is_looked_at_are_checked_once(
+    written: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    monkeypatch.setattr(checks, "check", lambda experiment, missing, here: seen.append(experiment.name))
+    driver.dry_run(written(TEXT.replace("[0.1, 0.2]", "[0.1, 0.2, 0.5]")), profile=ROOT / "profiles" / "local")
+    assert len(seen) == 1

@@ -14,14 +14,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import soundfile
 import torch
 
-from igsed_core.base import files
 from igsed_core.base.errors import IgsedError
 from igsed_core.chapters.adversarial.clips import SPLITS, Bank, Clips
 from igsed_core.chapters.adversarial.names import LICENCES
-from igsed_core.data import audio, dataset, fetching, listing
+from igsed_core.data import audio, dataset, fetching, foreign_table, listing
 from igsed_core.data.dataset import TableDataset
 
 RATE = 44_100  # Hz
@@ -129,30 +127,32 @@ def _rows(root: Path, split: str, licences: Sequence[str], verified: bool) -> pd
     path = _folder(root, "meta") / _TABLES[split]
     if not path.is_file():
         raise IgsedError(f"{path} is missing: unpack FSDKaggle2018.meta.zip beside the sounds")
-    table = files.read_table(path)
-    if missing := [name for name in _COLUMNS[split] if name not in table.columns]:
-        raise IgsedError(f"{path} has no column {', '.join(missing)}: take it from Zenodo 2552860")
-    table = table.assign(licence=[_licence(str(text), path) for text in table["license"]])
+    whole = ("manually_verified",) if split == "train" else ()
+    table = foreign_table.read(path, _COLUMNS[split], whole=whole, remedy="take it from Zenodo 2552860")
+    table = table.assign(licence=[_licence(text, path) for text in table["license"]])
     if split == "train" and verified:
-        table = table[table["manually_verified"].astype(int) == 1]
+        table = table[table["manually_verified"] == 1]
     table = table[table["licence"].isin(list(licences))]
     there = listing.scan(folder)
     listing.tell_unused([f"{path} ({why})" for path, why in there.unusable.items()])
     known = {file.path.name: file.path for file in there.files}
-    empty, paths = [], []
-    for name in table["fname"].astype(str):
+    useless, paths = {}, []
+    for name in table["fname"]:
         if name not in known:
             raise IgsedError(f"{folder / name} is missing, though {path.name} lists it: unpack the whole archive")
         paths.append(known[name].relative_to(root).as_posix())
-        if not soundfile.info(known[name]).frames:
-            empty.append(name)
-    listing.tell_unused([f"{folder / name} (holds no sample)" for name in empty])
+        try:
+            if not audio.duration(known[name]):
+                useless[name] = "holds no sample"
+        except IgsedError:
+            useless[name] = "cannot be read as audio"
+    listing.tell_unused([f"{folder / name} ({why})" for name, why in useless.items()])
     table = table.assign(
         clip=[f"{split}/{name}" for name in table["fname"]],
         split=split,
         file=paths,
     )
-    return table.loc[~table["fname"].isin(empty), ["clip", "split", "file", "label", "licence"]]
+    return table.loc[~table["fname"].isin(list(useless)), ["clip", "split", "file", "label", "licence"]]
 
 
 def _folder(root: Path, name: str) -> Path:

@@ -12,8 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from igsed_core.base.errors import IgsedError
-from igsed_core.base.files import read_table
-from igsed_core.data import fetching
+from igsed_core.data import fetching, foreign_table, listing
 
 TABLE = Path("metadata") / "UrbanSound8K.csv"
 _COLUMNS = ("slice_file_name", "fsID", "fold", "class")
@@ -44,20 +43,17 @@ def files(root: Path) -> pd.DataFrame:
         If the table is missing, is not that of UrbanSound8K, or names a file that is not there.
     """
     place = _root(root)
-    try:
-        table = read_table(place / TABLE)
-    except (OSError, ValueError) as error:  # a parser's and a decoder's errors are ValueErrors
-        raise IgsedError(f"{place / TABLE} cannot be read ({error}): use the table that came with the data") from error
-    if missing := [name for name in _COLUMNS if name not in table]:
-        raise IgsedError(f"{place / TABLE} has no column {missing[0]!r}: use the table that UrbanSound8K came with")
+    table = foreign_table.read(
+        place / TABLE, _COLUMNS, whole=("fold",), remedy="use the table that UrbanSound8K came with"
+    )
     found = pd.DataFrame(
         {
             "path": [
                 place / "audio" / f"fold{f}" / n for n, f in zip(table["slice_file_name"], table["fold"], strict=True)
             ],
-            "recording": table["fsID"].astype(str),
-            "label": table["class"].astype(str),
-            "fold": table["fold"].astype(int),
+            "recording": table["fsID"],
+            "label": table["class"],
+            "fold": table["fold"],
         }
     )
     absent = [path for path in found["path"] if not path.is_file()]
@@ -74,7 +70,7 @@ def files(root: Path) -> pd.DataFrame:
 
 
 def fingerprint(root: Path) -> str:
-    """Digest of the table and of the sizes of the clips.
+    """Digest of the table, and of the sizes and times of the clips.
 
     Parameters
     ----------
@@ -84,7 +80,7 @@ def fingerprint(root: Path) -> str:
     found = files(root)
     digest = hashlib.sha256((_root(root) / TABLE).read_bytes())
     for path in found["path"]:
-        digest.update(f"{path.name}\0{path.stat().st_size}\0".encode())
+        digest.update(listing.stamp(path, _root(root)))
     return digest.hexdigest()
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 from igsed_core.base.params import StageParams, param
-from igsed_core.data import urban_sed
+from igsed_core.data import listing, urban_sed
 from igsed_core.detection import scored
 from igsed_core.main_job.params import MAIN_JOB
 
@@ -109,9 +110,9 @@ class SelfAttentionStudy(StageParams):
         if self.attention_data in (RECIPE, URBAN_SED):
             return None
         place = Path(self.attention_data)
-        files = sorted(place.rglob("*.wav"))
-        seen = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files]
-        return {"urbansound8k": urban_sed.is_urbansound8k(place), "files": seen}
+        seen = listing.scan(place)  # annotations and tables are part of it as sounds are
+        digest = hashlib.sha256(b"".join(listing.stamp(file.path, place) for file in seen.files))
+        return {"urbansound8k": urban_sed.is_urbansound8k(place), "files": digest.hexdigest()}
 
     def uses(self) -> tuple[tuple[str, str], ...]:
         """See :meth:`igsed_core.base.params.StageParams.uses`."""

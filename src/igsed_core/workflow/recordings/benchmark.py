@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 
 from igsed_core.attribution import registry
-from igsed_core.base import files, progress, text
+from igsed_core.base import bounds, files, progress, text
 from igsed_core.base.errors import IgsedError
 from igsed_core.data import soundscapes
 from igsed_core.data.soundscapes import SoundscapeSet
@@ -22,13 +22,14 @@ from igsed_core.detection.thresholds import registry as thresholds
 from igsed_core.metrics import frames, localisation, ranking
 from igsed_core.metrics.summaries import Series
 from igsed_core.models.classifier import AnyClassifier
-from igsed_core.workflow.recordings.explain import load_module
+from igsed_core.workflow.recordings import outputs
+from igsed_core.workflow.recordings.explain import hears, load_module
 
 PERCENTILE = "percentile"  # the paper's rule, tuned on validation clips
 EVERY = "all"
 SPLITS = ("validation", "test")
 REPLICATES = 1000
-_KEYS = ("experiment", "seed")
+_COLUMNS = ("experiment", "seed", "method", "rule", "metric", "value")
 
 
 def benchmark(
@@ -78,15 +79,20 @@ def benchmark(
     IgsedError
         If module, soundscapes or a name are wrong, or the module detects no class that is present.
     """
+    outputs.check_table(out, _COLUMNS, "table of `igsed benchmark`", separator=",")
+    bounds.check_seed(seed)
+    if clips < 0:
+        raise IgsedError(f"--clips is {clips}: give how many of either split are taken, or 0 for all")
+    if not methods:
+        raise IgsedError(f"--methods names nothing: give names by commas, or {EVERY!r}")
     for rule in rules:
         thresholds.get(rule)
     for name in methods:
         if name not in (EVERY, explain.IG):
             registry.create(name)
     module = load_module(model)
-    rate = sample_rate or getattr(module, "sample_rate", None)
-    names = classes or tuple(getattr(module, "classes", ()))
-    if not rate or not names:
+    rate, names = hears(module, model, sample_rate, classes)
+    if rate is None or not names:
         raise IgsedError(f"{model} does not say what it hears: give --sample-rate and --classes")
     data, run = _soundscapes(folder)
     common = [name for name in names if name in data.classes]
@@ -223,8 +229,6 @@ def _add(out: Path, table: pd.DataFrame, run: Path | None) -> None:
     before = out if out.is_file() else known
     if before is not None and before.is_file():
         held = files.read_table(before)
-        if missing := [name for name in (*_KEYS, "method", "rule", "metric", "value") if name not in held]:
-            raise IgsedError(f"{text.shown(before)} has no column {missing[0]}: let --out name another file")
         rows = held[held["experiment"] != table["experiment"].iloc[0]]
         table = pd.concat([rows, table], ignore_index=True) if len(rows) else table
     files.write_table(out, table)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from igsed_core.base import files, paths, text
+from igsed_core.base import paths, text
 from igsed_core.base.errors import IgsedError
 
 METHODS = ("saliency_waveform", "ixg", "ig", "occlusion_silence")  # for a module that hears the waveform
@@ -130,9 +130,8 @@ def _evaluate(options: argparse.Namespace) -> None:
         scores_folder=options.scores,
         collar=options.collar,
         seed=options.seed,
+        out=options.out,
     )
-    if options.out:
-        files.write_table(options.out, table)
     print(table.to_string(index=False, float_format="{:.3f}".format, na_rep="-"))
 
 

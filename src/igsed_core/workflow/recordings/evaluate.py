@@ -11,11 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from igsed_core.base import bounds, progress, text
+from igsed_core.base import files as storage
 from igsed_core.base.errors import IgsedError
 from igsed_core.data import audio, labels, listing
 from igsed_core.data.named_files import NamedFiles
 from igsed_core.metrics import event_lists
-from igsed_core.workflow.recordings import formats
+from igsed_core.workflow.recordings import formats, outputs
 
 _MOST = 20_000  # frames: every threshold is tried on every frame
 _SLACK = 0.05  # s by which an event may exceed its recording: annotators round
@@ -30,6 +31,7 @@ def evaluate(
     scores_folder: Path | None = None,
     collar: float = 0.2,
     seed: int = 0,
+    out: Path | None = None,
 ) -> pd.DataFrame:
     """Compare events with the truth.
 
@@ -47,6 +49,8 @@ def evaluate(
         Of event F1, in seconds.
     seed
         Of the bootstrap over files.
+    out
+        CSV file to write the figures to.
 
     Returns
     -------
@@ -56,10 +60,13 @@ def evaluate(
     Raises
     ------
     IgsedError
-        If a table has another form, a file is missing, or predictions are of files that the truth does not list.
+        If a table has another form, a file is missing, predictions are of files that the truth does not list, or
+        something else lies at ``out``.
     """
     bounds.check_seconds(collar, "collar")
     bounds.check_seed(seed)
+    if out is not None:
+        outputs.check_table(out, event_lists.COLUMNS, "table of `igsed evaluate`", separator=",")
     if predictions.is_dir():
         predictions = predictions / "events.tsv"
     tables = [labels.strong(path).rename(columns=_RENAMED) for path in (predictions, truth)]
@@ -78,21 +85,24 @@ def evaluate(
         found = found[found["label"].isin(classes)]
     if audio_folder is None:
         progress.tell("igsed: without --audio a file is as long as its last event says; PSDS counts hours")
-        last = pd.concat([found, true]).groupby("clip")["offset"].max()
+        last = pd.concat([table for table in (found, true) if len(table)] or [true]).groupby("clip")["offset"].max()
         durations = {name: float(last.get(name, event_lists.SEGMENT)) for name in files}
     else:
         durations = _durations(audio_folder, files)
         for path, table in ((predictions, found), (truth, true)):
             _require_within(path, table, durations)
     scores = None if scores_folder is None else _all_scores(scores_folder, files, classes)
-    return event_lists.evaluate(found, true, durations, classes, scores=scores, collar=collar, seed=seed)
+    figures = event_lists.evaluate(found, true, durations, classes, scores=scores, collar=collar, seed=seed)
+    if out is not None:
+        storage.write_table(out, figures)
+    return figures
 
 
 def _durations(folder: Path, names: list[str]) -> dict[str, float]:
     """Length of every recording in seconds, however the table spells its name."""
     found = listing.find_folder(folder)
     if found is None:
-        raise IgsedError(f"folder {text.shown(folder)} of the recordings does not exist: give it by --audio FOLDER")
+        raise IgsedError(f"folder {text.shown(folder)} of the recordings {_missing(folder)}: give it by --audio FOLDER")
     named = cache(lambda: NamedFiles(found, listing.scan(found).files))
 
     def path_of(name: str) -> Path:
@@ -100,6 +110,10 @@ def _durations(folder: Path, names: list[str]) -> dict[str, float]:
         return path if path.is_file() else named().search(name, text.shown(found)) or path
 
     return {name: audio.duration(path_of(name)) for name in names}
+
+
+def _missing(folder: Path) -> str:
+    return "is a file" if folder.is_file() else "does not exist"
 
 
 def _require_within(path: Path, table: pd.DataFrame, durations: dict[str, float]) -> None:
@@ -123,7 +137,7 @@ def _require_within(path: Path, table: pd.DataFrame, durations: dict[str, float]
 
 def _all_scores(folder: Path, names: list[str], classes: list[str]) -> dict[str, tuple[NDArray[np.float64], float]]:
     if listing.find_folder(folder) is None:
-        raise IgsedError(f"folder {text.shown(folder)} of the scores does not exist: give that of `--scores`")
+        raise IgsedError(f"folder {text.shown(folder)} of the scores {_missing(folder)}: give that of `--scores`")
     by_name: dict[str, list[Path]] = {}
     for file in listing.scan(folder).files:
         by_name.setdefault(file.parts[-1], []).append(file.path)

@@ -20,7 +20,7 @@ from igsed_core.detection import explain as explaining
 from igsed_core.detection.localiser import Localiser
 from igsed_core.detection.thresholds import registry as rules
 from igsed_core.models.classifier import Classifier
-from igsed_core.workflow.recordings import formats
+from igsed_core.workflow.recordings import formats, outputs
 
 
 def load_module(words: str) -> nn.Module:
@@ -74,6 +74,24 @@ def _failed(words: str, doing: str, error: BaseException) -> IgsedError:
     return IgsedError(f"--model {words}: {doing} failed ({type(error).__name__}: {error}{where}): mend that module")
 
 
+def hears(
+    module: nn.Module, words: str, sample_rate: int | None, classes: tuple[str, ...]
+) -> tuple[Any, tuple[str, ...]]:
+    """Return what a user says of sample rate and classes, else what the module says; None and nothing if neither does.
+
+    Raises
+    ------
+    IgsedError
+        If asking the module fails.
+    """
+    try:
+        rate = getattr(module, "sample_rate", None) if sample_rate is None else sample_rate
+        said = classes or getattr(module, "classes", ())
+        return rate, (said,) if isinstance(said, str) else tuple(said)
+    except Exception as error:
+        raise _failed(words, "asking for its sample_rate and classes", error) from error
+
+
 def explain(
     recording: Path,
     model: str,
@@ -110,7 +128,8 @@ def explain(
     IgsedError
         If recording or model cannot be used, or the module says neither rate nor classes.
     """
-    paths.check_writable(out, "choose another --out")
+    outputs.check_table(out / "events.tsv", formats.COLUMNS, "table of `igsed explain`")
+    outputs.check_table(out / "importance.tsv", ("onset",), "table of `igsed explain`")
     module: nn.Module
     file = paths.user_path(model)
     if file.is_file():
@@ -121,9 +140,7 @@ def explain(
         raise IgsedError(f"--model is {model!r}, {what}: give MODULE:FACTORY, or a file of `igsed train`")
     else:
         module = load_module(model)
-    rate = getattr(module, "sample_rate", None) if sample_rate is None else sample_rate
-    said = getattr(module, "classes", ())
-    names = classes or ((said,) if isinstance(said, str) else tuple(said))
+    rate, names = hears(module, model, sample_rate, classes)
     if rate is None or not names:
         raise IgsedError(f"--model {model} does not say what it hears: give --sample-rate and --classes")
     if isinstance(rate, bool) or not isinstance(rate, int | float):

@@ -20,7 +20,7 @@ from igsed_core.data import audio, long_audio
 from igsed_core.detection.localiser import Localiser
 from igsed_core.detection.localiser_curves import THRESHOLD, Curves
 from igsed_core.models import shifts as shifted
-from igsed_core.workflow.recordings import attributions, formats
+from igsed_core.workflow.recordings import attributions, formats, outputs
 
 EVENTS = "events.tsv"
 _DONE = "done.json"
@@ -105,6 +105,7 @@ def locate(recordings: Iterable[str], model: Path, out: Path, *, weights: str = 
     }
     asked = json.loads(json.dumps(made_with))  # as it is read back
     names, shown = _names(found), _shown(found)
+    _spare(out, names.values())
     failed: dict[Path, str] = {}
     kept, made = [], []
     for number, path in enumerate(found, start=1):
@@ -126,6 +127,16 @@ def locate(recordings: Iterable[str], model: Path, out: Path, *, weights: str = 
     events = pd.concat(made, ignore_index=True) if made else pd.DataFrame(columns=formats.COLUMNS)
     formats.write_tsv(out / EVENTS, events)
     return Located(events, failed, kept)
+
+
+def _spare(out: Path, names: Iterable[str]) -> None:
+    """Refuse to write over tables of events that are not ours: the truth that a user keeps beside the recordings."""
+    mine = [(out / name, (out / name / _DONE).is_file()) for name in names]
+    places = [folder for folder, done in mine if not done]
+    if not (len(places) < len(mine) or any(out.glob(f"*/{_DONE}"))):
+        places.append(out)
+    for folder in places:
+        outputs.check_table(folder / EVENTS, formats.COLUMNS, "table of `igsed locate`")
 
 
 def files_key(path: Path, asked: dict[str, object]) -> dict[str, object]:

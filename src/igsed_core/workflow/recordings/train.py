@@ -13,12 +13,13 @@ from igsed_core.base import bounds, files, paths, progress, store, text
 from igsed_core.base.errors import IgsedError
 from igsed_core.data import audio, labels, long_audio
 from igsed_core.data.labels import WeakClip
-from igsed_core.detection import localiser_training
+from igsed_core.detection import localiser_model, localiser_training
 from igsed_core.detection.localiser_training import Sounds, Trained
 from igsed_core.models import features
 from igsed_core.models import shifts as shifted
 from igsed_core.models.encoders import registry as encoders
 from igsed_core.models.encoders.base import Encoder
+from igsed_core.workflow.recordings import outputs
 
 KIND = "clip_features"
 
@@ -67,6 +68,8 @@ def train(
     bounds.check_seed(seed)
     if out.is_dir():
         raise IgsedError(f"--out {text.shown(out)} is a folder: give the name of a file in it")
+    if out.exists() and not localiser_model.is_one(out):
+        raise outputs.other(out, "model of `igsed train`")
     paths.check_writable(out.parent, "choose another --out")
     clips = labels.weak(label_file, audio_folder)
     tested = [] if held_out is None else labels.weak(held_out, audio_folder)

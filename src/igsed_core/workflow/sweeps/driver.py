@@ -53,15 +53,12 @@ def run(sweep: Sweep, *, profile: Path, cores: int, most_jobs: int = MOST_JOBS) 
     IgsedError
         If something is missing, or if experiments did not finish; the message says which, and where their logs are.
     """
-    if not (profile / "config.yaml").is_file():
-        raise IgsedError(f"there is no profile {profile}: give a folder with a config.yaml, such as profiles/slurm")
-    for experiment in sweep.experiments.values():
-        checks.check_paths(experiment)
-    paths.check_folders(next(iter(sweep.experiments)))
+    _check_places(sweep, profile)
     sweep.folder.mkdir(parents=True, exist_ok=True)
     with _alone(sweep):
-        cancel_left(sweep)
         plan = planning.make(sweep)
+        _check(plan, profile)
+        cancel_left(sweep)
         _describe(plan)
         _forget_untrue(plan)
         costs = Costs.of_store(stages.STAGES)
@@ -84,9 +81,17 @@ def run(sweep: Sweep, *, profile: Path, cores: int, most_jobs: int = MOST_JOBS) 
     return page
 
 
-def dry_run(sweep: Sweep) -> str:
-    """Say what a sweep would run, how much of it is shared or at hand, and what it would take."""
+def dry_run(sweep: Sweep, *, profile: Path) -> str:
+    """Say what a sweep would run, how much of it is shared or at hand, and what it would take.
+
+    Raises
+    ------
+    IgsedError
+        For what a job would refuse later; the message names it and the remedy.
+    """
+    _check_places(sweep, profile)
     plan = planning.make(sweep)
+    _check(plan, profile)
     found = planning.estimate(plan, Costs.of_store(stages.STAGES))
     every = sum(map(len, plan.of_experiment.values()))
     missing = len(plan.missing())
@@ -101,6 +106,21 @@ def dry_run(sweep: Sweep) -> str:
         f"estimated from times {sources or 'of none'}",
     ]
     return "\n".join(lines)
+
+
+def _check_places(sweep: Sweep, profile: Path) -> None:
+    if not (profile / "config.yaml").is_file():
+        raise IgsedError(f"there is no profile {profile}: give a folder with a config.yaml, such as profiles/slurm")
+    paths.check_folders(next(iter(sweep.experiments)))
+
+
+def _check(plan: Plan, profile: Path) -> None:
+    """Look at everything that jobs would refuse later; at devices and programs only where they run on this machine."""
+    wanted = (
+        (plan.sweep.experiments[name], [node.stage for node in map(plan.nodes.__getitem__, of) if not node.data_whole])
+        for name, of in plan.of_experiment.items()
+    )
+    checks.check_each(wanted, here=not _on_slurm(profile))
 
 
 def _warm_ones(profile: Path) -> contextlib.AbstractContextManager[dict[str, str]]:
