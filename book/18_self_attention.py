@@ -49,6 +49,7 @@ from igsed_core.base.shipped import Shipped
 from igsed_core.chapters.self_attention import (
     attended,
     audit,
+    cost,
     figures,
     main_experiment,
     material,
@@ -93,6 +94,7 @@ with run.timed("training_seconds"):
     )
 told = run.table("self_attention_training", study.training(trained).assign(split="validation"))
 display.show(tables.training_table(told, titles), caption="Networks, and what an epoch of each costs")
+findings.say(cost.said(cost.measured()))
 
 # %% [markdown]
 # ## F against memory

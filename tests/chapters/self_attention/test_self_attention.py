@@ -17,6 +17,7 @@ from igsed_core.base.shipped import Shipped
 from igsed_core.chapters.self_attention import (
     attended,
     audit,
+    cost,
     figures,
     main_experiment,
     material,
@@ -298,3 +299,22 @@ def test_what_ships_is_from_the_parameter_file_that_ships() -> None:
     assert found is not None and judged is not None
     assert "full size" in overview.full_size(found, shipped.table("self_attention_differences"))  # type: ignore[arg-type]
     assert SCRAMBLED in set(judged["choice"]) and "reaches it" in overview.reached(found)
+
+
+def test_what_a_step_costs_is_said_from_the_table() -> None:
+    table = pd.DataFrame(
+        {
+            "case": ["small", "large", "large"],
+            "frames": [10, 20, 20],
+            "batch": [2, 3, 3],
+            "width_s": [1.0, 1.0, 10.0],
+            "windowed_peak_mib": [0.5, 1.5, 2.5],
+            "plain_peak_mib": [5.0, 80.0, 80.0],
+            "plain_over_windowed": [0.9, 2.0, 3.0],
+            "gathered_over_windowed": [1.2, 1.4, np.nan],
+        }
+    )
+    told = cost.said(table)
+    assert "0.9 to 3.0 times as long" in told and "1.2 to 1.4 times as long" in told and "(n = 2)" in told
+    assert "1.5 to 2.5 MiB at once for 3 clips of 20 frames, by its window" in told and "80 MiB with all pairs" in told
+    assert "times as long" in cost.said(cost.measured())
