@@ -9,9 +9,9 @@
 #
 # **What limits the answer.** The sounds are made by a program, so that no figure repeats one of the paper's, whose collars and
 # table of widths we could not find either. The default run trains small networks for seconds on few soundscapes, one of each
-# kind: differences between networks hold the luck of one training each, which intervals over clips do not show. A run of full size
-# stands beside it where its tables ship. URBAN-SED itself is one command away
-# (`igsed run params/self_attention.yaml attention_data=urban_sed`, CC BY 4.0, about 6.5 GB), and so is the recipe on
+# kind, and the run of full size, which stands beside it where its tables ship, few: differences between networks hold the luck of
+# their training. Intervals and verdicts here are over test clips alone, with the networks held, and do not show that luck.
+# URBAN-SED itself is one command away (`igsed run params/self_attention.yaml attention_data=urban_sed`, CC BY 4.0, about 6.5 GB), and so is the recipe on
 # UrbanSound8K's sounds (`attention_data=FOLDER`; CC BY-NC 4.0, for non-commercial use).
 
 # %% tags=["parameters"]
@@ -135,6 +135,7 @@ display.show(
     tables.difference_table(apart, titles, shipped.table("self_attention_differences")),
     caption="Differences, paired over test soundscapes",
 )
+findings.say(overview.undecided(apart))
 
 # %% [markdown]
 # For orientation, figures that others state on URBAN-SED itself:

@@ -47,7 +47,7 @@ def test_no_weaker_than_adv_lib_at_equal_iterations(theirs: dict[str, Callable[.
     model = Small()
     x = 0.3 * torch.randn(12, 60, generator=torch.Generator().manual_seed(6)).clamp(-3, 3)
     found = benchmark().compare(
-        model, x, model(x).argmax(dim=1), theirs, learning_rate=0.005, iterations=200, searches=5
+        model, x, model(x).argmax(dim=1), theirs, learning_rate=0.005, rounds_of=0, iterations=200, searches=5
     )
     assert (found["n"] == 12).all()
     assert (found["success"] >= found["success_adv_lib"]).all()

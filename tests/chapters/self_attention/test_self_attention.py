@@ -301,6 +301,26 @@ def test_what_ships_is_from_the_parameter_file_that_ships() -> None:
     assert SCRAMBLED in set(judged["choice"]) and "reaches it" in overview.reached(found)
 
 
+def test_what_is_decided_stands_first_and_what_is_not_is_counted() -> None:
+    rows = [
+        (0.0, 0.0, 0.0),
+        (0.02, -0.1, 0.2),
+        (0.3, 0.2, 0.4),
+        (0.0, 0.0, 0.0),
+        (-0.5, -0.6, -0.4),
+        (0.0, -0.01, 0.01),
+    ]
+    apart = pd.DataFrame(rows, columns=["value", "ci_low", "ci_high"]).assign(
+        system="width_1", rule=EVEN, other=CRNN, other_rule=TUNED, metric=measure.EVENT_F, n=20, p_holm=0.001
+    )
+    apart = measure.judged(apart)
+    told = tables.difference_table(apart, {})
+    assert told["verdict"].tolist() == ["below", "above", "level", "not told apart", "not decided", "not decided"]
+    said = overview.undecided(apart)
+    assert said.startswith("2 of 6 comparisons") and "in 2 both networks have the same figure" in said
+    assert "not defined" not in said and overview.undecided(apart[apart["value"] != 0]) == ""
+
+
 def test_what_a_step_costs_is_said_from_the_table() -> None:
     table = pd.DataFrame(
         {

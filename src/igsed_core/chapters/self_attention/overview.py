@@ -86,6 +86,31 @@ def smoothing(differences: pd.DataFrame) -> str:
     )
 
 
+def undecided(differences: pd.DataFrame) -> str:
+    """Say how many comparisons are not decided, and why; empty where all are.
+
+    Parameters
+    ----------
+    differences
+        From :func:`~igsed_core.chapters.self_attention.measure.differences`.
+    """
+    left = differences[differences["verdict"] == NOT_DECIDED]
+    if left.empty:
+        return ""
+    same = int((left["value"] == 0).sum())
+    idle = int((left["rule"] == EVEN).sum())
+    why = {
+        "both networks have the same figure whichever clips are drawn, so that there is no interval": same,
+        "one of the figures is not defined": len(left) - same,
+    }
+    reasons = "; ".join(f"in {count} {words}" for words, count in why.items() if count)
+    return (
+        f"{len(left)} of {len(differences)} comparisons, the last rows, are not decided: {reasons}. "
+        f"{idle or 'None'} of them are of networks that are not tuned, where no probability may pass one half and "
+        "nothing is detected."
+    )
+
+
 def _window(system: str) -> str:
     if system.startswith("average_"):
         return f"a moving average of {system.rpartition('_')[2]} s"
