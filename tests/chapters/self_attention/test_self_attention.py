@@ -118,12 +118,20 @@ def test_systems_are_named_once_and_released_choices_are_one_at_a_time() -> None
         ({"attention_widths": "1, x"}, "'attention_widths' is '1, x'"),
         ({"attention_widths": ""}, "names no window"),
         ({"attention_heads": "1, 1"}, "different numbers of seconds"),
+        ({"attention_heads": "1"}, "one head is an entry of 'attention_widths'"),
+        ({"attention_widths": "0, 1"}, "seconds above 0"),
         ({"attention_test": 0}, "the recipe needs"),
     ],
 )
 def test_bad_parameters_are_named(values: dict[str, object], message: str) -> None:
     with pytest.raises(IgsedError, match=message):
         SelfAttentionStudy(**values)  # type: ignore[arg-type]
+
+
+def test_a_folder_of_sounds_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(IgsedError, match=r"'attention_data' is .*gone, which is no folder"):
+        SelfAttentionStudy(attention_data=str(tmp_path / "gone")).outside()
+    assert SelfAttentionStudy(attention_data=str(tmp_path)).outside() == {"urbansound8k": False, "files": []}
 
 
 def test_the_audits_window_is_that_nearest_to_a_second() -> None:

@@ -70,6 +70,11 @@ class SelfAttentionStudy(StageParams):
             self._seconds(name)
         self.require(len(self.widths) > 0, "parameter 'attention_widths' names no window: give one, such as 1")
         self.require(
+            len(self.heads) != 1,
+            f"parameter 'attention_heads' is {self.attention_heads!r}: one head is an entry of 'attention_widths'; "
+            "give two windows or more, or none",
+        )
+        self.require(
             self.attention_data != RECIPE or self._sizes(),
             "the recipe needs 'attention_train', 'attention_validation' and 'attention_test' of at least 1: raise them",
         )
@@ -85,7 +90,7 @@ class SelfAttentionStudy(StageParams):
             found = (-1.0,)
         self.require(
             all(0 < one < 1e4 for one in found) and len(set(found)) == len(found),
-            f"parameter {name!r} is {written!r}: use different numbers of seconds, separated by commas",
+            f"parameter {name!r} is {written!r}: use different numbers of seconds above 0, separated by commas",
         )
         return found
 
@@ -109,6 +114,10 @@ class SelfAttentionStudy(StageParams):
         if self.attention_data in (RECIPE, URBAN_SED):
             return None
         place = Path(self.attention_data)
+        self.require(
+            place.is_dir(),
+            f"parameter 'attention_data' is {place}, which is no folder: give that of URBAN-SED or of UrbanSound8K",
+        )
         files = sorted(place.rglob("*.wav"))
         seen = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files]
         return {"urbansound8k": urban_sed.is_urbansound8k(place), "files": seen}
