@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
+import pandas as pd
 import pytest
 import torch
 from torch import Tensor, nn
@@ -20,6 +21,13 @@ def benchmark() -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def test_the_recorded_attacks_are_no_weaker_and_per_pass_no_slower_than_adv_libs() -> None:
+    found = pd.read_csv(ROOT / "benchmarks" / "attacks.csv")
+    assert set(found["attack"]) == {"deepfool", "cw"} and (found["n"] > 0).all()
+    assert (found["success"] >= found["success_adv_lib"]).all()
+    assert (found["median_ratio"] <= 1.02).all() and (found["times_per_pass"] >= 1).all()
 
 
 @pytest.fixture(scope="module")
