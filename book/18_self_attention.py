@@ -94,7 +94,7 @@ with run.timed("training_seconds"):
     )
 told = run.table("self_attention_training", study.training(trained).assign(split="validation"))
 display.show(tables.training_table(told, titles), caption="Networks, and what an epoch of each costs")
-findings.say(cost.said(cost.measured()))
+findings.say(overview.step_cost(cost.measured()))
 
 # %% [markdown]
 # ## F against memory

@@ -342,7 +342,7 @@ def test_what_a_step_costs_is_said_from_the_table() -> None:
             "gathered_over_windowed": [1.2, 1.4, np.nan],
         }
     )
-    told = cost.said(table)
+    told = overview.step_cost(table)
     assert "0.9 to 3.0 times as long" in told and "1.2 to 1.4 times as long" in told and "(n = 2)" in told
     assert "1.5 to 2.5 MiB at once for 3 clips of 20 frames, by its window" in told and "80 MiB with all pairs" in told
-    assert "times as long" in cost.said(cost.measured())
+    assert "times as long" in overview.step_cost(cost.measured())
