@@ -9,9 +9,9 @@
 #
 # **What limits the answer.** The sounds are made by a program, so that no figure repeats one of the paper's, whose collars and
 # table of widths we could not find either. The default run trains small networks for seconds on few soundscapes, one of each
-# kind: differences between networks hold the luck of one training each, which intervals over clips do not show. A run of full size
-# stands beside it where its tables ship. URBAN-SED itself is one command away
-# (`igsed run params/self_attention.yaml attention_data=urban_sed`, CC BY 4.0, about 6.5 GB), and so is the recipe on
+# kind, and the run of full size, which stands beside it where its tables ship, few: differences between networks hold the luck of
+# their training. Intervals and verdicts here are over test clips alone, with the networks held, and do not show that luck.
+# URBAN-SED itself is one command away (`igsed run params/self_attention.yaml attention_data=urban_sed`, CC BY 4.0, about 6.5 GB), and so is the recipe on
 # UrbanSound8K's sounds (`attention_data=FOLDER`; CC BY-NC 4.0, for non-commercial use).
 
 # %% tags=["parameters"]
@@ -49,6 +49,7 @@ from igsed_core.base.shipped import Shipped
 from igsed_core.chapters.self_attention import (
     attended,
     audit,
+    cost,
     figures,
     main_experiment,
     material,
@@ -93,6 +94,7 @@ with run.timed("training_seconds"):
     )
 told = run.table("self_attention_training", study.training(trained).assign(split="validation"))
 display.show(tables.training_table(told, titles), caption="Networks, and what an epoch of each costs")
+findings.say(overview.step_cost(cost.measured()))
 
 # %% [markdown]
 # ## F against memory
@@ -133,6 +135,7 @@ display.show(
     tables.difference_table(apart, titles, shipped.table("self_attention_differences")),
     caption="Differences, paired over test soundscapes",
 )
+findings.say(overview.undecided(apart))
 
 # %% [markdown]
 # For orientation, figures that others state on URBAN-SED itself:

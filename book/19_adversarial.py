@@ -6,8 +6,9 @@
 # survive a file; what becomes of *explanations* under attack, of classes that nobody attacked and of maps that are
 # attacked themselves; and does a map give the attack away, better than a detector that knows no map?
 #
-# **What limits the answer.** Clips are a second or two of one synthesised sound in noise, classifiers are trained for seconds, and few
-# clips are attacked, so that only large differences show; a run of full size stands beside it where its tables ship.
+# **What limits the answer.** Clips are a second or two of one synthesised sound in noise, classifiers are trained once, for
+# seconds, and few clips are attacked, so that only large differences show; intervals are over clips, and do not hold the luck
+# of training. A run of full size stands beside it where its tables ship.
 # Soundscapes and the classifier whose explanations are attacked are the main job's, in which two encoders of this project
 # serve ({doc}`10_localiser`). Attackers know the network, the front end and, for maps, when the class sounds. No table of the
 # paper could be got: no figure here repeats one of its own. FSDKaggle2018, its data set, is one command away

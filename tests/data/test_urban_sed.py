@@ -14,7 +14,7 @@ import pytest
 import soundfile
 
 from igsed_core.base.errors import IgsedError
-from igsed_core.data import archives, assets, urban_recipe, urban_sed
+from igsed_core.data import archives, assets, fetching, urban_recipe, urban_sed
 from igsed_core.data.dataset import TableDataset
 from igsed_core.data.soundbank.base import SoundBank
 from urban_sed_archive import EVENTS, jams, write, write_urbansound8k
@@ -36,6 +36,15 @@ def test_one_command_fetches_holds_to_the_md5_and_unpacks(tmp_path: Path, monkey
     digest = hashlib.md5(archive.read_bytes()).hexdigest()
     monkeypatch.setitem(assets.REGISTRY, "urban_sed", replace(assets.REGISTRY["urban_sed"], checksum=f"md5:{digest}"))
     assert len(urban_sed.load(urban_sed.fetched()).clips) == 6
+
+
+def test_a_dry_run_names_licences_and_does_not_call_an_unknown_size_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IGSED_DATA_DIR", str(tmp_path))
+    said = fetching.describe(["urban_sed", "urbansound8k"])
+    assert "CC BY 4.0" in said and "CC BY-NC 4.0" in said
+    assert said.endswith("together 2 files of unknown size")
 
 
 def test_clips_have_their_split_and_events_in_order(root: Path) -> None:

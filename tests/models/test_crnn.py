@@ -33,7 +33,7 @@ def network(shape: Shape = SMALL, released: AsReleased = crnn.RIGHT) -> Crnn:
     return Crnn(CLASSES, shape, torch.zeros(40), torch.ones(40), released=released).double().eval()
 
 
-WINDOWS = [(0, 0), (2, 1), (4, 0), (0, 3), (99, 99)]
+WINDOWS = [(0, 0), (1, 0), (0, 1), (1, 1), (2, 1), (4, 0), (0, 3), (99, 0), (99, 99)]  # narrow ones, then wide ones
 
 
 @pytest.mark.parametrize("window", WINDOWS)
@@ -54,6 +54,29 @@ def test_the_gradient_is_that_of_finite_differences_and_of_the_plain_one(window:
     found = torch.autograd.grad(banded.attend(*inputs, window).sin().sum(), inputs)
     for one, other in zip(found, wanted, strict=True):
         assert torch.allclose(one, other, atol=1e-12)
+
+
+@pytest.mark.parametrize("at_once", [1, 100, 10_000])
+@pytest.mark.parametrize("window", [(9, 9), (8, 3), (11, 0), (0, 12), (99, 0), (99, 99)])
+def test_wide_windows_in_blocks_of_any_size_are_the_plain_ones(
+    window: tuple[int, int], at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(banded, "_AT_ONCE", at_once)
+    inputs = drawn((2, 20, 3), (2, 20, 3), (2, 20, 4), (3,), ())
+    assert banded._is_wide(banded._within(window, 20), 20)
+    wanted = torch.autograd.grad(plain.attend(*inputs, window).sin().sum(), inputs)
+    found = torch.autograd.grad(banded.attend(*inputs, window).sin().sum(), inputs)
+    for one, other in zip(found, wanted, strict=True):
+        assert torch.allclose(one, other, atol=1e-12)
+
+
+def test_a_wide_window_holds_no_more_at_once_than_it_may() -> None:
+    query = torch.zeros(8, 400, 16)
+    blocks = list(banded._blocks(query, (399, 399)))
+    assert [rows.start for rows, _ in blocks[1:]] == [rows.stop for rows, _ in blocks[:-1]]
+    assert len(blocks) > 1 and blocks[0][0].start == 0 and blocks[-1][0].stop == 400
+    for rows, seen in blocks:
+        assert 8 * (rows.stop - rows.start) * (seen.stop - seen.start) * 16 <= banded._AT_ONCE
 
 
 def test_no_frame_counts_more_than_e_times_another() -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from igsed_core.chapters.self_attention import cost
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -31,15 +33,24 @@ def test_speed_compares_both_engines_on_the_same_clips(tmp_path: Path) -> None:
     assert (table[["maps_per_second", "share_of_peak"]] > 0).all(axis=None)
 
 
-def test_attention_keeps_memory_of_the_clips_length_and_not_of_its_square(tmp_path: Path) -> None:
-    words = ["--frames", "50", "100", "--widths", "1", "10", "--batch", "2", "--repeats", "1", "--out", str(tmp_path)]
+def test_attention_takes_memory_of_the_clips_length_and_not_of_its_square(tmp_path: Path) -> None:
+    words = ["--frames", "100", "400", "--widths", "1", "10", "--repeats", "1", "--out", str(tmp_path)]
     run("attention.py", *words)
     table = pd.read_csv(tmp_path / "attention.csv").set_index(["frames", "width_s"])
-    # Twice the frames, twice the memory, whatever the window; all scores at once take four times as much.
-    assert table.loc[(100, 10), "windowed_saved_mib"] / table.loc[(50, 10), "windowed_saved_mib"] < 2.1
-    assert table.loc[(100, 10), "plain_saved_mib"] / table.loc[(50, 10), "plain_saved_mib"] > 3
-    assert table.loc[(100, 10), "windowed_saved_mib"] == table.loc[(100, 1), "windowed_saved_mib"]
-    assert (table["step_over_plain"] > 0).all()
+    # Four times the frames: four times the memory, whatever the window; of all scores at once more than ten times.
+    for width in (1, 10):
+        assert table.loc[(400, width), "windowed_peak_mib"] / table.loc[(100, width), "windowed_peak_mib"] < 4.1
+        assert table.loc[(400, width), "plain_peak_mib"] / table.loc[(100, width), "plain_peak_mib"] > 10
+    assert table.loc[(400, 10), "plain_peak_mib"] > 10 * table.loc[(400, 10), "windowed_peak_mib"]
+    assert (table["plain_over_windowed"] > 0).all()
+
+
+def test_the_recorded_step_is_no_slower_than_plain_modules_at_any_size_and_window() -> None:
+    table = cost.measured()
+    assert len(table) >= 9 and table["case"].nunique() >= 3 and table["width_s"].nunique() >= 3
+    assert (table["plain_over_windowed"] >= 1).all() and not (table["gathered_over_windowed"] < 1).any()
+    ratio = table["plain_step_s"] / table["windowed_step_s"]
+    assert (ratio - table["plain_over_windowed"]).abs().max() < 0.01
 
 
 def test_locate_is_timed_and_its_memory_measured(tmp_path: Path) -> None:

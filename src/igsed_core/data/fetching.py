@@ -199,7 +199,7 @@ def state(name: str, *, check: bool) -> str:
 
 def describe(names: Sequence[str]) -> str:
     """Say what would be fetched: size, licence, from where, to where, and what is there already."""
-    lines, total, unreachable = [], 0, ""
+    lines, total, unknown, unreachable = [], 0, 0, ""
     for group in names:
         unpacked = f", unpacked into {UNPACKED[group]}" if group in UNPACKED else ""
         lines.append(f"{group} -> {data_dir()}{unpacked}")
@@ -212,12 +212,15 @@ def describe(names: Sequence[str]) -> str:
                 except FetchError as error:
                     unreachable = str(error)
             total += size
+            unknown += not size
             shown = size_text(size) if size else "size unknown"
             lines += [
                 f"  {asset.file_name}: {shown}, {asset.licence}, {state(name, check=False)}",
                 f"    from {assets.source(asset)}",
             ]
-    lines.append(f"together {size_text(total)}" + (" and what is unknown" if unreachable else ""))
+    of_unknown = f"{unknown} {'file' if unknown == 1 else 'files'} of unknown size"
+    parts = [*([size_text(total)] if total or not unknown else []), *([of_unknown] if unknown else [])]
+    lines.append(f"together {' and '.join(parts)}")
     if unreachable:
         lines.append(f"the record that knows the sizes did not answer ({unreachable})")
     return "\n".join(lines)

@@ -415,6 +415,12 @@ def test_parameters_that_make_no_sense_are_refused() -> None:
     assert AdversarialStudy(attack_mixtures="vgg, crnn").mixtures == ("vgg", "crnn")
     with pytest.raises(IgsedError, match="'attack_networks' names resnet"):
         AdversarialStudy(attack_networks="vgg,resnet")
+    with pytest.raises(IgsedError, match="'attack_networks' names nothing: use all, or some of"):
+        AdversarialStudy(attack_networks="none")
+    with pytest.raises(IgsedError, match="'attack_mixtures' names resnet: use all, none, or some of"):
+        AdversarialStudy(attack_mixtures="resnet")
+    with pytest.raises(IgsedError, match="name each classifier once"):
+        AdversarialStudy(attack_networks="vgg,vgg")
     with pytest.raises(IgsedError, match="'attack_licences' names by-sa"):
         AdversarialStudy(attack_licences="by-sa")
 

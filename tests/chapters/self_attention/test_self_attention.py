@@ -17,6 +17,7 @@ from igsed_core.base.shipped import Shipped
 from igsed_core.chapters.self_attention import (
     attended,
     audit,
+    cost,
     figures,
     main_experiment,
     material,
@@ -117,12 +118,20 @@ def test_systems_are_named_once_and_released_choices_are_one_at_a_time() -> None
         ({"attention_widths": "1, x"}, "'attention_widths' is '1, x'"),
         ({"attention_widths": ""}, "names no window"),
         ({"attention_heads": "1, 1"}, "different numbers of seconds"),
+        ({"attention_heads": "1"}, "one head is an entry of 'attention_widths'"),
+        ({"attention_widths": "0, 1"}, "seconds above 0"),
         ({"attention_test": 0}, "the recipe needs"),
     ],
 )
 def test_bad_parameters_are_named(values: dict[str, object], message: str) -> None:
     with pytest.raises(IgsedError, match=message):
         SelfAttentionStudy(**values)  # type: ignore[arg-type]
+
+
+def test_a_folder_of_sounds_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(IgsedError, match=r"'attention_data' is .*gone, which is no folder"):
+        SelfAttentionStudy(attention_data=str(tmp_path / "gone")).outside()
+    assert SelfAttentionStudy(attention_data=str(tmp_path)).outside()["urbansound8k"] is False
 
 
 def test_the_audits_window_is_that_nearest_to_a_second() -> None:
@@ -298,3 +307,42 @@ def test_what_ships_is_from_the_parameter_file_that_ships() -> None:
     assert found is not None and judged is not None
     assert "full size" in overview.full_size(found, shipped.table("self_attention_differences"))  # type: ignore[arg-type]
     assert SCRAMBLED in set(judged["choice"]) and "reaches it" in overview.reached(found)
+
+
+def test_what_is_decided_stands_first_and_what_is_not_is_counted() -> None:
+    rows = [
+        (0.0, 0.0, 0.0),
+        (0.02, -0.1, 0.2),
+        (0.3, 0.2, 0.4),
+        (0.0, 0.0, 0.0),
+        (-0.5, -0.6, -0.4),
+        (0.0, -0.01, 0.01),
+    ]
+    apart = pd.DataFrame(rows, columns=["value", "ci_low", "ci_high"]).assign(
+        system="width_1", rule=EVEN, other=CRNN, other_rule=TUNED, metric=measure.EVENT_F, n=20, p_holm=0.001
+    )
+    apart = measure.judged(apart)
+    told = tables.difference_table(apart, {})
+    assert told["verdict"].tolist() == ["below", "above", "level", "not told apart", "not decided", "not decided"]
+    said = overview.undecided(apart)
+    assert said.startswith("2 of 6 comparisons") and "in 2 both networks have the same figure" in said
+    assert "not defined" not in said and overview.undecided(apart[apart["value"] != 0]) == ""
+
+
+def test_what_a_step_costs_is_said_from_the_table() -> None:
+    table = pd.DataFrame(
+        {
+            "case": ["small", "large", "large"],
+            "frames": [10, 20, 20],
+            "batch": [2, 3, 3],
+            "width_s": [1.0, 1.0, 10.0],
+            "windowed_peak_mib": [0.5, 1.5, 2.5],
+            "plain_peak_mib": [5.0, 80.0, 80.0],
+            "plain_over_windowed": [0.9, 2.0, 3.0],
+            "gathered_over_windowed": [1.2, 1.4, np.nan],
+        }
+    )
+    told = overview.step_cost(table)
+    assert "0.9 to 3.0 times as long" in told and "1.2 to 1.4 times as long" in told and "(n = 2)" in told
+    assert "1.5 to 2.5 MiB at once for 3 clips of 20 frames, by its window" in told and "80 MiB with all pairs" in told
+    assert "times as long" in overview.step_cost(cost.measured())

@@ -73,12 +73,14 @@ class AdversarialStudy(StageParams):
         super().__post_init__()
         for name in ("attack_networks", "attack_mixtures"):
             text = getattr(self, name).strip()
-            unknown = [one for one in _names(text) if one not in NETWORKS]
+            named, none = _names(text), " none," if name == "attack_mixtures" else ""
+            unknown = [one for one in named if one not in NETWORKS]
             self.require(
-                not unknown and (bool(text) or name == "attack_mixtures"),
-                f"parameter {name!r} names {', '.join(unknown) or 'nothing'}: use {ALL}, or some of "
+                not unknown and (bool(named) or bool(none)),
+                f"parameter {name!r} names {', '.join(unknown) or 'nothing'}: use {ALL},{none} or some of "
                 f"{', '.join(NETWORKS)}",
             )
+            self.require(len(set(named)) == len(named), f"parameter {name!r} is {text!r}: name each classifier once")
         unknown = [one for one in self.licences if one not in LICENCES]
         self.require(
             bool(self.licences) and not unknown,

@@ -12,7 +12,7 @@ from igsed_core.chapters.self_attention.measure import EVEN, EVENT_F, SEGMENT_F,
 from igsed_core.chapters.self_attention.systems import CRNN, DROPPED, FIRST, HEADS, SCRAMBLED
 from igsed_core.metrics.judging import ABOVE, BELOW, NOT_DECIDED
 from igsed_core.show.answers import NOT_DECIDED as NOTHING
-from igsed_core.show.cells import by_key, number
+from igsed_core.show.cells import by_key, number, records
 from igsed_core.show.claims import RELATIONS, figure, sample, verdict_on
 from igsed_core.show.full_size import made_from
 
@@ -83,6 +83,63 @@ def smoothing(differences: pd.DataFrame) -> str:
     return (
         "Attention smooths, and so does a median filter. Event-based F of attention at a threshold of one half, beside "
         f"the CRNN without attention whose threshold and filter are tuned: {'; '.join(said)}."
+    )
+
+
+def undecided(differences: pd.DataFrame) -> str:
+    """Say how many comparisons are not decided, and why; empty where all are.
+
+    Parameters
+    ----------
+    differences
+        From :func:`~igsed_core.chapters.self_attention.measure.differences`.
+    """
+    left = differences[differences["verdict"] == NOT_DECIDED]
+    if left.empty:
+        return ""
+    same = int((left["value"] == 0).sum())
+    idle = int((left["rule"] == EVEN).sum())
+    why = {
+        "both networks have the same figure whichever clips are drawn, so that there is no interval": same,
+        "one of the figures is not defined": len(left) - same,
+    }
+    reasons = "; ".join(f"in {count} {words}" for words, count in why.items() if count)
+    return (
+        f"{len(left)} of {len(differences)} comparisons, the last rows, are not decided: {reasons}. "
+        f"{idle or 'None'} of them are of networks that are not tuned, where no probability may pass one half and "
+        "nothing is detected."
+    )
+
+
+_WRITTEN_OUT = {
+    "plain": "scores all pairs of a clip",
+    "gathered": "copies every frame's window together",
+}
+
+
+def step_cost(table: pd.DataFrame) -> str:
+    """Say how a training step, and the memory of its attention, stand to the same network in plain modules.
+
+    Parameters
+    ----------
+    table
+        From :func:`igsed_core.chapters.self_attention.cost.measured`.
+    """
+    sizes, widths = table["case"].nunique(), table["width_s"].nunique()
+    ratios = []
+    for name, words in _WRITTEN_OUT.items():
+        ratio = table[f"{name}_over_windowed"].dropna()
+        ends = " to ".join(number(one, 1) for one in (ratio.min(), ratio.max()))
+        ratios.append(f"{ends} times as long where it {words} (n = {len(ratio)})")
+    longest = max(records(table), key=lambda row: float(row["plain_peak_mib"]))
+    mine = table[table["case"] == longest["case"]]
+    held = " to ".join(number(one, 1) for one in (mine["windowed_peak_mib"].min(), mine["windowed_peak_mib"].max()))
+    return (
+        "A training step of the same network in plain PyTorch modules, with attention written out, takes "
+        f"{' and '.join(ratios)}: medians in one process, on one thread, of {sizes} sizes of network and {widths} "
+        "windows; where windows would not fit in memory they were not copied. Attention allocates "
+        f"{held} MiB at once for {int(longest['batch'])} clips of {int(longest['frames'])} frames, by its window, and "
+        f"{number(longest['plain_peak_mib'], 0)} MiB with all pairs (`benchmarks/attention.py`)."
     )
 
 

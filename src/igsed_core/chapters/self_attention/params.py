@@ -71,6 +71,11 @@ class SelfAttentionStudy(StageParams):
             self._seconds(name)
         self.require(len(self.widths) > 0, "parameter 'attention_widths' names no window: give one, such as 1")
         self.require(
+            len(self.heads) != 1,
+            f"parameter 'attention_heads' is {self.attention_heads!r}: one head is an entry of 'attention_widths'; "
+            "give two windows or more, or none",
+        )
+        self.require(
             self.attention_data != RECIPE or self._sizes(),
             "the recipe needs 'attention_train', 'attention_validation' and 'attention_test' of at least 1: raise them",
         )
@@ -86,7 +91,7 @@ class SelfAttentionStudy(StageParams):
             found = (-1.0,)
         self.require(
             all(0 < one < 1e4 for one in found) and len(set(found)) == len(found),
-            f"parameter {name!r} is {written!r}: use different numbers of seconds, separated by commas",
+            f"parameter {name!r} is {written!r}: use different numbers of seconds above 0, separated by commas",
         )
         return found
 
@@ -110,6 +115,10 @@ class SelfAttentionStudy(StageParams):
         if self.attention_data in (RECIPE, URBAN_SED):
             return None
         place = Path(self.attention_data)
+        self.require(
+            place.is_dir(),
+            f"parameter 'attention_data' is {place}, which is no folder: give that of URBAN-SED or of UrbanSound8K",
+        )
         seen = listing.scan(place)  # annotations and tables are part of it as sounds are
         digest = hashlib.sha256(b"".join(listing.stamp(file.path, place) for file in seen.files))
         return {"urbansound8k": urban_sed.is_urbansound8k(place), "files": digest.hexdigest()}

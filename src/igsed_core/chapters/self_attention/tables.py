@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,11 +10,13 @@ import pandas as pd
 
 from igsed_core.chapters.self_attention import attended, audit, main_experiment, measure
 from igsed_core.chapters.self_attention.measure import EVEN, NO_RULE, RULES, TUNED
+from igsed_core.metrics.judging import ABOVE, BELOW, LEVEL, NOT_DECIDED, NOT_TOLD_APART
 from igsed_core.show import style
 from igsed_core.show.cells import NONE, by_key, number, p_value, records, with_interval
 from igsed_core.show.full_size import FULL, beside, keyed
 
 Titles = Mapping[str, str]
+_ORDER = {ABOVE: 0, BELOW: 0, LEVEL: 1, NOT_TOLD_APART: 2, NOT_DECIDED: 3}  # of verdicts in a table
 
 
 def main_table(table: pd.DataFrame, titles: Titles, full: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -62,7 +65,7 @@ def untuned_table(table: pd.DataFrame, titles: Titles) -> pd.DataFrame:
 
 
 def difference_table(table: pd.DataFrame, titles: Titles, full: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Paired differences with verdicts.
+    """Paired differences with verdicts: what is told apart first, what is not decided last, larger ones first.
 
     Parameters
     ----------
@@ -83,8 +86,13 @@ def difference_table(table: pd.DataFrame, titles: Titles, full: pd.DataFrame | N
             "verdict": row["verdict"],
             **beside(large, tuple(row[name] for name in key), 3),
         }
-        for row in records(table)
+        for row in sorted(records(table), key=_decided_first)
     )
+
+
+def _decided_first(row: Mapping[str, Any]) -> tuple[int, float]:
+    size = abs(float(row["value"]))
+    return _ORDER[row["verdict"]], 0.0 if math.isnan(size) else -size
 
 
 def audit_table(table: pd.DataFrame, full: pd.DataFrame | None = None) -> pd.DataFrame:
