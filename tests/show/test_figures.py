@@ -143,7 +143,11 @@ def test_no_word_overprints_another(every_figure):
 def test_decades_of_completeness_stand_apart(low, high):
     errors = np.geomspace(low, high, 40)
     index = pd.DataFrame({"label": ["Electric_shaver_toothbrush", "Dog"] * 20, "completeness_error": errors})
-    assert overprinted(explanations.completeness(index)) == []
+    drawn = explanations.completeness(index)
+    assert overprinted(drawn) == []
+    for ax in drawn.axes:
+        minor = [tick.label1.get_text() for tick in ax.xaxis.get_minor_ticks()]
+        assert not any(minor) and sum(ax.get_xlim()[0] <= at <= ax.get_xlim()[1] for at in ax.get_xticks()) >= 2
 
 
 def test_long_names_of_classes_do_not_run_into_each_other():
