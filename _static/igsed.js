@@ -67,6 +67,17 @@ function enlarge(picture) {
   opener.setAttribute("aria-label", "Enlarge the figure");
   const place = picture.closest("figure") ?? picture.closest(".output") ?? picture.parentElement;
   place.append(opener);
+  // On a phone a figure is wider than the screen, for its letters to be read, and scrolls in a frame of its own.
+  const shown = picture.closest(".igsed-stage") ?? picture;
+  const frame = document.createElement("span");
+  frame.className = "igsed-figure-frame";
+  shown.replaceWith(frame);
+  frame.append(shown);
+  const more = () => {
+    frame.classList.toggle("igsed-more", frame.scrollLeft + frame.clientWidth < frame.scrollWidth - 2);
+  };
+  frame.addEventListener("scroll", more, { passive: true });
+  new ResizeObserver(more).observe(shown);
   if (!picture.closest(".igsed-stage, a")) {
     picture.classList.add("igsed-opens");
     picture.addEventListener("click", () => opener.click());
@@ -92,7 +103,8 @@ function reachable(box) {
   if (box.scrollWidth <= box.clientWidth + 1) return;
   box.tabIndex = 0;
   box.setAttribute("role", "region");
-  box.setAttribute("aria-label", box.querySelector("caption")?.textContent ?? "Wide content: scrolls sideways");
+  const name = box.querySelector("caption")?.textContent ?? (box.querySelector("img") ? "Figure" : "Wide content");
+  box.setAttribute("aria-label", `${name}: scrolls sideways`);
 }
 
 // A word of the glossary says its meaning while the pointer or the keyboard rests on it; Escape hides it.
@@ -152,8 +164,9 @@ document.addEventListener("DOMContentLoaded", () => {
   // Sphinx gives the entries of its list a role that ARIA has given up, which a list may not hold.
   document.querySelectorAll(".citation-list > .citation").forEach((entry) => entry.setAttribute("role", "listitem"));
   const wide =
-    ".igsed-table-frame, .pst-scrollable-table-container, div.math, div.highlight pre, .cell_output .output.text_html";
+    ".igsed-figure-frame, .igsed-table-frame, .pst-scrollable-table-container, div.math, div.highlight pre, .cell_output .output.text_html";
   const reach = () => document.querySelectorAll(wide).forEach(reachable);
   reach();
+  window.addEventListener("load", reach); // once pictures have a size
   window.addEventListener("resize", reach); // a phone that is turned
 });

@@ -68,5 +68,9 @@ def test_the_slider_gives_the_means_of_the_tables(instances, tmp_path):
         share = float(slider.get_attribute("aria-valuenow")) / 100
         mask = levels.share_of_maximum(instances.scores["fw_ws"], share)
         assert means()[0] == pytest.approx(localisation.iou(mask, instances.truth).mean(), abs=0.001)
+        tab.set_viewport_size({"width": 390, "height": 844})  # on a phone the choices stand below each other
+        tab.wait_for_timeout(500)
+        boxes = [one.bounding_box() for one in tab.get_by_role("combobox").all()]
+        assert len(boxes) == 3 and all(box["x"] + box["width"] <= 390 for box in boxes)
         browser.close()
     assert problems == []

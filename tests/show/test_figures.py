@@ -25,6 +25,7 @@ from igsed_core.detection import scored
 from igsed_core.main_job import figures as main_figures
 from igsed_core.metrics.scores import ScoresOverTime
 from igsed_core.show import diagram, explanations, listening, sounds, style, terms
+from lettering import overprinted
 
 RATE = 32_000
 EVENTS = pd.DataFrame({"label": ["Cat", "Speech"], "onset": [0.5, 1.0], "offset": [1.5, 1.75]})
@@ -132,6 +133,43 @@ def test_no_text_is_smaller_than_ten_points(every_figure):
         texts = [t for t in figure.findobj(plt.Text) if t.get_text().strip() and t.get_visible()]
         assert texts, name
         assert min(t.get_fontsize() for t in texts) >= 10, name
+
+
+def test_no_word_overprints_another(every_figure):
+    assert {name: found for name, figure in every_figure.items() if (found := overprinted(figure))} == {}
+
+
+@pytest.mark.parametrize(("low", "high"), [(3e-3, 3e-2), (2e-2, 3e-2), (1e-6, 1.0)])
+def test_decades_of_completeness_stand_apart(low, high):
+    errors = np.geomspace(low, high, 40)
+    index = pd.DataFrame({"label": ["Electric_shaver_toothbrush", "Dog"] * 20, "completeness_error": errors})
+    drawn = explanations.completeness(index)
+    assert overprinted(drawn) == []
+    for ax in drawn.axes:
+        minor = [tick.label1.get_text() for tick in ax.xaxis.get_minor_ticks()]
+        assert not any(minor) and sum(ax.get_xlim()[0] <= at <= ax.get_xlim()[1] for at in ax.get_xticks()) >= 2
+
+
+def test_long_names_of_classes_do_not_run_into_each_other():
+    labels = ["Alarm_bell_ringing", "Blender", "Cat", "Electric_shaver_toothbrush", "Dog"]
+    scores = ScoresOverTime(pd.DataFrame({"clip": "a", "label": labels}), np.ones((5, 20)), step=0.1)
+    assert overprinted(explanations.scores_over_time({"ig": scores}, "a", labels, EVENTS)) == []
+
+
+def test_series_are_told_apart_from_each_other_and_from_methods():
+    """By hue or lightness as people without red or green cones see it, and by a mark of their own."""
+    marks = [mark for _, mark in style.SERIES]
+    assert len(set(marks)) == len(marks)
+    for (one, _), (other, _) in itertools.combinations(style.SERIES, 2):
+        assert np.abs(np.subtract(to_rgb(one), to_rgb(other))).sum() > 0.3
+    known = {*style.COLOURS.values(), *style.FAMILIES.values(), style.TRUTH}
+    assert not known & {colour for colour, _ in style.SERIES}
+
+
+def test_no_figure_takes_colours_in_matplotlibs_order():
+    """There a colour stands for the place in a list, and so for another thing in each figure."""
+    sources = Path(igsed_core.__file__).parent.rglob("*.py")
+    assert [path.name for path in sources if re.search(r"""["']C[0-9{]""", path.read_text())] == []
 
 
 def test_methods_are_told_apart_also_without_hue():

@@ -197,15 +197,48 @@ def test_what_is_wide_scrolls_in_its_box_and_can_be_reached(browser: Any, smoke_
 
 
 @needs_browser
-def test_paper_shows_no_control_and_loses_no_column(browser: Any, smoke_book: Path) -> None:
-    tab = opened(browser, viewport={"width": 700, "height": 1000})
+def test_on_a_phone_figures_are_read_and_captions_are_whole(browser: Any, smoke_book: Path) -> None:
+    """Figures scroll in a frame that the keyboard reaches; a caption is no wider than the screen."""
+    tab = opened(browser, viewport={"width": 390, "height": 844})
     tab.goto((smoke_book / "book" / "06_results.html").as_uri())
+    ready(tab)
+    tab.evaluate(LAID_OUT)
+    frames = "[...document.querySelectorAll('.igsed-figure-frame')]"
+    assert tab.evaluate(f"{frames}.length") > 0
+    assert tab.evaluate(f"{frames}.every(f => f.querySelector('img').clientWidth >= 570 && f.tabIndex === 0)")
+    frame = tab.locator(".igsed-figure-frame").first
+    assert "igsed-more" in frame.get_attribute("class")
+    frame.evaluate("f => { f.scrollLeft = f.scrollWidth; }")
+    tab.wait_for_function("!document.querySelector('.igsed-figure-frame').classList.contains('igsed-more')")
+    widths = "[...document.querySelectorAll('.igsed-table-frame caption')].map(c => c.getBoundingClientRect().width)"
+    assert max(tab.evaluate(widths)) <= 390
+    assert tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    tab.set_viewport_size({"width": 1440, "height": 900})
+    tab.evaluate(LAID_OUT)
+    assert tab.evaluate(f"{frames}.every(f => f.scrollWidth <= f.clientWidth + 1)")
+    tab.close()
+
+
+@needs_browser
+@pytest.mark.parametrize("page", ["06_results", "17_vocal_percussion", "encoders", "parameters"])
+def test_paper_shows_no_control_and_loses_no_column(browser: Any, smoke_book: Path, page: str) -> None:
+    tab = opened(browser, viewport={"width": 700, "height": 1000})
+    tab.goto((smoke_book / "book" / f"{page}.html").as_uri())
     ready(tab)
     tab.emulate_media(media="print")
     for control in (".dt-search", ".dt-paging", ".igsed-enlarge", "audio"):
         assert not any(one.is_visible() for one in tab.locator(control).all()), control
-    frames = "[...document.querySelectorAll('.igsed-table-frame')]"
+    frames = "[...document.querySelectorAll('.igsed-table-frame, .pst-scrollable-table-container')]"
     assert tab.evaluate(f"{frames}.filter(f => f.scrollWidth > f.clientWidth + 1).length") == 0
+    split = """[...document.querySelectorAll('.igsed-table td')].filter((cell) => [...cell.childNodes].some((text) => {
+      const words = document.createRange();
+      return [...(text.data ?? '').matchAll(/[\\d.]+/g)].some(({index, 0: word}) => {
+        words.setStart(text, index);
+        words.setEnd(text, index + word.length);
+        return new Set([...words.getClientRects()].map((box) => Math.round(box.top))).size > 1;
+      });
+    })).map((cell) => cell.textContent)"""
+    assert tab.evaluate(split) == []
     tab.close()
 
 

@@ -18,7 +18,8 @@ PAGES = {
     "book/one": '<h1 id="top">One</h1><a href="two.html#part">two</a><a href="#top">here</a>'
     '<a href="data/x.csv">table</a><a href="https://example.org/">away</a><img src="../_images/p.png">',
     "book/two": '<h1 id="top">Two</h1><p id="part">Words</p><audio src="x"></audio><button>enlarge</button>'
-    '<div class="igsed-explorer">moves</div><script>alert(1)</script><details class="hide above-input">code</details>',
+    '<div class="igsed-explorer">moves</div><script>alert(1)</script><details class="hide above-input">code</details>'
+    "<details><summary>Solution of task 1</summary><p>Two.</p></details>",
 }
 
 
@@ -47,7 +48,17 @@ def test_pages_become_one_document(book: Path) -> None:
     assert "<a>table</a>" in text
     assert 'href="https://example.org/"' in text
     assert 'src="_images/p.png"' in text
-    assert not re.search(r"<script|<audio|<button|moves|<details|x\.csv", text)
+    assert not re.search(r"<script|<audio|<button|>moves|>code|x\.csv", text)
+
+
+def test_paper_unfolds_solutions_says_what_it_lacks_and_lists_its_pages(book: Path) -> None:
+    text = printing.document(book / "_build" / "html", printing.pages(book))
+    folded = re.findall(r"<details[^>]*>", text)
+    assert folded and all("open" in one for one in folded)
+    assert text.count("On paper nothing moves") == 1
+    contents = re.search(r"<h2>Contents</h2>(.*?)</nav>", text)
+    assert contents is not None
+    assert re.findall(r'href="#([^"]+)">(\w+)<', contents[1]) == [("page-book-one", "One"), ("page-book-two", "Two")]
 
 
 def test_a_page_that_is_not_built_is_named(book: Path) -> None:

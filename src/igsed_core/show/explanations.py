@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
@@ -10,7 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
 from igsed_core.metrics.scores import ScoresOverTime
@@ -141,6 +142,10 @@ def completeness(index: pd.DataFrame) -> Figure:
         by_class.plot([low25, high75], [y, y], lw=6, alpha=0.45, **common)
         by_class.plot(middle, y, "o", ms=7, **common)
     by_class.set(xscale="log", xlabel="relative completeness error", ylim=(len(labels) - 0.5, -0.5))
+    for ax in (histogram, by_class):  # whole decades alone, at least two of them: the labels between overprint
+        left, right = np.log10(ax.get_xlim())
+        ax.set_xlim(left=10 ** min(left, np.floor(right) - 1))
+        ax.xaxis.set_minor_formatter(NullFormatter())
     by_class.set_title("Median, quartiles, 5 % to 95 %")
     by_class.grid(axis="y", visible=False)
     by_class.set_yticks(range(len(labels)), [style.class_title(label) for label in labels])
@@ -226,7 +231,7 @@ def scores_over_time(
             ax.set(ylim=(0, 1.08), yticks=[0, 1], xlim=(max(edges[0], 0), edges[-1]))
         row[0].set_ylabel(style.name(method), rotation=0, ha="right", va="center")
     for ax, label in zip(axes[0], labels, strict=True):
-        ax.set_title(style.class_title(label))
+        ax.set_title(textwrap.fill(style.class_title(label), round(60 / len(labels)), break_long_words=False))
     for ax in axes[-1]:
         ax.set_xlabel("time (s)")
     fig.legend(handles=[Patch(color=style.TRUTH, alpha=0.3, label="ground truth")], loc="outside lower center")

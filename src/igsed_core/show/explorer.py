@@ -127,7 +127,7 @@ def explorer(instances: Instances, *, frame_length: float, at: float = _START) -
     for widget in (method, rule, instance, threshold):
         widget.js_on_change("value", follow)
     page = column(
-        row(method, rule, instance, sizing_mode="stretch_width"),
+        row(method, rule, instance, sizing_mode="stretch_width", styles={"flex-wrap": "wrap"}),
         *(threshold, readout, clip, bars, over),
         sizing_mode="stretch_width",
     )

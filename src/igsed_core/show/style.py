@@ -78,6 +78,17 @@ THRESHOLDS = {
     "value": "value of the score",
     "share_of_maximum": "share of the clip's maximum",
 }
+# Colour and mark of each of several series that are no methods: hues that no method has, told apart by people with
+# colour-blindness, and by their marks where lines cross.
+SERIES = (
+    ("#117733", "o"),
+    ("#AA4499", "s"),
+    ("#44AA99", "^"),
+    ("#661100", "D"),
+    ("#999933", "v"),
+    ("#6699CC", "P"),
+    ("#CC6677", "X"),
+)
 SPLITS = {"train": "#1B4F5A", "validation": "#5FA3AD", "test": "#B7D7DB"}  # of no method
 
 _RC: dict[Any, Any] = {

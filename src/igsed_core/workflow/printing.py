@@ -20,11 +20,13 @@ from igsed_core.workflow.experiments import Experiment
 PDF = "igsed-book.pdf"
 _DOCUMENT = "print.html"
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-# What cannot be read on paper: sounds, what can be moved, buttons, links beside headings, scripts.
+# What cannot be read on paper: sounds, buttons, links beside headings, scripts; and what can be moved or played.
 _NOT_PRINTED = (
-    "script, noscript, audio, button, .igsed-explorer, figure.igsed-player, .headerlink, .prev-next-area, "
-    "details.hide.above-input, .igsed-not-printed"
+    "script, noscript, audio, button, figure.igsed-player, .headerlink, .prev-next-area, details.hide.above-input, "
+    ".igsed-users, .igsed-not-printed"
 )
+_MOVED = ".igsed-explorer, .igsed-browser, .igsed-heard-map"
+_NOTE = '<p class="igsed-moved">On paper nothing moves and nothing plays: this stands in the book on the screen.</p>'
 _PATIENCE = 120_000  # ms, for maths and pictures of the whole book
 
 
@@ -67,6 +69,7 @@ def document(html: Path, order: list[str]) -> str:
         if script not in scripts:
             script.decompose()
     parts = list(_articles(html, order))
+    parts.insert(1, _contents(parts, order))
     body = f'<body class="igsed-print">{"".join(parts)}</body>'
     return f'<!doctype html>\n<html lang="en" data-theme="light">{head}{body}</html>\n'
 
@@ -79,9 +82,24 @@ def _articles(html: Path, order: list[str]) -> Iterator[str]:
             raise IgsedError(f"page {html / name}.html holds no article: build the book again with `igsed book`")
         for unwanted in article.select(_NOT_PRINTED):
             unwanted.decompose()
+        for moved in article.select(_MOVED):
+            if not moved.decomposed:
+                moved.replace_with(bs4.BeautifulSoup(_NOTE, "html.parser"))
+        for folded in article.select("details"):
+            folded["open"] = ""  # nobody unfolds a solution on paper
         for element in article.find_all(True):
             _rename(element, html, name, order)
         yield f'<section class="igsed-page" id="{_anchor(name)}">{article}</section>\n'
+
+
+def _contents(parts: list[str], order: list[str]) -> str:
+    """List the pages by their headings, each a link."""
+    headings = [bs4.BeautifulSoup(part, "html.parser").find("h1") for part in parts]
+    lines = [
+        f'<li><a href="#{_anchor(name)}">{heading.get_text().strip() if heading else name}</a></li>'
+        for name, heading in zip(order, headings, strict=True)
+    ]
+    return f'<nav class="igsed-page igsed-contents"><h2>Contents</h2><ol>{"".join(lines)}</ol></nav>\n'
 
 
 def _rename(element: bs4.Tag, html: Path, name: str, order: list[str]) -> None:

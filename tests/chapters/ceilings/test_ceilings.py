@@ -239,8 +239,10 @@ def test_each_class_has_a_line_over_the_lengths_of_gates() -> None:
     )
     figure = figures.edges(table, "localiser")
     for ax in figure.axes[:3]:
-        lines = [line for line in ax.get_lines() if len(line.get_xdata()) == 2 and line.get_marker() == "o"]
-        assert len(lines) == 3
+        lines = [line for line in ax.get_lines() if len(line.get_xdata()) == 2 and line.get_marker() != "None"]
+        assert (
+            len(lines) == len({line.get_marker() for line in lines}) == len({line.get_color() for line in lines}) == 3
+        )
         assert all(list(line.get_xdata()) == [0.5, 1.0] for line in lines)  # 0: all lengths together
 
 

@@ -276,7 +276,9 @@ def test_words_tables_and_figures(run: dict, sounds: excerpts.Excerpts) -> None:
     tables.maps_table(found["representations_maps"], found["representations_bands"])
     tables.alike_table(found["representations_alike"])
     figures.one_excerpt(run["explained"])
-    figures.octaves(found["representations_maps"])
+    drawn = figures.octaves(found["representations_maps"])
+    highest = max(line.get_ydata().max() for ax in drawn.axes for line in ax.get_lines())
+    assert drawn.axes[0].get_ylim()[0] == 0 and all(ax.get_ylim()[1] >= highest for ax in drawn.axes)
     figures.band_stop(found["representations_bands"])
     assert "igsed-player" in figures.hear(run["explained"]).data
 

@@ -39,6 +39,7 @@ from igsed_core.metrics import time_frequency as metrics
 from igsed_core.models import heads
 from igsed_core.models.frontend import PannsLogMel
 from igsed_core.show.answers import Found
+from lettering import overprinted
 from tiny_bank import write_bank
 
 RATE = 32_000
@@ -211,7 +212,7 @@ def test_words_tables_and_figures_of_a_run(measured: pd.DataFrame, n: int) -> No
     assert len(shown) == 10
     assert len(tables.differences_table(apart)) == 5
     assert {names.title(name) for name in (PERFECT, "cam")} == {"perfect mask", "CAM"}
-    figures.heard(found)
+    assert overprinted(figures.heard(found)) == []
     figures.worth_of_frequency(found)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -66,10 +68,12 @@ def edges(table: pd.DataFrame, method: str) -> Figure:
     """
     rows = table[(table["method"] == method) & (table["length"] > 0)]
     fig, axes = plt.subplots(1, 3, figsize=(style.WIDTH, 4.2), layout="constrained")
-    titles = {"early": "begins before the gate (s)", "late": "ends after the gate (s)", "missed": "share missed"}
+    titles = {"early": "begins before\nthe gate (s)", "late": "ends after\nthe gate (s)", "missed": "share\nmissed"}
+    colours = style.class_colours(sorted(rows["class"].astype(str).unique()))
     for ax, (column, title) in zip(axes, titles.items(), strict=True):
-        for label, of in rows.groupby("class", sort=False):
-            ax.plot(of["length"], of[column], "o-", lw=1.2, ms=4, label=style.class_name(str(label)))
+        for (label, of), mark in zip(rows.groupby("class"), itertools.cycle("os^DvPX<>*"), strict=False):
+            look = {"color": colours[str(label)], "marker": mark, "lw": 1.2, "ms": 5}
+            ax.plot(of["length"], of[column], label=style.class_title(str(label)), **look)
         ax.axhline(0, color=style.INK, lw=0.8)
         ax.set(xlabel="length of the gate (s)", title=title)
         if column == "missed":

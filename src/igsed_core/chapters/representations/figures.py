@@ -105,7 +105,8 @@ def octaves(described: pd.DataFrame) -> Figure:
             )
         ax.set_xticks(x, [f"{edge:g}" for edge in np.round(disturb.EDGES[:-1:2])], rotation=60)
         ax.set_title(title(method), fontsize=10)
-        ax.set(xlabel="octave from (Hz)", ylim=(0, None))
+        ax.set(xlabel="octave from (Hz)")
+    axes[0].set_ylim(bottom=0)  # once all are drawn, for a limit ends the search for the highest
     axes[0].set_ylabel(f"share (mean over {int(rows[WAVEFORM, LRP, study.HALF]['n'])} excerpts)")
     fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return fig

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -92,11 +93,13 @@ def found_events(table: pd.DataFrame, titles: Mapping[str, str]) -> Figure:
     for ax, (by, words) in zip(axes, _KINDS.items(), strict=True):
         mine = table[table["by"] == by]
         bins = mine.drop_duplicates("low")
-        for i, (name, title) in enumerate(titles.items()):
+        others = itertools.cycle(style.SERIES)
+        for name, title in titles.items():
             rows = mine[mine["system"] == name]
-            ax.plot(range(len(rows)), rows["value"], "-o", color=f"C{i % 10}", label=title)
+            colour, mark = (style.INK, "o") if name == CRNN else next(others)
+            ax.plot(range(len(rows)), rows["value"], "-", marker=mark, color=colour, label=title)
             if name == CRNN:
-                ax.fill_between(range(len(rows)), rows["ci_low"], rows["ci_high"], color=f"C{i}", alpha=0.15, lw=0)
+                ax.fill_between(range(len(rows)), rows["ci_low"], rows["ci_high"], color=colour, alpha=0.15, lw=0)
         ends = [_bin(row, whole=by == "polyphony") for row in bins.to_dict("records")]
         ax.set_xticks(range(len(ends)), ends)
         ax.set(xlabel=words)

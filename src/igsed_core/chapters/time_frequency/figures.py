@@ -152,7 +152,7 @@ def heard(table: pd.DataFrame) -> Figure:
             ax.axvline(mine[name,]["value"], color=style.TRUTH, ls=line, lw=1.3)
         n = int(mine[shown[0],]["n"])
         ax.set_title(f"{subset(overlap)}\n(n = {n})", fontsize=10)
-        ax.set_xlim(0, 1)
+        ax.set(xlim=(0, 1), xticks=[0, 0.5, 1])
         ax.grid(axis="y", visible=False)
     axes[0, 0].set_yticks(range(len(shown)), [title(name) for name in shown])
     axes[0, 0].set_ylim(len(shown) - 0.5, -0.5)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import io
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -18,12 +19,14 @@ from numpy.typing import NDArray
 from igsed_core.chapters.vocal_percussion import measure, varied, when
 from igsed_core.chapters.vocal_percussion.boxemes import INSTRUMENT_NAMES, INSTRUMENTS, TEST, VocalPercussion
 from igsed_core.chapters.vocal_percussion.labels import LABEL_SETS
-from igsed_core.chapters.vocal_percussion.study import SYSTEMS
+from igsed_core.chapters.vocal_percussion.study import BASELINES, SYSTEMS
 from igsed_core.show import players, style
 from igsed_core.show.cells import by_key
 from igsed_core.show.style import drawing
 
 COLOURS = {"kd": "#D55E00", "sd": "#0072B2", "hhc": "#009E73", "hho": "#CC79A7"}
+# Of label sets: a hue for each kind, hollow where the labels are reduced; representations without labels are grey.
+_HUES = dict(zip(("instrument", "syllable", "phoneme", "boxeme"), style.SERIES, strict=False))
 _RATE = 22_050  # Hz, of sounds in the map: sixty of them are in the page
 _WIDE, _HIGH, _EDGE = 640, 420, 20
 
@@ -47,14 +50,15 @@ def accuracies(table: pd.DataFrame, published: pd.DataFrame, full: pd.DataFrame 
     large = {} if full is None else by_key(full, ("system", "classifier"), average="user")
     fig, ax = plt.subplots(figsize=(style.WIDTH, 0.38 * len(rows) + 1.6), layout="constrained")
     for y, row in enumerate(rows.to_dict("records")):
-        colour = "#D55E00" if row["system"] in LABEL_SETS else style.FAINT
+        colour = _look(str(row["system"]))["color"]
         ax.plot([row["ci_low"], row["ci_high"]], [y, y], color=colour, lw=3, alpha=0.5)
-        ax.plot(row["value"], y, "o", color=colour, ms=8, label="this run" if y == len(rows) - 1 else None)
+        ax.plot(row["value"], y, "o", color=colour, ms=8)
         if mine := large.get((row["system"], row["classifier"])):
             ax.plot([mine["ci_low"], mine["ci_high"]], [y - 0.25, y - 0.25], color=colour, lw=1.5, alpha=0.5)
             ax.plot(mine["value"], y - 0.25, "s", color=colour, ms=5)
         if row["system"] in theirs:
             ax.plot(theirs[row["system"]], y, "D", color=style.INK, mfc="none", ms=6)
+    ax.plot([], [], "o", color=style.FAINT, ms=8, label="this run")
     if large:
         n = int(next(iter(large.values()))["n"])
         ax.plot([], [], "s-", color=style.FAINT, ms=5, lw=1.5, label=f"full size, {n} held-out users")
@@ -78,12 +82,12 @@ def variation(table: pd.DataFrame) -> Figure:
     words = {varied.EXAMPLES: "own examples of each instrument", varied.NOISE: "signal-to-noise ratio (dB)"}
     for ax, (kind, label) in zip(axes, words.items(), strict=True):
         rows = table[table["varied"] == kind]
-        for i, (system, mine) in enumerate(rows.groupby("system", sort=False)):
+        for system, mine in rows.groupby("system", sort=False):
             mine = mine.sort_values("at")
-            look = "-" if system in LABEL_SETS else "--"
-            ax.plot(mine["at"], mine["value"], look, marker="o", ms=4, color=f"C{i % 10}", label=SYSTEMS[str(system)])
+            look = _look(str(system))
+            ax.plot(mine["at"], mine["value"], ms=6, label=SYSTEMS[str(system)], **look)
             if system in ("syllable", "timbre"):
-                ax.fill_between(mine["at"], mine["ci_low"], mine["ci_high"], color=f"C{i % 10}", alpha=0.15, lw=0)
+                ax.fill_between(mine["at"], mine["ci_low"], mine["ci_high"], color=look["color"], alpha=0.15, lw=0)
         ax.set(xlabel=label)
     axes[1].set_xticks(sorted(set(table.loc[table["varied"] == varied.NOISE, "at"])))
     axes[0].set_xscale("log", base=2)
@@ -173,6 +177,16 @@ def one_sound(
     axes[-1].set_xlabel("s after the annotated onset; lines: " + ", ".join(times))
     fig.suptitle(style.plain(title))
     return fig
+
+
+def _look(system: str) -> dict[str, Any]:
+    """Line of a representation, the same in all figures of the page."""
+    if system not in LABEL_SETS:
+        marks = dict(zip(BASELINES, "sv^DP", strict=False))
+        return {"color": style.FAINT, "marker": marks[system], "ls": "--", "mfc": style.FAINT}
+    colour, mark = _HUES[system.removesuffix("_reduced")]
+    hollow = system.endswith("_reduced")
+    return {"color": colour, "marker": mark, "ls": ":" if hollow else "-", "mfc": "white" if hollow else colour}
 
 
 def name_of(system: str) -> str:
