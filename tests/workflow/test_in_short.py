@@ -179,3 +179,42 @@ def test_the_box_of_vocal_percussion_says_what_the_differences_are(size, words):
         "told apart from syllables, the paper's best (phonemes" if size else "Of 1 other label sets none is told apart"
     )
     assert told in text
+
+
+def test_the_page_of_conditions_does_not_deny_that_its_levels_are_the_same_soundscapes():
+    ours = found(Tables(2, "plain"))
+    rows = [Tables(2, "plain").tidy(("ig", "percentile", "iou")).assign(condition="snr", level=x) for x in ("-5", "25")]
+    said = in_short.conditions(Found({**ours.tables, "conditions": pd.concat(rows)})).text
+    assert "The soundscapes are the same" in said
+    assert "share no clips" not in said
+
+
+@settings(max_examples=25, deadline=None)
+@given(made=MADE)
+def test_what_another_training_moves_most_is_named_with_its_spread(made):
+    parts = [made.tidy((m, "percentile", "iou")).assign(varied="training") for m in ("ig", "fw_ws", "fw_ss")]
+    table = pd.concat(parts, ignore_index=True)
+    table["std"] = made.rng.random(len(table))
+    said = in_short.seeds(Found({"seeds_spread": table})).text
+    rows = table[table["average"] == "instance"]
+    most = rows.loc[rows["std"].idxmax()]
+    words = re.search(r"Another training moves (\S+) most, .* standard deviation (\d\.\d+)", said)
+    assert words, said
+    assert words[1].lower().replace("-", "_") == most["method"]
+    assert float(words[2]) == pytest.approx(most["std"], abs=0.0006)
+
+
+@settings(max_examples=25, deadline=None)
+@given(made=MADE)
+def test_where_ig_stands_among_explanations_is_counted(made):
+    table, _ = made.methods()
+    said = in_short.methods_ends(table)
+    words = re.search(r"; IG has .*, and (none|\d+) of (\d+) others more", said)
+    mine = table[(table["rule"] == "percentile") & (table["metric"] == "iou") & (table["average"] == "instance")]
+    values = mine.drop_duplicates("method", keep="last").set_index("method")["value"]
+    if words:
+        higher = sum(v > values["ig"] for m, v in values.items() if in_short.family(m))
+        assert int(words[1].replace("none", "0")) == higher, said
+        assert int(words[2]) >= higher
+    else:
+        assert not said or pd.isna(values.get("ig"))
