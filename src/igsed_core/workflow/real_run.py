@@ -99,7 +99,7 @@ def in_brief(stage: str, real: Found) -> str:
         return ""
     tables = real.tables
     if stage == "methods":
-        return in_short.methods_ends(tables["methods"])
+        return in_short.methods_ends(tables["methods"]) or sentence(stage, real)
     if stage == "localiser":
         three = (tables[of] for of in ("localiser", "localiser_differences", "localiser_differences_two_way"))
         return f"{findings.localiser_standing(*three, margin=real.margin)} {CHOSEN}"
