@@ -73,7 +73,7 @@ display.show(
 # ### How far apart are the methods?
 #
 # Differences are paired: every bootstrap replicate draws the same clips for both methods, so that what makes a clip easy
-# or hard for all of them cancels. An interval that holds zero decides nothing. Two methods are *level* only where the whole
+# or hard for all of them cancels. An interval that holds zero does not say which is better. Two methods are *level* only where the whole
 # interval lies within a margin (parameter `margin`); *above* and *below* need an interval off zero and a difference of at
 # least that margin; otherwise they are *not told apart*.
 #

@@ -123,7 +123,7 @@ instances["conditions"] = main.evaluate(
 
 # %% [markdown]
 # The localiser of {doc}`10_localiser` is fitted to the training clips and their clip labels, with the shifts and components of
-# that page, and then left alone, as the heads are.
+# that page, and then left alone, as the heads are. Its edges are as found: nothing is calibrated here.
 
 # %%
 models = absence_hmm.fit_classes(

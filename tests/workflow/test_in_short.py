@@ -179,3 +179,39 @@ def test_the_box_of_vocal_percussion_says_what_the_differences_are(size, words):
         "told apart from syllables, the paper's best (phonemes" if size else "Of 1 other label sets none is told apart"
     )
     assert told in text
+
+
+def test_the_page_of_conditions_does_not_deny_that_its_levels_are_the_same_soundscapes():
+    ours = found(Tables(2, "plain"))
+    rows = [Tables(2, "plain").tidy(("ig", "percentile", "iou")).assign(condition="snr", level=x) for x in ("-5", "25")]
+    said = in_short.conditions(Found({**ours.tables, "conditions": pd.concat(rows)})).text
+    assert "The soundscapes are the same" in said
+    assert "share no clips" not in said
+
+
+@settings(max_examples=25, deadline=None)
+@given(made=MADE)
+def test_what_another_training_moves_most_is_named_with_its_spread(made):
+    parts = [made.tidy((m, "percentile", "iou")).assign(varied="training") for m in ("ig", "fw_ws", "fw_ss")]
+    table = pd.concat(parts, ignore_index=True)
+    table["std"] = made.rng.random(len(table))
+    said = in_short.seeds(Found({"seeds_spread": table})).text
+    rows = table[table["average"] == "instance"]
+    most = rows.loc[rows["std"].idxmax()]
+    words = re.search(r"Another training moves (\S+) most, .* standard deviation (\d\.\d+)", said)
+    assert words, said
+    assert words[1].lower().replace("-", "_") == most["method"]
+    assert float(words[2]) == pytest.approx(most["std"], abs=0.0006)
+
+
+@settings(max_examples=25, deadline=None)
+@given(made=MADE)
+def test_where_ig_stands_among_explanations_is_counted(made):
+    table = made.tidy(*((m, "percentile", "iou") for m in ("ig", "cam", "grad_cam", "saliency", "random")))
+    said = in_short.methods_ends(table)
+    values = table[table["average"] == "instance"].set_index("method")["value"].drop("random").dropna()
+    words = re.search(r"; IG has .*, and (none|\d+) of (\d+) others more", said)
+    assert bool(words) == ("ig" in values), said
+    if words:
+        assert int(words[1].replace("none", "0")) == (values > values["ig"]).sum(), said
+        assert int(words[2]) == len(values) - 1, said

@@ -11,6 +11,7 @@ import pandas as pd
 from igsed_core.metrics import judging
 from igsed_core.metrics.judging import ABOVE, BELOW, LEVEL, NOT_DECIDED, NOT_TOLD_APART
 from igsed_core.show.cells import number, with_interval
+from igsed_core.show.style import METRICS
 
 # Smallest difference of IoU, F1 or pointing game that a sentence calls an effect, and how near is "level", where no
 # parameter says otherwise (`margin`).
@@ -114,8 +115,9 @@ def family(table: pd.DataFrame, **where: str) -> str:
         return "Of these differences none is decided."
     n = int(decided["survives"].sum())
     n_clips = int(decided["n_clips"].min())
+    of = f" in {METRICS[where['metric']]}" if where.get("metric") in METRICS else ""
     return (
-        f"Of {len(decided)} differences that were corrected together (Holm, level 0.05) {n if n else 'none'} "
+        f"Of {len(decided)} differences{of} that were corrected together (Holm, level 0.05) {n if n else 'none'} "
         f"{'survives' if n == 1 else 'survive'} ({sample(n_clips, 'clips')})."
     )
 

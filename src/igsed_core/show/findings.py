@@ -118,8 +118,8 @@ def energy_and_ig(rules: pd.DataFrame, *, split: str = "test") -> str:
     higher = sum(value > 0 for value in known)
     return (
         f"The mean IoU of the signal's energy, which knows no class, is above IG's under {higher} of the {len(known)} "
-        f"rules (energy minus IG from {number(min(known), 3)} to {number(max(known), 3)}; means alone, without a "
-        "verdict)."
+        f"rules that apply to both (energy minus IG from {number(min(known), 3)} to {number(max(known), 3)}; means "
+        "alone, without a verdict)."
     )
 
 
@@ -149,7 +149,7 @@ def shuffled(checked: pd.DataFrame, detection: pd.DataFrame, *, method: str = "i
         f"With every weight shuffled the highest score of {name(method)} falls on the sound in a share of "
         f"{figure(hits)} "
         f"of the instances, {RELATIONS[said]} chance ({number(random['value'])}, random scores on the whole test "
-        f"split); "
+        f"split, whose own uncertainty the verdict leaves out); "
         f"the rank correlation with the map of the trained classifier is {figure(alike)}, {figure(beyond)} with energy "
         f"partialled out ({sample(hits['n'])}, {shuffles} {'shuffle' if shuffles == 1 else 'shuffles'})."
     )
@@ -341,16 +341,13 @@ def localised(
         for table in (differences, two_way)
     )
     said = verdict_on(wide, margin=margin)
-    survives = _which(surviving(clips)) if said in (ABOVE, BELOW) else ""
+    # The test of the correction is over clips, narrower than the interval that is printed.
+    held = surviving(clips) if said in (ABOVE, BELOW) else ""
+    survives = f"; over clips alone it {held}" if held else ""
     return (
         f"{RELATIONS[said]} {name(other[0])} ({with_interval(ours.get(other))}; "
         f"difference {figure(wide)}, {sample(wide['n'] if wide else 0)}{survives})"
     )
-
-
-def _which(said: str) -> str:
-    """Let a clause follow, if there is one."""
-    return f", which {said}" if said else ""
 
 
 def localiser_of(ladder: pd.DataFrame) -> tuple[str, str]:
@@ -380,10 +377,7 @@ def localiser_answer(
         As for :func:`localised`.
     """
     ours = by_key(ladder, ("method", "rule"), **{"split": split, "average": "instance", "class": ALL, "metric": "iou"})
-    ws, ss = (
-        localised(ladder, differences, two_way, (method, TUNED), split=split, margin=margin)
-        for method in ("fw_ws", "fw_ss")
-    )
+    standing = localiser_standing(ladder, differences, two_way, split=split, margin=margin)
     gain = by_key(
         two_way, ("method", "rule", "other_method", "other_rule"), split=split, average="instance", metric="iou"
     ).get((*EDGES, *LOCALISER))
@@ -392,10 +386,32 @@ def localiser_answer(
         f"{figure(gain)}."
     )
     return (
-        f"The localiser's IoU is {with_interval(ours.get(localiser_of(ladder)))}: {ws}, and {ss}. Both have a level "
-        f"that was tuned with time labels and are read once per feature frame.{before if gain else ''} Intervals of "
-        "differences draw clips and source files anew."
+        f"{standing} Both have a level that was tuned with time labels and are read once per feature frame."
+        f"{before if gain else ''} Intervals of differences draw clips and source files anew."
     )
+
+
+def localiser_standing(
+    ladder: pd.DataFrame,
+    differences: pd.DataFrame,
+    two_way: pd.DataFrame,
+    *,
+    split: str = "test",
+    margin: float = MARGIN,
+) -> str:
+    """Say in one sentence how the localiser stands to the framewise detectors.
+
+    Parameters
+    ----------
+    ladder, differences, two_way, split, margin
+        As for :func:`localised`.
+    """
+    ours = by_key(ladder, ("method", "rule"), **{"split": split, "average": "instance", "class": ALL, "metric": "iou"})
+    ws, ss = (
+        localised(ladder, differences, two_way, (method, TUNED), split=split, margin=margin)
+        for method in ("fw_ws", "fw_ss")
+    )
+    return f"The localiser's IoU is {with_interval(ours.get(localiser_of(ladder)))}: {ws}, and {ss}."
 
 
 __all__ = [
@@ -409,6 +425,7 @@ __all__ = [
     "localised",
     "localiser_answer",
     "localiser_of",
+    "localiser_standing",
     "rule_gain",
     "runner_up",
     "say",

@@ -54,7 +54,7 @@ def sentences(found: dict[str, pd.DataFrame], *, split: str = "test", margin: fl
         "from_instances": sample(counted["evaluated"].sum()),
         "detected": findings.detected(found["instances"], split=split),
         "margin": number(margin),
-        "family": family(found["differences"], split=split, average="instance", metric="iou"),
+        "family": _within_a_sentence(family(found["differences"], split=split, average="instance", metric="iou")),
     }
     for method in COMPARED:
         for metric in _METRICS:
@@ -113,6 +113,10 @@ def localiser_sentences(
             ladder, differences, two_way, (method, findings.TUNED), split=split, margin=margin
         )
     return texts
+
+
+def _within_a_sentence(text: str) -> str:
+    return text[:1].lower() + text[1:]
 
 
 def glue_sentences(**texts: str) -> None:

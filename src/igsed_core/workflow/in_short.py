@@ -131,15 +131,16 @@ def threshold_sensitivity(found: Found) -> Answer:
 def results(found: Found) -> Answer:
     """How IG stands to every other method."""
     said = prose.sentences(dict(found.tables), margin=found.margin)
-    others = ("random", "energy", "fw_ws", "fw_ss")
+    others = {"random": "random scores", "energy": "the signal's energy", "fw_ws": "FW-WS", "fw_ss": "FW-SS"}
     parts = [
-        f"{said[f'ig_iou_to_{other}']} {short(other) or name(other)} (difference {said[f'ig_iou_less_{other}']})"
-        for other in others
+        f"{said[f'ig_iou_to_{other}']} {words} (difference {said[f'ig_iou_less_{other}']})"
+        for other, words in others.items()
     ]
     return Answer(
         f"IG's IoU is {said['ig_iou']}, {said['from_instances']}: {', '.join(parts[:-1])}, and {parts[-1]}. Only what "
-        "the classifier detects is judged, under the paper's percentile.",
-        ("detection", "differences"),
+        "the classifier detects is judged, under the paper's percentile; intervals of differences draw clips and "
+        "source files anew.",
+        ("detection", "differences_two_way"),
     )
 
 
@@ -159,6 +160,19 @@ def threshold_rules(found: Found) -> Answer:
 def methods(found: Found) -> Answer:
     """Whether costlier explanations tell better when, and where the highest and the lowest IoU lie."""
     table, cost = found.tables["methods"], found.tables["methods_cost"]
+    ends = methods_ends(table)
+    said = findings.cost_and_quality(table, cost, findings.PAPER)
+    return Answer(f"{ends} {said}".strip(), ("methods", "methods_cost"))
+
+
+def methods_ends(table: pd.DataFrame) -> str:
+    """Say where IG stands between the highest and the lowest IoU of all explanations; empty where there is none.
+
+    Parameters
+    ----------
+    table
+        The tidy table ``methods.csv``.
+    """
     where = {"split": "test", "rule": findings.PAPER, "metric": "iou", "average": "instance", "class": ALL}
     by_method = {method: row for (method,), row in by_key(table, ("method",), **where).items()}
     rows = [
@@ -166,15 +180,17 @@ def methods(found: Found) -> Answer:
         for method, row in by_method.items()
         if pd.notna(row["value"]) and (method == "ig" or family(method))  # references explain nothing
     ]
-    ends = ""
-    if rows:
-        low, high = (pick(rows, key=lambda row: row["value"]) for pick in (min, max))
-        ends = (
-            f"Of {len(rows)} explanations {name(high['method'])} has the highest IoU under the paper's percentile, "
-            f"{figure(high)}, and {name(low['method'])} the lowest, {figure(low)}{_beside_chance(rows, by_method)} "
-            f"({sample(high['n'])}). Both were picked on these clips, and neighbours in this order overlap. "
-        )
-    return Answer(ends + findings.cost_and_quality(table, cost, findings.PAPER), ("methods", "methods_cost"))
+    if not rows:
+        return ""
+    low, high = (pick(rows, key=lambda row: row["value"]) for pick in (min, max))
+    ig = by_method.get("ig")
+    higher = sum(row["value"] > ig["value"] for row in rows) if ig is not None and pd.notna(ig["value"]) else None
+    ours = "" if higher is None else f"; IG has {figure(ig)}, and {higher or 'none'} of {len(rows) - 1} others more"
+    return (
+        f"Of {len(rows)} explanations {name(high['method'])} has the highest IoU under the paper's percentile, "
+        f"{figure(high)}, and {name(low['method'])} the lowest, {figure(low)}{ours}{_beside_chance(rows, by_method)} "
+        f"({sample(high['n'])}). Both ends were picked on these clips, and neighbours in this order overlap."
+    )
 
 
 def _beside_chance(rows: Sequence[Row], by_method: Mapping[str, Row]) -> str:
@@ -214,8 +230,8 @@ def conditions(found: Found) -> Answer:
         for (level,), row in (rows[0], rows[-1])
     ]
     return Answer(
-        f"IG's IoU is {ends[0]} and {ends[1]}. The levels share no clips, so that this is no paired difference; one "
-        "thing is varied at a time.",
+        f"IG's IoU is {ends[0]} and {ends[1]}. The soundscapes are the same, but the softer the events are, the fewer "
+        "of them are detected and judged, so that this is no paired difference; one thing is varied at a time.",
         ("conditions",),
     )
 
@@ -247,9 +263,22 @@ def seeds(found: Found) -> Answer:
     if not parts:
         return Answer(f"{NOT_DECIDED}: there is one seed.", ("seeds_spread",))
     return Answer(
-        f"IG's IoU moves with the seed: {', and '.join(parts)}. So few seeds say roughly how large the spread is, no "
-        "more.",
+        f"IG's IoU moves with the seed: {', and '.join(parts)}. {_most_moved(found.tables['seeds_spread'])}So few "
+        "seeds say roughly how large the spread is, no more.",
         ("seeds_spread",),
+    )
+
+
+def _most_moved(spread: pd.DataFrame) -> str:
+    """Name the method whose IoU another training moves most: what is said of it hangs on its seed."""
+    where = {"split": "test", "metric": "iou", "average": "instance", "varied": "training"}
+    rows = [row for row in by_key(spread, ("method",), **where).values() if pd.notna(row["std"])]
+    if not rows:
+        return ""
+    most = max(rows, key=lambda row: row["std"])
+    return (
+        f"Another training moves {short(most['method']) or name(most['method'])} most, whose mean is "
+        f"{number(most['value'])} and whose standard deviation {number(most['std'], 3)}. "
     )
 
 

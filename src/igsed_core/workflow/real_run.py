@@ -17,6 +17,7 @@ from igsed_core.base import files, shipped
 from igsed_core.base.paths import project_root
 from igsed_core.chapters.localiser.figures import LADDER
 from igsed_core.metrics.summaries import ALL
+from igsed_core.show import findings
 from igsed_core.show.answers import Found
 from igsed_core.show.cells import by_key, number, with_interval
 from igsed_core.show.style import METRICS, name
@@ -92,6 +93,19 @@ def sentence(stage: str, real: Found | None) -> str:
     return f"{said.text} {CHOSEN if stage == 'localiser' else ''}".strip() if said else ""
 
 
+def in_brief(stage: str, real: Found) -> str:
+    """Say the same in at most two sentences, with n and interval, for the first page; empty as :func:`sentence`."""
+    if not sentence(stage, real):
+        return ""
+    tables = real.tables
+    if stage == "methods":
+        return in_short.methods_ends(tables["methods"]) or sentence(stage, real)
+    if stage == "localiser":
+        three = (tables[of] for of in ("localiser", "localiser_differences", "localiser_differences_two_way"))
+        return f"{findings.localiser_standing(*three, margin=real.margin)} {CHOSEN}"
+    return sentence(stage, real)
+
+
 def section(stage: str, here: Found, real: Found | None) -> str:
     """Make the section that a page ends with: what the shipped run says, and both runs in one table (Markdown)."""
     text = sentence(stage, real)
@@ -112,7 +126,7 @@ def front(real: Found | None) -> str:
     if real is None:
         return f"No run on real recordings ships with this version; `{COMMAND}` makes one.\n"
     pages = {"results": "06_results", "methods": "08_methods", "localiser": "10_localiser"}
-    said = {stage: sentence(stage, real) for stage in pages}
+    said = {stage: in_brief(stage, real) for stage in pages}
     lines = [f"- {text} ({{doc}}`{pages[stage]}`)" for stage, text in said.items() if text]
     return f"On real recordings ({sounds(real)}):\n\n" + "\n".join(lines) + "\n"
 

@@ -173,7 +173,7 @@ def under_encoders(
 
 
 def _in_words(key: tuple[str, str]) -> str:
-    return "the localiser" if key == encoders.LOCALISER else short(key[0])
+    return "the localiser with edges as found" if key == encoders.LOCALISER else short(key[0])
 
 
 def durations_table(durations: pd.DataFrame) -> pd.DataFrame:

@@ -80,7 +80,8 @@ def _how(rule: str) -> str:
 def _within(gap: dict[str, Any] | None) -> str:
     if gap is None or pd.isna(gap["value"]):
         return ""
-    return f" ({'within' if abs(gap['value']) <= LEVEL else 'not within'} {number(100 * LEVEL, 0)} points)"
+    apart = "at most" if abs(gap["value"]) <= LEVEL else "more than"
+    return f" ({verdict_on(gap)}; the means are {apart} {number(100 * LEVEL, 0)} points apart)"
 
 
 def leak(table: pd.DataFrame, differences: pd.DataFrame, before: float) -> str:

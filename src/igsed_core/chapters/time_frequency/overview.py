@@ -44,15 +44,15 @@ def sound(table: pd.DataFrame, differences: pd.DataFrame, *, margin: float = MAR
     best = _best(rows, HEARD)
     if best is None:
         return f"{NOTHING_DECIDED}: no map was judged."
-    apart = _apart(differences)
-    gap = apart.get((best, MAP, IN_TIME, MAP, HEARD))
+    gap = _apart(differences, TWO_WAY).get((best, MAP, IN_TIME, MAP, HEARD))
     row = rows[best, MAP, HEARD]
     return (
         f"Let a map weigh the soundscape: of the power that is then heard, **{title(best)}**, the best of "
         f"{len(_methods(rows))} methods by this very figure, has {figure(row)} from the class's own stem "
         f"({sample(row['n'])}); no map at all has {figure(rows.get((NOTHING, MAP, HEARD)))}, exact onsets and offsets "
         f"{figure(rows.get((IN_TIME, MAP, HEARD)))}, a perfect mask {figure(rows.get((PERFECT, MAP, HEARD)))}. It is "
-        f"{RELATIONS[verdict_on(gap, margin=margin)]} exact times (difference {figure(gap)})."
+        f"{RELATIONS[verdict_on(gap, margin=margin)]} exact times (difference {figure(gap)}, clips and source "
+        "files drawn anew)."
     )
 
 
@@ -77,13 +77,14 @@ def frequency(table: pd.DataFrame, differences: pd.DataFrame, *, margin: float =
     still = [name for name in above if wider.get(name) == ABOVE]
     most = max(decided, key=lambda name: gains[name]["value"])
     least = min(decided, key=lambda name: gains[name]["value"])
-    surviving = sum(bool(row.get("survives")) for row in gains.values())
+    surviving = sum(bool(row["survives"]) for row in gains.values() if pd.notna(row.get("p")))
+    few = sample(min(row["n"] for row in gains.values()))
     return (
         f"Of {len(gains)} methods whose maps know frequency, the map has more of the own stem than itself with its "
         f"frequencies averaged away for {len(above)}, less for {len(below)} (with source files drawn anew as "
         f"well, more for {len(still)}); "
         f"the differences go from {figure(gains[least])} ({title(least)}) to {figure(gains[most])} ({title(most)}), "
-        f"and {surviving} of {len(gains)} survive Holm's correction."
+        f"and {surviving} of {len(gains)} survive Holm's correction ({few}; intervals over clips)."
     )
 
 
@@ -104,7 +105,8 @@ def overlap(table: pd.DataFrame) -> str:
     return (
         f"In the frames in which another class sounds, too, no map leaves the class {figure(no_map)} of what is heard, "
         f"the best method ({title(best)}) {figure(mine)}, a perfect mask {figure(rows.get((PERFECT, MAP, OVERLAP)))} "
-        f"({sample(mine['n'])}); {len(above)} of {len(_methods(rows))} methods have an interval above that of no map."
+        f"({sample(mine['n'])}); {len(above)} of {len(_methods(rows))} methods have an interval that lies wholly "
+        "above what no map leaves on average."
     )
 
 

@@ -71,7 +71,7 @@ def full_size(table: pd.DataFrame, differences: pd.DataFrame) -> str:
 def _enough(gap: dict[str, Any] | None) -> str:
     if gap is None or pd.isna(gap["value"]):
         return ""
-    return f", {'at least' if gap['value'] >= WANTED else 'less than'} {number(WANTED)}"
+    return f", its mean {'at least' if gap['value'] >= WANTED else 'less than'} {number(WANTED)}"
 
 
 def _syllables(apart: dict[tuple[str, ...], dict[str, Any]]) -> str:
