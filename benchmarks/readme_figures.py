@@ -40,6 +40,8 @@ ROWS = {
     "localiser minus a linear detector": {**_CEILINGS, "other_method": "linear", "other_rule": "level+median"},
     "localiser minus a small convolutional one": {**_CEILINGS, "other_method": "tcn", "other_rule": "level+median"},
 }
+# Named in README's words: what other seeds of its training do to FW-WS.
+TRAININGS = ("FW-WS, its worst training", "FW-WS, its best training")
 
 
 def figures(run: str, results: Path) -> pd.DataFrame:
@@ -52,6 +54,11 @@ def figures(run: str, results: Path) -> pd.DataFrame:
         if len(table) != 1:
             raise SystemExit(f"{results / place['table']}.csv has {len(table)} rows for {row!r}, not one")
         made.append(table.assign(row=row, run=run)[COLUMNS])
+    seeds = pd.read_csv(results / "seeds.csv")
+    for column, wanted in {**WHERE, "method": "fw_ws", "varied": ["main", "training"]}.items():
+        seeds = seeds[seeds[column].isin(wanted if isinstance(wanted, list) else [wanted])]
+    for row, one in zip(TRAININGS, (seeds.nsmallest(1, "value"), seeds.nlargest(1, "value")), strict=True):
+        made.append(one.assign(row=row, run=run)[COLUMNS])
     return pd.concat(made, ignore_index=True).round(5)
 
 
