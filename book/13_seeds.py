@@ -23,7 +23,7 @@ run = notebook.begin("seeds", globals())
 # %%
 from igsed_core.chapters.seeds import figures, tables
 from igsed_core.chapters.seeds import study as seed_study
-from igsed_core.show import display, findings
+from igsed_core.show import display, findings, prose
 
 recipe = seed_study.Recipe(
     data=run.params_of(DataSynthesis),
@@ -78,6 +78,9 @@ display.show(
     tables.seeds_table(found, spread),
     caption="Test split: one seed with its 95 % interval; mean ± standard deviation over seeds",
 )
+most_moved = tables.most_moved(spread)
+prose.glue_sentences(most_moved=most_moved)
+findings.say(most_moved)
 
 # %% [markdown]
 # ## Whole repetitions, sounds included

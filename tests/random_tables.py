@@ -15,7 +15,7 @@ from igsed_core.chapters.audit import averages, energy, factorial, fig3, overlap
 from igsed_core.chapters.audit.verdicts import choices
 from igsed_core.chapters.audit.verdicts.data import PLACES
 from igsed_core.chapters.localiser import encoders
-from igsed_core.chapters.representations import disturb, explain, networks
+from igsed_core.chapters.representations import accuracy, disturb, explain, networks
 from igsed_core.chapters.representations import study as representations
 from igsed_core.chapters.self_attention import attended
 from igsed_core.chapters.self_attention import audit as attention_audit
@@ -256,9 +256,9 @@ class Tables:
         r, kinds = representations, tuple(networks.NETWORKS)
         ways = ("modern", "paper")[: int(self.rng.integers(1, 3))]
         methods = (*explain.METHODS, explain.ENERGY)
-        keys = [(kind, way, r.ACCURACY) for kind in kinds for way in ways]
+        keys = [(kind, way, accuracy.ACCURACY) for kind in kinds for way in ways]
         clean = {"protocol": "by_recording", "condition": disturb.CLEAN}
-        pairs = [(kinds[0], way, kinds[1], way, r.ACCURACY) for way in ways]
+        pairs = [(kinds[0], way, kinds[1], way, accuracy.ACCURACY) for way in ways]
         told = [(k, m, q) for k in kinds for m in methods for q in (*r.OCTAVES, r.CENTROID, r.HALF)]
         return {
             "representations": self.tidy(*keys, **clean),

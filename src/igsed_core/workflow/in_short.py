@@ -9,13 +9,14 @@ from typing import Any
 
 import pandas as pd
 
+from igsed_core.chapters.seeds.tables import most_moved
 from igsed_core.detection.thresholds import registry as thresholds
 from igsed_core.metrics.summaries import ALL
 from igsed_core.show import findings, prose
 from igsed_core.show.answers import NOT_DECIDED, Answer, Found, Rule
 from igsed_core.show.cells import by_key, number
 from igsed_core.show.claims import Row, figure, sample
-from igsed_core.show.style import family, name, short
+from igsed_core.show.style import family, name
 
 
 def answer(stage: str, found: Found) -> Answer | None:
@@ -263,22 +264,9 @@ def seeds(found: Found) -> Answer:
     if not parts:
         return Answer(f"{NOT_DECIDED}: there is one seed.", ("seeds_spread",))
     return Answer(
-        f"IG's IoU moves with the seed: {', and '.join(parts)}. {_most_moved(found.tables['seeds_spread'])}So few "
-        "seeds say roughly how large the spread is, no more.",
+        f"IG's IoU moves with the seed: {', and '.join(parts)}. {most_moved(found.tables['seeds_spread'])} So few "
+        "seeds say roughly how large the spread is, no more.".replace("  ", " "),
         ("seeds_spread",),
-    )
-
-
-def _most_moved(spread: pd.DataFrame) -> str:
-    """Name the method whose IoU another training moves most: what is said of it hangs on its seed."""
-    where = {"split": "test", "metric": "iou", "average": "instance", "varied": "training"}
-    rows = [row for row in by_key(spread, ("method",), **where).values() if pd.notna(row["std"])]
-    if not rows:
-        return ""
-    most = max(rows, key=lambda row: row["std"])
-    return (
-        f"Another training moves {short(most['method']) or name(most['method'])} most, whose mean is "
-        f"{number(most['value'])} and whose standard deviation {number(most['std'], 3)}. "
     )
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 from igsed_core.chapters.seeds.study import BANK, BOTH, DATA, MAIN, TRAINING
 from igsed_core.detection.scored import RANKED
 from igsed_core.show.cells import NONE, Cells, by_key, frame, number, with_interval
-from igsed_core.show.style import METRICS, name
+from igsed_core.show.style import METRICS, name, short
 
 _TITLES = {TRAINING: "training seeds", DATA: "data seeds", BOTH: "all anew", BANK: "other sounds, too"}
 _METRICS = ("iou", "f1", "pointing_game")
@@ -88,4 +88,23 @@ def varied_table(found: pd.DataFrame, meaning: dict[str, str]) -> pd.DataFrame:
             "seeds": ", ".join(str(seed) for seed in group["seed"]),
         }
         for kind, group in rows.groupby("varied", sort=False)
+    )
+
+
+def most_moved(spread: pd.DataFrame) -> str:
+    """Name the method whose IoU another training moves most: what is said of it hangs on its seed.
+
+    Parameters
+    ----------
+    spread
+        The tidy table ``seeds_spread.csv``.
+    """
+    where = {"split": "test", "metric": "iou", "average": "instance", "varied": "training"}
+    rows = [row for row in by_key(spread, ("method",), **where).values() if pd.notna(row["std"])]
+    if not rows:
+        return ""
+    most = max(rows, key=lambda row: row["std"])
+    return (
+        f"Another training moves {short(most['method']) or name(most['method'])} most, whose mean is "
+        f"{number(most['value'])} and whose standard deviation {number(most['std'], 3)}."
     )
