@@ -73,7 +73,7 @@ trained = localiser_training.fit(
     gates=run.params.recordings_gates,
     seed=run.params.seed,
 )
-trained.localiser.save(run.dir / "model.igsed")
+trained.model.save(run.dir / "model.igsed")
 run.table("recordings_training", trained.counts)
 run.table("recordings_edges", trained.edges)
 display.show(display.readable(trained.counts), caption="Clips that hold each class, and what is to be known of it")

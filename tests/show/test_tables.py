@@ -147,7 +147,7 @@ def test_the_text_compares_by_intervals():
     assert texts["ig_iou_clips_fw_ws"] == f"{MINUS}0.10 [{MINUS}0.12,{NARROW}{MINUS}0.08] *"
     assert (
         texts["family"]
-        == "Of 10 differences that were corrected together (Holm, level 0.05) 10 survive (from 20 clips only)."
+        == "of 10 differences in IoU that were corrected together (Holm, level 0.05) 10 survive (from 20 clips only)."
     )
     wide = prose.sentences({**found, "differences_two_way": result_tables.differences(0.11)})
     assert wide["ig_iou_to_fw_ws"] == wide["ig_iou_to_energy"] == "not told apart from"  # that is not "level with"

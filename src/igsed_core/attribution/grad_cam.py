@@ -26,6 +26,17 @@ def weighted(activation: Tensor, gradient: Tensor, *, layer: bool = False) -> Te
     Returns
     -------
     Tensor [shape=(n, ...)]
+
+    Examples
+    --------
+    >>> import torch
+    >>> from igsed_core.attribution.grad_cam import weighted
+    >>> activation = torch.tensor([[1.0, 2.0], [3.0, 0.0]])  # two channels at two places
+    >>> gradient = torch.tensor([[[1.0, 1.0], [-1.0, 0.0]]])  # of one score
+    >>> weighted(activation, gradient).tolist()
+    [[0.0, 2.0]]
+    >>> weighted(activation, gradient, layer=True).tolist()
+    [[1.0, 2.0]]
     """
     weight = gradient.relu() if layer else gradient.mean(dim=tuple(range(2, gradient.ndim)), keepdim=True)
     return (weight * activation).sum(dim=1).relu()

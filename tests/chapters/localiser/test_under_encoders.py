@@ -97,7 +97,7 @@ def test_the_page_shows_and_says_what_was_measured(reported: tuple[pd.DataFrame,
     assert len(gains) == 2 * len(encoders.PAIRS)
     assert gains["clips and source files"].str.contains("[", regex=False).all()
     text = tables.under_encoders(table, apart)
-    assert text.count("the localiser is above FW-SS") == 2
+    assert text.count("the localiser with edges as found is above FW-SS") == 2
     assert "from 80 instances" in text and "from 40 instances" in text
 
 
