@@ -36,14 +36,19 @@ def memory(table: pd.DataFrame, differences: pd.DataFrame) -> str:
     apart = by_key(differences, ("system",), rule=TUNED, other=CRNN, other_rule=TUNED, metric=EVENT_F)
     best = max(found, key=lambda system: found[system]["value"])
     gap = apart.get((best,))
-    told = [name for (name,), row in apart.items() if name in found and row["verdict"] in (ABOVE, BELOW)]
+    told = [row["verdict"] for (name,), row in apart.items() if name in found]
     return (
         f"The CRNN without attention reaches an event-based F of {figure(none)} ({sample(none['n'], 'test clips')}); "
         f"of {len(found)} widths {best.rpartition('_')[2]} s has the highest, {figure(found[best])}, "
         f"{RELATIONS[NOT_DECIDED if gap is None else gap['verdict']]} the CRNN (difference {figure(gap)}). "
-        f"{len(told) or 'No'} {'widths are' if len(told) > 1 else 'width is'} told apart from the CRNN. Verdicts are "
-        "corrected for all comparisons (Holm), intervals are not; and these say nothing of the luck of training."
+        f"Of these widths {told.count(BELOW) or 'none'} {_is(told.count(BELOW))} below the CRNN and "
+        f"{told.count(ABOVE) or 'none'} {_is(told.count(ABOVE))} above it. Verdicts are corrected for all comparisons "
+        "(Holm), intervals are not; and these say nothing of the luck of training."
     )
+
+
+def _is(n: int) -> str:
+    return "are" if n > 1 else "is"
 
 
 def average(differences: pd.DataFrame) -> str:
