@@ -263,11 +263,12 @@ def seeds(found: Found) -> Answer:
     ]
     if not parts:
         return Answer(f"{NOT_DECIDED}: there is one seed.", ("seeds_spread",))
-    return Answer(
-        f"IG's IoU moves with the seed: {', and '.join(parts)}. {most_moved(found.tables['seeds_spread'])} So few "
-        "seeds say roughly how large the spread is, no more.".replace("  ", " "),
-        ("seeds_spread",),
+    sentences = (
+        f"IG's IoU moves with the seed: {', and '.join(parts)}.",
+        most_moved(found.tables["seeds_spread"]),
+        "So few seeds say roughly how large the spread is, no more.",
     )
+    return Answer(" ".join(filter(None, sentences)), ("seeds_spread",))
 
 
 def audit(found: Found) -> Answer:

@@ -129,10 +129,11 @@ def test_shares_and_areas_have_intervals_over_clips() -> None:
     assert (n, value) == (3, 0.75) and low < 0.75 < high
     scores, attacked = np.array([1.0, 2.0, 3.0, 4.0]), np.array([False, False, True, True])
     both = np.array(["a", "b", "a", "b"], dtype=object)
-    assert summary.area(both, scores, attacked, **RESAMPLING)[1] == 1.0
-    assert summary.area(both, -scores, attacked, **RESAMPLING)[1] == 0.0
-    assert summary.area(both, np.ones(4), attacked, **RESAMPLING)[1] == 0.5
-    assert np.isnan(summary.area(both, scores, np.zeros(4, dtype=bool), **RESAMPLING)[1])
+    n = len(set(both))
+    assert summary.area(summary.areas(both, scores, attacked, **RESAMPLING), n)[0] == 1.0
+    assert summary.area(summary.areas(both, -scores, attacked, **RESAMPLING), n)[0] == 0.0
+    assert summary.area(summary.areas(both, np.ones(4), attacked, **RESAMPLING), n)[0] == 0.5
+    assert np.isnan(summary.area(summary.areas(both, scores, np.zeros(4, dtype=bool), **RESAMPLING), n)[0])
 
 
 def test_entropy_is_one_where_a_map_is_even_and_nothing_where_it_is_a_peak() -> None:

@@ -69,9 +69,9 @@ def detection(
         drawn = {}
         for name in DETECTORS:
             values = np.array([clean[i][name] for i in there] + [one[name] for one in now], dtype=float)
-            found = summary.area(clips, values, which, replicates=replicates, seed=seed)
+            n = len(np.unique(clips[~np.isnan(values)].astype(str)))
             drawn[name] = summary.areas(clips, values, which, replicates=replicates, seed=seed)
-            rows.append((variant, name, "auroc", "test", *found))
+            rows.append((variant, name, "auroc", "test", n, *summary.area(drawn[name], n)))
         apart += _minus_trivial(drawn, len(there))
     table = pd.DataFrame(rows, columns=["variant", "detector", *summary.COLUMNS])
     return table.join(pd.DataFrame(apart, columns=["minus_trivial", "minus_low", "minus_high"]))

@@ -114,36 +114,27 @@ def areas(
     return drawn
 
 
-def area(
-    clips: NDArray[np.object_],
-    scores: NDArray[np.float64],
-    attacked: NDArray[np.bool_],
-    *,
-    replicates: int,
-    seed: int,
-) -> tuple[int, float, float, float]:
+def area(drawn: NDArray[np.float64], n_clips: int) -> tuple[float, float, float]:
     """Return an AUROC with its interval over clips.
 
     Parameters
     ----------
-    clips, scores, attacked
-        As for :func:`areas`, ``[shape=(n_rows,)]`` each.
-    replicates, seed
-        Of the bootstrap.
+    drawn
+        From :func:`areas`, ``[shape=(1 + replicates,)]``.
+    n_clips
+        Clips that were drawn from.
 
     Returns
     -------
     tuple
-        Clips, AUROC, lower and upper end; NaN where there are not both.
+        AUROC, lower and upper end; NaN where there are not both kinds.
     """
-    n = len(np.unique(clips[~np.isnan(scores)].astype(str)))
-    drawn = areas(clips, scores, attacked, replicates=replicates, seed=seed)
     if np.isnan(drawn[0]):
-        return n, np.nan, np.nan, np.nan
-    low, high = np.clip(intervals.interval(drawn, n), 0, 1)
+        return np.nan, np.nan, np.nan
+    low, high = np.clip(intervals.interval(drawn, n_clips), 0, 1)
     if drawn[0] in (0.0, 1.0):  # all agree: no more is known than so many clips can tell
-        low, high = intervals.wilson(drawn[0], n)
-    return n, float(drawn[0]), float(low), float(high)
+        low, high = intervals.wilson(drawn[0], n_clips)
+    return float(drawn[0]), float(low), float(high)
 
 
 def correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
