@@ -17,7 +17,7 @@ from igsed_core.chapters.adversarial import fsdkaggle
 from igsed_core.chapters.representations.params import RepresentationStudy
 from igsed_core.chapters.self_attention.params import SelfAttentionStudy
 from igsed_core.models.encoders import registry as encoders
-from igsed_core.workflow import chapter_checks, cli, experiments
+from igsed_core.workflow import checks, cli, experiments
 from tiny_project import ROOT
 
 PARAMS = ROOT / "params" / "smoke.yaml"
@@ -76,7 +76,7 @@ def test_a_gpu_that_is_not_there(capsys: pytest.CaptureFixture[str], monkeypatch
 def test_feature_frames_have_so_many_log_mel_frames(name: str) -> None:
     encoder = encoders.load(name)
     frames = encoder.frame_duration * encoder.frontend.sample_rate / encoder.frontend.hop_length
-    assert round(frames) == chapter_checks.LOG_MEL_FRAMES
+    assert round(frames) == checks.LOG_MEL_FRAMES
 
 
 # Folders in their exact layouts; what breaks one, and what is said then.
@@ -164,7 +164,7 @@ def test_what_is_damaged_is_named(
 )
 def test_what_is_whole_is_taken(parameter: str, layout: str, layouts: Path) -> None:
     made = experiments.load(PARAMS, [f"{parameter}={layouts / layout}"])
-    chapter_checks.check(made.stages[CHAPTER[parameter]], "embedded")
+    checks.check_stage(made.stages[CHAPTER[parameter]], "embedded")
 
 
 def test_a_table_with_a_mark_of_byte_order_or_of_utf_16_is_read(layouts: Path, tmp_path: Path) -> None:
@@ -172,7 +172,7 @@ def test_a_table_with_a_mark_of_byte_order_or_of_utf_16_is_read(layouts: Path, t
         mine = shutil.copytree(layouts / "us8k", tmp_path / str(number))
         replace(TABLE, "siren", "siren", encoding)(mine)
         made = experiments.load(PARAMS, [f"repr_data={mine}"])
-        chapter_checks.check(made.stages["representations"], "embedded")
+        checks.check_stage(made.stages["representations"], "embedded")
 
 
 def test_an_unreadable_clip_is_listed(layouts: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -197,4 +197,4 @@ def test_a_link_that_leads_nowhere_is_no_traceback(tmp_path: Path) -> None:
     (tmp_path / "x.wav").symlink_to("/nowhere/at/all.wav")
     assert SelfAttentionStudy(attention_data=str(tmp_path)).outside()
     with pytest.raises(IgsedError, match="holds no folders audio and annotations"):
-        chapter_checks.check(SelfAttentionStudy(attention_data=str(tmp_path)), "embedded")
+        checks.check_stage(SelfAttentionStudy(attention_data=str(tmp_path)), "embedded")

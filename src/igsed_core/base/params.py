@@ -119,6 +119,21 @@ class StageParams:
         if not condition:
             raise IgsedError(message)
 
+    def own_folder(self, name: str) -> Path | None:
+        """Folder of the user's own that a parameter names; None where that is made or fetched."""
+        value = getattr(self, name)
+        return None if value in names_of(type(self).__dataclass_fields__[name]) else Path(value)
+
+    def look(self) -> None:
+        """Read what the stage is given from outside, as it will read it: before anything runs.
+
+        Raises
+        ------
+        IgsedError
+            For the first thing that the stage would refuse; the message names the parameter or the file and the
+            remedy.
+        """
+
     def outside(self) -> Any:
         """Fingerprint of inputs outside the project, a folder of sounds or a checkpoint; None if there are none."""
         return None

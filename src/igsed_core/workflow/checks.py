@@ -13,17 +13,17 @@ from pathlib import Path
 from typing import cast
 
 from igsed_core.base.errors import IgsedError
-from igsed_core.base.params import names_of
+from igsed_core.base.params import StageParams, names_of
 from igsed_core.chapters.conditions.params import Conditions
 from igsed_core.chapters.localiser.params import Localiser
 from igsed_core.data import assets, mixing
 from igsed_core.data.soundbank import registry as soundbank
 from igsed_core.main_job.params import DataSynthesis, IntegratedGradients, Training
 from igsed_core.models.encoders import registry as encoders
-from igsed_core.workflow import chapter_checks
-from igsed_core.workflow.chapter_checks import check_device
 from igsed_core.workflow.experiments import Experiment
 
+# Log-mel frames in a feature frame of each encoder of this package: shifts must divide it.
+LOG_MEL_FRAMES = 32
 # Numbers on which what is looked at depends; beside them all names, paths and truth values.
 _NUMBERS = ("sample_rate", "duration", "shifts", "attack_shifts")
 
@@ -74,15 +74,12 @@ def check(experiment: Experiment, missing: Collection[str], *, here: bool = True
     training = cast(Training, experiment.stages[Training.stage])
     if Training.stage in missing:
         check_encoder(training, data.sample_rate)
-        if here:
-            check_device("device", training.device)
     if Localiser.stage in missing:
         check_localiser(cast(Localiser, experiment.stages[Localiser.stage]), training, data.sample_rate)
     for name in missing:
-        chapter_checks.check(experiment.stages[name], training.encoder, here=here)
+        check_stage(experiment.stages[name], training.encoder, here=here)
     if here and IntegratedGradients.stage in missing:
         attribution = cast(IntegratedGradients, experiment.stages[IntegratedGradients.stage])
-        check_device("ig_device", attribution.ig_device)
         check_precision(attribution)
     sounding = {DataSynthesis.stage, Conditions.stage} & {*missing}
     if here and sounding:
@@ -165,6 +162,67 @@ def check_localiser(localiser: Localiser, training: Training, sample_rate: int) 
         )
     if traits := encoders.TRAITS.get(localiser.other_encoder):
         encoders.check_sample_rate(localiser.other_encoder, traits.sample_rate, sample_rate)
+
+
+def check_stage(params: StageParams, encoder: str, *, here: bool = True) -> None:
+    """Hold one stage's parameters, and the data that they name, to what the stage will ask for.
+
+    Parameters
+    ----------
+    params
+        Of the stage.
+    encoder
+        That of the main job.
+    here
+        Whether the stage runs on this machine, so that its devices are looked at.
+
+    Raises
+    ------
+    IgsedError
+        For the first thing that the stage would refuse; the message names the parameter or the file and the remedy.
+    """
+    for name in (f.name for f in fields(params)):
+        if here and name.endswith("device"):
+            check_device(name, getattr(params, name))
+        if name.endswith("shifts") and encoder in encoders.TRAITS:
+            check_shifts(name, getattr(params, name))
+    params.look()
+
+
+def check_shifts(parameter: str, shifts: int) -> None:
+    """Make sure that the feature frames of this package's encoders can be shifted so often.
+
+    Raises
+    ------
+    IgsedError
+        If they cannot.
+    """
+    if shifts < 1 or LOG_MEL_FRAMES % shifts:
+        divisors = ", ".join(str(n) for n in range(1, LOG_MEL_FRAMES + 1) if not LOG_MEL_FRAMES % n)
+        raise IgsedError(
+            f"parameter {parameter!r} is {shifts}, which does not divide the {LOG_MEL_FRAMES} log-mel frames of a "
+            f"feature frame: choose one of {divisors}"
+        )
+
+
+def check_device(parameter: str, name: str) -> None:
+    """Make sure that a device is there.
+
+    Raises
+    ------
+    IgsedError
+        If CUDA is asked for and there is none.
+    """
+    if name != "cuda":
+        return
+    from igsed_core.base import devices  # loads PyTorch, which takes seconds
+
+    try:
+        devices.choose(name)
+    except IgsedError:
+        raise IgsedError(
+            f"parameter {parameter!r} is 'cuda', but no CUDA device is there: use 'auto' or 'cpu'"
+        ) from None
 
 
 def check_precision(attribution: IntegratedGradients) -> None:

@@ -104,6 +104,13 @@ class AdversarialStudy(StageParams):
         text = self.attack_licences.strip()
         return LICENCES if text == ALL else tuple(one.strip() for one in text.split(",") if one.strip())
 
+    def look(self) -> None:
+        """See :meth:`igsed_core.base.params.StageParams.look`."""
+        if (place := self.own_folder("attack_bank")) is not None:
+            from igsed_core.chapters.adversarial import fsdkaggle  # for who has such a folder alone
+
+            fsdkaggle.load(place, licences=self.licences, verified=self.attack_verified)
+
     def outside(self) -> Any:
         """See :meth:`igsed_core.base.params.StageParams.outside`."""
         if self.attack_bank in (BANK, FSDKAGGLE):

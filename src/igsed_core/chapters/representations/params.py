@@ -61,6 +61,13 @@ class RepresentationStudy(StageParams):
         """The names in ``repr_recipes``."""
         return tuple(name.strip() for name in self.repr_recipes.split(",") if name.strip())
 
+    def look(self) -> None:
+        """See :meth:`igsed_core.base.params.StageParams.look`."""
+        if (place := self.own_folder("repr_data")) is not None:
+            from igsed_core.chapters.representations import urbansound8k  # for who has such a folder alone
+
+            urbansound8k.files(place)
+
     def outside(self) -> Any:
         """See :meth:`igsed_core.base.params.StageParams.outside`."""
         if self.repr_data in (BANK, URBANSOUND8K):

@@ -110,6 +110,11 @@ class SelfAttentionStudy(StageParams):
         """Of the windows the one nearest to the released code's, 1 s: the audit's."""
         return min(self.widths, key=lambda one: (abs(one - 1.0), one))
 
+    def look(self) -> None:
+        """See :meth:`igsed_core.base.params.StageParams.look`."""
+        if (place := self.own_folder("attention_data")) is not None:
+            (urban_sed.sources if urban_sed.is_urbansound8k(place) else urban_sed.load)(place)
+
     def outside(self) -> Any:
         """See :meth:`igsed_core.base.params.StageParams.outside`."""
         if self.attention_data in (RECIPE, URBAN_SED):

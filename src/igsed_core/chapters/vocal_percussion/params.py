@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from igsed_core.base.errors import IgsedError
 from igsed_core.base.params import StageParams, param
 from igsed_core.chapters.vocal_percussion import avp, labels
 from igsed_core.data.dataset import TableDataset
@@ -79,6 +80,19 @@ class VocalPercussionStudy(StageParams):
         if self.vocal_labels.strip() == ALL:
             return tuple(labels.LABEL_SETS)
         return tuple(name.strip() for name in self.vocal_labels.split(",") if name.strip())
+
+    def look(self) -> None:
+        """See :meth:`igsed_core.base.params.StageParams.look`."""
+        spoken = [name for name in self.label_sets if name.startswith(("phoneme", "syllable"))]
+        if spoken and self.vocal_bank != BANK and self.vocal_takes == "Fixed":
+            raise IgsedError(
+                f"parameter 'vocal_takes' is 'Fixed', but label set {spoken[0]!r} needs phonemes, which AVP has in its "
+                "Personal takes alone: use vocal_takes=Personal, or vocal_labels=instrument,instrument_reduced,boxeme"
+            )
+        if (place := self.own_folder("vocal_bank")) is not None:
+            sounds = avp.load(place, variant=self.vocal_takes).boxemes
+            for name in self.label_sets:
+                labels.of(name, sounds)
 
     def outside(self) -> Any:
         """See :meth:`igsed_core.base.params.StageParams.outside`."""
