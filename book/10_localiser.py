@@ -42,7 +42,7 @@ from igsed_core.main_job.job import MainJob
 from igsed_core.main_job.params import DataSynthesis, IntegratedGradients, ThresholdSensitivity, Training
 from igsed_core.metrics import summaries
 from igsed_core.models import classification, features
-from igsed_core.show import claims, display, findings, listening, prose
+from igsed_core.show import claims, display, findings, listening, localiser_words, prose
 
 main = MainJob(run)
 data, predictions = main.data, main.predictions
@@ -298,7 +298,7 @@ prose.glue_localiser(ladder, differences, two_way, margin=evaluated.margin)
 
 # %%
 findings.say(claims.family(differences, split="test", average="instance", metric="iou"))
-findings.say(findings.localiser_answer(ladder, differences, two_way, margin=evaluated.margin))
+findings.say(localiser_words.answer(ladder, differences, two_way, margin=evaluated.margin))
 
 # %% [markdown]
 # ## Clip by clip

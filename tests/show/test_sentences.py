@@ -16,7 +16,7 @@ from igsed_core.chapters.audit.verdicts.registry import ANSWERS
 from igsed_core.chapters.localiser import encoders, tables
 from igsed_core.main_job import tables as overview
 from igsed_core.metrics.judging import ABOVE, BELOW, LEVEL, NOT_DECIDED, NOT_TOLD_APART, VERDICTS
-from igsed_core.show import claims, findings, prose
+from igsed_core.show import claims, findings, localiser_words, prose
 from igsed_core.show.claims import FEW, MARGIN, RELATIONS
 from random_tables import KINDS, Tables
 
@@ -36,11 +36,11 @@ FINDINGS: dict[str, Callable[[Tables], str]] = {
     "enough_points, another": lambda made: findings.enough_points(made.engine(), "riemann_left"),
     "cost_and_quality": lambda made: findings.cost_and_quality(*made.methods(), "percentile"),
     "detected": lambda made: findings.detected(made.main_job()["instances"]),
-    "localised": lambda made: findings.localised(*made.ladder(), ("fw_ss", "share_of_maximum")),
+    "localised": lambda made: localiser_words.against_framewise(*made.ladder(), ("fw_ss", "share_of_maximum")),
     "under_encoders": lambda made: tables.under_encoders(*made.encoders()),
     "family": lambda made: claims.family(made.family()),
     "psds_limits": lambda made: overview.psds_limits(made.further(), 1140.0),
-    "localiser_answer": lambda made: findings.localiser_answer(*made.ladder()),
+    "localiser_answer": lambda made: localiser_words.answer(*made.ladder()),
 }
 
 
@@ -134,7 +134,7 @@ def test_the_localiser_is_compared_by_the_difference_beside_the_words(made: Tabl
         words, n = re.match(f"({RELATION}) FW-", text), re.search(r"from (\d+) instance", text)
         assert words and n, text
         check_verdict(verdict_of[words[1]], text.partition("difference ")[2].partition(", from")[0], int(n[1]))
-        row = clips.loc[(*findings.localiser_of(ladder), method, findings.TUNED)]
+        row = clips.loc[(*localiser_words.method_of(ladder), method, localiser_words.TUNED)]
         if words[1] in ("above", "below"):
             check_survival(text, row)
         else:

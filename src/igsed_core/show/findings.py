@@ -12,7 +12,7 @@ from scipy.stats import spearmanr
 from igsed_core.detection.scored import IG, LEARNED
 from igsed_core.metrics.judging import ABOVE, BELOW, LEVEL, NOT_DECIDED, judge
 from igsed_core.metrics.summaries import ALL
-from igsed_core.show.cells import by_key, number, with_interval
+from igsed_core.show.cells import by_key, number
 from igsed_core.show.claims import FEW, MARGIN, RELATIONS, against, figure, sample, surviving, verdict_on
 from igsed_core.show.style import METRICS, class_name, name
 
@@ -20,8 +20,6 @@ PAPER = "percentile"
 ENERGY = "energy"
 SHUFFLED = "all"  # level of the cascade at which every weight is shuffled
 CORRELATION = 0.3  # a weaker rank correlation is not named
-# Method and rule: edges as found, and calibrated; then the rule of what it is held to.
-LOCALISER, EDGES, TUNED = ("shifted_cam", "absence_hmm"), ("shifted_cam", "absence_hmm_edges"), "share_of_maximum"
 KNOW_LABELS = ("loss_gradient", "harmful")  # orders of hiding that need the true labels
 
 
@@ -310,110 +308,6 @@ def detected(instances: pd.DataFrame, *, split: str = "test") -> str:
     )
 
 
-def localised(
-    ladder: pd.DataFrame,
-    differences: pd.DataFrame,
-    two_way: pd.DataFrame,
-    other: tuple[str, str],
-    *,
-    split: str = "test",
-    margin: float = MARGIN,
-) -> str:
-    """Say how the localiser stands to a framewise detector: "above FW-WS (0.83 [...]; difference 0.04 [...], ...)".
-
-    The verdict is by the interval over clips and source files. Of a difference that is said to be one it is also said
-    whether it survives the correction for all that the table compares.
-
-    Parameters
-    ----------
-    ladder, differences, two_way
-        The tidy tables ``localiser.csv``, ``localiser_differences.csv`` and ``localiser_differences_two_way.csv``.
-    other
-        Method and rule.
-    split, margin
-        Which rows; the smallest difference worth naming.
-    """
-    ours = by_key(ladder, ("method", "rule"), **{"split": split, "average": "instance", "class": ALL, "metric": "iou"})
-    pair = ("method", "rule", "other_method", "other_rule")
-    own = localiser_of(ladder)
-    clips, wide = (
-        by_key(table, pair, split=split, average="instance", metric="iou").get((*own, *other))
-        for table in (differences, two_way)
-    )
-    said = verdict_on(wide, margin=margin)
-    # The test of the correction is over clips, narrower than the interval that is printed.
-    held = surviving(clips) if said in (ABOVE, BELOW) else ""
-    survives = f"; over clips alone it {held}" if held else ""
-    return (
-        f"{RELATIONS[said]} {name(other[0])} ({with_interval(ours.get(other))}; "
-        f"difference {figure(wide)}, {sample(wide['n'] if wide else 0)}{survives})"
-    )
-
-
-def localiser_of(ladder: pd.DataFrame) -> tuple[str, str]:
-    """Return method and rule of the localiser in a run: with calibrated edges where the run has them.
-
-    Parameters
-    ----------
-    ladder
-        The tidy table ``localiser.csv``.
-    """
-    return EDGES if (ladder["rule"] == EDGES[1]).any() else LOCALISER
-
-
-def localiser_answer(
-    ladder: pd.DataFrame,
-    differences: pd.DataFrame,
-    two_way: pd.DataFrame,
-    *,
-    split: str = "test",
-    margin: float = MARGIN,
-) -> str:
-    """Say how the localiser stands to the framewise detectors, and what calibrated edges gave it.
-
-    Parameters
-    ----------
-    ladder, differences, two_way, split, margin
-        As for :func:`localised`.
-    """
-    ours = by_key(ladder, ("method", "rule"), **{"split": split, "average": "instance", "class": ALL, "metric": "iou"})
-    standing = localiser_standing(ladder, differences, two_way, split=split, margin=margin)
-    gain = by_key(
-        two_way, ("method", "rule", "other_method", "other_rule"), split=split, average="instance", metric="iou"
-    ).get((*EDGES, *LOCALISER))
-    before = (
-        f" Before its edges were calibrated it was {with_interval(ours.get(LOCALISER))}, a difference of "
-        f"{figure(gain)}."
-    )
-    return (
-        f"{standing} Both have a level that was tuned with time labels and are read once per feature frame."
-        f"{before if gain else ''} Intervals of differences draw clips and source files anew."
-    )
-
-
-def localiser_standing(
-    ladder: pd.DataFrame,
-    differences: pd.DataFrame,
-    two_way: pd.DataFrame,
-    *,
-    split: str = "test",
-    margin: float = MARGIN,
-) -> str:
-    """Say in one sentence how the localiser stands to the framewise detectors.
-
-    Parameters
-    ----------
-    ladder, differences, two_way, split, margin
-        As for :func:`localised`.
-    """
-    ours = by_key(ladder, ("method", "rule"), **{"split": split, "average": "instance", "class": ALL, "metric": "iou"})
-    ws, ss = (
-        localised(ladder, differences, two_way, (method, TUNED), split=split, margin=margin)
-        for method in ("fw_ws", "fw_ss")
-    )
-    return f"The localiser's IoU is {with_interval(ours.get(localiser_of(ladder)))}: {ws}, and {ss}."
-
-
 __all__ = [
     "FEW",
     "MARGIN",
@@ -422,10 +316,6 @@ __all__ = [
     "energy_and_ig",
     "enough_points",
     "hiding",
-    "localised",
-    "localiser_answer",
-    "localiser_of",
-    "localiser_standing",
     "rule_gain",
     "runner_up",
     "say",

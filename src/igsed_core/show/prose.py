@@ -9,7 +9,7 @@ import pandas as pd
 from igsed_core import paper
 from igsed_core.detection.scored import COMPARED, IG
 from igsed_core.metrics.summaries import ALL
-from igsed_core.show import findings
+from igsed_core.show import findings, localiser_words
 from igsed_core.show.cells import by_key, number, with_interval
 from igsed_core.show.claims import MARGIN, RELATIONS, family, figure, marked, sample, verdict_on
 
@@ -106,11 +106,11 @@ def localiser_sentences(
 ) -> dict[str, str]:
     """Return the words and numbers that :func:`glue_localiser` hands to the text, by key."""
     ours = by_key(ladder, ("method", "rule", "metric"), **{"split": split, "average": "instance", "class": ALL})
-    own = findings.localiser_of(ladder)
+    own = localiser_words.method_of(ladder)
     texts = {f"localiser_{m}": with_interval(ours[(*own, m)]) for m in ("iou", "pointing_game")}
     for method in ("fw_ws", "fw_ss"):
-        texts[f"localiser_to_{method}_tuned"] = findings.localised(
-            ladder, differences, two_way, (method, findings.TUNED), split=split, margin=margin
+        texts[f"localiser_to_{method}_tuned"] = localiser_words.against_framewise(
+            ladder, differences, two_way, (method, localiser_words.TUNED), split=split, margin=margin
         )
     return texts
 

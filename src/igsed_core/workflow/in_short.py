@@ -12,7 +12,7 @@ import pandas as pd
 from igsed_core.chapters.seeds.tables import most_moved
 from igsed_core.detection.thresholds import registry as thresholds
 from igsed_core.metrics.summaries import ALL
-from igsed_core.show import findings, prose
+from igsed_core.show import findings, localiser_words, prose
 from igsed_core.show.answers import NOT_DECIDED, Answer, Found, Rule
 from igsed_core.show.cells import by_key, number
 from igsed_core.show.claims import Row, figure, sample
@@ -214,7 +214,7 @@ def localiser(found: Found) -> Answer:
     """How the localiser stands to the framewise detectors."""
     tables = ("localiser", "localiser_differences", "localiser_differences_two_way")
     return Answer(
-        findings.localiser_answer(*(found.tables[name] for name in tables), margin=found.margin)
+        localiser_words.answer(*(found.tables[name] for name in tables), margin=found.margin)
         + " An encoder pretrained with the head's own pooling favours the activation map that the localiser reads.",
         tables,
     )

@@ -17,7 +17,7 @@ from igsed_core.base import files, shipped
 from igsed_core.base.paths import project_root
 from igsed_core.chapters.localiser.figures import LADDER
 from igsed_core.metrics.summaries import ALL
-from igsed_core.show import findings
+from igsed_core.show import localiser_words
 from igsed_core.show.answers import Found
 from igsed_core.show.cells import by_key, number, with_interval
 from igsed_core.show.style import METRICS, name
@@ -102,7 +102,7 @@ def in_brief(stage: str, real: Found) -> str:
         return in_short.methods_ends(tables["methods"]) or sentence(stage, real)
     if stage == "localiser":
         three = (tables[of] for of in ("localiser", "localiser_differences", "localiser_differences_two_way"))
-        return f"{findings.localiser_standing(*three, margin=real.margin)} {CHOSEN}"
+        return f"{localiser_words.standing(*three, margin=real.margin)} {CHOSEN}"
     return sentence(stage, real)
 
 
