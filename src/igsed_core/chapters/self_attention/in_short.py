@@ -12,11 +12,13 @@ def answer(found: Found) -> Answer:
     tables = ("self_attention", "self_attention_differences")
     summary, differences = (found.tables[name] for name in tables)
     full = [Shipped("self_attention").table(name) for name in tables]
-    said = [overview.memory(summary, differences), overview.average(differences)]
-    if full[0] is not None and full[1] is not None:
-        said.append(overview.full_size(full[0], full[1]))
+    own = overview.memory(summary, differences)
+    if full[0] is None or full[1] is None:
+        said = [own, overview.average(differences)]
+    else:  # the larger one first; of this run what it says of the same question
+        said = [overview.full_size(full[0], full[1]), f"*In this run, which is small.* {own}"]
     return Answer(
-        f"{' '.join(filter(None, said))} The sounds are made by a program; the networks of the default run are small, "
-        "few, and trained for seconds.",
+        f"{' '.join(filter(None, said))} {overview.CORRECTED} The sounds are made by a program; the networks of the "
+        "default run are small, few, and trained for seconds.",
         tables,
     )

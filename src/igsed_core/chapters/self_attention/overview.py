@@ -16,6 +16,10 @@ from igsed_core.show.cells import by_key, number, records
 from igsed_core.show.claims import RELATIONS, figure, sample, verdict_on
 from igsed_core.show.full_size import made_from
 
+CORRECTED = (
+    "Verdicts are corrected for all comparisons (Holm), intervals are not; neither says anything of the luck of "
+    "training."
+)
 WANTED = 0.5  # segment-based F of the CRNN
 
 
@@ -42,8 +46,7 @@ def memory(table: pd.DataFrame, differences: pd.DataFrame) -> str:
         f"of {len(found)} widths {best.rpartition('_')[2]} s has the highest, {figure(found[best])}, "
         f"{RELATIONS[NOT_DECIDED if gap is None else gap['verdict']]} the CRNN (difference {figure(gap)}). "
         f"Of these widths {told.count(BELOW) or 'none'} {_is(told.count(BELOW))} below the CRNN and "
-        f"{told.count(ABOVE) or 'none'} {_is(told.count(ABOVE))} above it. Verdicts are corrected for all comparisons "
-        "(Holm), intervals are not; and these say nothing of the luck of training."
+        f"{told.count(ABOVE) or 'none'} {_is(told.count(ABOVE))} above it."
     )
 
 
@@ -305,4 +308,6 @@ def _size(record: Mapping[str, Any]) -> str:
 
 def full_size(table: pd.DataFrame, differences: pd.DataFrame) -> str:
     """Say in one sentence what the run of full size found; ``table, differences`` as for :func:`memory`."""
-    return f"At full size, a run that ships with the book: {memory(table, differences)} {average(differences)}".rstrip()
+    return (
+        f"*At full size, a run that ships with the book.* {memory(table, differences)} {average(differences)}".rstrip()
+    )
