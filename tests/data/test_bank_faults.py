@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from igsed_core.base import text
@@ -446,6 +446,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     layout=st.lists(st.tuples(_PLACE, _NAME, _SUFFIX, _KIND), max_size=8),
     new_class=st.none() | _NAME,
 )
+@example(layout=[("foreground/train", "0", "", "tone")], new_class="0")
 def test_any_layout_is_accounted_for(
     small: Path,
     tmp_path_factory: pytest.TempPathFactory,
@@ -457,7 +458,11 @@ def test_any_layout_is_accounted_for(
     shutil.copytree(small, root / "bank")
     places = [(root / "bank" / part / f"{name}{suffix}", kind) for part, name, suffix, kind in layout]
     if new_class is not None:
-        places += [(root / "bank/foreground" / pool / new_class / "one.wav", "tone") for pool in ("train", "eval")]
+        # Before the rest, so that no file takes the place of its folder in one pool.
+        places = [
+            *((root / "bank/foreground" / pool / new_class / "one.wav", "tone") for pool in ("train", "eval")),
+            *places,
+        ]
     placed = {path for path, kind in places if place(path, kind)}
     try:
         bank = prepare(root / "bank", root / "cache")
