@@ -83,7 +83,7 @@ display.show(tables.ceilings_table(ceilings), caption="Detectors at the localise
 # %%
 display.show(
     tables.differences_table(differences),
-    caption="The localiser minus each, and before and after (test)",
+    caption="The localiser minus each, and before and after (test); intervals draw clips and source files",
     paging=15,
 )
 
@@ -111,7 +111,11 @@ else:
 if full is not None:
     apart = shipped.table("ceilings", "ceilings_differences")
     findings.say(overview.ceilings(full, apart))
-    display.show(tables.differences_table(apart), caption="The localiser minus each (test; shipped)", paging=15)
+    display.show(
+        tables.differences_table(apart),
+        caption="The localiser minus each (test; shipped); intervals draw clips and source files",
+        paging=15,
+    )
     display.show(
         tables.training_table(shipped.table("ceilings", "ceilings_training")),
         caption="Training of all detectors (shipped)",

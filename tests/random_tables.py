@@ -25,7 +25,7 @@ from igsed_core.chapters.time_frequency import study as time_frequency
 from igsed_core.chapters.vocal_percussion import labels, measure, study, when
 from igsed_core.data import onsets as onsets_of_data
 from igsed_core.metrics import judging, summaries
-from igsed_core.metrics.summaries import COLUMNS
+from igsed_core.metrics.summaries import COLUMNS, TWO_WAY
 
 # What may be wrong with a table: nothing; no value; all replicates equal (one clip); no instance; or each by turns.
 KINDS = ("plain", "nan", "equal", "none", "mixed")
@@ -136,7 +136,7 @@ class Tables:
             : int(self.rng.integers(0, 4))
         ]
         pairs = [(*own[0], *other, "iou") for other in (own[1], *others)]
-        return self.tidy(*((*key, "iou") for key in (*own, *others))), self.apart(*pairs)
+        return self.tidy(*((*key, "iou") for key in (*own, *others))), self.apart(*pairs, resampled=TWO_WAY)
 
     def located(self) -> pd.DataFrame:
         """Events of a recording that was searched in one piece and in parts, or not at all."""

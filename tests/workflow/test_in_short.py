@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from igsed_core.chapters.vocal_percussion import overview as vocal
+from igsed_core.metrics.summaries import TWO_WAY
 from igsed_core.show.answers import Found
 from igsed_core.workflow import in_short, stages
 from random_tables import KINDS, Tables
@@ -134,6 +135,7 @@ def test_the_ceilings_box_says_what_the_difference_is(size, words):
     apart = pd.DataFrame(rows[:1] + rows[2:], columns=["other_method", "other_rule"]).assign(
         **{"method": "localiser", "rule": "calibrated", "split": "test", "average": "instance", "metric": "iou"},
         **{"value": size, "ci_low": size - 0.01, "ci_high": size + 0.01, "n": 179, "n_clips": 90},
+        resampled=TWO_WAY,
     )
     changed = {**ours.tables, "ceilings": table, "ceilings_differences": apart}
     said = in_short.answer("ceilings", Found(changed)).text

@@ -17,7 +17,7 @@ from igsed_core.chapters.ceilings.decisions import Split
 from igsed_core.chapters.ceilings.params import Ceilings
 from igsed_core.detection.edges import Edges
 from igsed_core.metrics.scores import ScoresOverTime
-from igsed_core.metrics.summaries import Series
+from igsed_core.metrics.summaries import CLIPS, TWO_WAY, Series
 from igsed_core.models import heads, pooling
 from igsed_core.models.features import FeatureFrames, Targets
 
@@ -193,7 +193,8 @@ def tidy() -> tuple[pd.DataFrame, pd.DataFrame, Split]:
     }
     made = [Series(*key, "iou", base + up + rng.normal(0, 0.001, 40)) for key, up in levels.items()]
     made += [Series(one.method, one.rule, "f1", one.values) for one in made]
-    return (*study.report(split.index, made, ["Bell"], replicates=100, seed=0), split)
+    events = split.index.assign(source_file=[f"s{i % 20}.wav" for i in range(40)])
+    return (*study.report(split.index, made, ["Bell"], events, replicates=100, seed=0), split)
 
 
 def test_the_answer_names_gain_and_ceilings() -> None:
@@ -201,6 +202,21 @@ def test_the_answer_names_gain_and_ceilings() -> None:
     said = overview.ceilings(ceilings, differences)
     assert "a difference of 0.06" in said and "above the linear detector" in said
     assert "level with the best detector with strong labels" in said and "TCN" in said
+
+
+def test_the_answer_rests_on_the_intervals_over_clips_and_source_files() -> None:
+    ceilings, differences, _ = tidy()
+    assert set(differences["resampled"]) == {CLIPS, TWO_WAY}
+    wide = differences["resampled"] == TWO_WAY
+    told = differences.assign(
+        ci_low=differences["ci_low"].where(~wide, -0.5), ci_high=differences["ci_high"].where(~wide, 0.5)
+    )
+    assert "not told apart from the linear detector" in overview.ceilings(ceilings, told)
+    other = differences.assign(
+        ci_low=differences["ci_low"].where(wide, -0.5), ci_high=differences["ci_high"].where(wide, 0.5)
+    )
+    assert overview.ceilings(ceilings, other) == overview.ceilings(ceilings, differences)
+    assert tables.differences_table(other).equals(tables.differences_table(differences))
 
 
 def test_tables_and_figures_of_a_run() -> None:

@@ -12,6 +12,6 @@ def answer(found: Found) -> Answer:
     said = overview.ceilings(*(found.tables[name] for name in tables), margin=found.margin)
     return Answer(
         f"{said} The detectors learn from time labels, the localiser sees none; the best of them was picked on these "
-        "clips, which flatters it. Intervals draw clips, not source files.",
+        "clips, which flatters it. Intervals of differences draw clips and source files anew.",
         tables,
     )

@@ -7,7 +7,7 @@ import pandas as pd
 from igsed_core.chapters.ceilings import study
 from igsed_core.chapters.ceilings.names import RULES, method_name, supervision
 from igsed_core.metrics.judging import ABOVE, BELOW, NOT_DECIDED
-from igsed_core.metrics.summaries import ALL
+from igsed_core.metrics.summaries import ALL, TWO_WAY
 from igsed_core.show.cells import by_key, number, with_interval
 from igsed_core.show.claims import MARGIN, RELATIONS, figure, sample, verdict_on
 
@@ -16,6 +16,8 @@ _PAIR = ("method", "rule", "other_method", "other_rule")
 
 def ceilings(table: pd.DataFrame, differences: pd.DataFrame, *, split: str = "test", margin: float = MARGIN) -> str:
     """Say how the localiser stands to its best ceiling and to the linear one, before and after its edges.
+
+    Verdicts are by the intervals over clips and source files.
 
     Parameters
     ----------
@@ -26,7 +28,8 @@ def ceilings(table: pd.DataFrame, differences: pd.DataFrame, *, split: str = "te
     """
     where = {"split": split, "average": "instance", "class": ALL, "metric": "iou"}
     ours = by_key(table, ("method", "rule"), **where)
-    apart = by_key(differences, _PAIR, **{key: where[key] for key in ("split", "average", "metric")})
+    paired = {key: where[key] for key in ("split", "average", "metric")}
+    apart = by_key(differences, _PAIR, **paired, resampled=TWO_WAY)
     after, before = (study.LOCALISER, study.CALIBRATED), (study.LOCALISER, study.FOUND)
     known = [key for key in ours if "training" in supervision(*key) and pd.notna(ours[key]["value"])]
     gain = apart.get((*after, *before))
@@ -103,7 +106,7 @@ def best_ceiling(differences: pd.DataFrame, *, split: str = "test", margin: floa
     dict
         ``above``, ``below`` and ``neither`` -> names of detectors with their decision.
     """
-    rows = by_key(differences, _PAIR, split=split, average="instance", metric="iou")
+    rows = by_key(differences, _PAIR, split=split, average="instance", metric="iou", resampled=TWO_WAY)
     sorted_: dict[str, list[str]] = {ABOVE: [], BELOW: [], "neither": []}
     for key, row in rows.items():
         if key[:2] == (study.LOCALISER, study.CALIBRATED) and key[2] != study.LOCALISER:

@@ -22,7 +22,8 @@ class Ceilings(WithGates, AtShifts):
     upstream: ClassVar[tuple[str, ...]] = MAIN_JOB
     tables: ClassVar[dict[str, str]] = {
         "ceilings": "detectors at the localiser's resolution, with and without time labels, and the perfect one",
-        "ceilings_differences": "paired differences of the localiser, before and after its edges, to each detector",
+        "ceilings_differences": "paired differences of the localiser, before and after its edges, to each detector, "
+        "with intervals over clips, and over clips and source files",
         "ceilings_training": "how long each detector was trained, and whether it converged",
         "edges": "how far decisions reach beyond gates that were made of training clips",
         "edges_soft": "overlap with gates that begin softly, before and after the edges",

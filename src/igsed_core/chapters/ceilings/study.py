@@ -108,13 +108,32 @@ def pairs(made: Sequence[Series]) -> list[tuple[tuple[str, str], tuple[str, str]
 
 
 def report(
-    index: pd.DataFrame, made: Sequence[Series], classes: Sequence[str], *, replicates: int, seed: int
+    index: pd.DataFrame,
+    made: Sequence[Series],
+    classes: Sequence[str],
+    events: pd.DataFrame,
+    *,
+    replicates: int,
+    seed: int,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Summarise every series, over all and by class, and the paired differences of :func:`pairs`."""
+    """Summarise every series, over all and by class, and the paired differences of :func:`pairs`.
+
+    Parameters
+    ----------
+    index, made, classes, replicates, seed
+        As for :func:`igsed_core.metrics.summaries.summarise`.
+    events
+        ``clip, label, source_file``: clips share source files, so that the differences draw these anew as well.
+
+    Returns
+    -------
+    tuple
+        As :func:`igsed_core.metrics.summaries.summarise` and :func:`igsed_core.metrics.summaries.in_both_ways`.
+    """
     options = {"replicates": replicates, "seed": seed}
     return (
         summaries.summarise(index, made, classes=classes, **options),  # type: ignore[arg-type]
-        summaries.differences(index, made, pairs(made), **options),  # type: ignore[arg-type]
+        summaries.in_both_ways(index, made, pairs(made), events, **options),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from igsed_core.chapters.ceilings.names import RULES, method_name, supervision
-from igsed_core.metrics.summaries import ALL
+from igsed_core.metrics.summaries import ALL, TWO_WAY
 from igsed_core.show.cells import NONE, by_key, number, with_interval
 from igsed_core.show.style import METRICS, class_name
 
@@ -69,12 +69,15 @@ def differences_table(differences: pd.DataFrame, *, split: str = "test", average
     Parameters
     ----------
     differences
-        ``split, method, rule, other_method, other_rule, metric, average, value, n, ci_low, ci_high``
+        ``resampled, split, method, rule, other_method, other_rule, metric, average, value, n, ci_low, ci_high``
     split, average
-        Which rows to show.
+        Which rows to show, of those whose intervals draw clips and source files.
     """
     rows = differences[
-        (differences["split"] == split) & (differences["average"] == average) & (differences["metric"] == "iou")
+        (differences["resampled"] == TWO_WAY)
+        & (differences["split"] == split)
+        & (differences["average"] == average)
+        & (differences["metric"] == "iou")
     ]
     return pd.DataFrame(
         [

@@ -218,7 +218,8 @@ class Work:
 
     def report(self, made: list[Series]) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Tidy tables of all series and of their differences."""
-        return study.report(self.splits["test"].index, made, self.main.data.classes, **self.resampling)
+        data = self.main.data
+        return study.report(self.splits["test"].index, made, data.classes, data.events, **self.resampling)
 
     def by_duration(self, made: list[Series]) -> pd.DataFrame:
         """IoU before and after calibrated edges, by length of event."""
