@@ -148,11 +148,9 @@ def moved(table: pd.DataFrame) -> str:
             continue
         control = "" if noise is None else f" (under noise as loud {figure(noise)})"
         counts += [ig["n"], localiser["n"]]
-        others = [f"{METHODS[name]} {figure(row)}" for name, row in _others(by, kind).items()]
-        said.append(
-            f"with {words} the IoU of the localiser changes by {figure(localiser)}, of IG by {figure(ig)}{control}"
-            f"{f' ({_listed(others)})' if others else ''}"
-        )
+        of = [f"of {METHODS[name]} by {figure(row)}" for name, row in _others(by, kind).items()]
+        of.append(f"of IG by {figure(ig)}{control}")
+        said.append(f"with {words} the IoU of the localiser changes by {figure(localiser)}, {_listed(of)}")
     if not said:
         return "No map was moved."
     return f"While no class changes, {'; '.join(said)} ({sample(min(counts), 'soundscapes')})."

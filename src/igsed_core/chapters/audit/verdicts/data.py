@@ -45,8 +45,8 @@ def energy(found: Found, *, margin: float = MARGIN) -> Answer:
         f"Where louder frames rank higher the pointing game is at least {figure(lowest)}, "
         f"{words.get(said, 'not told apart from')} the paper's chance of {number(chance)} "
         f"({sample(lowest.get('n') if lowest else 0)}). Of {table['reading'].nunique()} rankings the nearest is "
-        f"'{READINGS[best['reading']][0]}' ({_triple(best)}); measured from chance it is {number(best['distance'])} "
-        f"off, and up to {number(NEAR)} would be close. "
+        f"'{READINGS[best['reading']][0]}' ({_triple(best)}); measured from chance it is "
+        f"{number(best['distance'], 3)} off, and up to {number(NEAR)} would be close. "
     )
     verdict += "It comes close. " if near else "None comes close. "
     placed = found["audit_placement"]
