@@ -106,7 +106,8 @@ def few(table: pd.DataFrame) -> str:
     Parameters
     ----------
     table
-        With a column ``n`` of numbers, or of text such as "12 to 179", of which the first counts.
+        With a column ``n``, or such as ``n (clips)``, of numbers, or of text such as "12 to 179", of which the first
+        counts.
 
     Examples
     --------
@@ -114,8 +115,10 @@ def few(table: pd.DataFrame) -> str:
     >>> from igsed_core.show.display import few
     >>> few(pd.DataFrame({"Method": ["IG", "CAM"], "n": ["179", "5 to 30"]}))
     'n is below 30 in 1 of 2 rows'
+    >>> few(pd.DataFrame({"Attack": ["PGD"], "n (clips)": [13]}))
+    'n is below 30 in every row'
     """
-    counted = [column for column in table.columns if column == "n" or (isinstance(column, tuple) and column[-1] == "n")]
+    counted = [column for column in table.columns if _counts(column[-1] if isinstance(column, tuple) else column)]
     if not counted:
         return ""
     n = pd.to_numeric(table[counted[0]].astype(str).str.extract(r"^(\d+)")[0])
@@ -123,6 +126,10 @@ def few(table: pd.DataFrame) -> str:
     return (
         f"n is below {FEW} in {'every row' if rows == len(table) else f'{rows} of {len(table)} rows'}" if rows else ""
     )
+
+
+def _counts(column: object) -> bool:
+    return column == "n" or str(column).startswith("n (")
 
 
 def _page_element(

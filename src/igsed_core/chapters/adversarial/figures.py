@@ -19,7 +19,7 @@ from igsed_core.chapters.adversarial.giveaway import DETECTORS
 from igsed_core.chapters.adversarial.study import ALL, ATTACKS, NOISE, Run
 from igsed_core.chapters.adversarial.tables import name_of
 from igsed_core.chapters.adversarial.under_attack import CLEAN, VARIANTS, Case
-from igsed_core.show import players, style
+from igsed_core.show import describe, players, style
 from igsed_core.show.cells import by_key, number
 from igsed_core.show.style import drawing
 
@@ -35,8 +35,10 @@ def ratios(table: pd.DataFrame) -> Figure:
     table
         The tidy table ``adversarial``.
     """
-    rows = by_key(table[table["goal"] == study.LEAVE], ("model", "attack"), metric="snr", output="softmax")
-    models = [name for name in dict.fromkeys(key[0] for key in rows) if name != ALL]
+    shown = table[(table["goal"] == study.LEAVE) & (table["metric"] == "snr") & (table["output"] == "softmax")]
+    shown = shown[shown["attack"].isin([study.DEEPFOOL, study.CW]) & (shown["model"] != ALL)]
+    rows = by_key(shown, ("model", "attack"))
+    models = list(dict.fromkeys(key[0] for key in rows))
     attacks = [name for name in (study.DEEPFOOL, study.CW) if any(key[1] == name for key in rows)]
     fig, ax = plt.subplots(figsize=(style.WIDTH, 0.5 * len(models) + 1.8), layout="constrained")
     for i, attack in enumerate(attacks):
@@ -51,6 +53,7 @@ def ratios(table: pd.DataFrame) -> Figure:
     ax.invert_yaxis()
     ax.set(xlabel="sound above perturbation (dB), mean and 95 % interval over clips; right: smaller change")
     fig.legend(loc="outside lower center", ncols=2)
+    describe.about(fig, "", shown)  # the caption counts what succeeded
     return fig
 
 
