@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterator
 from types import ModuleType
@@ -65,7 +66,8 @@ def owned() -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = dict(OTHERS)
     for name in dict.fromkeys([*scored.SCORED.own, *methods.REGISTRY.own]):
         family = style.FAMILY_NAMES.get(style.family(name), "")
-        words = (name, style.short(name), style.name(name).partition(" (")[0].partition(",")[0], family)
+        title = style.name(name).partition(" (")[0]
+        words = (name, style.short(name), title, re.split(r"[ ,]", title)[0], family)
         colour = style.colour(name)
         found[colour] = (*found.get(colour, ()), *(word for word in words if word))
     return found

@@ -27,7 +27,7 @@ _MARKS = {
     "class_mean": ("s", "mean over classes"),
 }
 _FALLS = {
-    "hit": ("the class itself", style.TRUTH),
+    "hit": ("the class's events", style.TRUTH),
     "on_other": ("another class", style.SERIES[1][0]),
     "on_background": ("background", style.PALE),
 }

@@ -89,7 +89,7 @@ def hear(found: Explained, number: int = 0, *, repeats: int = 2) -> HTML:
 
 @drawing
 def octaves(described: pd.DataFrame) -> Figure:
-    """Share of each octave in the relevance of either network and in the power of the sounds, by three explanations.
+    """Share of each octave in the relevance of either network and in the energy of the sounds, by three explanations.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def octaves(described: pd.DataFrame) -> Figure:
         lines = [*((name, name, method) for name in NETWORKS), (ENERGY, WAVEFORM, ENERGY)]
         for who, network, rule in lines:
             of = [rows[network, rule, octave] for octave in study.OCTAVES]
-            label = NETWORKS.get(who, "power of the sounds")
+            label = NETWORKS.get(who, "energy of the sounds")
             colour, mark = _LINES[who]
             ax.plot(x, [row["value"] for row in of], "-", marker=mark, color=colour, ms=4, label=label)
             ends = [[row[end] for row in of] for end in ("ci_low", "ci_high")]
