@@ -222,6 +222,17 @@ def test_on_a_phone_figures_are_read_and_captions_are_whole(browser: Any, smoke_
 
 
 @needs_browser
+def test_on_a_phone_it_can_be_read_what_a_file_holds(browser: Any, smoke_book: Path) -> None:
+    """Names of files do not break by themselves, and left 85 pixels for the words beside them."""
+    tab = opened(browser, viewport={"width": 390, "height": 844})
+    tab.goto((smoke_book / "book" / "17_vocal_percussion.html").as_uri())
+    rows = "[...document.querySelectorAll('table.table tr')].filter(row => row.querySelector('a.download'))"
+    widths = tab.evaluate(f"{rows}.map(row => [...row.cells].map(cell => cell.clientWidth))")
+    assert widths and all(words > 150 for _, words in widths), widths
+    tab.close()
+
+
+@needs_browser
 @pytest.mark.parametrize("page", ["06_results", "17_vocal_percussion", "encoders", "parameters"])
 def test_paper_shows_no_control_and_loses_no_column(browser: Any, smoke_book: Path, page: str) -> None:
     tab = opened(browser, viewport={"width": 700, "height": 1000})
