@@ -341,6 +341,12 @@ def test_every_column_of_every_page_sorts_by_its_numbers(smoke_book: Path) -> No
     assert [(page, wrong) for page, column in numbered if (wrong := falsely_sorted(column))] == []
 
 
+def test_no_page_shows_a_table_as_it_lies_in_memory(smoke_book: Path) -> None:
+    """A cell that ends by keeping a table echoed it: 300 rows by 12 columns under no caption."""
+    bare = r'<table[^>]*class="dataframe"'
+    assert [page for page in READ if re.search(bare, (smoke_book / f"{page}.html").read_text())] == []
+
+
 def test_pages_of_the_book_link_words_once(smoke_book: Path) -> None:
     text = (smoke_book / "book" / "08_methods.html").read_text()
     targets = re.findall(r'href="(glossary\.html#[^"]+)"[^>]*><span class="[^"]*igsed-term', text)
