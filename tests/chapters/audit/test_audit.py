@@ -742,6 +742,14 @@ def test_a_percentile_is_excluded_only_beyond_the_interval_of_the_papers_activit
     assert evaluation.fig3({**found, "audit_bounds": unknown}).decided == common.NO
 
 
+def test_readings_of_energy_are_counted_by_their_instances(found: dict[str, pd.DataFrame]) -> None:
+    """The n of means over classes, which counts classes, stood beside means over instances: "10 to 159"."""
+    rows = found["audit"][found["audit"]["question"] == "energy"]
+    assert set(rows["average"]) > {"instance"}
+    n = rows[rows["average"] == "instance"]["n"].unique()
+    assert set(tables.energy_table(found)["n"][1:]) == {f"{n[0]:.0f}"} and len(n) == 1
+
+
 def test_the_verdict_on_energy_follows_the_numbers(found: dict[str, pd.DataFrame]) -> None:
     placed = found["audit_placement"]
     far = {**found, "audit_energy": found["audit_energy"].assign(distance=0.2)}
