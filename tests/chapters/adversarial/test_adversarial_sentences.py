@@ -72,6 +72,8 @@ def test_tables_say_what_each_row_rests_on(made: Tables) -> None:
         (tables.detection_table(found["adversarial_detection"]), found["adversarial_detection"]),
         (tables.survival_table(found["adversarial_survival"]), found["adversarial_survival"]),
     ):
+        if tidy.empty:
+            continue
         counted = [column for column in table.columns if column.startswith("n (")]
         assert len(counted) == 1
         known = tidy[tidy["value"].notna()]
