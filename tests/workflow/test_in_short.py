@@ -206,6 +206,7 @@ def test_the_recordings_box_names_a_class_of_which_nothing_is_found():
         ),
         ("recordings", {"training": {"encoder": "mn04_as"}}, "The sounds are synthetic", "one collection of sounds"),
         ("adversarial", {"adversarial": {"attack_bank": "fsdkaggle2018"}}, "made by a program", "nobody listened"),
+        ("vocal_percussion", {"vocal_percussion": {"vocal_bank": "avp"}}, "made by a program", "recordings of people"),
         (
             "self_attention",
             {"self_attention": {"attention_data": "urban_sed"}},
