@@ -800,12 +800,16 @@ def test_no_reading_of_the_sign_is_called_alike_for_want_of_instances(found: dic
         answer = ANSWERS["sign"](with_differences(found, "sign", **values))
         return answer.answer, answer.decided
 
+    # Where no reading is shown to be better or worse, and none to be as good, nothing is decided, not a part either.
     assert says(value=0.1, ci_low=-0.1, ci_high=0.3) == (
         "Not told apart: none is shown to point better than absolute.",
-        common.PARTLY,
+        common.NO,
     )
     assert says(value=0.1, ci_low=0.1, ci_high=0.1) == ("Not decided.", common.NO)
-    assert says(value=0.1, ci_low=0.05, ci_high=0.2)[1] == common.YES
+    better = {"value": 0.1, "ci_low": 0.05, "ci_high": 0.2}
+    assert says(**better, p=0.001, survives=True)[1] == common.YES
+    answer, decided = says(**better, p=0.04, survives=False)  # the best of five, picked on the same clips
+    assert decided == common.PARTLY and answer.endswith("', before a correction.")
     assert says(value=0.0, ci_low=-0.01, ci_high=0.01)[0] == "None points better than absolute by 0.03."
 
 
