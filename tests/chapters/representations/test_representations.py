@@ -281,7 +281,8 @@ def test_an_order_that_costs_less_than_chance_is_told() -> None:
 def test_words_tables_and_figures(run: dict, sounds: excerpts.Excerpts) -> None:
     found = {name: table for name, table in run.items() if name.startswith("representations")}
     said = in_short.answer(Found(found)).text
-    n_recordings = int(found["representations_differences"]["n_clips"].max())  # what is drawn anew; excerpts overlap
+    apart = found["representations_differences"]
+    n_recordings = int(apart.loc[apart["protocol"] == BY_RECORDING, "n_clips"].max())  # what is drawn anew
     assert re.search(rf"from \d+ excerpts?( only)?, which overlap, of {n_recordings} recordings", said)
     said += overview.leak(found["representations"], found["representations_differences"], 0.5)
     said += overview.robust(found["representations"]) + overview.material(sounds, run["splits"], run["trained"])
