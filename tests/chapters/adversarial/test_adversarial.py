@@ -413,8 +413,8 @@ def test_the_box_says_what_the_tables_are(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(in_short.Shipped, "table", lambda self, of: large[of])
     both = in_short.answer(Found(found)).text.replace("\N{NO-BREAK SPACE}", " ")
     full, own = both.split("*In this run, which is small.*")
-    assert "a share of 0.70" in full and "DeepFool 0.7" in full
-    assert "a share of 0.80" in own and "DeepFool" not in own
+    assert "a share of 0.70" in full and "of IG by 0.70" not in full and "No map was moved" in full
+    assert "a share of 0.80" in own and "map" not in own.split(".")[0]
 
 
 def test_parameters_that_make_no_sense_are_refused() -> None:

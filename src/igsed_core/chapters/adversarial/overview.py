@@ -177,6 +177,26 @@ def moved(table: pd.DataFrame) -> str:
     return f"While no class changes, {'; '.join(said)} ({sample(min(counts), 'soundscapes')})."
 
 
+def moved_in_brief(table: pd.DataFrame) -> str:
+    """Say in one sentence what becomes of the localiser and of IG when the map is moved that CAM shows.
+
+    Parameters
+    ----------
+    table
+        The tidy table ``adversarial_explanations``.
+    """
+    by = by_key(table, ("variant", "of", "method", "metric"))
+    rows = {METHODS[name]: by.get((MOVE_FRAMES, "attacked", name, "iou_change")) for name in METHODS}
+    said = [f"of {title} by {figure(row)}" for title, row in rows.items() if row is not None]
+    n = [row["n"] for row in rows.values() if row is not None]
+    if not said:
+        return "No map was moved."
+    return (
+        f"While every class stays decided as it was, {MOVES[MOVE_FRAMES]} change the IoU {_listed(said)} "
+        f"({sample(min(n), 'soundscapes')})."
+    )
+
+
 def _others(by: Mapping[tuple[str, ...], dict[str, Any]], kind: str) -> dict[str, dict[str, Any]]:
     rows = {name: by.get((kind, "attacked", name, "iou_change")) for name in METHODS if name not in (IG, LOCALISER)}
     return {name: row for name, row in rows.items() if row is not None}
