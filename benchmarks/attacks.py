@@ -181,7 +181,8 @@ def main() -> int:
     recipe = training.Recipe(epochs=given.epochs, batch_size=16, learning_rate=3e-3, width=8)
     tables = []
     with tempfile.TemporaryDirectory() as folder:
-        trained = training.train(given.networks, training.SOFTMAX, bank, recipe, Path(folder), seed=1, workers=1)
+        wanted = {training.SOFTMAX: (given.networks, bank)}
+        trained = training.train(wanted, recipe, Path(folder), seed=1, workers=1)[training.SOFTMAX]
     for name, one in trained.items():
         some = study.known_to_all({name: one}, bank.splits["test"], given.clips)
         found = compare(

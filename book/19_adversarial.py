@@ -87,14 +87,10 @@ resampling = {"replicates": p.attack_replicates, "seed": p.seed}
 # %%
 with run.timed("training_seconds"):
     bank = job.sounds(p)
-    training_of = {"seed": p.seed, "workers": p.attack_workers}
-    trained = training.train(p.networks, training.SOFTMAX, bank, job.recipe(p), run.dir / "networks", **training_of)
     mixed = job.mixtures(p) if p.mixtures else bank
-    several = (
-        training.train(p.mixtures, training.SIGMOID, mixed, job.recipe(p), run.dir / "networks", **training_of)
-        if p.mixtures
-        else {}
-    )
+    wanted = {training.SOFTMAX: (p.networks, bank), training.SIGMOID: (p.mixtures, mixed)}
+    training_of = {"seed": p.seed, "workers": p.attack_workers}
+    trained, several = training.train(wanted, job.recipe(p), run.dir / "networks", **training_of).values()
 known = run.table(
     "adversarial_classifiers",
     study.accuracies(
@@ -116,9 +112,9 @@ display.show(tables.classifiers_table(known), caption="What is attacked")
 # %%
 with run.timed("attack_seconds"):
     clips = study.known_to_all(trained, bank.splits["test"], p.attack_clips)
-    runs = study.attack(trained, clips, job.plan(p), **training_of)
-    mixtures = study.spread(mixed.splits["test"], p.attack_clips)
-    of_mixtures = study.attack(several, mixtures, job.plan(p), **training_of)
+    attacked = [(trained, clips), (several, study.spread(mixed.splits["test"], p.attack_clips))]
+    every = study.attack(attacked, job.plan(p), run.dir / "attacks", **training_of)
+    runs = [one for one in every if one.output == training.SOFTMAX]
 
 # %% [markdown]
 # The main job's classifier, a frozen encoder with a head, is attacked on its own soundscapes, which hold several
@@ -133,11 +129,11 @@ with run.timed("soundscape_seconds"):
     of_soundscapes, variants = under_attack.attack(
         listener, cases, encoder, snr=p.attack_soundscape_snr, steps=p.attack_steps, seed=p.seed
     )
-subjects = study.subjects([(trained, clips), (several, mixtures)])
+subjects = study.subjects(attacked)
 subjects[training.SIGMOID, encoder] = (listener.classifier, under_attack.clips_of(cases, len(main.data.classes)))
 found = run.table(
     "adversarial",
-    study.summarise(study.per_clip([*runs, *of_mixtures, *of_soundscapes], subjects), **resampling),
+    study.summarise(study.per_clip([*every, *of_soundscapes], subjects), **resampling),
 )
 display.show(
     tables.attacks_table(found, shipped.table("adversarial")),

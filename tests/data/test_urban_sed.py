@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 import soundfile
 
+from igsed_core.base import shards
 from igsed_core.base.errors import IgsedError
 from igsed_core.data import archives, assets, fetching, urban_recipe, urban_sed
 from igsed_core.data.dataset import TableDataset
@@ -146,6 +147,54 @@ def test_the_same_seed_gives_the_same_clips_and_what_is_there_is_kept(made: tupl
     urban_recipe.generate(sounds, sizes, seed=5, out_dir=folder / "again", workers=1, progress=False)
     assert before == {p: p.stat().st_mtime_ns for p in (folder / "again").rglob("*.flac")}
     assert urban_recipe.identity(sounds, sizes, seed=5) != urban_recipe.identity(sounds, sizes, seed=6)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def test_shards_mix_the_bytes_of_one_run_and_leave_nothing_else(
+    made: tuple[TableDataset, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, folder = made
+    sounds = urban_sed.sources(folder / "UrbanSound8K")
+    sizes = {"train": 3, "validation": 2, "test": 2}
+
+    def mix() -> TableDataset:
+        return urban_recipe.generate(sounds, sizes, seed=5, out_dir=folder / "shards", workers=1, progress=False)
+
+    for number in range(2):
+        monkeypatch.setattr(shards, "_passed", 0)
+        monkeypatch.setenv(shards.VARIABLE, f"1:{number}/2")
+        with pytest.raises(shards.ShardEnd):
+            mix()
+        assert len(list((folder / "shards").rglob("*.jams"))) == (4, 7)[number]
+    monkeypatch.delenv(shards.VARIABLE)
+    pd.testing.assert_frame_equal(mix().events, data.events)
+    assert contents(folder / "shards") == contents(folder / "made")
+
+
+def test_a_second_run_beside_it_does_not_take_away_what_one_mixes_from(
+    made: tuple[TableDataset, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, folder = made
+    sounds = urban_sed.sources(folder / "UrbanSound8K")
+    sizes = {"train": 2, "validation": 0, "test": 0}
+    make, begun = urban_recipe._make, []
+
+    def mix() -> TableDataset:
+        return urban_recipe.generate(sounds, sizes, seed=5, out_dir=tmp_path, workers=1, progress=False)
+
+    def beside(job: urban_recipe._Job) -> None:
+        if not begun:
+            begun.append(job.clip)
+            mix()  # another run comes, mixes all and ends
+        make(job)
+
+    monkeypatch.setattr(urban_recipe, "_make", beside)
+    found = mix()
+    one = data.clips[data.clips["clip"].isin(found.clips["clip"])]
+    assert len(one) == 2 and np.array_equal(found.read(found.clips), data.read(one))
 
 
 def test_urbansound8k_must_be_whole(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ import pandas as pd
 import soundfile
 from scipy import signal
 
-from igsed_core.base import files, text
+from igsed_core.base import files, shards, text
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.parallel import parallel_map
 from igsed_core.data import audio, dataset, mixing
@@ -101,6 +101,10 @@ class _Job:
     background: Path
     target: Path  # without ending
 
+    def is_done(self) -> bool:
+        """Whether it is there: its annotation is written last."""
+        return self.target.with_suffix(".jams").is_file()
+
 
 def generate(
     sources: Sources, sizes: Mapping[str, int], *, seed: int, out_dir: Path, workers: int, progress: bool = True
@@ -126,34 +130,47 @@ def generate(
     ------
     IgsedError
         If ``sox`` is not installed or Scaper fails.
+    ShardEnd
+        In a shard whose part is done (:mod:`igsed_core.base.shards`).
     """
     mixing.require_sox()
-    background = out_dir / "background"
-    _write_noise(background / _NOISE / f"{_NOISE}.flac", sources.sample_rate, seed=seed)
-    jobs, rows = [], []
-    for number, split in enumerate(SPLITS):
-        foreground = _lay_out(sources.files[split], out_dir / "foreground" / split)
-        (out_dir / split).mkdir(parents=True, exist_ok=True)
-        for i in range(sizes[split]):
-            onsets, clip = list(ONSETS)[i % len(ONSETS)], f"{split}_{i:05d}"
-            drawn = int(np.random.SeedSequence([seed, number, i]).generate_state(1)[0])
-            job = _Job(clip, onsets, drawn, sources.sample_rate, foreground, background, out_dir / split / clip)
-            jobs.append(job)
-            rows.append((clip, split, f"{split}/{clip}.flac", onsets))
-    missing = [job for job in jobs if not (job.target.with_suffix(".jams").is_file())]
-    parallel_map(_make, missing, workers=workers, desc="mixing by URBAN-SED's recipe", progress=progress)
+    out_dir.mkdir(parents=True, exist_ok=True)
+    # Other runs and other shards may be mixing here: what Scaper reads from lies in a folder of this run's own.
+    with tempfile.TemporaryDirectory(prefix=".mixing-", dir=out_dir) as place:
+        jobs, rows = _jobs(sources, sizes, seed, out_dir, Path(place).absolute())
+        missing = [job for job in shards.share(jobs) if not job.is_done()]
+        if missing:
+            for split in SPLITS:
+                (out_dir / split).mkdir(exist_ok=True)
+                _lay_out(sources.files[split], missing[0].foreground.parent / split)
+            _write_noise(missing[0].background / _NOISE / f"{_NOISE}.flac", sources.sample_rate, seed=seed)
+        parallel_map(_make, missing, workers=workers, desc="mixing by URBAN-SED's recipe", progress=progress)
+    shards.end_of_step(whole=all(job.is_done() for job in jobs))
     events = pd.concat([read_jams(job.target.with_suffix(".jams")).assign(clip=job.clip) for job in jobs])
     events = events[events["role"] == "foreground"].drop(columns="role").sort_values(["clip", "onset"])
     clips = pd.DataFrame(rows, columns=["clip", "split", "file", "onsets"])
     events = events[["clip", *(name for name in events.columns if name != "clip")]].reset_index(drop=True)
     for name, table in (("clips", clips), ("events", events)):
         files.write_table(out_dir / f"{name}.csv", table)
-    for folder in ("foreground", "background"):
-        shutil.rmtree(out_dir / folder, ignore_errors=True)
     classes = sorted({label for split in sources.files.values() for label in split})
     return dataset.from_tables(
         out_dir, clips, sample_rate=sources.sample_rate, events=events, classes=classes, duration=DURATION
     )
+
+
+def _jobs(
+    sources: Sources, sizes: Mapping[str, int], seed: int, out_dir: Path, place: Path
+) -> tuple[list[_Job], list[tuple[str, str, str, str]]]:
+    """All soundscapes, and their rows in the table of clips."""
+    jobs, rows = [], []
+    for number, split in enumerate(SPLITS):
+        for i in range(sizes[split]):
+            onsets, clip = list(ONSETS)[i % len(ONSETS)], f"{split}_{i:05d}"
+            drawn = int(np.random.SeedSequence([seed, number, i]).generate_state(1)[0])
+            folders = (place / "foreground" / split, place / "background", out_dir / split / clip)
+            jobs.append(_Job(clip, onsets, drawn, sources.sample_rate, *folders))
+            rows.append((clip, split, f"{split}/{clip}.flac", onsets))
+    return jobs, rows
 
 
 def identity(sources: Sources, sizes: Mapping[str, int], *, seed: int) -> dict[str, Any]:
@@ -253,7 +270,7 @@ def _make(job: _Job) -> None:
     files.write_text(job.target.with_suffix(".jams"), json.dumps(mixing._relative(jam.__json__, prefix), indent=1))
 
 
-def _lay_out(by_class: Mapping[str, list[Path]], folder: Path) -> Path:
+def _lay_out(by_class: Mapping[str, list[Path]], folder: Path) -> None:
     """Put the sounds where Scaper looks for them; a link each."""
     for label, paths in by_class.items():
         (folder / label).mkdir(parents=True, exist_ok=True)
@@ -261,7 +278,6 @@ def _lay_out(by_class: Mapping[str, list[Path]], folder: Path) -> Path:
             place = folder / label / path.name
             if not place.is_symlink():
                 place.symlink_to(path.resolve())
-    return folder.absolute()
 
 
 def _write_noise(path: Path, rate: int, *, seed: int) -> None:

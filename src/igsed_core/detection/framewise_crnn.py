@@ -5,9 +5,10 @@ It is the stronger relative of FW-SS and FW-WS, whose encoder is frozen.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -137,6 +138,22 @@ def fit(
             checkpoint=checkpoint,
             quiet=quiet,
         )
+
+
+def restored(
+    content: Mapping[str, Any], classes: Sequence[str], recipe: Recipe, *, released: AsReleased = RIGHT
+) -> Fitted:
+    """Take up what :meth:`igsed_core.models.trainer.Fitted.content` gave of a trained network.
+
+    Parameters
+    ----------
+    content
+        Weights and history.
+    classes, recipe, released
+        As in :func:`fit`.
+    """
+    mean, std = (torch.zeros_like(content["weights"][name]) for name in ("mean", "std"))
+    return Fitted.of(content, lambda: Crnn(classes, recipe.shape, mean, std, released=released))
 
 
 def _logits(network: nn.Module, maps: Tensor) -> Tensor:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
+from igsed_core.base import shards
 from igsed_core.base.errors import IgsedError
 from igsed_core.chapters.adversarial import (
     audit,
@@ -58,10 +61,14 @@ def bank() -> Bank:
     return made(1)
 
 
+def train_on(bank: Bank, some: tuple[str, ...], folder: Path, output: str = training.SOFTMAX) -> dict[str, Trained]:
+    return training.train({output: (some, bank)}, RECIPE, folder, seed=1, workers=1)[output]
+
+
 @pytest.fixture(scope="module")
 def trained(bank: Bank, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Trained]:
     folder = tmp_path_factory.mktemp("networks")
-    return training.train((names.VGG, names.DENSE_WAVE), training.SOFTMAX, bank, RECIPE, folder, seed=1, workers=1)
+    return train_on(bank, (names.VGG, names.DENSE_WAVE), folder)
 
 
 # ---- clips and networks
@@ -169,7 +176,7 @@ def test_the_released_ratio_has_the_square_of_a_mean() -> None:
 # ---- the study
 
 
-def test_the_study_of_clips_from_end_to_end(bank: Bank, trained: dict[str, Trained]) -> None:
+def test_the_study_of_clips_from_end_to_end(bank: Bank, trained: dict[str, Trained], tmp_path: Path) -> None:
     part = bank.splits["test"]
     some = study.spread(part, 4)
     assert sorted(some.labels.tolist()) == [0, 1, 2, 3]
@@ -177,7 +184,7 @@ def test_the_study_of_clips_from_end_to_end(bank: Bank, trained: dict[str, Train
     together = [study.n_known(trained, one) for one in (known, bank.splits["train"])]
     assert len(known) and together[0] == (len(known) if together[1] else 0)
     # The clips need not be known for the machinery: what is wrong already counts as lost.
-    runs = study.attack(trained, some, PLAN, seed=1, workers=1)
+    runs = study.attack([(trained, some)], PLAN, tmp_path, seed=1, workers=1)
     assert {one.attack for one in runs if one.goal == study.LEAVE} == set(study.ATTACKS) - {study.LBFGS}
     for one in runs:
         assert float(one.attacked.waveforms.abs().max()) <= 1
@@ -224,14 +231,84 @@ def test_the_study_of_clips_from_end_to_end(bank: Bank, trained: dict[str, Train
 
 def test_several_classes_at_once_vanish_and_appear(tmp_path: Path) -> None:
     mixed = made(2)
-    several = training.train((names.VGG,), training.SIGMOID, mixed, RECIPE, tmp_path, seed=1, workers=1)
-    runs = study.attack(several, mixed.splits["test"], PLAN, seed=1, workers=1)
+    several = train_on(mixed, (names.VGG,), tmp_path, training.SIGMOID)
+    runs = study.attack([(several, mixed.splits["test"])], PLAN, tmp_path, seed=1, workers=1)
     assert {one.goal for one in runs} <= {study.VANISH, study.APPEAR} and runs
     for one in runs:  # nothing is attacked that is so already
         logits = training.logits(several["vgg"].classifier, mixed.splits["test"].waveforms[torch.from_numpy(one.clips)])
         assert not bool(one.aim.reached(logits).any())
     found = study.summarise(study.per_clip(runs, study.subjects([(several, mixed.splits["test"])])), **RESAMPLING)
     assert len(tables.attacks_table(found)) == len({(one.goal, one.attack) for one in runs})
+
+
+class Breaks:
+    """Does jobs until there were so many, then breaks off."""
+
+    def __init__(self, function: Callable[..., Any], after: int) -> None:
+        self.function, self.after, self.done = function, after, 0
+
+    def __call__(self, *given: Any) -> Any:
+        if self.done == self.after:
+            raise KeyboardInterrupt
+        self.done += 1
+        return self.function(*given)
+
+
+def same(runs: list[study.Run], others: list[study.Run]) -> None:
+    assert len(runs) == len(others)
+    for one, other in zip(runs, others, strict=True):
+        assert (one.output, one.model, one.goal, one.attack) == (other.output, other.model, other.goal, other.attack)
+        assert torch.equal(one.attacked.waveforms, other.attacked.waveforms)
+        assert torch.equal(one.attacked.reached, other.attacked.reached)
+        assert torch.equal(one.attacked.iterations, other.attacked.iterations)
+
+
+CHEAP = study.Plan(snr=20.0, steps=1, iterations=2, searches=1, targeted=1)
+
+
+def test_attacks_finished_before_a_break_are_not_made_again_and_shards_make_the_same(
+    bank: Bank, trained: dict[str, Trained], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some = [({names.VGG: trained[names.VGG]}, study.spread(bank.splits["test"], 2))]
+    attack = study._attack
+
+    def attacked(folder: str) -> list[study.Run]:
+        return study.attack(some, CHEAP, tmp_path / folder, seed=1, workers=1)
+
+    monkeypatch.setattr(study, "_attack", first := Breaks(attack, 3))
+    with pytest.raises(KeyboardInterrupt):
+        attacked("broken")
+    monkeypatch.setattr(study, "_attack", second := Breaks(attack, 100))
+    resumed = attacked("broken")
+    assert first.done == 3 and second.done == len(resumed) - 3 > 0
+    same(resumed, attacked("whole"))
+    monkeypatch.setattr(study, "_attack", Breaks(attack, 0))
+    assert [one.seconds for one in attacked("broken")] == [one.seconds for one in resumed]  # those of the first run
+    monkeypatch.setattr(study, "_attack", attack)
+    for number in range(2):
+        monkeypatch.setattr(shards, "_passed", 0)
+        monkeypatch.setenv(shards.VARIABLE, f"1:{number}/2")
+        with pytest.raises(shards.ShardEnd):
+            attacked("shards")
+    monkeypatch.delenv(shards.VARIABLE)
+    monkeypatch.setattr(study, "_attack", Breaks(attack, 0))
+    same(attacked("shards"), resumed)
+
+
+def test_classifiers_finished_before_a_break_are_not_trained_again(
+    bank: Bank, trained: dict[str, Trained], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train = training._train
+    monkeypatch.setattr(training, "_train", first := Breaks(train, 1))
+    with pytest.raises(KeyboardInterrupt):
+        train_on(bank, (names.VGG, names.DENSE_WAVE), tmp_path)
+    monkeypatch.setattr(training, "_train", second := Breaks(train, 100))
+    resumed = train_on(bank, (names.VGG, names.DENSE_WAVE), tmp_path)
+    assert (first.done, second.done) == (1, 1)
+    for name, one in trained.items():
+        pd.testing.assert_frame_equal(resumed[name].history, one.history)
+        for weights, others in zip(resumed[name].classifier.parameters(), one.classifier.parameters(), strict=True):
+            assert torch.equal(weights, others)
 
 
 # ---- explanations

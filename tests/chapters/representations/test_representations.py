@@ -14,6 +14,7 @@ from torch import nn
 
 from igsed_core.attribution import plane
 from igsed_core.attribution.lrp import Lrp
+from igsed_core.base import shards
 from igsed_core.base.errors import IgsedError
 from igsed_core.chapters.representations import (
     accuracy,
@@ -239,6 +240,44 @@ def test_trained_networks_are_kept(run: dict, sounds: excerpts.Excerpts) -> None
     clip = noise(1)
     for task in wanted:
         assert_allclose(again[task](clip), run["trained"][task](clip))
+
+
+def test_networks_finished_before_a_break_are_not_trained_again_and_shards_train_the_same(
+    run: dict, sounds: excerpts.Excerpts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe, wanted, train = (
+        training.Recipe(width=4, epochs=1, batch_size=8, seed=0),
+        list(run["trained"]),
+        training._train,
+    )
+    done: list[str] = []
+    most = 1
+
+    def counted(job: training._Job) -> dict[str, torch.Tensor]:
+        if len(done) == most:
+            raise KeyboardInterrupt
+        done.append(job.task.name)
+        return train(job)
+
+    def weights(folder: str) -> list[torch.Tensor]:
+        made = training.train(wanted, sounds, run["splits"], recipe, tmp_path / folder, workers=1)
+        return [one for task in wanted for one in made[task].state_dict().values()]
+
+    monkeypatch.setattr(training, "_train", counted)
+    with pytest.raises(KeyboardInterrupt):
+        weights("broken")
+    most = 100
+    resumed = weights("broken")
+    assert done == [task.name for task in wanted]
+    for number in range(2):
+        monkeypatch.setattr(shards, "_passed", 0)
+        monkeypatch.setenv(shards.VARIABLE, f"1:{number}/2")
+        with pytest.raises(shards.ShardEnd):
+            weights("shards")
+    monkeypatch.delenv(shards.VARIABLE)
+    most = len(done)  # none more
+    for one, other in zip(resumed, weights("shards"), strict=True):
+        assert torch.equal(one, other)
 
 
 def test_maps_of_a_run_lie_on_one_plane_and_on_the_tone(run: dict) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ import pytest
 import torch
 import yaml
 
+from igsed_core.base import shards
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.paths import project_root
 from igsed_core.base.shipped import Shipped
@@ -272,6 +274,51 @@ def test_networks_are_the_same_twice(sounds: Material, trained: list[Trained], t
     again = study.train([one.system], sounds, RECIPE, tmp_path, seeds=1, seed=3, workers=1)[0]
     for first, second in zip(again.network.parameters(), one.network.parameters(), strict=True):
         assert torch.equal(first, second)
+
+
+def test_networks_finished_before_a_break_are_not_trained_again_and_shards_train_the_same(
+    sounds: Material, trained: list[Trained], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted, train = [one.system for one in trained], study._train
+    done: list[str] = []
+    most = 2
+
+    def counted(job: study._Job, data: study._Data) -> dict[str, Any]:
+        if len(done) == most:
+            raise KeyboardInterrupt
+        done.append(job.system.name)
+        return train(job, data)
+
+    def again(folder: str) -> pd.DataFrame:
+        found = study.train(wanted, sounds, RECIPE, tmp_path / folder, seeds=1, seed=3, workers=1)
+        for one, other in zip(found, trained, strict=True):
+            assert one.system == other.system
+            for weights, others in zip(
+                one.network.state_dict().values(), other.network.state_dict().values(), strict=True
+            ):
+                assert torch.equal(weights, others)
+        return study.training(found)
+
+    monkeypatch.setattr(study, "_train", counted)
+    with pytest.raises(KeyboardInterrupt):
+        again("broken")
+    most = 100
+    resumed = again("broken")
+    assert done == [system.name for system in wanted]
+    most = len(done)  # none more
+    pd.testing.assert_frame_equal(again("broken"), resumed)  # seconds are those of the training
+    assert (resumed["seconds_per_epoch"] > 0).all()
+    most = 100
+    for number in range(2):
+        monkeypatch.setattr(shards, "_passed", 0)
+        monkeypatch.setenv(shards.VARIABLE, f"1:{number}/2")
+        with pytest.raises(shards.ShardEnd):
+            again("shards")
+    monkeypatch.delenv(shards.VARIABLE)
+    most = len(done)
+    pd.testing.assert_frame_equal(
+        again("shards").drop(columns="seconds_per_epoch"), resumed.drop(columns="seconds_per_epoch")
+    )
 
 
 def test_levels_of_the_main_experiment_are_chosen_on_validation() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ import yaml
 from sklearn.neighbors import KNeighborsClassifier
 from torch import nn
 
-from igsed_core.base import files
+from igsed_core.base import files, shards
 from igsed_core.base import shipped as base_shipped
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.paths import project_root
@@ -433,6 +434,44 @@ def test_networks_are_the_same_twice(made: Material, trained: list[study.Network
     again = study.train([trained[0].task], made.train, RECIPE, tmp_path, seed=SEED, workers=1)
     for one, other in zip(again[0].network.parameters(), trained[0].network.parameters(), strict=True):
         assert torch.equal(one, other)
+
+
+def test_networks_finished_before_a_break_are_not_trained_again_and_shards_train_the_same(
+    made: Material, trained: list[study.Network], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted, train = [one.task for one in trained], study._train
+    done: list[str] = []
+    most = 2
+
+    def counted(job: study._Job, data: dict[str, torch.Tensor]) -> dict[str, Any]:
+        if len(done) == most:
+            raise KeyboardInterrupt
+        done.append(job.task.file)
+        return train(job, data)
+
+    def again(folder: str) -> None:
+        found = study.train(wanted, made.train, RECIPE, tmp_path / folder, seed=SEED, workers=1)
+        for one, other in zip(found, trained, strict=True):
+            assert one.task == other.task
+            pd.testing.assert_frame_equal(one.history, other.history)
+            for weights, others in zip(one.network.parameters(), other.network.parameters(), strict=True):
+                assert torch.equal(weights, others)
+
+    monkeypatch.setattr(study, "_train", counted)
+    with pytest.raises(KeyboardInterrupt):
+        again("broken")
+    most = 100
+    again("broken")
+    assert done == [task.file for task in wanted]
+    assert {path.suffix for path in (tmp_path / "broken").iterdir()} == {".pt"}  # no checkpoint, no maps
+    for number in range(2):
+        monkeypatch.setattr(shards, "_passed", 0)
+        monkeypatch.setenv(shards.VARIABLE, f"1:{number}/2")
+        with pytest.raises(shards.ShardEnd):
+            again("shards")
+    monkeypatch.delenv(shards.VARIABLE)
+    most = len(done)  # none more
+    again("shards")
 
 
 def test_the_map_can_be_heard_and_reached_by_keyboard(sounds: VocalPercussion) -> None:

@@ -55,6 +55,13 @@ def test_every_job_comes_after_all_that_it_needs(written: Written) -> None:
     }
 
 
+def test_long_trainings_and_attacks_of_the_chapters_are_shared_out(written: Written) -> None:
+    made = plan.make(written(HEAD + "shards: 4\ngrid: {snr_min: [0]}\n"))
+    rounds = {node.stage: made.steps(node) for node in made.nodes.values()}
+    named = ("ceilings", "adversarial", "representations", "self_attention", "vocal_percussion")
+    assert {name: rounds[name] for name in named} == dict(zip(named, (1, 2, 1, 3, 1), strict=True))
+
+
 def test_what_is_at_hand_is_no_job(written: Written) -> None:
     sweep = written(HEAD + "grid: {snr_min: [0, 5]}\nvariations: [{chapters: none}]\n")
     first = next(node for node in plan.make(sweep).nodes.values() if node.stage == "data_synthesis")

@@ -22,6 +22,7 @@ class AdversarialStudy(StageParams):
     stage: ClassVar[str] = "adversarial"
     notebook: ClassVar[str] = "19_adversarial"
     upstream: ClassVar[tuple[str, ...]] = ("data_synthesis", "training")
+    long_steps: ClassVar[int] = 2
     tables: ClassVar[dict[str, str]] = {
         "adversarial": "attacks on five small classifiers and on the main job's: success, ratio, confidence, cost",
         "adversarial_classifiers": "accuracy of the attacked classifiers",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from igsed_core.base import devices
-from igsed_core.base.parallel import parallel_map
+from igsed_core.base import devices, kept
 from igsed_core.chapters.adversarial import summary, training
 from igsed_core.chapters.adversarial.attacks import base
 from igsed_core.chapters.adversarial.attacks.base import Attacked
@@ -26,6 +26,7 @@ from igsed_core.chapters.adversarial.attacks.steps import fgsm, noise, pgd
 from igsed_core.chapters.adversarial.clips import Clips
 from igsed_core.chapters.adversarial.loudness import loudness
 from igsed_core.chapters.adversarial.training import SOFTMAX, Trained
+from igsed_core.models.classifier import NetworkClassifier
 
 NOISE, FGSM, PGD_L2, PGD_LINF, DEEPFOOL, CW, LBFGS = "noise", "fgsm", "pgd_l2", "pgd_linf", "deepfool", "cw", "lbfgs"
 ATTACKS = {
@@ -162,38 +163,72 @@ def subjects(some: Sequence[tuple[Mapping[str, Trained], Clips]]) -> dict[tuple[
     return {(one.output, name): (one.classifier, clips) for trained, clips in some for name, one in trained.items()}
 
 
-def attack(trained: Mapping[str, Trained], clips: Clips, plan: Plan, *, seed: int, workers: int) -> list[Run]:
-    """Attack every network on the same clips.
+def attack(
+    some: Sequence[tuple[Mapping[str, Trained], Clips]], plan: Plan, folder: Path, *, seed: int, workers: int
+) -> list[Run]:
+    """Attack every network of a set on the same clips; what is finished is not done again.
 
     Parameters
     ----------
-    trained
-        All with a softmax, or all with sigmoids.
-    clips
-        Of the test split.
+    some
+        Classifiers, all with a softmax or all with sigmoids, and clips of the test split; several such sets.
     plan
         How hard.
+    folder
+        For the results, a file for each attack on each network.
     seed
         Of noise and of wanted classes.
     workers
         Processes; 0: one per core.
     """
-    jobs = [(one, clips, plan, seed) for one in trained.values()]
-    return [run for runs in parallel_map(_attack, jobs, workers=workers, desc="attacks") for run in runs]
+    jobs = {
+        f"{one.output}-{one.name}-{job.goal}-{job.attack}": job
+        for trained, clips in some
+        for one in trained.values()
+        for job in _jobs(one, clips, plan, seed)
+    }
+    found = kept.results(_attack, jobs, folder, workers=workers, desc="attacks")
+    return [_run(job, found[name]) for name, job in jobs.items()]
+
+
+@dataclass(frozen=True, eq=False)
+class _Job:
+    """One attack on one network."""
+
+    output: str
+    model: str
+    classifier: NetworkClassifier
+    goal: str
+    attack: str
+    rows: Tensor
+    waveforms: Tensor
+    aim: Goal
+    tool: Callable[..., Attacked]
+    options: dict[str, Any]
 
 
 @devices.threads(1)
-def _attack(job: tuple[Trained, Clips, Plan, int]) -> list[Run]:
-    one, clips, plan, seed = job
-    made: list[Run] = []
+def _attack(job: _Job) -> dict[str, Any]:
+    began = time.perf_counter()
+    attacked = job.tool(job.classifier, job.waveforms, job.aim, **job.options)
+    seconds = (time.perf_counter() - began) / len(job.rows)
+    found = {field.name: getattr(attacked, field.name).clone() for field in fields(attacked)}
+    return {**found, "seconds": seconds}
 
-    def run(goal: str, name: str, rows: Tensor, aim: Goal, tool: Callable[..., Attacked], **options: Any) -> None:
-        if not len(rows):
-            return
-        began = time.perf_counter()
-        attacked = tool(one.classifier, clips.waveforms[rows], aim, **options)
-        seconds = (time.perf_counter() - began) / len(rows)
-        made.append(Run(one.output, one.name, goal, name, rows.numpy(), aim, attacked, seconds))
+
+def _run(job: _Job, content: Mapping[str, Any]) -> Run:
+    attacked = Attacked(**{field.name: content[field.name] for field in fields(Attacked)})
+    return Run(job.output, job.model, job.goal, job.attack, job.rows.numpy(), job.aim, attacked, content["seconds"])
+
+
+def _jobs(one: Trained, clips: Clips, plan: Plan, seed: int) -> list[_Job]:
+    """All attacks on one network."""
+    made: list[_Job] = []
+
+    def add(goal: str, name: str, rows: Tensor, aim: Goal, tool: Callable[..., Attacked], **options: Any) -> None:
+        if len(rows):
+            what = (one.output, one.name, one.classifier, goal, name)
+            made.append(_Job(*what, rows, clips.waveforms[rows], aim, tool, options))
 
     everyone = torch.arange(len(clips))
     size = {"snr": plan.snr}
@@ -202,17 +237,17 @@ def _attack(job: tuple[Trained, Clips, Plan, int]) -> list[Run]:
     if one.output == SOFTMAX:
         n_classes = len(one.classifier.classes)
         leave = Leave(clips.labels)
-        run(LEAVE, NOISE, everyone, leave, noise, **size, seed=seed)
-        run(LEAVE, FGSM, everyone, leave, fgsm, **size)
-        run(LEAVE, PGD_LINF, everyone, leave, pgd, **size, steps=plan.steps, norm="linf")
-        run(LEAVE, PGD_L2, everyone, leave, pgd, **size, steps=plan.steps)
-        run(LEAVE, DEEPFOOL, everyone, leave, deepfool, steps=2 * plan.steps)
-        run(LEAVE, CW, everyone, replace(leave, below=1 / n_classes), carlini_wagner, **descent)
+        add(LEAVE, NOISE, everyone, leave, noise, **size, seed=seed)
+        add(LEAVE, FGSM, everyone, leave, fgsm, **size)
+        add(LEAVE, PGD_LINF, everyone, leave, pgd, **size, steps=plan.steps, norm="linf")
+        add(LEAVE, PGD_L2, everyone, leave, pgd, **size, steps=plan.steps)
+        add(LEAVE, DEEPFOOL, everyone, leave, deepfool, steps=2 * plan.steps)
+        add(LEAVE, CW, everyone, replace(leave, below=1 / n_classes), carlini_wagner, **descent)
         few = everyone[: plan.targeted]
         wanted = _others(clips.labels[few], n_classes, seed)
-        run(BECOME, CW, few, Become(wanted, at_least=SURE), carlini_wagner, **descent)
+        add(BECOME, CW, few, Become(wanted, at_least=SURE), carlini_wagner, **descent)
         fewer = few[: max(1, plan.targeted // 3)]
-        run(BECOME, LBFGS, fewer, Become(wanted[: len(fewer)]), lbfgs, iterations=12, searches=3)
+        add(BECOME, LBFGS, fewer, Become(wanted[: len(fewer)]), lbfgs, iterations=12, searches=3)
         return made
     found = training.logits(one.classifier, clips.waveforms)
     for goal, kind, hold in (
@@ -221,10 +256,10 @@ def _attack(job: tuple[Trained, Clips, Plan, int]) -> list[Run]:
     ):
         rows = torch.nonzero(hold.any(dim=1))[:, 0]
         aim = kind(_drawn(hold[rows], seed))
-        run(goal, NOISE, rows, aim, noise, **size, seed=seed)
-        run(goal, PGD_L2, rows, aim, pgd, **size, steps=plan.steps)
-        run(goal, DEEPFOOL, rows, aim, deepfool, steps=2 * plan.steps)
-        run(goal, CW, rows, aim, carlini_wagner, **descent)
+        add(goal, NOISE, rows, aim, noise, **size, seed=seed)
+        add(goal, PGD_L2, rows, aim, pgd, **size, steps=plan.steps)
+        add(goal, DEEPFOOL, rows, aim, deepfool, steps=2 * plan.steps)
+        add(goal, CW, rows, aim, carlini_wagner, **descent)
     return made
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from igsed_core.base import devices, files
-from igsed_core.base.parallel import parallel_map
+from igsed_core.base import devices, kept
 from igsed_core.chapters.adversarial import networks
 from igsed_core.chapters.adversarial.clips import Bank, Clips
 from igsed_core.chapters.adversarial.names import NETWORKS
@@ -67,68 +67,103 @@ class Trained:
 
 
 def train(
-    names: Sequence[str], output: str, bank: Bank, recipe: Recipe, folder: Path, *, seed: int, workers: int
-) -> dict[str, Trained]:
+    wanted: Mapping[str, tuple[Sequence[str], Bank]], recipe: Recipe, folder: Path, *, seed: int, workers: int
+) -> dict[str, dict[str, Trained]]:
     """Train networks on several processes; what is finished is not done again.
 
     Parameters
     ----------
-    names
-        Of :data:`igsed_core.chapters.adversarial.names.NETWORKS`.
-    output
-        ``softmax`` for clips of one sound, ``sigmoid`` for mixtures.
-    bank
-        Whose training clips are learnt, and whose validation clips stop the training.
+    wanted
+        ``softmax`` for clips of one sound, ``sigmoid`` for mixtures -> names of
+        :data:`igsed_core.chapters.adversarial.names.NETWORKS`, and the bank whose training clips are learnt and whose
+        validation clips stop the training.
     recipe
         How.
     folder
-        For examples and checkpoints.
+        For the results.
     seed
         Of weights and order.
     workers
         Processes; 0: one per core.
+
+    Returns
+    -------
+    dict
+        Output -> name -> classifier.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    place = folder / f"clips_{output}.pt"
-    if not place.exists():
-        with files.atomic(place) as temporary:
-            torch.save([(bank.splits[s].waveforms, bank.splits[s].targets) for s in ("train", "validation")], temporary)
-    jobs = [(name, output, place, bank.sample_rate, bank.classes, recipe, seed) for name in names]
-    return {one.name: one for one in parallel_map(_train, jobs, workers=workers, desc="classifiers")}
+    tasks = {
+        f"{output}-{name}": _Task(name, output, bank.sample_rate, bank.classes, recipe, seed, folder)
+        for output, (names, bank) in wanted.items()
+        for name in names
+    }
+
+    def data() -> dict[str, list[tuple[Tensor, Tensor]]]:
+        return {
+            output: [(bank.splits[split].waveforms, bank.splits[split].targets) for split in ("train", "validation")]
+            for output, (names, bank) in wanted.items()
+            if names
+        }
+
+    found = kept.results(_train, tasks, folder, workers=workers, desc="classifiers", data=data)
+    made: dict[str, dict[str, Trained]] = {output: {} for output in wanted}
+    for key, task in tasks.items():
+        made[task.output][task.name] = _trained(task, found[key])
+    return made
+
+
+@dataclass(frozen=True)
+class _Task:
+    name: str
+    output: str
+    sample_rate: int
+    classes: tuple[str, ...]
+    recipe: Recipe
+    seed: int
+    folder: Path
+
+    def network(self) -> nn.Module:
+        """Untrained."""
+        return networks.MAKERS[self.name](len(self.classes), self.recipe.width)
+
+    def frontend(self) -> networks.LogMel | None:
+        """What it hears the waveform through."""
+        return None if networks.hears_waveform(self.name) else networks.LogMel(self.sample_rate, self.recipe.n_mels)
 
 
 @devices.threads(1)
-def _train(job: tuple[str, str, Path, int, tuple[str, ...], Recipe, int]) -> Trained:
-    name, output, place, sample_rate, classes, recipe, seed = job
-    parts = torch.load(place, weights_only=True)
-    frontend = None if networks.hears_waveform(name) else networks.LogMel(sample_rate, recipe.n_mels)
-    examples = [InMemory(_heard(frontend, x), y.argmax(dim=1) if output == SOFTMAX else y) for x, y in parts]
+def _train(task: _Task, data: Mapping[str, Sequence[tuple[Tensor, Tensor]]]) -> dict[str, Any]:
+    frontend, one = task.frontend(), task.output == SOFTMAX
+    examples = [InMemory(_heard(frontend, x), y.argmax(dim=1) if one else y) for x, y in data[task.output]]
     settings = Settings(
-        loss="cross_entropy" if output == SOFTMAX else "bce",
-        learning_rate=recipe.learning_rate,
-        batch_size=recipe.batch_size,
-        epochs=recipe.epochs,
-        patience=recipe.epochs,
-        seed=seed,
+        loss="cross_entropy" if one else "bce",
+        learning_rate=task.recipe.learning_rate,
+        batch_size=task.recipe.batch_size,
+        epochs=task.recipe.epochs,
+        patience=task.recipe.epochs,
+        seed=task.seed,
     )
-    fitted = trainer.fit(
-        lambda: networks.MAKERS[name](len(classes), recipe.width),
+    return trainer.fit(
+        task.network,
         examples[0],
         examples[1],
         settings,
-        name=f"classifier {name!r}",
+        name=f"classifier {task.name!r}",
         augment=_moved,
-        checkpoint=place.parent / f"{name}_{output}.pt",
+        checkpoint=kept.unfinished(task.folder, f"{task.output}-{task.name}"),
         quiet=True,
+    ).content()
+
+
+def _trained(task: _Task, content: Mapping[str, Any]) -> Trained:
+    fitted = trainer.Fitted.of(content, task.network)
+    classifier = NetworkClassifier(
+        fitted.network,
+        classes=task.classes,
+        frontend=task.frontend(),
+        sample_rate=task.sample_rate,
+        name=NETWORKS[task.name],
     )
-    return Trained(
-        name,
-        output,
-        NetworkClassifier(
-            fitted.network, classes=classes, frontend=frontend, sample_rate=sample_rate, name=NETWORKS[name]
-        ).eval(),
-        fitted.history,
-    )
+    return Trained(task.name, task.output, classifier.eval(), fitted.history)
 
 
 @torch.inference_mode()

@@ -20,6 +20,7 @@ class Ceilings(WithGates, AtShifts):
     stage: ClassVar[str] = "ceilings"
     notebook: ClassVar[str] = "15_ceilings"
     upstream: ClassVar[tuple[str, ...]] = MAIN_JOB
+    long_steps: ClassVar[int] = 1
     tables: ClassVar[dict[str, str]] = {
         "ceilings": "detectors at the localiser's resolution, with and without time labels, and the perfect one",
         "ceilings_differences": "paired differences of the localiser, before and after its edges, to each detector, "

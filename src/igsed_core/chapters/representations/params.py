@@ -20,6 +20,7 @@ class RepresentationStudy(StageParams):
     stage: ClassVar[str] = "representations"
     notebook: ClassVar[str] = "20_representations"
     upstream: ClassVar[tuple[str, ...]] = ("data_synthesis",)
+    long_steps: ClassVar[int] = 1
     tables: ClassVar[dict[str, str]] = {
         "representations": "accuracy of either network, by recording and at random, clean and disturbed",
         "representations_differences": "paired differences between the networks, and what a random split flatters",

@@ -11,8 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from igsed_core.base import devices, files
-from igsed_core.base.parallel import parallel_map
+from igsed_core.base import devices, kept
 from igsed_core.chapters.representations import disturb, networks
 from igsed_core.chapters.representations.excerpts import AT_RANDOM, BY_RECORDING, Excerpts, Split
 from igsed_core.chapters.representations.networks import NETWORKS
@@ -46,7 +45,7 @@ class Task:
 
     @property
     def name(self) -> str:
-        """Name of its checkpoint."""
+        """Name of its file."""
         return f"{self.network}-{self.recipe}-{self.protocol}-{self.fold}-{self.seed}"
 
 
@@ -72,7 +71,15 @@ class _Job:
     excerpts: Excerpts
     parts: Split
     recipe: Recipe
-    checkpoint: Path
+
+    @property
+    def seed(self) -> int:
+        """Of weights, order and changes."""
+        return 1000 * self.recipe.seed + 10 * self.task.fold + self.task.seed
+
+    def network(self) -> NetworkClassifier:
+        """Untrained."""
+        return networks.make(self.task.network, self.excerpts.classes, self.recipe.width, seed=self.seed)
 
 
 def tasks(recipes: Sequence[str], folds: Sequence[int], seeds: int) -> list[Task]:
@@ -109,28 +116,25 @@ def train(
     recipe
         What they share.
     folder
-        For checkpoints.
+        For the results.
     workers
         Processes; 0: one per core.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    jobs = [
-        _Job(task, excerpts, splits[task.protocol, task.fold], recipe, folder / f"{task.name}.pt") for task in wanted
-    ]
-    return dict(zip(wanted, parallel_map(_trained, jobs, workers=workers, desc="networks"), strict=True))
+    jobs = {task.name: _Job(task, excerpts, splits[task.protocol, task.fold], recipe) for task in wanted}
+    found = kept.results(_train, jobs, folder, workers=workers, desc="networks")
+    return {job.task: _trained(job, found[name]) for name, job in jobs.items()}
 
 
 @devices.threads(1)
-def _trained(job: _Job) -> NetworkClassifier:
-    task, recipe = job.task, job.recipe
-    seed = 1000 * recipe.seed + 10 * task.fold + task.seed
-    made = networks.make(task.network, job.excerpts.classes, recipe.width, seed=seed)
-    if job.checkpoint.exists():
-        made.network.load_state_dict(torch.load(job.checkpoint, weights_only=True))
-    else:
-        fit(made, job.excerpts, job.parts.train, task.recipe, recipe, seed=seed)
-        with files.atomic(job.checkpoint) as temporary:
-            torch.save(made.network.state_dict(), temporary)
+def _train(job: _Job) -> dict[str, Tensor]:
+    made = job.network()
+    fit(made, job.excerpts, job.parts.train, job.task.recipe, job.recipe, seed=job.seed)
+    return made.network.state_dict()
+
+
+def _trained(job: _Job, weights: dict[str, Tensor]) -> NetworkClassifier:
+    made = job.network()
+    made.network.load_state_dict(weights)
     return made.eval().requires_grad_(False)
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 
-from igsed_core.base.parallel import parallel_map
+from igsed_core.base import kept
 from igsed_core.base.run import StageRun
 from igsed_core.chapters.self_attention import study
 from igsed_core.chapters.self_attention.params import SelfAttentionStudy
@@ -29,6 +31,7 @@ from igsed_core.models.detectors import log_mel
 from igsed_core.models.detectors.crnn import with_widths
 
 STRONG, WEAK = "fw_crnn_ss", "fw_crnn_ws"
+LEARNT = ("train", "validation")
 METHODS = (STRONG, WEAK, "fw_ss", "fw_ws")
 LEVEL, PERCENTILE = "level", "percentile"
 RULES = {LEVEL: "threshold tuned on validation", PERCENTILE: "percentile tuned on validation"}
@@ -45,10 +48,21 @@ class Compared:
     n_train: int
 
 
-def _fit(job: tuple[str, tuple[torch.Tensor, ...], tuple[str, ...], Recipe, int]) -> framewise_crnn.Fitted:
-    name, tensors, classes, recipe, seed = job
-    maps, targets, held_maps, held_targets = tensors
-    return framewise_crnn.fit((maps, targets), (held_maps, held_targets), classes, recipe, seed=seed, name=name)
+@dataclass(frozen=True, eq=False)
+class _Job:
+    name: str
+    classes: tuple[str, ...]
+    recipe: Recipe
+    seed: int
+    checkpoint: Path
+
+
+def _fit(job: _Job, data: dict[str, dict[str, torch.Tensor]]) -> dict[str, Any]:
+    train, validation = ((data["maps"][split], data[job.name][split]) for split in LEARNT)
+    fitted = framewise_crnn.fit(
+        train, validation, job.classes, job.recipe, seed=job.seed, name=job.name, checkpoint=job.checkpoint
+    )
+    return fitted.content()
 
 
 def compare(run: StageRun, params: SelfAttentionStudy) -> Compared:
@@ -78,7 +92,7 @@ def compare(run: StageRun, params: SelfAttentionStudy) -> Compared:
         split: torch.from_numpy(
             framewise_crnn.targets(names[split], main.data.events, classes, n_frames=maps[split].shape[1], hop=hop)
         )
-        for split in ("train", "validation")
+        for split in LEARNT
     }
     weak = {split: torch.from_numpy(features.clip_targets(names[split], main.data.labels, classes)) for split in strong}
     recipe = study.recipe(params, params.attention_main_epochs)
@@ -86,16 +100,17 @@ def compare(run: StageRun, params: SelfAttentionStudy) -> Compared:
         shape = with_widths(recipe.shape, (params.attention_main_width,), hop, synthesis.duration)
         recipe = dataclasses.replace(recipe, shape=shape)
     by_clip = dataclasses.replace(recipe, shape=dataclasses.replace(recipe.shape, weak=True))
-    jobs = [
-        (
-            *(name, (maps["train"], targets["train"], maps["validation"], targets["validation"])),
-            *(classes, how, params.seed),
-        )
-        for name, targets, how in ((STRONG, strong, recipe), (WEAK, weak, by_clip))
-    ]
-    fitted = dict(
-        zip((STRONG, WEAK), parallel_map(_fit, jobs, workers=params.attention_workers, desc="FW-CRNN"), strict=True)
-    )
+    folder = run.dir / "main_networks"
+    jobs = {
+        name: _Job(name, tuple(classes), how, params.seed, kept.unfinished(folder, name))
+        for name, how in ((STRONG, recipe), (WEAK, by_clip))
+    }
+
+    def data() -> dict[str, dict[str, torch.Tensor]]:
+        return {"maps": {split: maps[split] for split in LEARNT}, STRONG: strong, WEAK: weak}
+
+    found = kept.results(_fit, jobs, folder, workers=params.attention_workers, desc="FW-CRNN", data=data)
+    fitted = {name: framewise_crnn.restored(found[name], job.classes, job.recipe) for name, job in jobs.items()}
     known = main.scores(("fw_ss", "fw_ws"))
     instances = {}
     for split in ("validation", "test"):

@@ -24,6 +24,7 @@ class SelfAttentionStudy(StageParams):
     stage: ClassVar[str] = NAME
     notebook: ClassVar[str] = "18_self_attention"
     upstream: ClassVar[tuple[str, ...]] = MAIN_JOB
+    long_steps: ClassVar[int] = 3
     tables: ClassVar[dict[str, str]] = {
         "self_attention": "detectors with self-attention of controlled width: events, segments, PSDS and IoU",
         "self_attention_differences": "paired differences between them",

@@ -7,14 +7,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from igsed_core.base import files
-from igsed_core.base.parallel import parallel_map
+from igsed_core.base import kept
 from igsed_core.chapters.self_attention.material import Material
 from igsed_core.chapters.self_attention.params import SelfAttentionStudy
 from igsed_core.chapters.self_attention.systems import System
@@ -39,7 +39,7 @@ class Trained:
     history
         Its learning curve.
     seconds
-        What its training took in this run.
+        What its training took, in the run that finished it.
     """
 
     system: System
@@ -75,41 +75,66 @@ def train(
     wanted
         How; widths are those of each system.
     folder
-        For maps and checkpoints.
+        For the results.
     seeds, seed
         Networks of each kind; seed of the experiment.
     workers
         Processes; 0: one per core.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    place = folder / "maps.pt"
-    if not place.exists():
-        parts = {name: (part.maps, part.targets) for name, part in material.parts.items() if name != "test"}
-        with files.atomic(place) as temporary:
-            torch.save(parts, temporary)
-    jobs = [
-        (one, number, seed, material.classes, wanted, material.hop, place) for number in range(seeds) for one in systems
-    ]
-    return parallel_map(_train, jobs, workers=workers, desc="networks")
+    jobs = {
+        f"{one.name}-{number}": _Job(
+            *(one, number, seed, material.classes, _sized(wanted, one, material.hop)),
+            kept.unfinished(folder, f"{one.name}-{number}"),
+        )
+        for number in range(seeds)
+        for one in systems
+    }
+
+    def data() -> _Data:
+        return {name: (part.maps, part.targets) for name, part in material.parts.items() if name != "test"}
+
+    found = kept.results(_train, jobs, folder, workers=workers, desc="networks", data=data)
+    return [_trained(job, found[name]) for name, job in jobs.items()]
 
 
-def _train(job: tuple[System, int, int, Sequence[str], Recipe, float, Path]) -> Trained:
-    system, number, seed, classes, wanted, hop, place = job
-    parts = torch.load(place, mmap=True, weights_only=True)
+_Data = dict[str, tuple[torch.Tensor, torch.Tensor]]  # split -> maps, targets
+
+
+@dataclass(frozen=True, eq=False)
+class _Job:
+    system: System
+    number: int
+    seed: int
+    classes: tuple[str, ...]
+    recipe: Recipe
+    checkpoint: Path
+
+
+def _sized(wanted: Recipe, system: System, hop: float) -> Recipe:
+    """The recipe with the widths of a system."""
     shape = dataclasses.replace(with_widths(wanted.shape, system.widths, hop, DURATION), uniform=system.uniform)
+    return dataclasses.replace(wanted, shape=shape)
+
+
+def _train(job: _Job, data: _Data) -> dict[str, Any]:
     began = time.process_time()
     fitted = framewise_crnn.fit(
-        parts["train"],
-        parts["validation"],
-        classes,
-        dataclasses.replace(wanted, shape=shape),
-        seed=seed + number,
-        released=system.released,
-        name=system.name,
-        checkpoint=place.parent / f"{system.name}-{number}.pt",
+        data["train"],
+        data["validation"],
+        job.classes,
+        job.recipe,
+        seed=job.seed + job.number,
+        released=job.system.released,
+        name=job.system.name,
+        checkpoint=job.checkpoint,
     )
+    return {**fitted.content(), "seconds": time.process_time() - began}
+
+
+def _trained(job: _Job, content: dict[str, Any]) -> Trained:
+    fitted = framewise_crnn.restored(content, job.classes, job.recipe, released=job.system.released)
     assert isinstance(fitted.network, Crnn)
-    return Trained(system, number, fitted.network, fitted.history, time.process_time() - began)
+    return Trained(job.system, job.number, fitted.network, fitted.history, content["seconds"])
 
 
 def training(trained: Sequence[Trained]) -> pd.DataFrame:

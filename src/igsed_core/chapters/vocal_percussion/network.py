@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
 import torch
 from torch import Tensor, nn
 
@@ -16,6 +15,7 @@ from igsed_core.chapters.vocal_percussion.spectra import FRAMES, MELS
 from igsed_core.models import trainer
 from igsed_core.models.examples import InMemory
 from igsed_core.models.objective import Settings
+from igsed_core.models.trainer import Fitted
 
 FILTERS = (8, 16, 32, 64)
 SHARES = (3, 2)  # of five: the onset's and the coda's part in the loss, .6 and .4
@@ -115,12 +115,9 @@ class Recipe:
     learning_rate: float = 0.0
 
 
-@dataclass(frozen=True)
-class Trained:
-    """A network, and the learning curve that it came by."""
-
-    network: BoxemeNetwork
-    history: pd.DataFrame
+def make(labels: Labels, recipe: Recipe) -> BoxemeNetwork:
+    """Make an untrained network; torch's random numbers decide its weights."""
+    return BoxemeNetwork([len(one) for one in labels.classes], recipe.embedding)
 
 
 def fit(
@@ -132,7 +129,7 @@ def fit(
     *,
     seed: int,
     checkpoint: Path | None = None,
-) -> Trained:
+) -> Fitted:
     """Train one network.
 
     Parameters
@@ -177,8 +174,8 @@ def fit(
         which = torch.randint(x.shape[1], (len(x),), generator=random)
         return x[torch.arange(len(x)), which][:, None], y
 
-    fitted = trainer.fit(
-        lambda: BoxemeNetwork([len(one) for one in labels.classes], recipe.embedding),
+    return trainer.fit(
+        lambda: make(labels, recipe),
         parts[0],
         parts[1],
         settings,
@@ -188,8 +185,6 @@ def fit(
         checkpoint=checkpoint,
         quiet=True,
     )
-    assert isinstance(fitted.network, BoxemeNetwork)
-    return Trained(fitted.network, fitted.history)
 
 
 @torch.inference_mode()

@@ -23,6 +23,7 @@ class VocalPercussionStudy(StageParams):
     title: ClassVar[str] = "Vocal percussion"
     stage: ClassVar[str] = "vocal_percussion"
     notebook: ClassVar[str] = "17_vocal_percussion"
+    long_steps: ClassVar[int] = 1
     tables: ClassVar[dict[str, str]] = {
         "vocal_percussion": "accuracy of every representation of vocal percussion, with a classifier for each user",
         "vocal_percussion_differences": "paired differences between representations",

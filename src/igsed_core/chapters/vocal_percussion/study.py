@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,8 +16,7 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from torch import Tensor
 
-from igsed_core.base import devices, files
-from igsed_core.base.parallel import parallel_map
+from igsed_core.base import devices, kept
 from igsed_core.chapters.vocal_percussion import classify, engineered, labels, network, spectra, speech
 from igsed_core.chapters.vocal_percussion.classify import Own
 from igsed_core.chapters.vocal_percussion.labels import Labels
@@ -24,6 +24,7 @@ from igsed_core.chapters.vocal_percussion.material import Material, Part
 from igsed_core.chapters.vocal_percussion.network import BoxemeNetwork, Recipe
 from igsed_core.chapters.vocal_percussion.side_by_side import threaded
 from igsed_core.chapters.vocal_percussion.spectra import Heard
+from igsed_core.models.trainer import Fitted
 
 AS_IS, DOUBLE_SOFTMAX, ON_COPIES, SHORT_HOP = "as it should be", "double_softmax", "stopped_on_copies", "hop_8_ms"
 TIMBRE, SELECTED, ENGINEERED, UNTRAINED, SPEECH = "timbre", "selected", "engineered", "untrained", "gmm_hmm"
@@ -69,6 +70,11 @@ class Task:
     def name(self) -> tuple[str, str]:
         """Label set and repetition."""
         return self.labels, self.repetition
+
+    @property
+    def file(self) -> str:
+        """Name of its file."""
+        return f"{self.labels}-{self.split}-{self.seed}-{self.variant.replace(' ', '_')}"
 
 
 @dataclass(frozen=True)
@@ -126,7 +132,7 @@ def train(
     recipe
         How all are trained; the variant changes it.
     folder
-        For maps and checkpoints.
+        For the results.
     seed
         Of the experiment.
     workers
@@ -134,22 +140,16 @@ def train(
     at_eight
         The same sounds with a hop of 8 ms, for the tasks that want one.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    places = {}
-    for name, some in {"maps.pt": part, "maps_8_ms.pt": at_eight}.items():
-        if some is not None:
-            places[name] = folder / name
-            if not places[name].exists():
-                with files.atomic(places[name]) as temporary:
-                    torch.save(some.maps(), temporary)
-    jobs = [
-        (
-            *(task, labels.of(task.labels, part.boxemes), recipe),
-            *(places["maps_8_ms.pt" if task.variant == SHORT_HOP else "maps.pt"], seed),
-        )
+    jobs = {
+        task.file: _Job(task, labels.of(task.labels, part.boxemes), recipe, kept.unfinished(folder, task.file), seed)
         for task in wanted
-    ]
-    return parallel_map(_train, jobs, workers=workers, desc="networks")
+    }
+
+    def data() -> dict[str, Tensor]:
+        return {name: some.maps() for name, some in (("maps", part), (SHORT_HOP, at_eight)) if some is not None}
+
+    found = kept.results(_train, jobs, folder, workers=workers, desc="networks", data=data)
+    return [_trained(job, found[name]) for name, job in jobs.items()]
 
 
 def split_rows(n: int, copies: int, split: int, *, seed: int, by_copy: bool) -> tuple[Tensor, Tensor]:
@@ -176,21 +176,35 @@ def split_rows(n: int, copies: int, split: int, *, seed: int, by_copy: bool) -> 
     return rows[held:], rows[:held]
 
 
+@dataclass(frozen=True, eq=False)
+class _Job:
+    task: Task
+    targets: Labels
+    recipe: Recipe
+    checkpoint: Path
+    seed: int
+
+
 @devices.threads(1)
-def _train(job: tuple[Task, Labels, Recipe, Path, int]) -> Network:
-    task, targets, recipe, place, seed = job
-    maps = torch.load(place, mmap=True, weights_only=True)
+def _train(job: _Job, data: dict[str, Tensor]) -> dict[str, Any]:
+    task, recipe, seed = job.task, job.recipe, job.seed
+    maps = data[SHORT_HOP if task.variant == SHORT_HOP else "maps"]
     by_copy = task.variant == ON_COPIES
     rows = split_rows(len(maps), maps.shape[1], task.split, seed=seed, by_copy=by_copy)
     if by_copy:  # as many steps in an epoch as the others have
         few = torch.randperm(len(rows[0]), generator=torch.Generator().manual_seed(task.seed))
         rows = rows[0][few[: max(2, len(rows[0]) // maps.shape[1])]], rows[1]
     changed = Recipe(**{**vars(recipe), "double_softmax": task.variant == DOUBLE_SOFTMAX})
-    name = f"{task.labels}-{task.split}-{task.seed}-{task.variant.replace(' ', '_')}.pt"
     fitted = network.fit(
-        task.labels, maps, targets, rows, changed, seed=seed + task.seed, checkpoint=place.parent / name
+        task.labels, maps, job.targets, rows, changed, seed=seed + task.seed, checkpoint=job.checkpoint
     )
-    return Network(task, fitted.network, fitted.history)
+    return fitted.content()
+
+
+def _trained(job: _Job, content: dict[str, Any]) -> Network:
+    fitted = Fitted.of(content, lambda: network.make(job.targets, job.recipe))
+    assert isinstance(fitted.network, BoxemeNetwork)
+    return Network(job.task, fitted.network, fitted.history)
 
 
 def untrained(recipe: Recipe, *, seed: int) -> BoxemeNetwork:
