@@ -47,17 +47,16 @@ run.table("edges_differences", differences)
 figures.gains(differences)
 
 # %%
-findings.say(overview.gains(differences, margin=work.margin))
+findings.say(f"{overview.gains(differences, margin=work.margin)} {overview.parts(differences)}")
 
 # %%
 display.show(tables.gains_table(levels, differences), caption="IoU before and after calibrated edges (test)")
 
 # %% [markdown]
-# Who is helped depends on how a detector decides. What lies too near the peaks of a sound, as Integrated Gradients does, is too short
-# and is made longer; that is a gain in IoU and still no good localisation. A decision that is level-headed already has little to
-# correct, and what is taken off it for the sake of the median may be wrong for the sound at hand.
-
-# %% [markdown]
+# *Any overlap* marks, as the truth is marked, every frame that an event as found touches; *as found* marks frames whose mean lies above
+# the level. Calibrated edges do both, mark so and take the medians off, so that a gain over *as found* need not be the gates'. A
+# detector that marks too little, as Integrated Gradients do, gains from the marking alone, and is no good localiser for it.
+#
 # ## Where: long and short events
 #
 # The same instances, parted by their longest event.

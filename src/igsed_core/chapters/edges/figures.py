@@ -62,7 +62,7 @@ def hear(shown: Example) -> object:
 
 @drawing
 def gains(differences: pd.DataFrame, *, split: str = "test") -> Figure:
-    """What calibrated edges give each detector: difference in IoU, with intervals over clips and source files.
+    """What calibrated edges give each detector, and what of that the gates do: IoU, over clips and source files.
 
     Parameters
     ----------
@@ -71,25 +71,23 @@ def gains(differences: pd.DataFrame, *, split: str = "test") -> Figure:
     split
         Which rows to draw.
     """
-    rows = by_key(
-        differences,
-        ("method",),
-        split=split,
-        average="instance",
-        metric="iou",
-        resampled=TWO_WAY,
-        rule=decided.CALIBRATED,
-    )
-    methods = [method for method in DETECTORS if (method,) in rows]
-    fig, ax = plt.subplots(figsize=(style.WIDTH, 0.45 * len(methods) + 1.2), layout="constrained")
-    for y, method in enumerate(methods):
-        row = rows[method,]
-        ax.plot([row["ci_low"], row["ci_high"]], [y, y], color=style.INK, lw=4, alpha=0.45, solid_capstyle="round")
-        ax.plot(row["value"], y, "o", color=style.INK, ms=7)
+    where = {"split": split, "average": "instance", "metric": "iou", "resampled": TWO_WAY}
+    rows = by_key(differences, ("method", "rule", "other_rule"), **where)
+    whole, gates = (decided.CALIBRATED, decided.FOUND), (decided.CALIBRATED, decided.TOUCHED)
+    methods = [method for method in DETECTORS if (method, *whole) in rows]
+    fig, ax = plt.subplots(figsize=(style.WIDTH, 0.6 * len(methods) + 1.6), layout="constrained")
+    looks = {whole: (style.INK, "o", "minus as found"), gates: (style.TRUTH, "s", "minus any overlap: by gates alone")}
+    for up, (pair, (colour, mark, title)) in zip((-0.15, 0.15), looks.items(), strict=True):
+        there = [(y, rows[method, *pair]) for y, method in enumerate(methods) if (method, *pair) in rows]
+        for y, row in there:
+            ends = [row["ci_low"], row["ci_high"]]
+            ax.plot(ends, [y + up] * 2, color=colour, lw=4, alpha=0.45, solid_capstyle="round")
+        ax.plot([row["value"] for _, row in there], [y + up for y, _ in there], mark, color=colour, ms=7, label=title)
     ax.axvline(0, color=style.FAINT, lw=1)
     ax.set_yticks(range(len(methods)), [DETECTORS[method] for method in methods])
-    ax.set(ylim=(len(methods) - 0.5, -0.5), xlabel="IoU with calibrated edges minus as found")
+    ax.set(ylim=(len(methods) - 0.5, -0.5), xlabel="IoU with calibrated edges minus another")
     ax.grid(axis="y", visible=False)
+    fig.legend(loc="outside lower center", ncols=2)
     return fig
 
 

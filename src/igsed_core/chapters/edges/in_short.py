@@ -8,10 +8,9 @@ from igsed_core.show.answers import Answer, Found
 
 def answer(found: Found) -> Answer:
     """Whom calibrated edges help."""
-    tables = ("edges_differences", "edges_missed")
-    said = overview.gains(found.tables["edges_differences"], margin=found.margin)
+    differences = found.tables["edges_differences"]
     return Answer(
-        f"{said} Intervals draw clips and source files anew; no time label is used. "
-        f"{overview.missed(found.tables['edges_missed'])}",
-        tables,
+        f"{overview.gains(differences, margin=found.margin)} {overview.parts(differences)} No time label is used; "
+        "intervals draw clips and source files anew.",
+        ("edges_differences", "edges_durations"),
     )

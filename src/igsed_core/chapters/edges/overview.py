@@ -15,14 +15,7 @@ from igsed_core.show.edge_words import DETECTORS
 LOCALISER = "localiser"
 _SHORT = {"localiser": "the localiser", "cam": "CAM", "fw_ws": "FW-WS", "ig": "IG"}
 _FEWEST = 3  # classes that a correlation is told of
-_GAINS, _LOSES, _LITTLE_MORE, _LITTLE_LESS, _NEITHER, _NOTHING = (
-    "gains",
-    "loses",
-    "gains a little",
-    "loses a little",
-    "neither gains nor loses for certain",
-    "undecided",
-)
+_GAINS, _LITTLE_MORE, _NEITHER, _LITTLE_LESS, _LOSES, _NOTHING = "more", "little more", "0", "little less", "less", "?"
 
 
 def kind_of(row: Row | None, margin: float = MARGIN) -> str:
@@ -57,34 +50,58 @@ def gains(differences: pd.DataFrame, *, split: str = "test", margin: float = MAR
     split, margin
         Which rows; the smallest difference worth naming.
     """
-    if "resampled" in differences:
-        differences = differences[differences["resampled"] == TWO_WAY]
-    where = {"split": split, "average": "instance", "metric": "iou"}
-    pairs = by_key(differences, ("method", "rule", "other_method", "other_rule"), **where)
-    rows = {
-        method: row
-        for method in DETECTORS
-        if (row := pairs.get((method, decided.CALIBRATED, method, decided.FOUND))) is not None
-    }
+    rows = _pairs(differences, decided.CALIBRATED, decided.FOUND, split)
     if not rows:
         return "This run does not calibrate edges."
     kinds: dict[str, list[str]] = {}
     for method, row in rows.items():
         kinds.setdefault(kind_of(row, margin), []).append(f"{_SHORT[method]} {figure(row)}")
+    kinds.setdefault(_GAINS, [f"none by {number(margin)} or more for certain"])
     words = {
-        _GAINS: "Calibrated edges raise the mean IoU of",
-        _LITTLE_MORE: f"A little (by less than {number(margin)}) they raise that of",
-        _NEITHER: "For these the interval holds zero:",
-        _LITTLE_LESS: f"They lower, by less than {number(margin)}, that of",
-        _LOSES: "They lower that of",
-        _NOTHING: "Undecided is it for",
+        _GAINS: "help",
+        _LITTLE_MORE: f"help a little, by less than {number(margin)},",
+        _NEITHER: "do neither for certain (the interval holds zero) for",
+        _LITTLE_LESS: f"harm a little, by less than {number(margin)},",
+        _LOSES: "harm",
+        _NOTHING: "are undecided for",
     }
-    order = [kind for kind in words if kind in kinds]
-    told = [f"{words[kind]} {_listed(kinds[kind])}." for kind in order]
-    if order[0] != _GAINS:
-        told.insert(0, f"No detector's mean IoU is raised by {number(margin)} or more for certain.")
+    told = "; ".join(f"{word} {_listed(kinds[kind])}" for kind, word in words.items() if kind in kinds)
     n = next(iter(rows.values()))["n"]
-    return f"{' '.join(told)} ({sample(n).capitalize()}; calibrated minus as found.)"
+    return f"In mean IoU, calibrated edges {told} (calibrated minus as found, {sample(n)})."
+
+
+def parts(differences: pd.DataFrame, *, split: str = "test") -> str:
+    """Say what of this the gates give, and what comes of marking every frame that an event touches.
+
+    Parameters
+    ----------
+    differences
+        The tidy table ``edges_differences.csv``.
+    split
+        Which rows.
+    """
+    by_gates, by_marking = (
+        _pairs(differences, *rules, split)
+        for rules in ((decided.CALIBRATED, decided.TOUCHED), (decided.TOUCHED, decided.FOUND))
+    )
+    if not by_gates or not by_marking:
+        return "This run does not part gates from marking."
+    gates, marking = (
+        _listed([f"{_SHORT[method]} {figure(row)}" for method, row in rows.items()]) for rows in (by_gates, by_marking)
+    )
+    return (
+        f"The gates alone, against events as found of which every frame that they touch is marked, change {gates}; "
+        f"that marking alone changes {marking}."
+    )
+
+
+def _pairs(differences: pd.DataFrame, rule: str, other: str, split: str) -> dict[str, Row]:
+    """Differences between two decisions of the same detector, by detector."""
+    if "resampled" in differences:
+        differences = differences[differences["resampled"] == TWO_WAY]
+    where = {"split": split, "average": "instance", "metric": "iou", "rule": rule, "other_rule": other}
+    rows = by_key(differences, ("method", "other_method"), **where)
+    return {method: rows[method, method] for method in DETECTORS if (method, method) in rows}
 
 
 def _listed(names: list[str]) -> str:
@@ -130,10 +147,8 @@ def soft(table: pd.DataFrame, method: str = LOCALISER) -> str:
     rows = [row for row in by_key(table, ("soft",), method=method).values() if row["n"]]
     if not rows:
         return "This run tries no soft gates."
-    parts = [
-        f"{'at once' if not row['soft'] else 'in {:g} s'.format(row['soft'])} {figure(row)} ({sample(row['n'], 'gates')})"
-        for row in rows
-    ]
+    rises = ["at once" if not row["soft"] else f"in {row['soft']:g} s" for row in rows]
+    parts = [f"{rise} {figure(row)} ({sample(row['n'], 'gates')})" for rise, row in zip(rises, rows, strict=True)]
     return (
         f"Overlap with the gate, {_SHORT[method]}, calibrated minus as found, where the sound rises {'; '.join(parts)}."
     )

@@ -23,8 +23,8 @@ class EdgeStudy(Calibrating):
     tables: ClassVar[dict[str, str]] = {
         "edges": "how far decisions reach beyond gates that were made of training clips",
         "edges_iou": "IoU and F1 of four detectors, as found, by any overlap and with calibrated edges",
-        "edges_differences": "what calibrated edges give each detector, with intervals over clips, and over clips and "
-        "source files",
+        "edges_differences": "what calibrated edges give each detector, and of that the gates, and the marking alone; "
+        "with intervals over clips, and over clips and source files",
         "edges_durations": "IoU before and after the edges, by the length of the event",
         "edges_soft": "overlap with gates that begin softly, before and after the edges",
         "edges_missed": "share of gates in which a detector finds nothing, beside that of true events, by class",

@@ -14,6 +14,12 @@ from igsed_core.metrics import summaries
 from igsed_core.metrics.scores import ScoresOverTime
 from igsed_core.metrics.summaries import Series
 
+# What calibrated edges give; of that what the gates give, and what marking every frame that an event touches.
+COMPARED = (
+    (decided.CALIBRATED, decided.FOUND),
+    (decided.CALIBRATED, decided.TOUCHED),
+    (decided.TOUCHED, decided.FOUND),
+)
 DURATIONS = (0.0, 0.5, 1.0, 2.0, np.inf)  # s, of events
 MISSED_COLUMNS = ["split", "method", "class", "n_gates", "missed_gates", "n_events", "missed_events"]
 
@@ -21,7 +27,7 @@ MISSED_COLUMNS = ["split", "method", "class", "n_gates", "missed_gates", "n_even
 def report(
     index: pd.DataFrame, made: Sequence[Series], events: pd.DataFrame, *, replicates: int, seed: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Summarise every series, and what calibrated edges give each detector over its decision as found.
+    """Summarise every series, and what calibrated edges give each detector (:data:`COMPARED`).
 
     Parameters
     ----------
@@ -37,7 +43,7 @@ def report(
     """
     options = {"replicates": replicates, "seed": seed}
     methods = dict.fromkeys(one.method for one in made)
-    pairs = [((method, decided.CALIBRATED), (method, decided.FOUND)) for method in methods]
+    pairs = [((method, rule), (method, other)) for method in methods for rule, other in COMPARED]
     return (
         summaries.summarise(index, made, **options),  # type: ignore[arg-type]
         summaries.in_both_ways(index, made, pairs, events, **options),

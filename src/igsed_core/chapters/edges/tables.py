@@ -30,13 +30,15 @@ def gains_table(levels: pd.DataFrame, differences: pd.DataFrame, *, split: str =
         rows = differences[differences["resampled"] == kind] if "resampled" in differences else differences
         apart = by_key(rows, ("method", "rule", "other_method", "other_rule"), **where)
         for method in DETECTORS:
-            after, before = (method, decided.CALIBRATED), (method, decided.FOUND)
-            row = apart.get((*after, *before))
-            if row is None or before not in ours:
+            row = apart.get((method, decided.CALIBRATED, method, decided.FOUND))
+            if row is None:
                 continue
             cells = made.setdefault(method, {"Detector": DETECTORS[method], "n": number(row["n"], 0)})
-            cells |= {DECISIONS[rule]: with_interval(ours.get((method, rule)), 3) for _, rule in (before, after)}
-            cells[f"difference, {kind} drawn anew"] = with_interval(row, 3)
+            cells |= {title: with_interval(ours.get((method, rule)), 3) for rule, title in DECISIONS.items()}
+            cells[f"calibrated minus as found, {kind} drawn anew"] = with_interval(row, 3)
+            gates = apart.get((method, decided.CALIBRATED, method, decided.TOUCHED))
+            if gates is not None and kind == kinds[-1]:
+                cells[f"of that by gates, {kind} drawn anew"] = with_interval(gates, 3)
     return pd.DataFrame(list(made.values()))
 
 
