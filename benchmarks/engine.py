@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 import torch
 from material import Clips, load_classifier, load_clips
+from memory import peak_mib
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -251,9 +252,7 @@ def _peak_memory(options: argparse.Namespace, engine: tuple[str, dict[str, Any]]
     create(engine, options.batch)(classifier, clip, list(range(n_classes)))
     if options.device == "cuda":
         return torch.cuda.max_memory_allocated() / 2**20
-    # Not getrusage, whose maximum is inherited from the process that started this one.
-    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    return int(status["VmHWM"].split()[0]) / 1024
+    return peak_mib()
 
 
 # --- quality

@@ -23,6 +23,7 @@ import numpy as np
 import pandas as pd
 import soundfile
 import torch
+from memory import peak_mib
 from numpy.typing import NDArray
 
 from igsed_core.base import progress
@@ -137,24 +138,24 @@ def speed(options: argparse.Namespace) -> pd.DataFrame:
 
 
 def memory(options: argparse.Namespace) -> pd.DataFrame:
-    """Most memory of a fresh process that searches a recording of so many hours, in MB."""
+    """Most memory of a fresh process that searches a recording of so many hours, in MiB."""
     rows = []
     for hours in options.hours:
         command = [sys.executable, __file__, "--encoder", options.encoder, "--weights", options.weights]
         command += ["--shifts", str(options.shifts), "--memory-of", str(hours)]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         rows.append((hours, options.shifts, float(done.stdout.split()[-1])))
-        progress.tell(f"{hours:g} h: {rows[-1][-1]:.0f} MB")
-    return pd.DataFrame(rows, columns=["hours", "shifts", "peak_mb"])
+        progress.tell(f"{hours:g} h: {rows[-1][-1]:.0f} MiB")
+    return pd.DataFrame(rows, columns=["hours", "shifts", "peak_mib"])
 
 
 def memory_of(options: argparse.Namespace) -> float:
-    """Search a recording in this process, and say how much memory that took at most, in MB."""
+    """Search a recording in this process, and say how much memory that took at most, in MiB."""
     curves = localiser(options.encoder, options.weights).of_blocks(
         noise(3600 * options.memory_of), shifts=options.shifts
     )
     curves.events()
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 * (1 if sys.platform == "linux" else 1 / 1024)
+    return peak_mib()
 
 
 def first_result(options: argparse.Namespace) -> pd.DataFrame:

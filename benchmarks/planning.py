@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import resource
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+from memory import peak_mib
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -37,14 +38,6 @@ def main() -> None:
         measure(path, options.snakemake)
 
 
-def _peak() -> float:
-    """Most memory of this process in MiB. ``ru_maxrss`` counts what the process that started it had, too."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        return float(re.search(r"VmHWM:\s+(\d+)", status.read_text())[1]) / 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
 def measure(path: Path, most_jobs: int) -> None:
     """Plan a sweep file's experiments; hand a first group of them to Snakemake."""
     from igsed_core.workflow import stages
@@ -57,7 +50,7 @@ def measure(path: Path, most_jobs: int) -> None:
     costs = Costs.of_store(stages.STAGES)
     found = plan.estimate(made, costs)
     groups = list(made.groups(most_jobs or driver.MOST_JOBS))
-    seconds, mib = time.perf_counter() - started, _peak()
+    seconds, mib = time.perf_counter() - started, peak_mib()
     print(f"ours: {len(sweep.experiments)} experiments, {found.jobs} jobs, {seconds:.1f} s, {mib:.0f} MiB")
     if most_jobs:
         sweep.folder.mkdir(parents=True)

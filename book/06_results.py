@@ -29,6 +29,8 @@ found = run.tables()
 
 # %% [markdown]
 # ## The answer in one picture
+#
+# The picture of the front page ({doc}`intro`).
 
 # %%
 picture = figures.main_result(found["detection"], paper.detection())

@@ -58,9 +58,9 @@ for name, table in {**found, "audit_verdicts": answers}.items():
 # ## The verdicts
 #
 # Sentences and figures are made from this run's tables by fixed rules; the sections below show what they rest on.
-# Square brackets hold 95 % intervals from a bootstrap over clips. An *effect* is an interval off zero and a size of at least
-# the parameter `margin`. *Decided* is said where the alternatives are excluded; what merely agrees with the evidence is
-# *compatible*.
+# Square brackets hold 95 % intervals: from a bootstrap over clips, or Wilson's for a share. An *effect* is an interval off
+# zero and a size of at least the parameter `margin`; a verdict that rests on one says whether it survives Holm's correction
+# for its table. *Decided* is said where the alternatives are excluded; what merely agrees with the evidence is *compatible*.
 
 # %%
 display.show(verdicts.verdicts_table(answers), caption="The paper's open points; reasons follow", words=True)
@@ -192,8 +192,8 @@ verdicts.verdict(found, "sign", margin=margin)
 # attribute each class score back to the input over time" (section II); "positive values indicate features increasing class
 # probability" (II-C). That is the probability, which `params/paper.yaml` takes.
 # By the chain rule the gradient of the probability is that of the logit, times a factor that is the same for all samples but
-# changes along the path: it weighs levels at which the classifier makes up its mind. The test soundscapes (parameter
-# `factorial_clips`) are explained again with the target that the run did not use.
+# changes along the path: it weighs levels at which the classifier makes up its mind. Test soundscapes, as many as
+# `factorial_clips` says (0: all), are explained again with the target that the run did not use.
 
 # %%
 display.show(tables.what_if_table(found, "target"), caption="The same instances under both targets")
@@ -204,7 +204,7 @@ verdicts.verdict(found, "target", margin=margin)
 # %% [markdown]
 # ## Target, sign, baseline, quadrature: what does each choice move?
 #
-# Four choices lie between a classifier and a map of when. All are crossed here, on the same test instances: the **target**;
+# Four choices lie between a classifier and a map of when. All are crossed here, on the soundscapes of the section before: the **target**;
 # which part of the **sign** counts; the **baseline**, silence or noise drawn from the clip's own quietest tenth; and the
 # **quadrature**, Captum's 50 Gauss-Legendre points as in the paper or the one of this run. The paper's words describe one
 # cell: probability, absolute values, "a zero-valued waveform representing silence", Captum with $n = 50$. The decibel
@@ -218,7 +218,7 @@ verdicts.verdict(found, "target", margin=margin)
 display.show(tables.factorial_table(found), caption="What each choice moves, from the paper's reading")
 
 # %%
-display.show(tables.cells_table(found), caption="All cells: means over the test instances", paging=9)
+display.show(tables.cells_table(found), caption="All cells: means over the instances of these soundscapes", paging=9)
 
 # %%
 verdicts.verdict(found, "factorial", margin=margin)

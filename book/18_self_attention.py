@@ -7,8 +7,8 @@
 # study is done again on soundscapes of the same recipe: how much does attention give, how wide must its window be, what else
 # gives as much, and does it look at the same event? Three choices of the authors' released code are tried one by one.
 #
-# **What limits the answer.** The sounds are made by a program, so that no figure repeats one of the paper's, whose collars and
-# table of widths we could not find either. The default run trains small networks for seconds on few soundscapes, one of each
+# **What limits the answer.** By default the sounds are made by a program, so that no figure repeats one of the paper's, whose collars
+# and table of widths we could not find either. The default run trains small networks for seconds on few soundscapes, one of each
 # kind, and the run of full size, which stands beside it where its tables ship, few: differences between networks hold the luck of
 # their training. Intervals and verdicts here are over test clips alone, with the networks held, and do not show that luck.
 # URBAN-SED itself is one command away (`igsed run params/self_attention.yaml attention_data=urban_sed`, CC BY 4.0, about 6.5 GB), and so is the recipe on
@@ -156,8 +156,8 @@ figures.found_events(events, {one.name: titles[one.name] for one in compared})
 # ## Where attention falls
 #
 # The score passes a sigmoid before the exponential, so that no frame can count more than e times (2.7 times) another: such
-# attention can only be a moving average with mild preferences, whatever is learnt. Over the whole clip every frame then becomes nearly
-# the same mean, and what happens when is lost.
+# attention can only be a moving average with mild preferences, whatever is learnt. Over the whole clip the means of different frames can
+# then differ only mildly; what that costs, the longest window above shows.
 #
 # The longest window, in one test soundscape: a row is a frame, bright is what it looks at. Green boxes are events. Play it: the cursor
 # goes through all three.
@@ -169,7 +169,7 @@ figures.listen(whole, sounds)
 
 # %% [markdown]
 # Of each true event: the share of its frames' attention that falls on its own frames, beside what energy or all frames of the window alike
-# would put there. A narrow window holds little else than the event, so that all three are high.
+# would put there. A window narrower than the event holds little else, whatever the weights.
 
 # %%
 looking = [one for one in trained if one.system in attending]

@@ -6,9 +6,9 @@
 # survive a file; what becomes of *explanations* under attack, of classes that nobody attacked and of maps that are
 # attacked themselves; and does a map give the attack away, better than a detector that knows no map?
 #
-# **What limits the answer.** Clips are a second or two of one synthesised sound in noise, classifiers are trained once, for
-# seconds, and few clips are attacked, so that only large differences show; intervals are over clips, and do not hold the luck
-# of training. A run of full size stands beside it where its tables ship.
+# **What limits the answer.** By default clips are a second or two of one synthesised sound in noise, classifiers are trained for
+# seconds, and few clips are attacked, so that only large differences show; each classifier is trained once, and intervals, which are
+# over clips, do not hold the luck of that. A run of full size stands beside it where its tables ship.
 # Soundscapes and the classifier whose explanations are attacked are the main job's, in which two encoders of this project
 # serve ({doc}`10_localiser`). Attackers know the network, the front end and, for maps, when the class sounds. No table of the
 # paper could be got: no figure here repeats one of its own. FSDKaggle2018, its data set, is one command away
@@ -78,9 +78,9 @@ p = run.params
 resampling = {"replicates": p.attack_replicates, "seed": p.seed}
 
 # %% [markdown]
-# ## Five classifiers
+# ## The classifiers
 #
-# They are of the paper's kinds: blocks of convolutions, with gates, with a recurrent layer behind them, and dense blocks, on a
+# They are of the paper's kinds, as many of them as `attack_networks` names: blocks of convolutions, with gates, with a recurrent layer behind them, and dense blocks, on a
 # log-mel map; and dense blocks on the waveform. The front end is part of what is attacked, so that the samples
 # themselves are changed. Test sounds are made by other makers than those that were learnt.
 
@@ -262,8 +262,8 @@ display.show(
 # %% [markdown]
 # ## What differs from the paper
 #
-# Classifiers are a few hundred times smaller, and so are clips and iterations. Levels on the log-mel map are absolute, not relative to a clip's
-# maximum. A clip is one stretch, where the paper averages over chunks. Carlini and Wagner's attack steps by a thousandth, not by five, since
+# By default classifiers are a few hundred times smaller, and clips and iterations many times fewer. Levels on the log-mel map are absolute, not relative to a clip's
+# maximum. A clip is one stretch, where the paper averages over chunks. Carlini and Wagner's attack steps by a thousandth, not by five thousandths, since
 # so few steps could not come back from a first one that is far louder. DeepFool looks at the ten nearest rivals, as its authors' code does.
 
 # %%

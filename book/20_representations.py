@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Waveform or spectrogram
 #
-# **What is asked.** Frommholz et al. {cite:p}`frommholz2023xai` train two networks of equal accuracy for the same
+# **What is asked.** Frommholz et al. {cite:p}`frommholz2023xai` train two networks of nearly equal accuracy for the same
 # sounds, one on the waveform and one on its spectrogram, and let layer-wise relevance propagation say what each listens
 # to: "representation-dependent decision strategies". Here it is done again, and what their maps cannot say is measured:
 # whether an explanation knows what happens to the network when the bands are removed that it calls important. Whether
@@ -9,7 +9,8 @@
 #
 # **What limits the answer.** By default the sounds are this experiment's own, synthesised or not, and the networks are
 # small and trained for seconds, so that accuracies say little of either input as such. The paper's quantitative measure
-# and its rules of propagation could not be found; the measures here are ours. UrbanSound8K, the paper's data, is one
+# and its rules of propagation could not be found; the measures here are ours. Its text could not be had: excerpts,
+# augmentation, optimiser and accuracies are taken from a public plan to repeat it, and may be wrong. UrbanSound8K, the paper's data, is one
 # command away (`igsed run params/urbansound8k.yaml`, 6 GB, non-commercial), with ten folds of its own.
 
 # %% tags=["parameters"]
@@ -50,8 +51,8 @@ resampling = {"replicates": p.repr_replicates, "seed": p.seed}
 #
 # One second at 16 kHz, half overlapping, each divided by its root mean square. The waveform network is the published
 # 1DCNN {cite:p}`abdoli2019` with a mean over time at its end; the spectrogram network has as many layers and channels,
-# on 64 mels in decibels. In training excerpts are changed by gain, noise, delay, low and high pass, each by chance, as
-# the paper says. Training ends after a fixed number of epochs: nothing of the test decides it.
+# on 64 mels in decibels. In training excerpts are changed by gain, noise, delay, low and high pass, each by chance;
+# the kinds and ranges are those that are reported of the paper. Training ends after a fixed number of epochs: nothing of the test decides it.
 
 # %% [markdown]
 # ## Accuracy, and what a random split flatters

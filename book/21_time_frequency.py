@@ -4,8 +4,8 @@
 # **What is asked.** A map that falls on the right second may have been drawn there by the loudest thing of that second.
 # Pages that ask *when* cannot tell. Here Scaper's stems, each class of a soundscape alone, say what the class is in
 # every bin of time *and* frequency, so that the question can be put: does an explanation point at the sound, or at the
-# time? Nobody without stems can ask this; neither the paper nor Frommholz et al. {cite:p}`frommholz2023xai`, who
-# compare maps with one another, do.
+# time? Nobody without stems can ask this. The paper does not; by which measure Frommholz et al.
+# {cite:p}`frommholz2023xai` compare maps we could not find.
 #
 # **How it is answered.** Every map of {doc}`08_methods` is laid over the classifier's own mel bins and weighs the
 # soundscape. Of the power that is then heard, which share is the class's own? Three numbers frame it: no map, exact
@@ -13,8 +13,9 @@
 # of the time.
 #
 # **What limits the answer.** Power is what counts, so that the loudest bins decide. Maps of the methods that know time
-# alone (occlusion, LIME, SHAP, CAM at shifts) say the same of all frequencies and cannot pass exact times by much. A
-# class that the classifier does not detect is not asked about.
+# alone (occlusion, LIME, SHAP, CAM at shifts) say the same of all frequencies; they pass exact times only where they
+# prefer the frames in which the class is loudest beside the rest. A class that the classifier does not detect is not asked
+# about.
 
 # %% tags=["parameters"]
 experiment = "embedded"  # name of the experiment; its artefacts lie in runs/<experiment>
@@ -112,8 +113,8 @@ findings.say(overview.overlap(found))
 # %% [markdown]
 # ## What the frequencies are worth
 #
-# Each map against itself with its frequencies averaged away. Where the dot lies left of the ring they mislead; maps
-# that know time alone have both at one place.
+# Each map against itself with its frequencies averaged away. Where the dot lies left of the ring they mislead on
+# average; the table below has the intervals. Maps that know time alone have both at one place.
 
 # %%
 figures.worth_of_frequency(found)

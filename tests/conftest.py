@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +51,19 @@ class SmokeRun:
         return subprocess.run(
             command, cwd=ROOT, env=self.environment, check=check, capture_output=True, text=True, timeout=900
         )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def colours_of_methods() -> Iterator[None]:
+    """Hold every figure that any test draws to one colour per method: it wears none whose method it does not name."""
+    if "igsed_core.show.describe" not in sys.modules:  # no test that was collected draws: nothing is loaded for it
+        yield
+        return
+    import colours
+
+    end = colours.watch()
+    yield
+    end()
 
 
 @pytest.fixture(scope="session")

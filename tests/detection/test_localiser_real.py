@@ -75,4 +75,4 @@ def test_a_long_recording_is_searched_as_well_as_its_clips() -> None:
         )
         iou.append(float(table[(table["metric"] == "iou") & (table["class"] == event_lists.ALL)]["value"].iloc[0]))
     assert min(iou) > 0.5
-    assert iou[1] - iou[0] > -0.03  # with 50 clips of ten classes it was measured: see the report of page 16
+    assert iou[1] - iou[0] > -0.01, iou

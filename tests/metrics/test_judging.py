@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from igsed_core.base.errors import IgsedError
-from igsed_core.metrics.judging import VERDICTS, holm, judge
+from igsed_core.metrics.judging import VERDICTS, holm, judge, judge_family
 
 SIZES = st.floats(-2, 2, allow_nan=False)
 ANY = st.floats(allow_nan=True, allow_infinity=True)
@@ -101,6 +102,17 @@ def test_a_margin_is_a_size(margin: float) -> None:
 def test_an_interval_in_reverse_is_refused() -> None:
     with pytest.raises(IgsedError, match="reverse"):
         judge(0.1, 0.2, 0.0, 10, margin=0.03)
+
+
+def test_a_family_is_corrected_and_only_effects_need_it() -> None:
+    """Of two equal effects the one with the larger p-value falls; level and not decided are no effects."""
+    table = pd.DataFrame(
+        [(0.2, 0.1, 0.3), (0.2, 0.1, 0.3), (0.0, -0.01, 0.01), (0.2, np.nan, np.nan)],
+        columns=["value", "ci_low", "ci_high"],
+    ).assign(n=40)
+    found = judge_family(table, [0.001, 0.03, 0.9, np.nan], margin=0.03)
+    assert found["verdict"].tolist() == ["above", "not told apart", "level", "not decided"]
+    assert found["p_holm"].tolist()[:3] == pytest.approx([0.003, 0.06, 0.9]) and math.isnan(found["p_holm"].iloc[3])
 
 
 def test_holm_by_hand() -> None:

@@ -71,4 +71,4 @@ def test_locate_is_timed_and_its_memory_measured(tmp_path: Path) -> None:
     speed = pd.read_csv(tmp_path / "locate_speed_embedded.csv")
     assert speed["what"].tolist() == [f"igsed locate, embedded, {shifts} shifts" for shifts in (8, 1)]
     assert speed["processor_time_over_first"].iloc[1] < speed["processor_time_over_first"].iloc[0] == 1
-    assert (pd.read_csv(tmp_path / "locate_memory_embedded.csv")["peak_mb"] > 50).all()
+    assert (pd.read_csv(tmp_path / "locate_memory_embedded.csv")["peak_mib"] > 50).all()

@@ -16,6 +16,7 @@ import pytest
 from matplotlib.colors import to_rgb
 from PIL import Image
 
+import colours
 import igsed_core
 import result_tables
 from igsed_core import paper
@@ -162,8 +163,46 @@ def test_series_are_told_apart_from_each_other_and_from_methods():
     assert len(set(marks)) == len(marks)
     for (one, _), (other, _) in itertools.combinations(style.SERIES, 2):
         assert np.abs(np.subtract(to_rgb(one), to_rgb(other))).sum() > 0.3
-    known = {*style.COLOURS.values(), *style.FAMILIES.values(), style.TRUTH}
-    assert not known & {colour for colour, _ in style.SERIES}
+
+
+def test_what_is_no_method_has_colours_that_nobody_takes_for_a_methods():
+    neutral = [colour for colour, _ in style.SERIES]
+    for colour in {*neutral, *style.CLASSES, *style.SPLITS.values(), style.FAINT, style.PALE, style.INK}:
+        near = {other: words for other, words in colours.owned().items() if colours.distance(colour, other) < 8}
+        assert near == {}, colour
+    for one, other in itertools.combinations(style.CLASSES, 2):
+        assert colours.distance(one, other) > 8, (one, other)
+
+
+def test_no_module_spells_a_colour_that_is_a_methods():
+    """It asks for the method's colour by the method's name (`style.colour`), or takes what is no method's."""
+    spelt = {}
+    for path in Path(igsed_core.__file__).parent.rglob("*.*"):
+        if path.suffix in (".py", ".js") and path.name not in ("style.py", "scored.py"):
+            for colour in re.findall(r"#[0-9a-fA-F]{6}\b", path.read_text(encoding="utf-8")):
+                near = [words for other, words in colours.owned().items() if colours.distance(colour, other) < 5]
+                spelt |= {f"{path.name}: {colour}": near} if near else {}
+    assert spelt == {}
+
+
+def test_a_figure_that_wears_a_methods_colour_without_its_name_is_found():
+    """As does any that a test draws: `conftest.colours_of_methods` looks at each."""
+    figure, ax = plt.subplots()
+    ax.plot([0, 1], color="#D45F02", label="length bounded")
+    ax.plot([0, 1], color=style.SERIES[0][0], label="every sample bounded")
+    ax.fill_between([0, 1], [0, 1], color=style.colour("fw_ss"), alpha=0.2)
+    assert len(colours.strangers(figure)) == 2
+    ax.set_title("Integrated Gradients")
+    assert len(colours.strangers(figure, "FW-SS over time")) == 0
+    plt.close(figure)
+
+    @style.drawing
+    def wrong():
+        """Draw attacks."""
+        return figure
+
+    with pytest.raises(AssertionError, match="colour of fw_ss"):
+        wrong()
 
 
 def test_no_figure_takes_colours_in_matplotlibs_order():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 
 import numpy as np
@@ -277,12 +278,35 @@ def test_tables_one_and_three_keep_classes_apart_that_read_alike():
         assert len(table(renamed)) == len(table(of))
 
 
+def orders(*cells: str) -> list[str]:
+    """Cells of a column in the order in which the script sorts them, or as they are where it sorts them as text."""
+    made = display._page_element(pd.DataFrame({"x": list(cells)}), None, 0, False, "x")
+    found = re.findall(r'<td data-order="([^"]*)">(.*?)</td>', made)
+    return [html.unescape(text) for _, text in sorted(found, key=lambda one: float(one[0]))]
+
+
 def test_a_column_that_begins_with_numbers_sorts_by_them():
     table = pd.DataFrame({"gain": [f"{MINUS}0.04 [{MINUS}0.1, 0.1]", "0.11", "–"], "of": ["11 of 12", "4 of 12", "3"]})
-    made = display._page_element(table.assign(words=["b", "a", "1 c"]), None, 0, False, "x")
-    orders = re.findall(r'data-order="([^"]*)"', made)
-    assert orders == ["-0.04", "11", "0.11", "4", "-1e300", "3"]
+    made = display._page_element(table.assign(words=["b", "a", "c"]), None, 0, False, "x")
+    assert re.findall(r'data-order="([^"]*)"', made) == ["-0.04", "11", "0.11", "4", "-1e300", "3"]
     assert made.count("<td>") == 3  # words sort as text
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        ("0.79 [0.77, 0.81]", "0.8", "+1.2", "10 [9, 11]"),
+        ("<0.001", "0.001", "0.071", "1.000"),
+        ("–", f"{MINUS}2 dB", "12 dB"),
+        ("999", "1,234", "36,964 samples", "1,000,000"),
+        ("3 of 12", "11 of 12"),
+        ("", "5", "10", "clean", "Quiet"),
+        ("0-0.5 s", "0.5-1 s", "2-10 s", "10 s and more"),
+    ],
+)
+def test_cells_of_every_kind_sort_by_their_value(column):
+    """Of a p-value below 0.001 the whole column sorted as text, and 36,964 as 36."""
+    assert orders(*reversed(column)) == list(column)
 
 
 def test_a_table_says_which_rows_rest_on_few_instances(shown):

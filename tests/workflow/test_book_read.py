@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import html
+import math
 import re
 import shutil
 import subprocess
@@ -289,6 +291,43 @@ def test_the_answer_comes_first_and_figures_after_one_bar_of_code(smoke_book: Pa
     assert kinds[1:3].count("bar") == 1, kinds[:4]
     captions = [caption.get_text() for caption in article.select("figcaption .caption-text")]
     assert len(captions) == len(set(captions))
+
+
+def columns(text: str) -> Iterator[list[tuple[str, str]]]:
+    """Every column of every table that sorts by a click: the value that the script is told of a cell, and its words."""
+    for table in re.findall(r"<table[^>]*\bigsed-table\b.*?</table>", text, flags=re.DOTALL):
+        rows = [
+            re.findall(r'<td(?: data-order="([^"]*)")?>(.*?)</td>', row, flags=re.DOTALL)
+            for row in table.partition("<tbody>")[2].split("</tr>")
+        ]
+        for column in zip(*filter(None, rows), strict=True):
+            yield [(order, html.unescape(re.sub(r"<[^>]*>", "", words)).strip()) for order, words in column]
+
+
+def falsely_sorted(column: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Cells of a column with numbers that sort by another value than they show; words stand behind all numbers."""
+    wrong = []
+    for told, words in column:
+        number = re.match(r"[<>≤≥≈~]?\s*([+−-]?)([\d,]*\d(?:\.\d+)?(?:e[+-]?\d+)?)", words)
+        mine = float(told) if told else math.nan
+        if number is None:
+            right = abs(mine) > 1e100
+        else:
+            right = abs(mine - float(f"{number[1]}{number[2]}".replace("−", "-").replace(",", ""))) < 1e-6
+        wrong += [] if right else [(told, words)]
+    return wrong
+
+
+def test_every_column_of_every_page_sorts_by_its_numbers(smoke_book: Path) -> None:
+    found = {page: list(columns((smoke_book / f"{page}.html").read_text())) for page in READ}
+    numbered = [
+        (page, column)
+        for page, of in found.items()
+        for column in of
+        if any(re.match(r"\d", text) for _, text in column)
+    ]
+    assert len(numbered) > 50
+    assert [(page, wrong) for page, column in numbered if (wrong := falsely_sorted(column))] == []
 
 
 def test_pages_of_the_book_link_words_once(smoke_book: Path) -> None:

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
+import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import jupytext
 import pytest
 
+from igsed_core.main_job import figures as main_figures
+from igsed_core.show import diagram
 from igsed_core.workflow import experiments, stages
 
-TOOL = Path(__file__).resolve().parents[2] / "tools" / "sync_notebooks.py"
+ROOT = Path(__file__).resolve().parents[2]
+TOOL = ROOT / "tools" / "sync_notebooks.py"
 
 
 @pytest.fixture
@@ -99,3 +105,26 @@ def test_a_notebook_without_a_parameters_cell_is_named(tool: ModuleType, book: P
     (book / "06_results.py").write_text("# %%\n1 + 1\n")
     with pytest.raises(SystemExit, match=r"06_results\.py has no parameters cell"):
         tool.synchronised(stages.get("results"))
+
+
+def drawn_twice() -> Iterator[tuple[str, str, str, str]]:
+    """Pictures of the main job on more than one page: page and words before it; the other page, and its name there."""
+    found: dict[str, list[tuple[str, str]]] = {"main_result": [("intro", "")]}  # which the front page shows
+    for path in sorted((ROOT / "book").glob("*.py")):
+        words = ""
+        for cell in re.split(r"(?m)^# %%", path.read_text(encoding="utf-8")):
+            if cell.startswith(" [markdown]"):
+                words = cell
+            for name in re.findall(r"\b(?:figures|diagram)\.(\w+)\(", cell):
+                if hasattr(main_figures, name) or hasattr(diagram, name):
+                    found.setdefault(name, []).append((path.stem, words))
+    for name, places in found.items():
+        for (first, _), (page, words) in itertools.pairwise(places):
+            yield page, words, first, name
+
+
+def test_a_picture_that_another_page_shows_says_so() -> None:
+    twice = list(drawn_twice())
+    assert len(twice) >= 2
+    for page, words, first, name in twice:
+        assert f"{{doc}}`{first}`" in words, f"{page} shows {name} of {first} and does not say so"

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
 from igsed_core.base.errors import IgsedError
 from igsed_core.workflow import cli, notebook, printing
@@ -34,7 +35,8 @@ def book(tmp_path: Path) -> Path:
         )
     (html / "_static").mkdir()
     shutil.copy(ROOT / "_static" / "igsed.css", html / "_static" / "a.css")
-    (tmp_path / "_toc.yml").write_text("root: book/one\nparts:\n- chapters:\n  - file: book/two\n")
+    toc = "root: book/one\nparts:\n- chapters:\n  - file: book/two\n- chapters:\n  - file: book/api/base\n"
+    (tmp_path / "_toc.yml").write_text(toc)
     return tmp_path
 
 
@@ -59,6 +61,20 @@ def test_paper_unfolds_solutions_says_what_it_lacks_and_lists_its_pages(book: Pa
     contents = re.search(r"<h2>Contents</h2>(.*?)</nav>", text)
     assert contents is not None
     assert re.findall(r'href="#([^"]+)">(\w+)<', contents[1]) == [("page-book-one", "One"), ("page-book-two", "Two")]
+
+
+def test_pages_on_the_code_are_not_printed_and_it_is_said_where_they_are(book: Path) -> None:
+    """They took two sheets of three; a link to one leads nowhere on paper."""
+    assert printing.pages(book) == ["book/one", "book/two"]
+    page = book / "_build" / "html" / "book" / "one.html"
+    page.write_text(page.read_text().replace('href="#top"', 'href="api/base.html#igsed_core.base"'))
+    text = printing.document(book / "_build" / "html", printing.pages(book))
+    assert "api/base" not in text and "<a>here</a>" in text
+    contents = re.search(r"<nav.*?</nav>", text, flags=re.DOTALL)
+    assert contents is not None and "docstrings in src/igsed_core" in contents[0]
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
+    code = [one["file"] for part in toc["parts"] if part["caption"] == "Code" for one in part["chapters"]]
+    assert code and all(name.startswith(printing._ON_THE_CODE) for name in code)
 
 
 def test_a_page_that_is_not_built_is_named(book: Path) -> None:

@@ -47,7 +47,7 @@ def loss_curves(history: pd.DataFrame) -> Figure:
     fig, axes = plt.subplots(1, len(heads), figsize=(style.WIDTH, 2.9), layout="constrained", squeeze=False)
     for ax, head in zip(axes[0], heads, strict=True):
         rows = history[history["head"] == head]
-        ax.plot(rows["epoch"], rows["training_loss"], color=style.FAINT, label="training")
+        ax.plot(rows["epoch"], rows["training_loss"], color=style.SPLITS["train"], label="training")
         ax.plot(rows["epoch"], rows["validation_loss"], color=style.SPLITS["validation"], label="validation")
         kept = rows[rows["kept"].astype(bool)]
         ax.plot(kept["epoch"], kept["validation_loss"], "o", color=style.INK, ms=7, label="kept")

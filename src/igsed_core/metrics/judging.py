@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from igsed_core.base.errors import IgsedError
@@ -16,6 +18,7 @@ NOT_DECIDED = "not decided"
 VERDICTS = (ABOVE, BELOW, LEVEL, NOT_TOLD_APART, NOT_DECIDED)
 
 FEWEST = 2  # units that an interval can come from
+SIGNIFICANCE = 0.05  # below which a corrected p-value lets a difference stand
 
 
 def judge(value: float, low: float, high: float, n: float, *, margin: float) -> str:
@@ -75,6 +78,42 @@ def judge(value: float, low: float, high: float, n: float, *, margin: float) -> 
     if high < 0 and value < 0 and -value >= margin:
         return BELOW
     return NOT_TOLD_APART
+
+
+def judge_family(table: pd.DataFrame, p_values: Sequence[float], *, margin: float) -> pd.DataFrame:
+    """Judge a family of comparisons: above or below needs a p-value that survives Holm's correction as well.
+
+    Parameters
+    ----------
+    table
+        ``value, ci_low, ci_high, n``, a row per comparison, all of one family.
+    p_values
+        Of each row; NaN for one that is not decided.
+    margin
+        As for :func:`judge`.
+
+    Returns
+    -------
+    pd.DataFrame
+        The table with ``p_holm`` and ``verdict`` (one of :data:`VERDICTS`).
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from igsed_core.metrics.judging import judge_family
+    >>> table = pd.DataFrame({"value": [0.2, 0.2], "ci_low": [0.1, 0.01], "ci_high": [0.3, 0.4], "n": 30})
+    >>> judge_family(table, [0.001, 0.06], margin=0.03)["verdict"].tolist()
+    ['above', 'not told apart']
+    """
+    corrected = holm(np.array(p_values, dtype=float))
+    said = [
+        judge(row["value"], row["ci_low"], row["ci_high"], row["n"], margin=margin) for row in table.to_dict("records")
+    ]
+    held = [
+        NOT_TOLD_APART if one in (ABOVE, BELOW) and not p < SIGNIFICANCE else one
+        for one, p in zip(said, corrected, strict=True)
+    ]
+    return table.assign(p_holm=corrected, verdict=held)
 
 
 def holm(p_values: NDArray[np.float64]) -> NDArray[np.float64]:

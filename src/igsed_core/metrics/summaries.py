@@ -260,7 +260,7 @@ def with_survivors(table: pd.DataFrame) -> pd.DataFrame:
     """Say which differences survive Holm's correction within their family: same split, metric and average."""
     survives = pd.Series(False, index=table.index)
     for _, rows in table.groupby(["split", "metric", "average"], sort=False).groups.items():
-        survives[rows] = judging.holm(table.loc[rows, "p"].to_numpy(dtype=float)) < 1 - intervals.LEVEL
+        survives[rows] = judging.holm(table.loc[rows, "p"].to_numpy(dtype=float)) < judging.SIGNIFICANCE
     return table.assign(survives=survives)
 
 

@@ -11,7 +11,7 @@ import copy
 import dataclasses
 import hashlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,26 @@ class Fitted:
 
     network: nn.Module
     history: pd.DataFrame
+
+    def content(self) -> dict[str, Any]:
+        """Weights and history as :mod:`igsed_core.base.kept` keeps them."""
+        return {"weights": self.network.state_dict(), "history": self.history.to_dict("list")}
+
+    @classmethod
+    def of(cls, content: Mapping[str, Any], make: Callable[[], nn.Module]) -> Fitted:
+        """Take up what :meth:`content` gave.
+
+        Parameters
+        ----------
+        content
+            Weights and history.
+        make
+            Makes a network of the same shapes; what it draws at random changes nothing here or elsewhere.
+        """
+        with torch.random.fork_rng(devices=[]):
+            network = make()
+        network.load_state_dict(content["weights"])
+        return cls(network.eval().requires_grad_(False), pd.DataFrame(content["history"]))
 
 
 def fit(

@@ -63,12 +63,38 @@ def against(row: Row | None, value: float, *, margin: float = MARGIN) -> str:
     return verdict_on({**moved, "n": row.get("n")}, margin=margin)
 
 
-def figure(row: Row | None) -> str:
-    """Format ``value [low, high]`` with enough digits to show on which side of zero the interval's ends lie."""
+def figure(row: Row | None, *, margin: float | None = None) -> str:
+    """Format ``value [low, high]`` with enough digits to show on which side of zero the interval's ends lie.
+
+    Parameters
+    ----------
+    row
+        With ``value, ci_low, ci_high``.
+    margin
+        Where a verdict stands beside the figure, the size that it rests on: there are enough digits, too, to show
+        whether the value reaches it and whether the ends go beyond it.
+
+    Examples
+    --------
+    >>> from igsed_core.show.claims import figure
+    >>> row = {"value": 0.026, "ci_low": 0.01, "ci_high": 0.04}
+    >>> figure(row).replace(chr(0xA0), " "), figure(row, margin=0.03).replace(chr(0xA0), " ")
+    ('0.03 [0.01, 0.04]', '0.026 [0.010, 0.040]')
+    """
     if row is None or _missing(row["value"]) or _missing(row["ci_low"]) or _missing(row["ci_high"]):
         return with_interval(row)
-    digits, ends = 2, [float(row["ci_low"]), float(row["ci_high"])]
-    while digits < MOST_DIGITS and any(end and round(end, digits) == 0 for end in ends):
+    value, ends = float(row["value"]), [float(row["ci_low"]), float(row["ci_high"])]
+
+    def unclear(digits: int) -> bool:
+        if any(end and round(end, digits) == 0 for end in ends):
+            return True
+        if margin is None:
+            return False
+        reaches = (round(abs(value), digits) >= margin) != (abs(value) >= margin)
+        return reaches or any((round(abs(end), digits) > margin) != (abs(end) > margin) for end in ends)
+
+    digits = 2
+    while digits < MOST_DIGITS and unclear(digits):
         digits += 1
     return with_interval(row, digits)
 

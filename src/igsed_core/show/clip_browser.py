@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.colors import to_hex
 from numpy.typing import NDArray
 
 from igsed_core.show import style
@@ -95,7 +94,7 @@ def clip_browser(
     index = clips.index.iloc[order].reset_index(drop=True)
     n_instances, n_frames = clips.truth.shape
     labels = sorted(index["label"].unique())
-    colours: dict[Any, str] = {label: to_hex(colour) for label, colour in style.class_colours(labels).items()}
+    colours: dict[Any, str] = {**style.class_colours(labels)}
     dots = ColumnDataSource(
         {
             "across": index[across].to_numpy(float),

@@ -58,7 +58,8 @@ def caption(function: Callable[..., Any], arguments: Iterable[Any] = (), of: str
     >>> caption(alternative)
     'Return the alternative text of a figure.'
     """
-    counts = [round(n) for table in arguments if _counts(table) for n in _instances(table)["n"].dropna()]
+    drawn = [_instances(table) for table in arguments if _counts(table)]
+    counts = [round(n) for rows in drawn for n in rows[rows["value"].notna()]["n"].dropna()]
     n = "" if not counts else f"{min(counts)}" if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
     said = f"{of}. {_first_sentence(function)}" if of else _first_sentence(function)
     return said + (f" Each value is from n = {n}." if n else "")

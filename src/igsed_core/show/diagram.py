@@ -16,7 +16,7 @@ _BOX, _GAP = 1.02, 0.26  # inches: width of a box, room for an arrow
 _HEIGHT = 0.78
 _TOP, _MIDDLE, _BOTTOM = 3.95, 2.5, 1.0  # centres of the three rows
 _EVENTS = ((0.18, 0.42), (0.60, 0.80))  # of the drawn sound, as shares of its length
-_CLASSIFIER, _FRAMEWISE = ("#EAF1F8", "#35618E"), ("#EEF7FC", style.colour("fw_ss"))
+_CLASSIFIER, _FRAMEWISE = ("#E6F2F0", style.SPLITS["train"]), ("#EEF7FC", style.colour("fw_ss"))
 _EXPLAINED = ("#FDEEE4", style.colour("ig"))
 
 
@@ -43,7 +43,7 @@ def _classifier(ax: Axes) -> None:
     _log_mel(ax, _x(1), _MIDDLE)
     for column, text in ((2, "frozen\nencoder\n(CNN)"), (3, "mean over\nfrequency"), (4, "max over\ntime")):
         _box(ax, _x(column), _MIDDLE, text, _CLASSIFIER)
-    _box(ax, _x(5), _MIDDLE, "linear,\nsigmoid", ("#D5E3F1", _CLASSIFIER[1]))
+    _box(ax, _x(5), _MIDDLE, "linear,\nsigmoid", ("#CCE4E0", _CLASSIFIER[1]))
     _scores(ax, _x(6), _MIDDLE)
     for column in range(6):
         _arrow(ax, (_right(column), _MIDDLE), (_left(column + 1), _MIDDLE), _CLASSIFIER[1])
@@ -185,7 +185,9 @@ def _log_mel(ax: Axes, x: float, y: float) -> None:
 
 def _scores(ax: Axes, x: float, y: float) -> None:
     inner = _picture(ax, x, y, "class scores")
-    inner.barh(range(5), [0.12, 0.92, 0.06, 0.2, 0.1], color=["#B9C9D9", _CLASSIFIER[1], *["#B9C9D9"] * 3], height=0.6)
+    inner.barh(
+        range(5), [0.12, 0.92, 0.06, 0.2, 0.1], color=[style.PALE, _CLASSIFIER[1], *[style.PALE] * 3], height=0.6
+    )
     inner.set_ylim(-0.6, 4.6)
 
 

@@ -106,7 +106,8 @@ def few(table: pd.DataFrame) -> str:
     Parameters
     ----------
     table
-        With a column ``n`` of numbers, or of text such as "12 to 179", of which the first counts.
+        With a column ``n``, or such as ``n (clips)``, of numbers, or of text such as "12 to 179", of which the first
+        counts.
 
     Examples
     --------
@@ -114,8 +115,10 @@ def few(table: pd.DataFrame) -> str:
     >>> from igsed_core.show.display import few
     >>> few(pd.DataFrame({"Method": ["IG", "CAM"], "n": ["179", "5 to 30"]}))
     'n is below 30 in 1 of 2 rows'
+    >>> few(pd.DataFrame({"Attack": ["PGD"], "n (clips)": [13]}))
+    'n is below 30 in every row'
     """
-    counted = [column for column in table.columns if column == "n" or (isinstance(column, tuple) and column[-1] == "n")]
+    counted = [column for column in table.columns if _counts(column[-1] if isinstance(column, tuple) else column)]
     if not counted:
         return ""
     n = pd.to_numeric(table[counted[0]].astype(str).str.extract(r"^(\d+)")[0])
@@ -123,6 +126,10 @@ def few(table: pd.DataFrame) -> str:
     return (
         f"n is below {FEW} in {'every row' if rows == len(table) else f'{rows} of {len(table)} rows'}" if rows else ""
     )
+
+
+def _counts(column: object) -> bool:
+    return column == "n" or str(column).startswith("n (")
 
 
 def _page_element(
@@ -146,8 +153,11 @@ def _page_element(
     return _TABLE % {"id": name, "table": plain, "options": json.dumps(options)}
 
 
-_NUMBER = re.compile(r"[+\N{MINUS SIGN}-]?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
+_NUMBER = re.compile(
+    r"(?P<bound>[<>≤≥≈~]?)\s*(?P<sign>[+\N{MINUS SIGN}-]?)(?P<size>(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:e[+-]?\d+)?)"
+)
 _NOTHING = "-1e300"  # a cell without a value sorts below all others
+_WORDS = "{}e200"  # and words behind all numbers
 
 
 def _with_values(table: str) -> str:
@@ -155,26 +165,37 @@ def _with_values(table: str) -> str:
     head, start, rest = table.partition("<tbody>")
     rows = [re.findall(r"<td>(.*?)</td>", row, flags=re.DOTALL) for row in rest.split("</tr>")]
     columns = list(zip(*(row for row in rows if row), strict=True))
-    orders = [_orders(column) for column in columns]
+    orders = [_orders([_text(cell) for cell in column]) for column in columns]
     cells = itertools.chain.from_iterable(zip(*orders, strict=True))
     return head + start + re.sub("<td>", lambda _: next(cells), rest)
 
 
 def _orders(column: Sequence[str]) -> list[str]:
-    """Opening tags of a column's cells."""
-    values = [_value(cell) for cell in column]
-    if None in values or set(values) <= {_NOTHING}:
+    """Opening tags of a column's cells; without a number in it, it sorts as text."""
+    values = [_value(text) for text in column]
+    if not any(values):
         return ["<td>"] * len(column)
-    return [f'<td data-order="{value}">' for value in values]
+    words = sorted({text.lower() for text, value in zip(column, values, strict=True) if value is None and text})
+    behind = {text: _WORDS.format(place + 1) for place, text in enumerate(words)}
+    said = [value or behind.get(text.lower(), _NOTHING) for text, value in zip(column, values, strict=True)]
+    return [
+        f'<td data-order="{_NOTHING if text == NONE else order}">' for text, order in zip(column, said, strict=True)
+    ]
 
 
-def _value(cell: str) -> str | None:
-    """Number that a cell begins with; None for words."""
-    text = html.unescape(re.sub(r"<[^>]*>", "", cell)).strip()
-    if text in ("", NONE):
-        return _NOTHING
+def _text(cell: str) -> str:
+    return html.unescape(re.sub(r"<[^>]*>", "", cell)).strip()
+
+
+def _value(text: str) -> str | None:
+    """Number that a cell begins with, of "1,234 frames" 1234, of "<0.001" a little less; None for words."""
     found = _NUMBER.match(text)
-    return found[0].replace("\N{MINUS SIGN}", "-") if found else None
+    if found is None:
+        return None
+    sign = "-" if found["sign"] in ("-", "\N{MINUS SIGN}") else ""
+    value = sign + found["size"].replace(",", "")
+    beyond = {"<": -1e-9, ">": 1e-9}.get(found["bound"], 0.0)
+    return repr(float(value) + beyond) if beyond else value
 
 
 def library() -> str:

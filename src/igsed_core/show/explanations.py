@@ -115,7 +115,7 @@ def _name_events(ax: Axes, events: pd.DataFrame, t_max: float) -> None:
 
 @drawing
 def completeness(index: pd.DataFrame) -> Figure:
-    """Distribution of the relative completeness error of attribution maps, all and by class.
+    """Distribution of the relative completeness error of maps of Integrated Gradients, all and by class.
 
     Parameters
     ----------

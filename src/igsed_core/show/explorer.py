@@ -105,7 +105,7 @@ def explorer(instances: Instances, *, frame_length: float, at: float = _START) -
         y_axis_label="score / highest",
         **look,
     )
-    clip.quad(left="left", right="right", bottom=0, top="score", source=shown, color="#777777", line_alpha=0)
+    clip.quad(left="left", right="right", bottom=0, top="score", source=shown, color=style.PALE, line_alpha=0)
     clip.add_layout(level)
     bars = figure(height=110, y_range=Range1d(start=-0.1, end=2), x_range=time, **look)
     for name, bottom, colour in (("active", 1.0, style.TRUTH), ("marked", 0.0, style.INK)):
@@ -116,7 +116,7 @@ def explorer(instances: Instances, *, frame_length: float, at: float = _START) -
     over = figure(height=210, y_range=mean, x_range=percent, y_axis_label="mean of all instances", **look)
     over.line("tau", "iou", source=curve, color=style.INK, line_width=2, legend_label="IoU")
     over.line("tau", "f1", source=curve, color=style.INK, line_width=2, line_dash="dashed", legend_label="F1")
-    over.scatter("tau", "value", source=point, size=10, color=style.IMPORTANCE)
+    over.scatter("tau", "value", source=point, size=10, color=style.INK)
     over.legend.location, over.legend.background_fill_alpha = "top_left", 0.6
     models = {
         **{"data": ColumnDataSource(columns), "shown": shown, "curve": curve, "point": point, "level": level},

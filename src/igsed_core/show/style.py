@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -52,7 +53,8 @@ TRUTH = "#009E73"
 TRUE = "truth"  # the annotation, where it stands among methods
 IMPORTANCE = "#C1272D"
 INK = "#222222"
-FAINT = "#888888"
+FAINT = "#A0A0A0"  # lines that guide the eye, and what is no series; lighter than the grey of the method Random
+PALE = "#B9C4CC"  # bars of one score that no method gave, or that any might
 
 HEADS = {
     "clip_level": "Clip-level classifier",
@@ -78,18 +80,19 @@ THRESHOLDS = {
     "value": "value of the score",
     "share_of_maximum": "share of the clip's maximum",
 }
-# Colour and mark of each of several series that are no methods: hues that no method has, told apart by people with
-# colour-blindness, and by their marks where lines cross.
+# Colour and mark of each of several series that are no methods: hues that nobody takes for a method's, and that are
+# told apart by their marks where hues are not seen.
 SERIES = (
     ("#117733", "o"),
-    ("#AA4499", "s"),
-    ("#44AA99", "^"),
-    ("#661100", "D"),
-    ("#999933", "v"),
-    ("#6699CC", "P"),
-    ("#CC6677", "X"),
+    ("#AA44CC", "s"),
+    ("#88AA44", "^"),
+    ("#660022", "D"),
+    ("#006666", "v"),
+    ("#6688CC", "P"),
+    ("#EE4488", "X"),
 )
-SPLITS = {"train": "#1B4F5A", "validation": "#5FA3AD", "test": "#B7D7DB"}  # of no method
+CLASSES = (*(colour for colour, _ in SERIES), "#CC8866", "#000066", "#88CCAA")  # of no method either
+SPLITS = {"train": "#01665E", "validation": "#5FA3AD", "test": "#B7D7DB"}  # of no method
 
 _RC: dict[Any, Any] = {
     "figure.dpi": 150,
@@ -182,12 +185,9 @@ def class_names(labels: Iterable[str]) -> dict[str, str]:
     return {label: class_name(label) if counts[class_name(label)] == 1 else label for label in unique}
 
 
-def class_colours(labels: list[str]) -> dict[str, tuple[float, float, float]]:
-    """A colour for each class, in the order given."""
-    import seaborn as sns  # here, since it takes two seconds and few pages need it
-
-    palette = sns.color_palette("colorblind", max(len(labels), 1))
-    return dict(zip(labels, palette, strict=False))
+def class_colours(labels: list[str]) -> dict[str, str]:
+    """A colour for each class, in the order given; none is a method's, and after ten they begin again."""
+    return dict(zip(labels, itertools.cycle(CLASSES), strict=False))
 
 
 def save(figure: Figure, path: Path) -> Path:

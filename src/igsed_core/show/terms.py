@@ -97,7 +97,7 @@ def picture() -> Figure:
 
 def _score(ax: Axes, one: Example) -> None:
     start = np.arange(one.score.size) * FRAME
-    ax.bar(start, one.score, FRAME * 0.94, align="edge", color="#B9C4CC")
+    ax.bar(start, one.score, FRAME * 0.94, align="edge", color=style.PALE)
     ax.axhline(one.level, color=style.INK, linestyle="--")
     end = one.score.size * FRAME
     ax.text(end, one.level + 0.02, f"threshold: {TAU:.0f}th percentile", ha="right", va="bottom")
@@ -122,7 +122,7 @@ def _score(ax: Axes, one: Example) -> None:
 
 def _rows(ax: Axes, one: Example) -> None:
     names = ("mask (detected)", "truth (event)", "both: counts for IoU")
-    colours = (style.INK, style.TRUTH, style.IMPORTANCE)
+    colours = (style.INK, style.TRUTH, style.SERIES[1][0])
     for row, (frames, colour) in enumerate(zip((one.mask, one.truth, one.mask & one.truth), colours, strict=True)):
         for k in np.flatnonzero(frames):
             ax.barh(2 - row, FRAME * 0.94, left=k * FRAME, height=0.6, color=colour)

@@ -182,11 +182,16 @@ def check_stage(params: StageParams, encoder: str, *, here: bool = True) -> None
         For the first thing that the stage would refuse; the message names the parameter or the file and the remedy.
     """
     for name in (f.name for f in fields(params)):
-        if here and name.endswith("device"):
+        if here and name in devices_of(params):
             check_device(name, getattr(params, name))
         if name.endswith("shifts") and encoder in encoders.TRAITS:
             check_shifts(name, getattr(params, name))
     params.look()
+
+
+def devices_of(params: StageParams) -> tuple[str, ...]:
+    """Return the names of a stage's parameters that name a device."""
+    return tuple(f.name for f in fields(params) if f.name.endswith("device"))
 
 
 def check_shifts(parameter: str, shifts: int) -> None:

@@ -15,7 +15,7 @@ from igsed_core.metrics.summaries import ALL
 from igsed_core.show import findings, localiser_words, prose
 from igsed_core.show.answers import NOT_DECIDED, Answer, Found, Rule
 from igsed_core.show.cells import by_key, number
-from igsed_core.show.claims import Row, figure, sample
+from igsed_core.show.claims import FEW, Row, figure, sample
 from igsed_core.show.style import family, name
 
 
@@ -220,21 +220,35 @@ def localiser(found: Found) -> Answer:
     )
 
 
+FEWER = 10  # instances: what rests on less is left out of a box where the rest says enough
+
+
 def conditions(found: Found) -> Answer:
     """What the level of the events does to IG."""
     where = {"condition": "snr", "method": "ig", "metric": "iou", "average": "instance", "rule": findings.PAPER}
     rows = sorted(by_key(found.tables["conditions"], ("level",), **where).items(), key=lambda item: float(item[0][0]))
     if len(rows) < 2:
         return Answer(f"{NOT_DECIDED}: fewer than two levels were tried.", ("conditions",))
+    known = [one for one in rows if pd.notna(one[1]["n"])]
+    least, shown = next(
+        ((few, some) for few in (FEW, FEWER) if len(some := [one for one in known if one[1]["n"] >= few]) > 1),
+        (0, rows),
+    )
     ends = [
-        f"{figure(row)} with events {level.replace('-', chr(0x2212))} dB above the background ({sample(row['n'])})"
-        for (level,), row in (rows[0], rows[-1])
+        f"{figure(row)} with events {_level(level)} above the background ({sample(row['n'])})"
+        for (level,), row in (shown[0], shown[-1])
     ]
+    left = [f"{_level(level)} ({sample(row['n'])})" for (level,), row in rows if (level,) not in dict(shown)]
+    less = f" Levels with fewer than {least} instances are left out here: {', '.join(left)}." if left else ""
     return Answer(
-        f"IG's IoU is {ends[0]} and {ends[1]}. The soundscapes are the same, but the softer the events are, the fewer "
-        "of them are detected and judged, so that this is no paired difference; one thing is varied at a time.",
+        f"IG's IoU is {ends[0]} and {ends[1]}.{less} The soundscapes are the same, but what is judged is what is "
+        "detected at each level, so that this is no paired difference; one thing is varied at a time.",
         ("conditions",),
     )
+
+
+def _level(decibels: str) -> str:
+    return f"{decibels.replace('-', chr(0x2212))} dB"
 
 
 def engine(found: Found) -> Answer:

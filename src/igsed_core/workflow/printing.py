@@ -27,11 +27,18 @@ _NOT_PRINTED = (
 )
 _MOVED = ".igsed-explorer, .igsed-browser, .igsed-heard-map"
 _NOTE = '<p class="igsed-moved">On paper nothing moves and nothing plays: this stands in the book on the screen.</p>'
+_ON_THE_CODE = "book/api/"
+_NOT_HERE = (
+    '<p class="igsed-moved">Not printed: the pages on the code, one per layer of the package. They stand in the book '
+    "on the screen under &ldquo;Code&rdquo;, and their words in the docstrings in src/igsed_core.</p>"
+)
 _PATIENCE = 120_000  # ms, for maths and pictures of the whole book
 
 
 def pages(book: Path) -> list[str]:
-    """Return the pages of a staged book in reading order, without ending.
+    """Return the pages of a staged book in reading order, without ending; those on the code are not printed.
+
+    They took 500 of 790 sheets, and what they say stands in the docstrings of the source.
 
     Parameters
     ----------
@@ -39,7 +46,8 @@ def pages(book: Path) -> list[str]:
         Folder with ``_toc.yml``.
     """
     toc = yaml.safe_load((book / "_toc.yml").read_text(encoding="utf-8"))
-    return [toc["root"], *(chapter["file"] for part in toc["parts"] for chapter in part["chapters"])]
+    names = [toc["root"], *(chapter["file"] for part in toc["parts"] for chapter in part["chapters"])]
+    return [name for name in names if not name.startswith(_ON_THE_CODE)]
 
 
 def document(html: Path, order: list[str]) -> str:
@@ -99,7 +107,7 @@ def _contents(parts: list[str], order: list[str]) -> str:
         f'<li><a href="#{_anchor(name)}">{heading.get_text().strip() if heading else name}</a></li>'
         for name, heading in zip(order, headings, strict=True)
     ]
-    return f'<nav class="igsed-page igsed-contents"><h2>Contents</h2><ol>{"".join(lines)}</ol></nav>\n'
+    return f'<nav class="igsed-page igsed-contents"><h2>Contents</h2><ol>{"".join(lines)}</ol>{_NOT_HERE}</nav>\n'
 
 
 def _rename(element: bs4.Tag, html: Path, name: str, order: list[str]) -> None:

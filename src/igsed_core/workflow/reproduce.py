@@ -113,6 +113,8 @@ def _counts(table: pd.DataFrame) -> list[int]:
     for column, value in (("average", "instance"), ("split", "test")):
         if column in table and (table[column] == value).any():
             table = table[table[column] == value]
+    if "value" in table:  # a mean over nothing is no number of the page
+        table = table[table["value"].notna()]
     return [round(n) for n in pd.to_numeric(table["n"], errors="coerce").dropna()]
 
 

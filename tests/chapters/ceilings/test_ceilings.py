@@ -10,6 +10,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
+from igsed_core.base import shards
 from igsed_core.base.errors import IgsedError
 from igsed_core.chapters.ceilings import decisions, detectors, figures, overview, study, tables
 from igsed_core.chapters.ceilings.choices import POOLED, STRONG, WEAK, names_of
@@ -105,25 +106,91 @@ def learnable() -> tuple[FeatureFrames, Targets]:
     return FeatureFrames(names, values.astype(np.float32), 0.04, 0.0), Targets(frame.max(axis=1), frame)
 
 
+Learnable = tuple[FeatureFrames, Targets]
+
+
+def trained(
+    names: tuple[str, ...], data: Learnable, folder: Path, *, epochs: int, seeds: tuple[int, ...] = (1,)
+) -> list[detectors.Detector]:
+    both = {"train": data, "validation": data}
+    return detectors.train(names, lambda: both, CLASSES, folder, epochs=epochs, seeds=seeds, workers=1)
+
+
 @pytest.mark.parametrize("name", [*STRONG, *WEAK])
-def test_each_detector_learns_when_a_class_sounds(name: str, learnable: tuple[FeatureFrames, Targets]) -> None:
-    network, row = detectors.train(name, learnable, learnable, CLASSES, epochs=80, seed=1)
-    found = detectors.scores(network, learnable[0], CLASSES).values.reshape(40, 2, 50).transpose(0, 2, 1)
+def test_each_detector_learns_when_a_class_sounds(name: str, learnable: Learnable, tmp_path: Path) -> None:
+    (one,) = trained((name,), learnable, tmp_path, epochs=80)
+    found = detectors.scores(one.network, learnable[0], CLASSES).values.reshape(40, 2, 50).transpose(0, 2, 1)
     active = learnable[1].frame > 0.5
     assert found[active].mean() > found[~active].mean() + 0.15
-    assert row["time_labels"].item() == (name in STRONG)
+    assert one.row["time_labels"].item() == (name in STRONG)
 
 
-def test_the_seed_decides_the_detector(learnable: tuple[FeatureFrames, Targets]) -> None:
-    one, other, third = (
-        detectors.train("tcn", learnable, learnable, CLASSES, epochs=2, seed=seed)[1]["validation_loss"].item()
-        for seed in (1, 1, 2)
+def test_the_seed_decides_the_detector(learnable: Learnable, tmp_path: Path) -> None:
+    one, third = trained(("tcn",), learnable, tmp_path / "a", epochs=2, seeds=(1, 2))
+    (other,) = trained(("tcn",), learnable, tmp_path / "b", epochs=2)
+    losses = [found.row["validation_loss"].item() for found in (one, other, third)]
+    assert losses[0] == losses[1] != losses[2]
+
+
+def test_an_interrupted_fall_is_no_convergence(learnable: Learnable, tmp_path: Path) -> None:
+    assert not trained(("linear",), learnable, tmp_path, epochs=1)[0].row["converged"].item()
+
+
+def tables_of(found: list[detectors.Detector], learnable: Learnable) -> tuple[pd.DataFrame, list[np.ndarray]]:
+    return pd.concat([one.row for one in found]), [
+        detectors.scores(one.network, learnable[0], CLASSES).values for one in found
+    ]
+
+
+def test_detectors_finished_before_a_break_are_not_trained_again(
+    learnable: Learnable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names, seeds = ("linear", "attention"), (1, 2)
+    train, done = detectors._train, []
+
+    def breaking(task: detectors._Task, data: dict) -> dict:
+        if task == broken_at:
+            raise KeyboardInterrupt
+        done.append((task.name, task.seed))
+        return train(task, data)
+
+    monkeypatch.setattr(detectors, "_train", breaking)
+    broken_at: detectors._Task | None = detectors._Task("attention", CLASSES, 3, 2)
+    with pytest.raises(KeyboardInterrupt):
+        trained(names, learnable, tmp_path / "broken", epochs=3, seeds=seeds)
+    before, broken_at = list(done), None
+    resumed = trained(names, learnable, tmp_path / "broken", epochs=3, seeds=seeds)
+    assert before == [("linear", 1), ("linear", 2), ("attention", 1)] and done == [*before, ("attention", 2)]
+    monkeypatch.setattr(detectors, "_train", train)
+    (rows, values), (other_rows, others) = (
+        tables_of(one, learnable)
+        for one in (resumed, trained(names, learnable, tmp_path / "whole", epochs=3, seeds=seeds))
     )
-    assert one == other != third
+    pd.testing.assert_frame_equal(rows.drop(columns="seconds"), other_rows.drop(columns="seconds"))
+    for one, other in zip(values, others, strict=True):
+        np.testing.assert_array_equal(one, other)
+    again = trained(names, learnable, tmp_path / "broken", epochs=3, seeds=seeds)
+    pd.testing.assert_frame_equal(tables_of(again, learnable)[0], rows)  # seconds are those of the training
 
 
-def test_an_interrupted_fall_is_no_convergence(learnable: tuple[FeatureFrames, Targets]) -> None:
-    assert not detectors.train("linear", learnable, learnable, CLASSES, epochs=1, seed=1)[1]["converged"].item()
+def test_shards_train_the_detectors_of_one_run(
+    learnable: Learnable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names, seeds = ("linear", "max"), (1, 2)
+    for number in range(3):
+        monkeypatch.setattr(shards, "_passed", 0)
+        monkeypatch.setenv(shards.VARIABLE, f"1:{number}/3")
+        with pytest.raises(shards.ShardEnd):
+            trained(names, learnable, tmp_path / "shards", epochs=3, seeds=seeds)
+    monkeypatch.delenv(shards.VARIABLE)
+    monkeypatch.setattr(detectors, "_train", None)  # nothing is left to train
+    in_shards = trained(names, learnable, tmp_path / "shards", epochs=3, seeds=seeds)
+    monkeypatch.undo()
+    whole = trained(names, learnable, tmp_path / "whole", epochs=3, seeds=seeds)
+    for one, other in zip(in_shards, whole, strict=True):
+        assert (one.name, one.row["seed"].item()) == (other.name, other.row["seed"].item())
+        for weights, others in zip(one.network.parameters(), other.network.parameters(), strict=True):
+            assert torch.equal(weights, others)
 
 
 # --- decisions

@@ -35,6 +35,7 @@ from igsed_core.chapters.self_attention.systems import CRNN, SCRAMBLED, System
 from igsed_core.data import audio, dataset
 from igsed_core.detection.evaluation import Instances
 from igsed_core.detection.framewise_crnn import Recipe
+from igsed_core.metrics import judging
 from igsed_core.metrics.error_rates import Events
 from igsed_core.models.detectors.crnn import Shape
 
@@ -319,9 +320,9 @@ def test_what_is_decided_stands_first_and_what_is_not_is_counted() -> None:
         (0.0, -0.01, 0.01),
     ]
     apart = pd.DataFrame(rows, columns=["value", "ci_low", "ci_high"]).assign(
-        system="width_1", rule=EVEN, other=CRNN, other_rule=TUNED, metric=measure.EVENT_F, n=20, p_holm=0.001
+        system="width_1", rule=EVEN, other=CRNN, other_rule=TUNED, metric=measure.EVENT_F, n=20
     )
-    apart = measure.judged(apart)
+    apart = judging.judge_family(apart, [0.0001] * len(apart), margin=measure.MARGIN)
     told = tables.difference_table(apart, {})
     assert told["verdict"].tolist() == ["below", "above", "level", "not told apart", "not decided", "not decided"]
     said = overview.undecided(apart)

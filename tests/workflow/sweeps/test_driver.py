@@ -64,6 +64,17 @@ def test_a_gpu_reaches_the_stages_that_can_use_one(written: Written) -> None:
     assert {row["cores"] for row in rows if row["stage"] == "integrated_gradients"} == {4}
 
 
+def test_every_stage_with_a_device_is_given_a_gpu(written: Written) -> None:
+    """Not a list typed by hand: a chapter's own device counts as the main job's."""
+    made = plan.make(
+        written(TEXT.replace("chapters: none", "chapters: self_attention, attention_device: auto") + "gpu: true\n")
+    )
+    made.sweep.folder.mkdir(parents=True)
+    driver.write_batch(made, made.missing(), Costs())
+    rows = files.read_json(made.sweep.folder / job.BATCH)["jobs"].values()
+    assert "self_attention" in {row["stage"] for row in rows if row["gpu"]}
+
+
 def test_the_profiles_are_what_snakemake_reads() -> None:
     slurm = yaml.safe_load((ROOT / "profiles" / "slurm" / "config.yaml").read_text())
     local = yaml.safe_load((ROOT / "profiles" / "local" / "config.yaml").read_text())

@@ -19,11 +19,9 @@ from igsed_core.chapters.adversarial.giveaway import DETECTORS
 from igsed_core.chapters.adversarial.study import ALL, ATTACKS, NOISE, Run
 from igsed_core.chapters.adversarial.tables import name_of
 from igsed_core.chapters.adversarial.under_attack import CLEAN, VARIANTS, Case
-from igsed_core.show import players, style
+from igsed_core.show import describe, players, style
 from igsed_core.show.cells import by_key, number
 from igsed_core.show.style import drawing
-
-_SHADES = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00")
 
 
 @drawing
@@ -35,8 +33,10 @@ def ratios(table: pd.DataFrame) -> Figure:
     table
         The tidy table ``adversarial``.
     """
-    rows = by_key(table[table["goal"] == study.LEAVE], ("model", "attack"), metric="snr", output="softmax")
-    models = [name for name in dict.fromkeys(key[0] for key in rows) if name != ALL]
+    shown = table[(table["goal"] == study.LEAVE) & (table["metric"] == "snr") & (table["output"] == "softmax")]
+    shown = shown[shown["attack"].isin([study.DEEPFOOL, study.CW]) & (shown["model"] != ALL)]
+    rows = by_key(shown, ("model", "attack"))
+    models = list(dict.fromkeys(key[0] for key in rows))
     attacks = [name for name in (study.DEEPFOOL, study.CW) if any(key[1] == name for key in rows)]
     fig, ax = plt.subplots(figsize=(style.WIDTH, 0.5 * len(models) + 1.8), layout="constrained")
     for i, attack in enumerate(attacks):
@@ -44,13 +44,14 @@ def ratios(table: pd.DataFrame) -> Figure:
             row = rows.get((model, attack))
             if row is None or pd.isna(row["value"]):
                 continue
-            at, colour = y + 0.2 * (i - 0.5), _SHADES[i]
+            at, (colour, mark) = y + 0.2 * (i - 0.5), style.SERIES[i]
             ax.plot([row["ci_low"], row["ci_high"]], [at, at], color=colour, lw=3, alpha=0.5)
-            ax.plot(row["value"], at, "o", color=colour, label=ATTACKS[attack] if y == 0 else None)
+            ax.plot(row["value"], at, mark, color=colour, label=ATTACKS[attack] if y == 0 else None)
     ax.set_yticks(range(len(models)), [name_of(name) for name in models])
     ax.invert_yaxis()
     ax.set(xlabel="sound above perturbation (dB), mean and 95 % interval over clips; right: smaller change")
     fig.legend(loc="outside lower center", ncols=2)
+    describe.about(fig, "", shown)  # the caption counts what succeeded
     return fig
 
 
@@ -73,7 +74,7 @@ def transfer(table: pd.DataFrame, attack: str = study.PGD_L2) -> Figure:
     shown = ax.imshow(values, vmin=0, vmax=1, cmap="magma", aspect="auto")
     for (y, x), value in np.ndenumerate(values):
         if not np.isnan(value):
-            ax.text(x, y, number(value), ha="center", va="center", color="white" if value < 0.6 else "black")
+            ax.text(x, y, number(value), ha="center", va="center", color="white" if value < 0.6 else style.INK)
     # Two lines for a long name: five of them stand side by side.
     ax.set_xticks(range(len(targets)), [name_of(name).replace(", ", ",\n") for name in targets])
     ax.set_yticks(range(len(sources)), ["white noise" if s == NOISE else name_of(s) for s in sources])
@@ -110,7 +111,7 @@ def one_soundscape(
         sound = clean if name == CLEAN else np.asarray(waveforms[name], dtype=np.float64) - clean
         level = 10 * np.log10(np.square(sound[: n * size].reshape(n, size)).mean(axis=1) + 1e-12)
         label = "the sound" if name == CLEAN else VARIANTS[name]
-        colour = style.INK if name == CLEAN else _SHADES[i % len(_SHADES)]
+        colour = style.INK if name == CLEAN else style.SERIES[i % len(style.SERIES)][0]
         axes[0].step(time, level, where="post", color=colour, lw=1.2, label=label)
         for ax, method in zip(axes[1:], METHODS, strict=True):
             values = looked[name].maps[method][0]
@@ -151,9 +152,9 @@ def detectors(table: pd.DataFrame) -> Figure:
             row = rows.get((variant, name))
             if row is None or pd.isna(row["value"]):
                 continue
-            at, colour = y + 0.15 * (i - (len(variants) - 1) / 2), _SHADES[i % len(_SHADES)]
+            at, (colour, mark) = y + 0.15 * (i - (len(variants) - 1) / 2), style.SERIES[i % len(style.SERIES)]
             ax.plot([row["ci_low"], row["ci_high"]], [at, at], color=colour, lw=2, alpha=0.5)
-            ax.plot(row["value"], at, "o", ms=4, color=colour, label=VARIANTS[variant] if y == 0 else None)
+            ax.plot(row["value"], at, mark, ms=4.5, color=colour, label=VARIANTS[variant] if y == 0 else None)
     ax.axvline(0.5, color=style.FAINT, lw=1)
     ax.set_yticks(range(len(DETECTORS)), list(DETECTORS.values()))
     ax.invert_yaxis()

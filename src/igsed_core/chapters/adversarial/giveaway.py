@@ -16,13 +16,14 @@ from igsed_core.chapters.adversarial.study import NOISE
 from igsed_core.chapters.adversarial.under_attack import CLEAN, Case, energy
 from igsed_core.metrics import intervals
 
+SAID_TRIVIAL = " (trivial)"
 DETECTORS = {
     "error": "IG's completeness error",
     "disagreement": "disagreement of CAM and IG",
     "entropy_ig": "entropy of IG in time",
     "entropy_cam": "entropy of CAM in time",
-    "quiet": "level of the quietest tenth (trivial)",
-    "unsure": "nearness to a decision (trivial)",
+    "quiet": f"level of the quietest tenth{SAID_TRIVIAL}",
+    "unsure": f"nearness to a decision{SAID_TRIVIAL}",
 }
 TRIVIAL = ("quiet", "unsure")
 _BLOCK = 0.01  # s

@@ -10,8 +10,5 @@ def answer(found: Found) -> Answer:
     """Whether small changes of a sound fool classifiers, and maps."""
     names = ("adversarial", "adversarial_explanations")
     attacks, maps = (found.tables[name] for name in names)
-    return Answer(
-        f"{overview.attacks(attacks)} {overview.moved(maps)} Classifiers and clips are small and made by a program; "
-        "nobody listened for audibility.",
-        names,
-    )
+    limits = overview.limits(found.params.get("adversarial", {}))
+    return Answer(f"{overview.attacks(attacks)} {overview.moved(maps)} {limits}", names)

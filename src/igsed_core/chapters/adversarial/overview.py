@@ -11,8 +11,9 @@ from igsed_core.chapters.adversarial import carriers, giveaway, study, summary
 from igsed_core.chapters.adversarial.elsewhere import MINUS_NOISE, OTHERS
 from igsed_core.chapters.adversarial.explaining import IG, LOCALISER, METHODS
 from igsed_core.chapters.adversarial.moving import MOVES
+from igsed_core.chapters.adversarial.params import BANK
 from igsed_core.chapters.adversarial.study import ALL, CW, DEEPFOOL, LEAVE, NOISE, PGD_L2, VANISH
-from igsed_core.metrics.judging import ABOVE, BELOW
+from igsed_core.metrics.judging import ABOVE, BELOW, LEVEL
 from igsed_core.show.answers import NOT_DECIDED
 from igsed_core.show.cells import by_key, number, records, with_interval
 from igsed_core.show.claims import RELATIONS, figure, sample, verdict_on
@@ -35,7 +36,7 @@ def attacks(table: pd.DataFrame) -> str:
     if pgd is None or noise is None:
         return f"{NOT_DECIDED}: no classifier of clips was attacked."
     small = [
-        f"{study.ATTACKS[name]} {with_interval(by.get((name, 'snr')), 1)} dB"
+        f"{study.ATTACKS[name]} {with_interval(by[name, 'snr'], 1)} dB ({sample(by[name, 'snr']['n'], 'clips')})"
         for name in (DEEPFOOL, CW)
         if (name, "snr") in by
     ]
@@ -100,8 +101,8 @@ def files(table: pd.DataFrame) -> str:
     worst = min(rows, key=lambda row: row["value"])
     titles = {name: one.title for name, one in carriers.carriers().items()}
     return (
-        f"A 16-bit file leaves {figure(saved)} of DeepFool's successes ({sample(saved['n'], 'clips')}); least is left "
-        f"by {titles.get(worst['carrier'], worst['carrier'])}: {figure(worst)}."
+        f"A 16-bit file leaves {figure(saved)} of DeepFool's successes ({sample(saved['n'], 'clips')}); of {len(rows)} "
+        f"ways that were tried the least is left by {titles.get(worst['carrier'], worst['carrier'])}: {figure(worst)}."
     )
 
 
@@ -137,7 +138,7 @@ def moved(table: pd.DataFrame) -> str:
         The tidy table ``adversarial_explanations``.
     """
     by = by_key(table, ("variant", "of", "method", "metric"))
-    said = []
+    said, counts = [], []
     for kind, words in MOVES.items():
         ig, localiser, noise = (
             by.get((variant, "attacked", method, "iou_change"))
@@ -146,10 +147,22 @@ def moved(table: pd.DataFrame) -> str:
         if ig is None or localiser is None:
             continue
         control = "" if noise is None else f" (under noise as loud {figure(noise)})"
-        said.append(
-            f"with {words} the IoU of IG changes by {figure(ig)}{control}, the localiser's by {figure(localiser)}"
-        )
-    return f"While no class changes, {'; '.join(said)}." if said else "No map was moved."
+        counts += [ig["n"], localiser["n"]]
+        of = [f"of {METHODS[name]} by {figure(row)}" for name, row in _others(by, kind).items()]
+        of.append(f"of IG by {figure(ig)}{control}")
+        said.append(f"with {words} the IoU of the localiser changes by {figure(localiser)}, {_listed(of)}")
+    if not said:
+        return "No map was moved."
+    return f"While no class changes, {'; '.join(said)} ({sample(min(counts), 'soundscapes')})."
+
+
+def _others(by: Mapping[tuple[str, ...], dict[str, Any]], kind: str) -> dict[str, dict[str, Any]]:
+    rows = {name: by.get((kind, "attacked", name, "iou_change")) for name in METHODS if name not in (IG, LOCALISER)}
+    return {name: row for name, row in rows.items() if row is not None}
+
+
+def _listed(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def placement(table: pd.DataFrame) -> str:
@@ -165,11 +178,11 @@ def placement(table: pd.DataFrame) -> str:
     if inside is None or time is None:
         return "Where perturbations lie was not measured."
     energy = by.get((VANISH, "inside_minus_signal"))
+    said = [RELATIONS[verdict_on(row, margin=summary.MARGIN)] for row in (apart, energy)]
     return (
-        f"What makes a class vanish lies to {figure(inside)} within its sound, {RELATIONS[verdict_on(apart)]} the "
-        f"sound's share of time ({number(time['value'])}; difference {figure(apart)}), and "
-        f"{RELATIONS[verdict_on(energy)]} the share of the signal's energy there (difference {figure(energy)}, "
-        f"{sample(inside['n'], 'soundscapes')})."
+        f"What makes a class vanish lies to {figure(inside)} within its sound, {said[0]} the sound's share of time "
+        f"({number(time['value'])}; difference {figure(apart)}), and {said[1]} the share of the signal's energy there "
+        f"(difference {figure(energy)}, {sample(inside['n'], 'soundscapes')})."
     )
 
 
@@ -193,13 +206,15 @@ def detection(table: pd.DataFrame) -> str:
         f"Of {len(of_maps)} detectors made from maps the best against vanishing classes is "
         f"{giveaway.DETECTORS[best['detector']]}, with an AUROC of {figure(best)} ({said}; picked by this very "
         f"figure, {sample(best['n'], 'soundscapes')}). It is {RELATIONS[verdict_on(apart, margin=summary.MARGIN)]} the "
-        f"better trivial one, {giveaway.DETECTORS[other['detector']]}, with {figure(other)} (paired difference "
-        f"{figure(apart)})."
+        f"better trivial one, {giveaway.DETECTORS[other['detector']].removesuffix(giveaway.SAID_TRIVIAL)}, with "
+        f"{figure(other)} (paired difference {figure(apart)})."
     )
 
 
 def fragile(table: pd.DataFrame) -> str:
-    """Judge whether maps of classes that nobody attacked suffer more than under noise.
+    """Say of which methods the IoU is shown to change, or to stay, for classes that nobody attacked; and of which not.
+
+    That no change is shown says nothing where the interval reaches beyond the margin.
 
     Parameters
     ----------
@@ -207,18 +222,39 @@ def fragile(table: pd.DataFrame) -> str:
         The tidy table ``adversarial_explanations``.
     """
     by = by_key(table, ("variant", "of", "method", "metric"))
-    worse = []
-    for name, title in METHODS.items():
-        row = by.get((VANISH, "others", name, "iou_change"))
-        if row is not None and verdict_on(row, margin=summary.MARGIN) in (ABOVE, BELOW):
-            worse.append(title)
-    return (
-        f"For the classes that nobody attacked, by interval and a margin of {number(summary.MARGIN)}, the IoU of "
-        f"{' and '.join(worse)} changes when another class is made to vanish."
-        if worse
-        else "For the classes that nobody attacked no method's IoU changes when another class is made to vanish, by "
-        f"interval and a margin of {number(summary.MARGIN)}."
+    rows = {title: by.get((VANISH, "others", name, "iou_change")) for name, title in METHODS.items()}
+    there = {title: row for title, row in rows.items() if row is not None}
+    if not there:
+        return ""
+    said = {title: verdict_on(row, margin=summary.MARGIN) for title, row in there.items()}
+    moved, stays = (
+        [title for title, verdict in said.items() if verdict in kinds] for kinds in ((ABOVE, BELOW), (LEVEL,))
     )
+    left = [title for title in said if title not in (*moved, *stays)]
+    margin = number(summary.MARGIN)
+    parts = [
+        f"is shown to change by {margin} or more for {_listed(moved) if moved else 'no method'}",
+        *([f"stays within {margin} for {_listed(stays)}"] if stays else []),
+        *([f"is not known to stay for {_listed(left)}, whose intervals reach further"] if left else []),
+    ]
+    n = min(row["n"] for row in there.values())
+    return (
+        "Of classes that nobody attacked, the IoU when another class is made to vanish "
+        f"{'; '.join(parts)} ({sample(n, 'soundscapes')}; not corrected for {len(there)} comparisons)."
+    )
+
+
+def limits(params: Mapping[str, Any]) -> str:
+    """Say what the attacked clips are; which bank they are from, another run may choose.
+
+    Parameters
+    ----------
+    params
+        Of the stage, from its record.
+    """
+    if params.get("attack_bank", BANK) == BANK:
+        return "Classifiers and clips are small and made by a program; nobody listened for audibility."
+    return "Classifiers are this project's own; nobody listened for audibility."
 
 
 def shipped_run(record: Mapping[str, Any] | None) -> str:

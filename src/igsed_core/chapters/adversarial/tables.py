@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -12,9 +12,11 @@ from igsed_core.chapters.adversarial.elsewhere import MINUS_NOISE, OTHERS
 from igsed_core.chapters.adversarial.names import NETWORKS
 from igsed_core.chapters.adversarial.study import ALL, ATTACKS, GOALS, NOISE
 from igsed_core.chapters.adversarial.training import SIGMOID
+from igsed_core.show import style
 from igsed_core.show.cells import NONE, by_key, number, records, with_interval
 from igsed_core.show.full_size import FULL, counted, keyed
 
+CLIPS, SOUNDSCAPES = "n (clips)", "n (soundscapes)"
 _METRICS = {
     "success": "success",
     "snr": "ratio (dB)",
@@ -89,6 +91,8 @@ def attacks_table(table: pd.DataFrame, full: pd.DataFrame | None = None) -> pd.D
             if full is not None and metric in ("success", "snr"):
                 mine = large.get((*key, metric))
                 row[f"{FULL}, {words}"] = counted(mine, digits)
+            if metric == "snr":  # of what succeeded, where an attack looks for the smallest change
+                row["n, ratio"] = number((cell or {}).get("n"), 0)
         row["passes"] = _plain(by.get((*key, "iterations")), 0)
         row["seconds"] = _plain(by.get((*key, "seconds")), 2)
         rows.append(row)
@@ -106,13 +110,14 @@ def networks_table(table: pd.DataFrame) -> pd.DataFrame:
     by = by_key(table, ("model", "attack", "metric"), output="softmax", goal=study.LEAVE)
     rows = []
     for model in dict.fromkeys(key[0] for key in by if key[0] != ALL):
-        row: dict[str, Any] = {"Classifier": name_of(model)}
+        cells: dict[str, Any] = {}
+        shown = []
         for attack in dict.fromkeys(key[1] for key in by):
-            if attack in study.OF_A_SIZE:
-                row[f"{ATTACKS[attack]}: success"] = with_interval(by.get((model, attack, "success")))
-            else:
-                row[f"{ATTACKS[attack]}: ratio (dB)"] = with_interval(by.get((model, attack, "snr")), 1)
-        rows.append(row)
+            metric = "success" if attack in study.OF_A_SIZE else "snr"
+            shown.append(by.get((model, attack, metric)))
+            words, digits = ("success", 2) if metric == "success" else ("ratio (dB)", 1)
+            cells[f"{ATTACKS[attack]}: {words}"] = with_interval(shown[-1], digits)
+        rows.append({"Classifier": name_of(model), CLIPS: _n(shown), **cells})
     return pd.DataFrame(rows)
 
 
@@ -130,11 +135,13 @@ def transfer_table(table: pd.DataFrame, attack: str = study.PGD_L2) -> pd.DataFr
     targets = [name for name in dict.fromkeys(key[1] for key in by) if name not in (OTHERS, MINUS_NOISE)]
     rows = []
     for source in [*targets, NOISE]:
-        row = {"Made for": "nobody: white noise" if source == NOISE else name_of(source)}
-        for target in [*targets, OTHERS]:
-            words = "mean of others" if target == OTHERS else name_of(target)
-            row[words] = with_interval(by.get((source, target)))
-        rows.append(row)
+        played = {target: by.get((source, target)) for target in [*targets, OTHERS]}
+        cells = {
+            "mean of others" if target == OTHERS else name_of(target): with_interval(row)
+            for target, row in played.items()
+        }
+        made_for = "nobody: white noise" if source == NOISE else name_of(source)
+        rows.append({"Made for": made_for, CLIPS: _n(played.values()), **cells})
     return pd.DataFrame(rows)
 
 
@@ -152,7 +159,7 @@ def survival_table(table: pd.DataFrame, full: pd.DataFrame | None = None) -> pd.
     titles = {carrier: known.get(carrier, carrier) for carrier in dict.fromkeys(table["carrier"])}
     columns = {attack: f"{ATTACKS[attack]}: left" for attack in elsewhere.CARRIED}
     key = ("attack", "carrier")
-    return _wide(table, full, key, "After", titles, {**columns, "clean": "clean clips that lose their class"})
+    return _wide(table, full, key, ("After", CLIPS), titles, {**columns, "clean": "clean clips that lose their class"})
 
 
 def explanations_table(table: pd.DataFrame, full: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -198,7 +205,7 @@ def placement_table(table: pd.DataFrame, full: pd.DataFrame | None = None) -> pd
     full
         The same of the full-size run, where it ships.
     """
-    return _wide(table, full, ("variant", "metric"), "Perturbation", _PLACED, _variants(table))
+    return _wide(table, full, ("variant", "metric"), ("Perturbation", SOUNDSCAPES), _PLACED, _variants(table))
 
 
 def detection_table(table: pd.DataFrame, full: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -211,7 +218,8 @@ def detection_table(table: pd.DataFrame, full: pd.DataFrame | None = None) -> pd
     full
         The same of the full-size run, where it ships.
     """
-    return _wide(table, full, ("variant", "detector"), "Detector", giveaway.DETECTORS, _variants(table))
+    first = ("Detector", SOUNDSCAPES)
+    return _wide(table, full, ("variant", "detector"), first, giveaway.DETECTORS, _variants(table))
 
 
 _AUDITED = {
@@ -255,6 +263,11 @@ def audit_table(table: pd.DataFrame, full: pd.DataFrame | None = None) -> pd.Dat
     return pd.DataFrame(rows)
 
 
+def _n(rows: Iterable[dict[str, Any] | None]) -> str:
+    """How many units the figures of a row rest on: "13", or "11 to 13"."""
+    return style.counted(pd.DataFrame({"n": [row["n"] for row in rows if row is not None and pd.notna(row["value"])]}))
+
+
 def _plain(row: dict[str, Any] | None, digits: int) -> str:
     return NONE if row is None else number(row["value"], digits)
 
@@ -267,15 +280,18 @@ def _wide(
     table: pd.DataFrame,
     full: pd.DataFrame | None,
     key: tuple[str, str],
-    first: str,
+    first: tuple[str, str],
     rows: Mapping[str, str],
     columns: Mapping[str, str],
 ) -> pd.DataFrame:
-    """Lay out values by row and column, with those of the full-size run beside; ``key`` names column and row."""
+    """Lay out values by row and column, with those of the full-size run beside.
+
+    ``key`` names column and row, ``first`` the first two columns: what a row is of, and how many values it rests on.
+    """
     by, large = by_key(table, key), keyed(full, key)
     made = []
     for row, title in rows.items():
-        cells = {first: title}
+        cells = {first[0]: title, first[1]: _n(by.get((column, row)) for column in columns)}
         for column, words in columns.items():
             cells[words] = with_interval(by.get((column, row)))
             if full is not None:

@@ -27,9 +27,9 @@ _MARKS = {
     "class_mean": ("s", "mean over classes"),
 }
 _FALLS = {
-    "hit": ("the class itself", style.TRUTH),
-    "on_other": ("another class", "#E69F00"),
-    "on_background": ("background", "#BBBBBB"),
+    "hit": ("the class's events", style.TRUTH),
+    "on_other": ("another class", style.SERIES[1][0]),
+    "on_background": ("background", style.PALE),
 }
 
 
@@ -48,7 +48,7 @@ def averages_of_paper(found: Found) -> Figure:
                     *(row[column], i + offset, marker),
                     **{"color": style.colour(method), "markerfacecolor": face, "ms": size, "markeredgewidth": 1.6},
                 )
-            left.annotate(style.METRICS[metric], (0.335, i + offset), va="center", fontsize=9, color=style.FAINT)
+            left.annotate(style.METRICS[metric], (0.335, i + offset), va="center", fontsize=9, color=style.INK)
     left.set_yticks(range(len(LEARNED)), [style.short(m) for m in LEARNED])
     left.set(xlim=(0.33, 0.65), ylim=(len(LEARNED) - 0.5, -0.5), title="the paper's tables")
     left.grid(axis="y", visible=False)

@@ -14,7 +14,7 @@ from igsed_core.chapters.audit.verdicts.choices import CHANGES, changes
 from igsed_core.chapters.audit.verdicts.common import what_if
 from igsed_core.chapters.audit.verdicts.data import LENGTHS, removes
 from igsed_core.data.onsets import ONSETS
-from igsed_core.show.cells import NONE, OURS, PAPER, Cells, by_key, frame, number, with_interval
+from igsed_core.show.cells import NONE, OURS, PAPER, Cells, by_key, frame, number, p_value, with_interval
 from igsed_core.show.style import METRICS, class_name, counted, name
 
 Found = Mapping[str, pd.DataFrame]
@@ -102,7 +102,8 @@ def thresholds_of_table_2(found: Found) -> pd.DataFrame:
 def energy_table(found: Found) -> pd.DataFrame:
     """Every reading of energy under the threshold that brings it nearest to the paper's."""
     nearest = found["audit_energy"].drop_duplicates("reading")
-    n = counted(_of(found, "energy"))
+    rows_of = _of(found, "energy")
+    n = counted(rows_of[rows_of["average"] == "instance"])  # of means over classes n counts classes
     rows = [("paper", NONE, *(number(paper.detection().set_index("method").loc["energy", m]) for m in _METRICS), NONE)]
     rows += [
         (READINGS[row["reading"]][0], n, *(number(row[m]) for m in _METRICS), number(row["distance"]))
@@ -195,7 +196,7 @@ def overlap_table(found: Found) -> pd.DataFrame:
                 "this run's": "yes" if row["own"] else "",
                 **{f"{pool} (%)": number(100 * one["removed"], 1) for pool, one in shares.items()},
                 **{f"paper, {pool} (%)": number(100 * one["paper"], 1) for pool, one in shares.items()},
-                "p": number(row["p_value"], 3),
+                "p": NONE if pd.isna(row["p_value"]) else p_value(row["p_value"]),
             }
         )
     return pd.DataFrame(rows)

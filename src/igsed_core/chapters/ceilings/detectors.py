@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
 from torch import nn
 
-from igsed_core.base import devices
+from igsed_core.base import devices, kept
 from igsed_core.chapters.ceilings.choices import STRONG
 from igsed_core.metrics.scores import ScoresOverTime
 from igsed_core.models import pooling, trainer
@@ -25,73 +28,124 @@ PATIENCE = 15
 BATCH = 32
 COLUMNS = ["detector", "seed", "time_labels", "epochs", "best_epoch", "converged", "validation_loss", "seconds"]
 
+_Tensors = dict[str, dict[str, torch.Tensor]]  # split -> x, clip, frame
 
-@devices.threads(1)
+
+@dataclass(frozen=True, eq=False)
+class Detector:
+    """A trained detector.
+
+    Attributes
+    ----------
+    name, network
+        Which one; features to logits of frames.
+    row
+        How it was trained, a row of :data:`COLUMNS`.
+    """
+
+    name: str
+    network: nn.Module
+    row: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class _Task:
+    name: str
+    classes: tuple[str, ...]
+    epochs: int
+    seed: int
+
+
 def train(
-    name: str,
-    data: tuple[FeatureFrames, Targets],
-    validation: tuple[FeatureFrames, Targets],
+    names: Sequence[str],
+    data: Callable[[], dict[str, tuple[FeatureFrames, Targets]]],
     classes: Sequence[str],
+    folder: Path,
     *,
     epochs: int,
-    seed: int,
-) -> tuple[nn.Module, pd.DataFrame]:
-    """Train one detector.
+    seeds: Sequence[int],
+    workers: int,
+) -> list[Detector]:
+    """Train detectors on several processes; what is finished is not done again.
 
     Parameters
     ----------
-    name
+    names
         Of :data:`igsed_core.models.detectors.on_features.STRONG`, on frames, or of
         :data:`igsed_core.models.pooling.POOLINGS`, on clips.
-    data, validation
-        Feature frames at shifts, and their targets.
+    data
+        Makes what is learnt from: ``train`` and ``validation`` -> feature frames at shifts, and their targets.
     classes
         Class names.
+    folder
+        For the results.
     epochs
         The most; :data:`PATIENCE` of them without a lower validation loss end the training.
-    seed
-        Initial weights and order of the batches.
+    seeds
+        Of initial weights and order of the batches, with each of which each is trained.
+    workers
+        Processes; 0: one per core.
 
     Returns
     -------
-    tuple
-        The detector, and a row of :data:`COLUMNS`; it has converged if its best epoch is not the last that was
-        allowed.
+    list of Detector
+        By name, then by seed. A detector has converged if its best epoch is not the last that was allowed.
     """
+    jobs = {f"{name}-{seed}": _Task(name, tuple(classes), epochs, seed) for name in names for seed in seeds}
+    found = kept.results(_train, jobs, folder, workers=workers, desc="detectors", data=lambda: _tensors(data()))
+    return [_detector(task, found[name]) for name, task in jobs.items()]
+
+
+def _tensors(data: Mapping[str, tuple[FeatureFrames, Targets]]) -> _Tensors:
+    found = {}
+    for split, (features, targets) in data.items():
+        arrays = {"x": features.values, "clip": targets.clip, "frame": targets.frame}
+        found[split] = {name: torch.from_numpy(array) for name, array in arrays.items()}
+    return found
+
+
+def _network(name: str, classes: Sequence[str], mean: torch.Tensor, std: torch.Tensor) -> nn.Module:
+    network: nn.Module = (
+        on_features.create(name, len(mean), len(classes))
+        if name in STRONG
+        else _Weak(pooling.POOLINGS[name](len(mean), classes))
+    )
+    return on_features.Standardised(network, mean, std)
+
+
+@devices.threads(1)
+def _train(task: _Task, data: _Tensors) -> dict[str, Any]:
     began = time.perf_counter()
-    strong = name in STRONG
-    inputs = torch.from_numpy(data[0].values)
+    inputs, target = data["train"]["x"], "frame" if task.name in STRONG else "clip"
     mean, std = inputs.mean(dim=(0, 1)), inputs.std(dim=(0, 1)) + 1e-5
-    n_features = inputs.shape[-1]
-
-    def make() -> nn.Module:
-        network: nn.Module = (
-            on_features.create(name, n_features, len(classes))
-            if strong
-            else _Weak(pooling.POOLINGS[name](n_features, classes))
-        )
-        return on_features.Standardised(network, mean, std)
-
-    def examples(of: tuple[FeatureFrames, Targets]) -> InMemory:
-        return InMemory(torch.from_numpy(of[0].values), torch.from_numpy(of[1].frame if strong else of[1].clip))
-
+    examples = {split: InMemory(of["x"], of[target]) for split, of in data.items()}
     fitted = trainer.fit(
-        make,
-        examples(data),
-        examples(validation),
+        lambda: _network(task.name, task.classes, mean, std),
+        examples["train"],
+        examples["validation"],
         Settings(
-            learning_rate=RATES.get(name, WEAK_RATE), batch_size=BATCH, epochs=epochs, patience=PATIENCE, seed=seed
+            learning_rate=RATES.get(task.name, WEAK_RATE),
+            batch_size=BATCH,
+            epochs=task.epochs,
+            patience=PATIENCE,
+            seed=task.seed,
         ),
-        name=f"detector {name!r}",
-        forward=None if strong else _clip_logits,
+        name=f"detector {task.name!r}",
+        forward=None if task.name in STRONG else _clip_logits,
         quiet=True,
     )
+    return {**fitted.content(), "seconds": time.perf_counter() - began}
+
+
+def _detector(task: _Task, content: Mapping[str, Any]) -> Detector:
+    size = len(content["weights"]["mean"])
+    fitted = trainer.Fitted.of(content, lambda: _network(task.name, task.classes, torch.zeros(size), torch.ones(size)))
     best = int(fitted.history.loc[fitted.history["kept"], "epoch"].iloc[0])
     row = (
-        *(name, seed, strong, len(fitted.history), best, best < epochs),
-        *(float(fitted.history["validation_loss"].min()), time.perf_counter() - began),
+        *(task.name, task.seed, task.name in STRONG, len(fitted.history), best, best < task.epochs),
+        *(float(fitted.history["validation_loss"].min()), content["seconds"]),
     )
-    return fitted.network, pd.DataFrame([row], columns=COLUMNS)
+    return Detector(task.name, fitted.network, pd.DataFrame([row], columns=COLUMNS))
 
 
 class _Weak(nn.Module):

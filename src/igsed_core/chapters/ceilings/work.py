@@ -75,6 +75,17 @@ class Work(Edged):
         tuple
             Series, and how the detectors were trained.
         """
+        names = names_of("detectors", self.params.detectors)
+        with self.run.timed("seconds_of_detectors"):
+            found = trained.train(
+                names,
+                lambda: {split: (of := self.shifted[split], self.targets(of)) for split in ("train", "validation")},
+                self.main.data.classes,
+                self.run.dir / "detectors",
+                epochs=self.params.detector_epochs,
+                seeds=[self.params.seed + number for number in range(self.params.detector_seeds)],
+                workers=self.run.params_of(IntegratedGradients).ig_workers,
+            )
         test, made = self.splits["test"], []
         shifted = self.shifted["test"]
         labels = [str(label) for label in test.index["label"]]
@@ -87,26 +98,14 @@ class Work(Edged):
         for name in ("fw_ws", "fw_ss"):
             runs = [self.scores(trained.FrameLogits(self.main.heads[name]))]
             made += decisions.judged(f"{name}_shifts", self.splits, runs)
-        rows = []
         with self.run.timed("seconds_of_detectors"):
-            for name in names_of("detectors", self.params.detectors):
-                runs = []
-                for number in range(self.params.detector_seeds):
-                    network, row = trained.train(
-                        name,
-                        (self.shifted["train"], self.targets(self.shifted["train"])),
-                        (self.shifted["validation"], self.targets(self.shifted["validation"])),
-                        self.main.data.classes,
-                        epochs=self.params.detector_epochs,
-                        seed=self.params.seed + number,
-                    )
-                    rows.append(row)
-                    runs.append(self.scores(network))
+            for name in names:
+                runs = [self.scores(one.network) for one in found if one.name == name]
                 made += decisions.judged(name, self.splits, runs)
         plain = self.main.features["test"]
         grids = [(of.frame_duration, of.frame_start) for of in (plain, shifted)]
         made += study.perfect(test, self.main.data.events, list(dict.fromkeys(grids)))
-        return made, pd.concat(rows, ignore_index=True)
+        return made, pd.concat([one.row for one in found], ignore_index=True)
 
     def _edges(self, corrections: pd.DataFrame, method: str) -> dict[str, edges.Edges]:
         return edges.of_table(corrections[corrections["method"] == method])

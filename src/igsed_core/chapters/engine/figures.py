@@ -17,10 +17,10 @@ from igsed_core.show import style
 from igsed_core.show.style import drawing
 
 _RULES = {
-    "gausslegendre": ("Gauss-Legendre, straight path", "#D55E00", "o"),
-    "db_midpoint": ("midpoints, decibels", "#5E3C99", "s"),
-    "db_gauss": ("Gauss-Legendre, decibels", "#B2ABD2", "^"),
-    "db_adaptive": ("adaptive, decibels", "#1B4F5A", "D"),
+    "gausslegendre": ("Gauss-Legendre, straight path", *style.SERIES[0]),
+    "db_midpoint": ("midpoints, decibels", *style.SERIES[1]),
+    "db_gauss": ("Gauss-Legendre, decibels", *style.SERIES[2]),
+    "db_adaptive": ("adaptive, decibels", *style.SERIES[3]),
 }
 _MEASURES = {"cosine": "cosine to the reference", "iou": "IoU", "pointing_game": "Pointing game"}
 _SMALLEST = 1e-4  # relative error below which a logarithmic axis shows rounding

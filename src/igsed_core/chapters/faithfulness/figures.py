@@ -27,12 +27,12 @@ _MEASURES = {
     "pointing_game": "Pointing game",
 }
 _ORDERS = {
-    "random": ("random", style.FAINT, ":"),
+    "random": ("random", style.colour("random"), ":"),
     "cam": ("least important, CAM", style.colour("cam"), "-"),
     "ig": ("least important, IG", style.colour("ig"), "-"),
-    "loss_gradient": ("smallest loss gradient (knows labels)", "#1B4F5A", "-"),
-    "harmful": ("most harmful (knows labels)", "#5FA3AD", "-"),
-    "harmful_decided": ("most harmful to its own decisions", "#5FA3AD", "--"),
+    "loss_gradient": ("smallest loss gradient (knows labels)", style.SERIES[0][0], "-"),
+    "harmful": ("most harmful (knows labels)", style.SERIES[1][0], "-"),
+    "harmful_decided": ("most harmful to its own decisions", style.SERIES[1][0], "--"),
 }
 _UNITS = {"frames": "100 ms frames", "bins": "single mel bins"}
 

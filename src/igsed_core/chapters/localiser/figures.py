@@ -42,7 +42,7 @@ OVER_TIME = {
 }
 _OWN = (("shifted_cam", "absence_hmm"), ("shifted_cam", "absence_hmm_edges"))
 _IG, _CAM = "ig", "shifted_cam"
-_WITH_TIME_LABELS, _WITHOUT = "#8C8C8C", style.INK
+_WITH_TIME_LABELS, _WITHOUT = style.FAINT, style.INK
 _LIMIT = 15.0  # log-odds shown; beyond it nothing is in doubt
 
 
@@ -73,7 +73,7 @@ def parts_on_clip(
     )
     for ax, (name, (values, step, start)) in zip(axes[:, 0], parts.items(), strict=True):
         shown = np.clip(values, -_LIMIT, _LIMIT) if name == "localiser" else np.asarray(values)
-        colour = style.colour("shifted_cam" if name == "localiser" else name)
+        colour = style.colour(name)
         of_steps = start + step * np.arange(len(shown) + 1)
         ax.stairs(shown, of_steps, baseline=np.zeros(len(shown)), fill=True, color=colour, alpha=0.5)
         if len(shown) <= 400:
@@ -119,7 +119,7 @@ def absence(table: pd.DataFrame, label: str) -> Figure:
     )
     density.stairs(rows["with"], edges, color=style.INK, lw=1.3, label="frames of clips with it")
     density.plot(logit, rows["absent"], color=style.FAINT, lw=2.2, label="fitted: absent")
-    density.plot(logit, rows["present"], color=style.IMPORTANCE, lw=2.2, label="fitted: present")
+    density.plot(logit, rows["present"], color=style.SERIES[0][0], lw=2.2, label="fitted: present")
     density.set(title=style.class_title(label), ylabel="density", ylim=(0, None))
     density.legend(loc="upper right")
     evidence.plot(logit, rows["evidence"], color=style.INK, lw=2)

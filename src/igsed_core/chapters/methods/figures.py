@@ -214,7 +214,7 @@ def _label(ax: Axes, points: dict[str, tuple[float, float]]) -> None:
             textcoords="offset points",
             ha="left" if side > 0 else "right",
             va="center",
-            color=_legible(_colour(method)),
+            color=style.INK,  # its dot has the colour: darkened amber would be the brown of another family
             bbox={"facecolor": "white", "alpha": 0.75, "lw": 0, "pad": 0.3},
             arrowprops={**arrow, "relpos": (0 if side > 0 else 1, 0.5)} if abs(shift) > height / 2 else None,
         )

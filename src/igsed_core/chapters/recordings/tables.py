@@ -32,5 +32,6 @@ def side_by_side(located: pd.DataFrame) -> pd.DataFrame:
         values = {way: rows.get((metric, way)) for way in ways}
         n = [round(row["n"]) for row in values.values() if row]
         title = _TITLES.get(metric, metric.replace("_", " "))
-        shown.append({"Metric": title, "n": min(n), **{way: with_interval(row) for way, row in values.items()}})
+        counted = f"{min(n)} to {max(n)}" if min(n) < max(n) else min(n)
+        shown.append({"Metric": title, "n": counted, **{way: with_interval(row) for way, row in values.items()}})
     return pd.DataFrame(shown)

@@ -19,10 +19,16 @@ from igsed_core.show import players, style
 from igsed_core.show.cells import by_key
 from igsed_core.show.style import drawing
 
-COLOURS = {WAVEFORM: "#0072B2", SPECTROGRAM: "#D55E00", ENERGY: "#7F7F7F"}
+# The networks are no methods; energy and the explanations are.
+_LINES = {WAVEFORM: style.SERIES[0], SPECTROGRAM: style.SERIES[1], ENERGY: (style.colour(ENERGY), "^")}
 _ALL = {"split": "test", "average": "instance", "class": ALL}
 _RANGE = 60.0  # dB
-_LOOKS = {LRP: "#8C510A", IG: "#D55E00", OCCLUSION: "#7A7A1F", ENERGY: "#882255"}
+_LOOKS = {
+    LRP: style.FAMILIES["propagation"],
+    IG: style.colour(IG),
+    OCCLUSION: style.FAMILIES["perturbation"],
+    ENERGY: style.colour(ENERGY),
+}
 
 
 @drawing
@@ -83,7 +89,7 @@ def hear(found: Explained, number: int = 0, *, repeats: int = 2) -> HTML:
 
 @drawing
 def octaves(described: pd.DataFrame) -> Figure:
-    """Share of each octave in the relevance of either network and in the power of the sounds, by three explanations.
+    """Share of each octave in the relevance of either network and in the energy of the sounds, by three explanations.
 
     Parameters
     ----------
@@ -98,11 +104,11 @@ def octaves(described: pd.DataFrame) -> Figure:
         lines = [*((name, name, method) for name in NETWORKS), (ENERGY, WAVEFORM, ENERGY)]
         for who, network, rule in lines:
             of = [rows[network, rule, octave] for octave in study.OCTAVES]
-            label = NETWORKS.get(who, "power of the sounds")
-            ax.plot(x, [row["value"] for row in of], "o-", color=COLOURS[who], ms=4, label=label)
-            ax.fill_between(
-                x, [row["ci_low"] for row in of], [row["ci_high"] for row in of], color=COLOURS[who], alpha=0.15, lw=0
-            )
+            label = NETWORKS.get(who, "energy of the sounds")
+            colour, mark = _LINES[who]
+            ax.plot(x, [row["value"] for row in of], "-", marker=mark, color=colour, ms=4, label=label)
+            ends = [[row[end] for row in of] for end in ("ci_low", "ci_high")]
+            ax.fill_between(x, *ends, color=colour, alpha=0.15, lw=0)
         ax.set_xticks(x, [f"{edge:g}" for edge in np.round(disturb.EDGES[:-1:2])], rotation=60)
         ax.set_title(title(method), fontsize=10)
         ax.set(xlabel="octave from (Hz)")

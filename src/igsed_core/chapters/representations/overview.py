@@ -69,7 +69,9 @@ def accuracy(table: pd.DataFrame, differences: pd.DataFrame) -> str:
             f"network for {figure(rows.get((rule, SPECTROGRAM)))}, a difference of {figure(gap)}{_within(gap)}"
         )
     n = max((row["n"] for row in rows.values()), default=0)
-    return f"{_sentence('; '.join(parts))} ({sample(n, 'excerpts')})." if parts else "No network was tested."
+    recordings = [row["n_clips"] for row in apart.values() if pd.notna(row.get("n_clips"))]
+    of = f", which overlap, of {round(max(recordings))} recordings" if recordings else ""
+    return f"{_sentence('; '.join(parts))} ({sample(n, 'excerpts')}{of})." if parts else "No network was tested."
 
 
 def _how(rule: str) -> str:
@@ -167,10 +169,10 @@ def listens(described: pd.DataFrame, alike: pd.DataFrame) -> str:
     same = by_key(alike, ("method", "rule"), **_OF_INSTANCES).get(("both networks", LRP))
     return (
         f"By LRP the waveform network's relevance lies {figure(centre[WAVEFORM])} octaves from the sound's own "
-        f"centroid, the spectrogram network's {figure(centre[SPECTROGRAM])} ({sample(n, 'excerpts')}); "
-        f"below 500 Hz lie {share(WAVEFORM, LRP)} and {share(SPECTROGRAM, LRP)} of it, and {share(WAVEFORM, ENERGY)} "
-        f"of the sounds' power. The two maps of one excerpt have a rank correlation of {figure(same)} in cells of "
-        "a tenth of a second by half an octave."
+        f"centroid, the spectrogram network's {figure(centre[SPECTROGRAM])} ({sample(n, 'excerpts')} that both name "
+        f"rightly); below 500 Hz lie {share(WAVEFORM, LRP)} and {share(SPECTROGRAM, LRP)} of it, and "
+        f"{share(WAVEFORM, ENERGY)} of the sounds' power (means alone). The two maps of one excerpt have a rank "
+        f"correlation of {figure(same)} in cells of a tenth of a second by half an octave."
     )
 
 
@@ -202,7 +204,10 @@ def predicts(table: pd.DataFrame) -> str:
         return "No band was removed."
     n = max((row["n"] for row in rows.values()), default=0)
     same = " Occlusion asks almost the same question, so that its lead proves little." if asked else ""
-    return f"Which band hurts when it is removed is foretold best {'; '.join(parts)} ({sample(n, 'excerpts')}).{same}"
+    return (
+        f"Which band hurts when it is removed is foretold best {'; '.join(parts)} ({sample(n, 'excerpts')}). Best and "
+        f"least are picked by these very figures, and explanations are not held to one another by a test.{same}"
+    )
 
 
 def strategies(told: pd.DataFrame) -> str:

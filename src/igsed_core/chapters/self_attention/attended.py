@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from igsed_core.chapters.self_attention.material import Part
-from igsed_core.chapters.self_attention.measure import Judge, judged
+from igsed_core.chapters.self_attention.measure import MARGIN, Judge
 from igsed_core.chapters.self_attention.study import Trained
 from igsed_core.metrics import intervals, judging
 
@@ -104,5 +104,5 @@ def table(trained: Sequence[Trained], judge: Judge) -> pd.DataFrame:
     gaps = pd.DataFrame(
         {"value": found["difference"], "ci_low": found["low"], "ci_high": found["high"], "n": found["n"]}
     )
-    said = judged(gaps.assign(p_holm=judging.holm(np.array(values, dtype=float))))["verdict"]
+    said = judging.judge_family(gaps, values, margin=MARGIN)["verdict"]
     return found.assign(verdict=said)[COLUMNS]

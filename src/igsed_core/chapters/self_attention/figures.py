@@ -22,7 +22,7 @@ from igsed_core.show import players, sounds, style
 from igsed_core.show.cells import by_key
 from igsed_core.show.style import drawing
 
-_COLOURS = {EVENT_F: "#D55E00", SEGMENT_F: "#0072B2"}
+_LOOKS = {EVENT_F: style.SERIES[0][0], SEGMENT_F: style.SERIES[1][0]}
 _KINDS = {"length": "length of the event (s)", "polyphony": "events that sound at once"}
 
 
@@ -42,7 +42,7 @@ def against_width(table: pd.DataFrame, full: pd.DataFrame | None = None) -> Figu
         1, len(shown), figsize=(style.WIDTH, 4.2), sharey=True, squeeze=False, layout="constrained"
     )
     for ax, (name, one) in zip(axes[0], shown.items(), strict=True):
-        for metric, colour in _COLOURS.items():
+        for metric, colour in _LOOKS.items():
             rows = by_key(one, ("system",), rule=TUNED, metric=metric)
             found = {_width(system): row for (system,), row in rows.items() if system.startswith("width_")}
             widths = sorted(found)
@@ -66,10 +66,10 @@ def against_width(table: pd.DataFrame, full: pd.DataFrame | None = None) -> Figu
         ax.set(xlabel="width of the attention's window (s)", title=f"{name}, {style.counted(one)} test clips")
     axes[0][0].set(ylabel="F (95 % interval over clips)")
     first = axes[0][0]
-    first.plot([], [], "--", color=style.FAINT, label="without attention")
-    first.plot([], [], "s", color=style.FAINT, mfc="none", label="several heads")
-    first.plot([], [], "^", color=style.FAINT, mfc="none", label="moving average")
-    first.plot([], [], "x", color=style.FAINT, label="reshaped, as released (left: without attention)")
+    first.plot([], [], "--", color=style.INK, label="without attention")
+    first.plot([], [], "s", color=style.INK, mfc="none", label="several heads")
+    first.plot([], [], "^", color=style.INK, mfc="none", label="moving average")
+    first.plot([], [], "x", color=style.INK, label="reshaped, as released (left: without attention)")
     fig.legend(*first.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return fig
 

@@ -18,7 +18,7 @@ def answer(found: Found) -> Answer:
     else:  # the larger one first; of this run what it says of the same question
         said = [overview.full_size(full[0], full[1]), f"*In this run, which is small.* {own}"]
     return Answer(
-        f"{' '.join(filter(None, said))} {overview.CORRECTED} The sounds are made by a program; the networks of the "
-        "default run are small, few, and trained for seconds.",
+        f"{' '.join(filter(None, said))} {overview.CORRECTED} "
+        f"{overview.limits(found.params.get('self_attention', {}))}",
         tables,
     )

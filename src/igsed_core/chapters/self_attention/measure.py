@@ -329,18 +329,7 @@ def differences(results: Sequence[Result], pairs: Sequence[tuple[Named, Named]])
         "ci_low",
         "ci_high",
     ]
-    found = pd.DataFrame(rows, columns=columns)
-    return judged(found.assign(p_holm=judging.holm(np.array(values))))
-
-
-def judged(table: pd.DataFrame) -> pd.DataFrame:
-    """Put a verdict on differences that have ``value, ci_low, ci_high, n, p_holm``."""
-    said = []
-    for row in table.to_dict("records"):
-        verdict = judging.judge(row["value"], row["ci_low"], row["ci_high"], row["n"], margin=MARGIN)
-        sure = row["p_holm"] < 1 - intervals.LEVEL
-        said.append(judging.NOT_TOLD_APART if verdict in (judging.ABOVE, judging.BELOW) and not sure else verdict)
-    return table.assign(verdict=said)
+    return judging.judge_family(pd.DataFrame(rows, columns=columns), values, margin=MARGIN)
 
 
 def by_event(results: Sequence[Result], judge: Judge) -> pd.DataFrame:

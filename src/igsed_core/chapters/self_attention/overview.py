@@ -9,6 +9,7 @@ import pandas as pd
 
 from igsed_core.chapters.self_attention import attended, audit, main_experiment
 from igsed_core.chapters.self_attention.measure import EVEN, EVENT_F, SEGMENT_F, TUNED
+from igsed_core.chapters.self_attention.params import RECIPE, URBAN_SED
 from igsed_core.chapters.self_attention.systems import CRNN, DROPPED, FIRST, HEADS, SCRAMBLED
 from igsed_core.metrics.judging import ABOVE, BELOW, NOT_DECIDED
 from igsed_core.show.answers import NOT_DECIDED as NOTHING
@@ -43,9 +44,9 @@ def memory(table: pd.DataFrame, differences: pd.DataFrame) -> str:
     told = [row["verdict"] for (name,), row in apart.items() if name in found]
     return (
         f"The CRNN without attention reaches an event-based F of {figure(none)} ({sample(none['n'], 'test clips')}); "
-        f"of {len(found)} widths {best.rpartition('_')[2]} s has the highest, {figure(found[best])}, "
-        f"{RELATIONS[NOT_DECIDED if gap is None else gap['verdict']]} the CRNN (difference {figure(gap)}). "
-        f"Of these widths {told.count(BELOW) or 'none'} {_is(told.count(BELOW))} below the CRNN and "
+        f"of {len(found)} widths {best.rpartition('_')[2]} s has the highest, {figure(found[best])}, picked by this "
+        f"very figure and {RELATIONS[NOT_DECIDED if gap is None else gap['verdict']]} the CRNN (difference "
+        f"{figure(gap)}). Of these widths {told.count(BELOW) or 'none'} {_is(told.count(BELOW))} below the CRNN and "
         f"{told.count(ABOVE) or 'none'} {_is(told.count(ABOVE))} above it."
     )
 
@@ -66,7 +67,8 @@ def average(differences: pd.DataFrame) -> str:
         if other.startswith("average_"):
             return (
                 f"Attention over {system.rpartition('_')[2]} s is {RELATIONS[row['verdict']]} a moving average over "
-                f"the same window, which learns nothing (event-based F {figure(row)})."
+                f"the same window, which learns nothing (event-based F {figure(row)}, "
+                f"{sample(row['n'], 'test clips')})."
             )
     return ""
 
@@ -174,7 +176,8 @@ def released(table: pd.DataFrame) -> str:
     said = (
         "The released code's reshape mixes time and channels. Without attention it is by event-based F "
         f"{RELATIONS[weak['verdict']]} the right one ({figure(weak)}{by_segments}). What a window of attention adds to "
-        f"F is {figure(gain)} with the reshape and {figure(without)} without."
+        f"F is {figure(gain)} with the reshape and {figure(without)} without ({sample(weak['n'], 'test clips')}; "
+        "verdicts after Holm's correction)."
     )
     words = {
         DROPPED: "heads whose windows are dropped are {} those with windows",
@@ -201,12 +204,26 @@ def explains(table: pd.DataFrame) -> str:
     if weak is None or gain is None:
         return ""
     segments = by_key(table, ("choice",), rule=TUNED, metric=SEGMENT_F).get((SCRAMBLED,))
-    by_any = [row["verdict"] for row in (weak, segments) if row is not None]
-    weaker = "It would explain" if BELOW in by_any else "It is not shown to explain"
-    gains = "a gain by attention as well" if gain["verdict"] == ABOVE else "a gain by attention is not found with it"
+    by_segments = segments is not None and segments["verdict"] == BELOW
+    if weak["verdict"] == BELOW:
+        weaker = f"By event-based F{' and segment-based F' if by_segments else ''} it would explain a weak baseline"
+    elif by_segments:
+        weaker = (
+            "By segment-based F it would explain a weak baseline; by event-based F, which is what the paper gives, "
+            f"that is {'not decided' if weak['verdict'] == NOT_DECIDED else 'not shown'}"
+        )
+    elif weak["verdict"] == NOT_DECIDED:
+        weaker = "Whether it weakens the baseline is not decided"
+    else:
+        weaker = "It is not shown to explain a weak baseline"
+    gains = {
+        ABOVE: "a gain by attention is found with it as well",
+        BELOW: "with it attention loses",
+        NOT_DECIDED: "whether attention gains with it is not decided",
+    }.get(gain["verdict"], "a gain by attention is not shown with it")
     return (
-        f"Does the reshape explain the published figures? {weaker} a weak baseline; {gains}. Whether the paper's runs "
-        "used this code is unknown."
+        f"Does the reshape explain the published figures? {weaker}; {gains} ({sample(weak['n'], 'test clips')}). "
+        "Whether the paper's runs used this code is unknown."
     )
 
 
@@ -246,10 +263,11 @@ def reached(table: pd.DataFrame) -> str:
     if row is None or pd.isna(row["value"]):
         return ""
     done = row["value"] >= WANTED
-    why = "; a small network that sees few soundscapes for few epochs has not learned all that it could."
+    unsure = "; the interval holds it" if row["ci_low"] < WANTED < row["ci_high"] else ""
     return (
-        f"A segment-based F of {number(WANTED)} was asked of the CRNN: it {'reaches' if done else 'does not reach'} "
-        f"it, with {figure(row)}{'.' if done else why}"
+        f"A segment-based F of {number(WANTED)} was asked of the CRNN: on average it "
+        f"{'reaches it' if done else 'does not reach it'}, with {figure(row)} "
+        f"({sample(row['n'], 'test clips')}{unsure})."
     )
 
 
@@ -274,7 +292,7 @@ def experiment(summary: pd.DataFrame, differences: pd.DataFrame, n_train: int) -
     n = rows[main_experiment.STRONG,]["n"] if (main_experiment.STRONG,) in rows else 0
     return (
         f"IoU with a tuned threshold: {'; '.join(parts)}; {sample(n)}. FW-CRNN was trained on {n_train} soundscapes "
-        "from nothing; FW-SS and FW-WS stand on an encoder that was pretrained."
+        "from nothing; FW-SS and FW-WS saw all training soundscapes, and stand on an encoder that was pretrained."
     )
 
 
@@ -284,6 +302,27 @@ _SHORT = {
     "fw_ss": "FW-SS",
     "fw_ws": "FW-WS",
 }
+
+
+def limits(params: Mapping[str, Any]) -> str:
+    """Say on which sounds this run's networks were trained, and how many of each kind.
+
+    Parameters
+    ----------
+    params
+        Of the stage, from its record; without them only what holds for any run is said.
+    """
+    sounds = {
+        RECIPE: "The soundscapes are mixed by a program from the main job's sounds",
+        URBAN_SED: "The soundscapes are URBAN-SED's",
+    }.get(str(params.get("attention_data", RECIPE)), "The soundscapes are mixed by a program")
+    if "attention_seeds" not in params:
+        return f"{sounds}."
+    seeds, train = int(params["attention_seeds"]), int(params["attention_train"])
+    return (
+        f"{sounds}; this run has {seeds} {'network' if seeds == 1 else 'networks'} of each kind, trained on "
+        f"{train or 'all'} soundscapes for {params['attention_epochs']} epochs at most."
+    )
 
 
 def shipped_run(record: Mapping[str, Any] | None) -> str:

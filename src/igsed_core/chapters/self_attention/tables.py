@@ -16,6 +16,7 @@ from igsed_core.show.cells import NONE, by_key, number, p_value, records, with_i
 from igsed_core.show.full_size import FULL, beside, keyed
 
 Titles = Mapping[str, str]
+CLIPS = "n (clips)"
 _ORDER = {ABOVE: 0, BELOW: 0, LEVEL: 1, NOT_TOLD_APART: 2, NOT_DECIDED: 3}  # of verdicts in a table
 
 
@@ -35,7 +36,7 @@ def main_table(table: pd.DataFrame, titles: Titles, full: pd.DataFrame | None = 
     known, large = by_key(table, key), keyed(full, key)
     rows = []
     for system in dict.fromkeys(table["system"]):
-        row: dict[str, Any] = {"Network": titles.get(str(system), str(system))}
+        row: dict[str, Any] = {"Network": titles.get(str(system), str(system)), CLIPS: _clips(known, str(system))}
         for metric, words in measure.METRICS.items():
             rule = TUNED if (system, TUNED, metric) in known else NO_RULE
             row[words] = with_interval(known.get((system, rule, metric)))
@@ -56,7 +57,7 @@ def untuned_table(table: pd.DataFrame, titles: Titles) -> pd.DataFrame:
     known = by_key(table, ("system", "rule", "metric"))
     rows = []
     for system in dict.fromkeys(table["system"]):
-        row: dict[str, Any] = {"Network": titles.get(str(system), str(system))}
+        row: dict[str, Any] = {"Network": titles.get(str(system), str(system)), CLIPS: _clips(known, str(system))}
         for metric in (measure.EVENT_F, measure.SEGMENT_F):
             for rule, words in RULES.items():
                 row[f"{measure.METRICS[metric]}; {words}"] = with_interval(known.get((system, rule, metric)))
@@ -81,6 +82,7 @@ def difference_table(table: pd.DataFrame, titles: Titles, full: pd.DataFrame | N
             "Network": _named(row["system"], row["rule"], titles),
             "minus": _named(row["other"], row["other_rule"], titles),
             "of": measure.METRICS[row["metric"]],
+            CLIPS: row["n"],
             "difference": with_interval(row, 3),
             "p (Holm)": p_value(row["p_holm"]),
             "verdict": row["verdict"],
@@ -88,6 +90,11 @@ def difference_table(table: pd.DataFrame, titles: Titles, full: pd.DataFrame | N
         }
         for row in sorted(records(table), key=_decided_first)
     )
+
+
+def _clips(known: Mapping[tuple[str, ...], Mapping[str, Any]], system: str) -> str:
+    """How many clips the figures of a network are from."""
+    return style.counted(pd.DataFrame({"n": [row["n"] for key, row in known.items() if key[0] == system]}))
 
 
 def _decided_first(row: Mapping[str, Any]) -> tuple[int, float]:
@@ -113,7 +120,8 @@ def audit_table(table: pd.DataFrame, full: pd.DataFrame | None = None) -> pd.Dat
             "of": measure.METRICS[row["metric"]],
             "decided by": RULES[row["rule"]],
             "with minus without": with_interval(row, 3),
-            "n (clips)": row["n"],
+            CLIPS: row["n"],
+            "p (Holm)": p_value(row["p_holm"]),
             "verdict": row["verdict"],
             **beside(large, tuple(row[name] for name in key), 3),
         }

@@ -17,7 +17,7 @@ from igsed_core.metrics import frames
 from igsed_core.show import style
 from igsed_core.show.style import drawing
 
-_RULE_LOOKS = (("#222222", "o"), ("#777777", "s"), ("#1B4F5A", "D"), ("#5FA3AD", "^"), ("#B07AA1", "v"))
+_RULE_LOOKS = ((style.INK, "o"), *style.SERIES[1:5])
 
 
 @drawing
@@ -67,7 +67,7 @@ def rules_by_method(
         ("tuned on validation", n_tuned / 2 - 0.5),
         ("no parameter", (n_tuned + len(shown)) / 2 - 0.5),
     ):
-        ax.text(1.01, middle, text, rotation=270, ha="left", va="center", color=style.FAINT)
+        ax.text(1.01, middle, text, rotation=270, ha="left", va="center", color=style.INK)
     ax.set_yticks(range(len(shown)), [titles[r] for r in shown])
     ax.get_yticklabels()[shown.index(best)].set_fontweight("bold")
     ax.set(

@@ -24,7 +24,7 @@ from igsed_core.show import players, style
 from igsed_core.show.cells import by_key
 from igsed_core.show.style import drawing
 
-COLOURS = {"kd": "#D55E00", "sd": "#0072B2", "hhc": "#009E73", "hho": "#CC79A7"}
+COLOURS = {name: colour for name, (colour, _) in zip(INSTRUMENTS, style.SERIES, strict=False)}
 # Of label sets: a hue for each kind, hollow where the labels are reduced; representations without labels are grey.
 _HUES = dict(zip(("instrument", "syllable", "phoneme", "boxeme"), style.SERIES, strict=False))
 _RATE = 22_050  # Hz, of sounds in the map: sixty of them are in the page
@@ -58,10 +58,10 @@ def accuracies(table: pd.DataFrame, published: pd.DataFrame, full: pd.DataFrame 
             ax.plot(mine["value"], y - 0.25, "s", color=colour, ms=5)
         if row["system"] in theirs:
             ax.plot(theirs[row["system"]], y, "D", color=style.INK, mfc="none", ms=6)
-    ax.plot([], [], "o", color=style.FAINT, ms=8, label="this run")
+    ax.plot([], [], "o", color=style.INK, ms=8, label="this run")
     if large:
         n = int(next(iter(large.values()))["n"])
-        ax.plot([], [], "s-", color=style.FAINT, ms=5, lw=1.5, label=f"full size, {n} held-out users")
+        ax.plot([], [], "s-", color=style.INK, ms=5, lw=1.5, label=f"full size, {n} held-out users")
     ax.plot([], [], "D", color=style.INK, mfc="none", ms=6, label="published (AVP and LVT)")
     ax.set_yticks(range(len(rows)), [SYSTEMS[str(name)] for name in rows["system"]])
     ax.set(xlabel=f"accuracy, mean over {style.counted(rows)} held-out users, 95 % interval over users")
@@ -121,7 +121,12 @@ def importance(table: pd.DataFrame) -> Figure:
     """
     methods = list(when.METHODS)
     fig, axes = plt.subplots(1, len(methods), figsize=(style.WIDTH, 4.4), sharey=True, layout="constrained")
-    shown = {when.BEFORE: "#BBBBBB", when.ATTACK: "#D55E00", when.CODA: "#E69F00", when.AFTER: "#56B4E9"}
+    shown = {
+        when.BEFORE: style.PALE,
+        when.ATTACK: style.SERIES[0][0],
+        when.CODA: style.SERIES[2][0],
+        when.AFTER: style.SERIES[5][0],
+    }
     for ax, method in zip(axes, methods, strict=True):
         rows = table[table["method"].isin([method, when.ENERGY, when.RANDOM])]
         shares = rows.pivot_table(index="system", columns="measure", values="value", sort=False)

@@ -103,14 +103,7 @@ def differences(
                 **{"value": drawn[0, 0], "ci_low": low, "ci_high": high},
             }
         )
-    found = pd.DataFrame(rows)
-    found["p_holm"] = judging.holm(np.array(values))
-    verdicts = []
-    for row in found.to_dict("records"):
-        said = judging.judge(row["value"], row["ci_low"], row["ci_high"], row["n"], margin=MARGIN)
-        sure = row["p_holm"] < 1 - intervals.LEVEL
-        verdicts.append(judging.NOT_TOLD_APART if said in (judging.ABOVE, judging.BELOW) and not sure else said)
-    return found.assign(verdict=verdicts)
+    return judging.judge_family(pd.DataFrame(rows), values, margin=MARGIN)
 
 
 def mean_interval(values: NDArray[np.float64], *, replicates: int, seed: int) -> tuple[float, float, float]:

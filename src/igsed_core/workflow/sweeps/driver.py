@@ -24,7 +24,6 @@ from igsed_core.workflow.sweeps.status import SUMMARY
 from igsed_core.workflow.sweeps.sweep_file import Sweep
 
 MOST_JOBS = 2000  # in one call of Snakemake: its graph takes about 1 ms and 60 kB a job, more where they are many
-GPU_PARAMETERS = ("device", "ig_device")
 
 
 def run(sweep: Sweep, *, profile: Path, cores: int, most_jobs: int = MOST_JOBS) -> Path:
@@ -208,7 +207,7 @@ def write_batch(plan: Plan, group: list[Node], costs: Costs) -> None:
 def _row(sweep: Sweep, node: Node, one: Job, costs: Costs, needs: list[str]) -> dict[str, Any]:
     cost = costs.of(node.params, sweep.experiments[node.experiment])
     cores = 1 if node.params.light else sweep.cores
-    gpu = sweep.gpu and any(getattr(node.params, name, "cpu") != "cpu" for name in GPU_PARAMETERS)
+    gpu = sweep.gpu and any(getattr(node.params, name) != "cpu" for name in checks.devices_of(node.params))
     return {
         "stage": node.stage,
         "experiment": node.experiment,

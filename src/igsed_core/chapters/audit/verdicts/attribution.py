@@ -11,6 +11,7 @@ from igsed_core.chapters.audit.verdicts.common import (
     Found,
     Row,
     effect,
+    listed,
     percent,
     published,
     rows_of,
@@ -18,7 +19,7 @@ from igsed_core.chapters.audit.verdicts.common import (
 )
 from igsed_core.metrics.judging import ABOVE, BELOW, LEVEL, NOT_DECIDED
 from igsed_core.show.cells import number
-from igsed_core.show.claims import MARGIN, effect_size, figure, sample, verdict_on
+from igsed_core.show.claims import MARGIN, effect_size, figure, sample, surviving, verdict_on
 
 
 def sign(found: Found, *, margin: float = MARGIN) -> Answer:
@@ -29,7 +30,11 @@ def sign(found: Found, *, margin: float = MARGIN) -> Answer:
     said = {name: verdict_on(row, margin=margin) for name, row in others.items()}
     pointer = _highest(others)
     gain = others[pointer] if pointer else None
-    words = f"the highest difference is that of '{READINGS[pointer][0]}', {figure(gain)}" if pointer else ""
+    words = (
+        f"the highest difference is that of '{READINGS[pointer][0]}', {figure(gain, margin=margin)}" if pointer else ""
+    )
+    left = [name for name, verdict in said.items() if verdict not in (ABOVE, LEVEL, BELOW)]
+    worse = _lower_iou(differences, margin)
     better = bool(pointer) and said[pointer] == ABOVE
     if better:
         answer, decided = f"Absolute values point worse than '{READINGS[pointer][0]}'.", YES
@@ -47,10 +52,14 @@ def sign(found: Found, *, margin: float = MARGIN) -> Answer:
             f"{words}"
         )
     else:
-        answer, decided = "Not told apart: none is shown to point better than absolute.", PARTLY
-        verdict = f"No reading is shown to point better than absolute values, and none is ruled out: {words}"
+        answer = "Not told apart: none is shown to point better than absolute."
+        decided = PARTLY if worse or len(left) < len(said) else NO
+        verdict = (
+            f"No reading is shown to point better than absolute values, and {len(left)} of {len(said)} are not ruled "
+            f"out: {words}"
+        )
     n = gain["n"] if gain else 0
-    verdict += f" ({sample(n)}; {effect_size(margin)}). {_best_iou(rows, differences, margin)} "
+    verdict += f" ({sample(n)}; {effect_size(margin)}). {_best_iou(rows, differences, margin)} {worse}".rstrip() + " "
     why = {key[2]: row["value"] for key, row in rows.items() if key[:2] == (f"ig:{PAPER}", "reason")}
     signed = rows["ig:signed", "reason", "rank_correlation"]["value"]
     verdict += (
@@ -86,10 +95,27 @@ def _best_iou(rows: dict[tuple[str, ...], Row], differences: dict[tuple[str, ...
     value = number(rows[f"ig:{best}", "percentile", "iou"]["value"])
     apart = differences.get((f"ig:{best}", "percentile", "iou"))
     if apart is None:
-        return f"Their IoU of {value} is the highest."
+        there = {name: differences.get((f"ig:{name}", "percentile", "iou")) for name in READINGS if name != PAPER}
+        other = _highest({name: row for name, row in there.items() if row is not None})
+        near = there.get(other)
+        beside = f"; the next, '{READINGS[other][0]}', differs by {figure(near, margin=margin)}" if near else ""
+        return f"Their IoU of {value} is the highest{beside}."
     said = {ABOVE: "above them", LEVEL: "level with them", NOT_DECIDED: "undecided against them"}
     words = said.get(verdict_on(apart, margin=margin), "not told apart from them")
     return f"The highest IoU, {value}, is that of '{READINGS[best][0]}': {words} ({figure(apart)})."
+
+
+def _lower_iou(differences: dict[tuple[str, ...], Row], margin: float) -> str:
+    """Name the readings whose IoU is below that of the paper's; empty if there is none."""
+    of = {name: differences.get((f"ig:{name}", "percentile", "iou")) for name in READINGS}
+    below = {name: row for name, row in of.items() if row is not None and verdict_on(row, margin=margin) == BELOW}
+    if not below:
+        return ""
+    told = [
+        f"'{READINGS[name][0]}' ({', '.join(filter(None, (figure(row, margin=margin), surviving(row))))})"
+        for name, row in below.items()
+    ]
+    return f"A lower IoU than theirs has {listed(told)}."
 
 
 def target(found: Found, *, margin: float = MARGIN) -> Answer:
@@ -113,6 +139,7 @@ def window(found: Found, *, margin: float = MARGIN) -> Answer:
     """Answer what the other analysis window would change."""
     name, differences, own = what_if(found, "window")
     seen = effect(differences, margin=margin)
+    decided = PARTLY if "matters" in seen.short else NO
     title = name.capitalize()
     clips = sample(own["flips"].get("n"), "clips")
     return Answer(
@@ -125,7 +152,7 @@ def window(found: Found, *, margin: float = MARGIN) -> Answer:
         f"{number(own['level']['value'])} dB, feature frames by {percent(own['features']['value'], 1)}, and "
         f"{number(own['flips']['value'])} detections per clip flip ({clips}). What is measured changes by "
         f"{seen.differences}. {seen.conclusion} The paper's figures do not reveal its window.",
-        PARTLY,
+        decided,
     )
 
 
@@ -150,5 +177,5 @@ def embedding(found: Found, *, margin: float = MARGIN) -> Answer:
         f"{seen.short}; which one it was is undecided.",
         f"{words} With the layer {name} instead, and the head trained again: {seen.differences}. {seen.conclusion} The "
         f"masks of the two overlap by an IoU of {figure(own['mask_iou'])}.",
-        NO if seen.short == "Not decided" else PARTLY,
+        PARTLY if "matters" in seen.short else NO,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from igsed_core.chapters.audit.factorial import ALL_CHOICES, ALONE, AVERAGED, EVERYTHING
-from igsed_core.chapters.audit.verdicts.common import NO, PARTLY, Answer, Effect, Found, Row, effect
+from igsed_core.chapters.audit.verdicts.common import NO, PARTLY, Answer, Effect, Found, Row, effect, stands
 from igsed_core.metrics.judging import ABOVE, BELOW
 from igsed_core.show.cells import by_key
 from igsed_core.show.claims import MARGIN, effect_size, figure, sample, verdict_on
@@ -34,13 +34,13 @@ def factorial(found: Found, *, margin: float = MARGIN) -> Answer:
     """Answer what each choice moves; which of them the paper made, its figures do not show."""
     by_change = changes(found)
     alone = {key[:2]: effect(rows, margin=margin) for key, rows in by_change.items() if key[2] == ALONE}
-    moved = {key for key in alone if _moves(by_change[*key, ALONE], margin)}
+    moved = {key for key in alone if _moving(by_change[*key, ALONE], margin)}
     undecided = all(seen.short == "Not decided" for seen in alone.values())
     verdict = "Put one at a time in the place of the paper's: " if alone else ""
     verdict += " ".join(_sentence(key, seen, margin) for key, seen in alone.items())
     averaged = {key[:2]: rows for key, rows in by_change.items() if key[2] == AVERAGED}
     otherwise = [
-        f"{CHANGES[key]}: IoU {figure(rows['iou'])}"
+        f"{CHANGES[key]} (alone {_judged(by_change[*key, ALONE], margin)}, averaged {_judged(rows, margin)})"
         for key, rows in averaged.items()
         if key in alone and _said(rows, margin) != _said(by_change[*key, ALONE], margin)
     ]
@@ -54,7 +54,12 @@ def factorial(found: Found, *, margin: float = MARGIN) -> Answer:
         f" Judged over instances, {effect_size(margin)}; all cells are cut at the percentiles that validation chose "
         "for this run's own maps, which favours those."
     )
-    words = [CHANGES[key] for key in alone if key in moved]
+    sure = [key for key in moved if any(stands(row) for row in _moving(by_change[*key, ALONE], margin))]
+    words = [
+        f"{CHANGES[key]}{'' if key in sure else ' (not after a correction for all comparisons)'}"
+        for key in alone
+        if key in moved
+    ]
     if undecided:
         answer = "Not decided."
     elif words:
@@ -67,7 +72,8 @@ def factorial(found: Found, *, margin: float = MARGIN) -> Answer:
         "Target, sign, baseline, quadrature: what does each move?",
         "logit, probability; absolute, signed, positive; silence, background; Captum's 50 points, this run's own",
         "probability, absolute, zero-valued waveform, Captum with 50 steps",
-        f"IoU of {', of '.join(f'{CHANGES[key]} {figure(row)}' for key, row in iou.items())}; {sample(n)}",
+        f"IoU of {', of '.join(f'{CHANGES[key]} {figure(row, margin=margin)}' for key, row in iou.items())}; "
+        f"{sample(n)}",
         answer,
         verdict,
         NO if undecided else PARTLY,
@@ -78,8 +84,12 @@ def _said(rows: dict[str, Row], margin: float) -> str:
     return verdict_on(rows["iou"], margin=margin)
 
 
-def _moves(rows: dict[str, Row], margin: float) -> bool:
-    return any(verdict_on(row, margin=margin) in (ABOVE, BELOW) for row in rows.values())
+def _judged(rows: dict[str, Row], margin: float) -> str:
+    return f"{_said(rows, margin)}, {figure(rows['iou'], margin=margin)}"
+
+
+def _moving(rows: dict[str, Row], margin: float) -> list[Row]:
+    return [row for row in rows.values() if verdict_on(row, margin=margin) in (ABOVE, BELOW)]
 
 
 def _sentence(key: tuple[str, str], seen: Effect, margin: float) -> str:

@@ -11,12 +11,13 @@ import pandas as pd
 from igsed_core import paper
 from igsed_core.metrics.judging import ABOVE, BELOW, LEVEL, NOT_DECIDED
 from igsed_core.show.cells import by_key, number
-from igsed_core.show.claims import MARGIN, effect_size, figure, sample, verdict_on
+from igsed_core.show.claims import MARGIN, effect_size, figure, sample, surviving, verdict_on
 from igsed_core.show.style import METRICS
 
 Found = Mapping[str, pd.DataFrame]  # from igsed_core.chapters.audit.examine
 Row = dict[str, Any]
 YES, PARTLY, NO = "yes", "in part", "no"
+MATTERS = "It matters"
 
 
 @dataclass(frozen=True)
@@ -84,17 +85,36 @@ class Effect:
 def effect(differences: Mapping[str, Row], *, margin: float = MARGIN) -> Effect:
     """Judge the differences of every metric, print each of them, and say which of them decides."""
     said = {metric: verdict_on(row, margin=margin) for metric, row in differences.items()}
-    figures = {metric: f"{_word(metric)} {figure(row)}" for metric, row in differences.items()}
+    figures = {metric: f"{_word(metric)} {figure(row, margin=margin)}" for metric, row in differences.items()}
     words = f"{', '.join(figures.values())}, {sample(min(_n(row) for row in differences.values()))}"
-    moved = [figures[metric] for metric, verdict in said.items() if verdict in (ABOVE, BELOW)]
+    moved = [metric for metric, verdict in said.items() if verdict in (ABOVE, BELOW)]
     if moved:
-        return Effect(words, "It matters", f"This moves what is measured: {listed(moved)}; {effect_size(margin)}.")
+        held = {metric: surviving(differences[metric]) for metric in moved}
+        told = [f"{figures[metric]}{f' ({words_})' if words_ else ''}" for metric, words_ in held.items()]
+        sure = any(stands(differences[metric]) for metric in moved)
+        return Effect(
+            words,
+            MATTERS if sure else f"{MATTERS}, if not after Holm's correction",
+            f"This moves what is measured: {listed(told)}; {effect_size(margin)}.",
+        )
     if all(verdict == NOT_DECIDED for verdict in said.values()):
         return Effect(words, "Not decided", "There is no interval to judge by, so that this run decides nothing.")
     if all(verdict == LEVEL for verdict in said.values()):
         within = f"within {number(margin)} of zero"
         return Effect(words, "It hardly matters", f"What is measured stays: every interval lies {within}.")
-    return Effect(words, "No effect is shown", f"No effect is shown, and none is ruled out; {effect_size(margin)}.")
+    level, left = ([_word(m) for m, v in said.items() if (v == LEVEL) == known] for known in (True, False))
+    open_ = (
+        f"No effect is shown: within {number(margin)} of zero lies the interval of {listed(level)}, an effect on "
+        f"{listed(left)} is not ruled out"
+        if level
+        else "No effect is shown, and none is ruled out"
+    )
+    return Effect(words, "No effect is shown", f"{open_}; {effect_size(margin)}.")
+
+
+def stands(row: Row) -> bool:
+    """Whether a difference stands after Holm's correction; one that was not corrected does."""
+    return not surviving(row) or bool(row["survives"])
 
 
 def _n(row: Row) -> float:

@@ -10,7 +10,7 @@ from igsed_core.chapters.audit.overlap import BANK, PAPER
 from igsed_core.chapters.audit.verdicts.common import NO, PARTLY, Answer, Found, listed, percent, published, rows_of
 from igsed_core.data.onsets import FILTERS, ONSETS
 from igsed_core.metrics.judging import ABOVE, BELOW, LEVEL, NOT_DECIDED
-from igsed_core.show.cells import by_key, number
+from igsed_core.show.cells import by_key, number, p_value
 from igsed_core.show.claims import MARGIN, against, figure, sample
 
 NEAR = 0.05  # a reading of energy comes close if no figure is farther than this from the paper's
@@ -38,14 +38,15 @@ def energy(found: Found, *, margin: float = MARGIN) -> Answer:
     chance = published("random", "pointing_game")
     said = against(lowest, chance, margin=margin)
     words = {ABOVE: "above", BELOW: "below", LEVEL: f"within {number(margin)} of", NOT_DECIDED: "undecided against"}
-    below = table.loc[table["pointing_game"] < chance, "reading"].nunique()
+    own = rows_of(found, "excluded")["random", "detected_and_present", "pointing_game"]["value"]
+    below = table.loc[table["pointing_game"] < own, "reading"].nunique()
     near = bool(best["distance"] <= NEAR)
     verdict = (
         f"Where louder frames rank higher the pointing game is at least {figure(lowest)}, "
         f"{words.get(said, 'not told apart from')} the paper's chance of {number(chance)} "
         f"({sample(lowest.get('n') if lowest else 0)}). Of {table['reading'].nunique()} rankings the nearest is "
-        f"'{READINGS[best['reading']][0]}' ({_triple(best)}); measured from chance it is {number(best['distance'])} "
-        f"off, and up to {number(NEAR)} would be close. "
+        f"'{READINGS[best['reading']][0]}' ({_triple(best)}); measured from chance it is "
+        f"{number(best['distance'], 3)} off, and up to {number(NEAR)} would be close. "
     )
     verdict += "It comes close. " if near else "None comes close. "
     placed = found["audit_placement"]
@@ -61,7 +62,8 @@ def energy(found: Found, *, margin: float = MARGIN) -> Answer:
         "Which energy gives the paper's figures?",
         f"{table['reading'].nunique()} rankings of the frames, 3 thresholds",
         f"IoU / F1 / pointing game {' / '.join(number(published('energy', m)) for m in _FIGURES)}, below random",
-        f"mean absolute sample {_triple(amplitude)}; {below} rankings lie below the paper's random, {number(chance)}",
+        f"mean absolute sample {_triple(amplitude)}; {below} rankings point worse than this run's random scores, "
+        f"{number(own)}",
         answer + ("; a wrong time axis is compatible." if candidates else "."),
         verdict,
         PARTLY if near or candidates else NO,
@@ -91,12 +93,12 @@ def overlap(found: Found, *, margin: float = MARGIN) -> Answer:
     p = mine[0]["p_value"]
     here = (
         f"This run's onsets and filter ({ONSETS[mine[0]['onsets']][0]}; {removes(mine[0]['filter'])}; {shares} "
-        f"expected, p = {number(p, 3)})"
+        f"expected, {_p(p)})"
     )
     others = fits[~own[fits.index]]
     readings = [
         f"{removes(row['filter'])}, onsets {ONSETS[row['onsets']][0]}, lengths {LENGTHS[row['lengths']]} "
-        f"(p = {number(row['p_value'], 3)})"
+        f"({_p(row['p_value'])})"
         for row in others.sort_values("p_value", ascending=False).to_dict("records")
     ]
     if p >= PLAUSIBLE:
@@ -123,6 +125,12 @@ def overlap(found: Found, *, margin: float = MARGIN) -> Answer:
         verdict,
         decided,
     )
+
+
+def _p(value: float) -> str:
+    if value != value:
+        return "without a p-value"
+    return f"p {text}" if (text := p_value(value)).startswith("<") else f"p = {text}"
 
 
 def removes(name: str, max_polyphony: int = 2) -> str:

@@ -70,8 +70,8 @@ def averages(found: Found, *, margin: float = MARGIN) -> Answer:
             verdict += (
                 f"A mean over instances is compatible with all {len(table)} figures: the {least} that agree "
                 f"with Table I are {number(fits['evaluated'], 0)} instances of {number(fits['present'], 0)} present "
-                f"classes, {number(largest['evaluated'], 0)} of them {class_name(largest['class'])}. Other weights of "
-                "the classes may be, too."
+                f"classes; {number(largest['evaluated'], 0)} of these instances are {class_name(largest['class'])}. "
+                "Other weights of the classes may be, too."
             )
             answer = "Not classes; compatible with instances."
         elif fits["possible"] == UNDECIDED:
