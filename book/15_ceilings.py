@@ -46,7 +46,7 @@ resampling = work.resampling
 # every step of its grid whether an event touches it. *Calibrated edges* are those of {doc}`22_edges`, which says whom they help.
 
 # %%
-measured, training = work.detectors(work.corrections)
+measured, training = work.detectors()
 run.table("ceilings_training", training)
 ceilings, differences = work.report(measured)
 run.table("ceilings", ceilings)

@@ -8,7 +8,7 @@ from functools import cached_property
 import pandas as pd
 
 from igsed_core.base.run import StageRun
-from igsed_core.detection import calibration, edges, localiser_scores, shifted_features
+from igsed_core.detection import calibration, decided, edges, localiser_scores, shifted_features
 from igsed_core.detection.calibration import Decoder
 from igsed_core.detection.decided import Split
 from igsed_core.detection.evaluation import Instances
@@ -17,6 +17,7 @@ from igsed_core.main_job import edges as calibrated
 from igsed_core.main_job.job import MainJob
 from igsed_core.main_job.params import Calibrating, DataSynthesis, IntegratedGradients, ThresholdSensitivity
 from igsed_core.metrics.scores import ScoresOverTime
+from igsed_core.metrics.summaries import Series
 from igsed_core.models import features
 from igsed_core.models.classifier import Classifier
 from igsed_core.models.features import FeatureFrames
@@ -120,6 +121,25 @@ class Edged:
     def edges_of(self, method: str) -> dict[str, edges.Edges]:
         """Class -> edges of a detector."""
         return edges.of_table(self.corrections[self.corrections["method"] == method])
+
+    def with_edges(self, split: str, at_shifts: FeatureFrames) -> list[Series]:
+        """IoU and F1 of every detector and of Integrated Gradients, as found, by any overlap and with calibrated edges.
+
+        Parameters
+        ----------
+        split
+            ``validation`` or ``test``.
+        at_shifts
+            From :meth:`at_shifts`.
+        """
+        instances = self.splits[split]
+        scores = self.log_odds(at_shifts, instances.index)
+        scores[IG] = decided.attribution(instances, self.instances[split].scores["ig"])
+        return [
+            one
+            for method, of in scores.items()
+            for one in decided.with_edges(method, instances, of, self.edges_of(method))
+        ]
 
     def log_odds(self, at_shifts: FeatureFrames, index: pd.DataFrame) -> dict[str, ScoresOverTime]:
         """Log-odds of presence by each of the :attr:`decoders`.

@@ -17,7 +17,6 @@ from igsed_core.metrics.summaries import Series
 
 LOCALISER, CAM, FW_WS, IG = edged.LOCALISER, edged.CAM, edged.FW_WS, edged.IG
 FOUND, TOUCHED, CALIBRATED = decided.FOUND, decided.TOUCHED, decided.CALIBRATED
-with_edges, attribution = decided.with_edges, decided.attribution
 PERFECT = "perfect"
 MAIN = ((LOCALISER, CALIBRATED), ("linear", decisions.MEDIAN))  # the comparison that was fixed beforehand
 NO_TIME_LABELS = (FOUND, TOUCHED, CALIBRATED)

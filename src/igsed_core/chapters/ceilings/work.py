@@ -14,7 +14,6 @@ from igsed_core.chapters.ceilings import decisions, pooling, study
 from igsed_core.chapters.ceilings import detectors as trained
 from igsed_core.chapters.ceilings.choices import names_of
 from igsed_core.chapters.ceilings.params import Ceilings
-from igsed_core.detection import edges, localiser_scores
 from igsed_core.detection.decided import Split
 from igsed_core.main_job.edged import HELD_OUT, Edged
 from igsed_core.main_job.job import MainJob
@@ -62,13 +61,8 @@ class Work(Edged):
             for split in HELD_OUT
         }
 
-    def detectors(self, corrections: pd.DataFrame) -> tuple[list[Series], pd.DataFrame]:
+    def detectors(self) -> tuple[list[Series], pd.DataFrame]:
         """Judge the localiser and its ceilings on the test instances.
-
-        Parameters
-        ----------
-        corrections
-            From :meth:`corrections`.
 
         Returns
         -------
@@ -86,15 +80,8 @@ class Work(Edged):
                 seeds=[self.params.seed + number for number in range(self.params.detector_seeds)],
                 workers=self.run.params_of(IntegratedGradients).ig_workers,
             )
-        test, made = self.splits["test"], []
         shifted = self.shifted["test"]
-        labels = [str(label) for label in test.index["label"]]
-        for method, decoder in self.decoders.items():
-            logits = localiser_scores.frame_logits(decoder.head, shifted, test.index)
-            log_odds = localiser_scores.localise(decoder.models, logits, labels, shifts=self.params.shifts)
-            made += study.with_edges(method, test, log_odds, self._edges(corrections, method))
-        of_ig = study.attribution(test, self.instances["test"].scores["ig"])
-        made += study.with_edges(study.IG, test, of_ig, self._edges(corrections, study.IG))
+        made = self.with_edges("test", shifted)
         for name in ("fw_ws", "fw_ss"):
             runs = [self.scores(trained.FrameLogits(self.main.heads[name]))]
             made += decisions.judged(f"{name}_shifts", self.splits, runs)
@@ -104,11 +91,8 @@ class Work(Edged):
                 made += decisions.judged(name, self.splits, runs)
         plain = self.main.features["test"]
         grids = [(of.frame_duration, of.frame_start) for of in (plain, shifted)]
-        made += study.perfect(test, self.main.data.events, list(dict.fromkeys(grids)))
+        made += study.perfect(self.splits["test"], self.main.data.events, list(dict.fromkeys(grids)))
         return made, pd.concat([one.row for one in found], ignore_index=True)
-
-    def _edges(self, corrections: pd.DataFrame, method: str) -> dict[str, edges.Edges]:
-        return edges.of_table(corrections[corrections["method"] == method])
 
     def report(self, made: list[Series]) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Tidy tables of all series and of their differences."""

@@ -11,9 +11,9 @@ from igsed_core.base.run import StageRun
 from igsed_core.chapters.edges import example, soft, study
 from igsed_core.chapters.edges.example import Example
 from igsed_core.chapters.edges.params import EdgeStudy
-from igsed_core.detection import calibration, decided
+from igsed_core.detection import calibration
 from igsed_core.main_job import edges as calibrated
-from igsed_core.main_job.edged import IG, LOCALISER, Edged
+from igsed_core.main_job.edged import LOCALISER, Edged
 from igsed_core.main_job.job import MainJob
 from igsed_core.metrics.summaries import Series
 from igsed_core.models.features import FeatureFrames
@@ -50,14 +50,8 @@ class Work(Edged):
         )
 
     def series(self) -> list[Series]:
-        """IoU and F1 of every detector on the test instances, before and after its edges."""
-        test = self.splits[SPLIT]
-        scores = self.log_odds(self.seen, test.index)
-        if IG in self.observed:
-            scores[IG] = decided.attribution(test, self.instances[SPLIT].scores["ig"])
-        return [
-            one for method, of in scores.items() for one in decided.with_edges(method, test, of, self.edges_of(method))
-        ]
+        """IoU and F1 of every detector whose edges were calibrated, on the test instances."""
+        return [one for one in self.with_edges(SPLIT, self.seen) if one.method in self.observed]
 
     def report(self, made: list[Series]) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Tidy tables of all series, and of what the edges give."""
