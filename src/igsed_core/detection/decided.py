@@ -53,6 +53,16 @@ class Split:
         Returns
         -------
         np.ndarray [shape=(n_instances, n_frames), dtype=bool]
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import pandas as pd
+        >>> from igsed_core.detection.decided import Split
+        >>> index = pd.DataFrame({"split": ["test"], "clip": ["a"], "label": ["Bell"]})
+        >>> split = Split(index, np.zeros((1, 3), dtype=bool), frame_length=0.1, duration=0.3)
+        >>> split.touched(np.array([[False, True]]), step=0.15, start=0.0).tolist()
+        [[False, True, True]]
         """
         n = self.truth.shape[1]
         share = frames.average(active.astype(float), step=step, start=start, frame_length=self.frame_length, n_frames=n)

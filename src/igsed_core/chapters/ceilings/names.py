@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from igsed_core.chapters.ceilings import decisions, study
 from igsed_core.chapters.ceilings.choices import STRONG
-from igsed_core.show import edge_words
+from igsed_core.main_job import edge_names
 
 RULES = {
     decisions.EVEN: "probability above one half",
     decisions.LEVEL: "tuned threshold",
     decisions.MEDIAN: "tuned threshold and median filter",
     decisions.CSEBBS: "tuned cSEBBs",
-    **edge_words.DECISIONS,
+    **edge_names.DECISIONS,
 }
 METHODS = {
-    **edge_words.DETECTORS,
+    **edge_names.DETECTORS,
     "fw_ws_shifts": "FW-WS at shifts",
     "fw_ss_shifts": "FW-SS at shifts",
     "fw_ss_paper": "FW-SS every feature frame (paper)",

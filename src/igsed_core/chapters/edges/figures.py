@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 
 from igsed_core.chapters.edges.example import Example
 from igsed_core.detection import decided
+from igsed_core.main_job.edge_names import DECISIONS, DETECTORS
 from igsed_core.metrics.summaries import TWO_WAY
 from igsed_core.show import players, sounds, style
 from igsed_core.show.cells import by_key
-from igsed_core.show.edge_words import DECISIONS, DETECTORS
 from igsed_core.show.style import drawing
 
 _HIGHEST = 12.0  # log-odds that are shown

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 
 from igsed_core.detection import decided
+from igsed_core.main_job.edge_names import DETECTORS
 from igsed_core.metrics.judging import ABOVE, BELOW, NOT_DECIDED
 from igsed_core.metrics.summaries import TWO_WAY
 from igsed_core.show.cells import by_key, number
 from igsed_core.show.claims import MARGIN, Row, figure, sample, verdict_on
-from igsed_core.show.edge_words import DETECTORS
 
 LOCALISER = "localiser"
 _SHORT = {"localiser": "the localiser", "cam": "CAM", "fw_ws": "FW-WS", "ig": "IG"}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 
 from igsed_core.detection import decided
+from igsed_core.main_job.edge_names import DECISIONS, DETECTORS
 from igsed_core.metrics.summaries import ALL, CLIPS
 from igsed_core.show.cells import by_key, number, with_interval
-from igsed_core.show.edge_words import DECISIONS, DETECTORS
 from igsed_core.show.style import class_name
 
 
