@@ -243,7 +243,11 @@ def test_the_picture_of_a_gate_shows_all_three_stretches() -> None:
         "Bell", noise, noise, 32000, np.linspace(-20, 20, 50), 0.04, 0.0, (0.5, 1.0), (0.4, 1.2), (0.5, 1.1)
     )
     spans = figures.one_gate(shown).axes[2]
-    assert [tick.get_text() for tick in spans.get_yticklabels()] == ["gate, as made", "as found", "calibrated edges"]
+    assert [tick.get_text() for tick in spans.get_yticklabels()] == [
+        "gate: the event as made",
+        "as found",
+        "calibrated edges",
+    ]
     widths = [collection.get_paths()[0].get_extents().width for collection in spans.collections]
     assert_allclose(widths, [0.5, 0.8, 0.6])
     assert "without" in figures.hear(shown).data

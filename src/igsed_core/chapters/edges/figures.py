@@ -39,7 +39,7 @@ def one_gate(shown: Example) -> Figure:
     odds.axhline(0, color=style.FAINT, lw=1)
     odds.set(title=f"The localiser's log-odds of {style.class_title(shown.label)}; it decides at 0", ylabel="log-odds")
     bars = {
-        "gate, as made": (shown.gate, style.TRUTH),
+        "gate: the event as made": (shown.gate, style.TRUTH),
         DECISIONS[decided.FOUND]: (shown.found, style.FAINT),
         DECISIONS[decided.CALIBRATED]: (shown.corrected, style.INK),
     }
@@ -76,7 +76,7 @@ def gains(differences: pd.DataFrame, *, split: str = "test") -> Figure:
     whole, gates = (decided.CALIBRATED, decided.FOUND), (decided.CALIBRATED, decided.TOUCHED)
     methods = [method for method in DETECTORS if (method, *whole) in rows]
     fig, ax = plt.subplots(figsize=(style.WIDTH, 0.6 * len(methods) + 1.6), layout="constrained")
-    looks = {whole: (style.INK, "o", "minus as found"), gates: (style.TRUTH, "s", "minus any overlap: by gates alone")}
+    looks = {whole: (style.INK, "o", "minus as found"), gates: (style.FAINT, "s", "minus any overlap: by gates alone")}
     for up, (pair, (colour, mark, title)) in zip((-0.15, 0.15), looks.items(), strict=True):
         there = [(y, rows[method, *pair]) for y, method in enumerate(methods) if (method, *pair) in rows]
         for y, row in there:
