@@ -95,11 +95,6 @@ predictions = classification.predict_splits(
     {split: (frames_of[split], targets_of[split]) for split in ("validation", "test")},
     threshold=run.params.probability_threshold,
 )
-run.table(
-    "classification",
-    classification.report(predictions, threshold=run.params.probability_threshold, seed=run.params.seed),
-)
-run.table("predictions", predictions)
 
 # %% [markdown]
 # ## What can be located at all
@@ -110,6 +105,11 @@ run.table("predictions", predictions)
 # counted here and appears nowhere else, as in the paper.
 
 # %%
+run.table(
+    "classification",
+    classification.report(predictions, threshold=run.params.probability_threshold, seed=run.params.seed),
+)
+run.table("predictions", predictions)
 instances = run.table("instances", classification.detections(predictions))
 display.show(tables.instances_table(instances), caption="Pairs present, evaluated, missed and false, by class (test)")
 

@@ -98,12 +98,12 @@ chosen = evaluation.optimal_thresholds(measured["validation"])
 display.show(tables.thresholds_table(curves, chosen), caption="Chosen thresholds, and the paper's (section IV-D)")
 
 # %%
-findings.say(findings.untuned(chosen, float(grid.min())))
 with run.timed("bootstrap_seconds"):
     report = evaluation.report(measured, chosen, data.classes, data.events, **bootstrapped)
 run.table("detection", report.detection)
 run.table("detection_at_ig_threshold", report.at_ig)
 run.table("per_class", report.per_class)
+findings.say(findings.untuned(chosen, float(grid.min())))
 
 # %% [markdown]
 # ## Without a threshold, and by events

@@ -178,6 +178,7 @@ display.show(
     tables.mass_table(mass, titles, shipped.table("self_attention_mass")), caption="Attention on the same event"
 )
 findings.say(overview.mass(mass))
+findings.say(overview.at_full_size(overview.mass, shipped.table("self_attention_mass")))
 
 # %% [markdown]
 # ## Audit
@@ -195,6 +196,8 @@ display.show(
 )
 findings.say(overview.released(judged))
 findings.say(overview.explains(judged))
+for say in (overview.released, overview.explains):
+    findings.say(overview.at_full_size(say, shipped.table("self_attention_audit")))
 
 # %% [markdown]
 # ## In the main experiment
@@ -210,6 +213,9 @@ in_main = run.table("self_attention_main", whole_networks.summary)
 in_main_apart = run.table("self_attention_main_differences", whole_networks.differences)
 display.show(tables.experiment_table(in_main), caption="FW-CRNN on the main experiment's instances")
 findings.say(overview.experiment(in_main, in_main_apart, whole_networks.n_train))
+large = [shipped.table(name) for name in ("self_attention_main", "self_attention_main_differences")]
+n_train = (shipped.record() or {}).get("figures", {}).get("main_soundscapes")
+findings.say(overview.at_full_size(overview.experiment, *large, n_train=n_train))
 
 # %% [markdown]
 # ## What differs from the paper

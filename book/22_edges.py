@@ -57,7 +57,7 @@ display.show(tables.gains_table(levels, differences), caption="IoU before and af
 # the level. Calibrated edges do both, mark so and take the medians off, so that a gain over *as found* need not be the gates'. A
 # detector that marks too little, as Integrated Gradients do, gains from the marking alone, and is no good localiser for it.
 #
-# ## Where: long and short events
+# ## Long and short events
 #
 # The same instances, parted by their longest event.
 
@@ -103,7 +103,7 @@ display.show(
 # simpler one was taken. A correction by the height of the log-odds is not among what was compared.
 
 # %% [markdown]
-# ## Where not: soft onsets
+# ## Soft onsets
 #
 # Real sounds need not begin at once. So the edges are tried on other gates, drawn from the same training clips, whose sound rises over
 # some tenths of a second within the gate, and falls as slowly. What is taken off for a detector that begins too early is then

@@ -1,4 +1,4 @@
-"""Which method's colour a figure wears without naming the method: one colour per method, on all pages."""
+"""What is asked of every figure that a test draws: one colour per method on all pages, and no tiny letters."""
 
 from __future__ import annotations
 
@@ -126,6 +126,17 @@ def strangers(figure: Figure, caption: str = "") -> list[str]:
     return list(found.values())
 
 
+SMALLEST = 9.0  # points: 11 pixels where a page shows a figure at 60 % of its size
+
+
+def tiny(figure: Figure) -> list[str]:
+    """Words that are set too small to be read on a page."""
+    words = [text for text in figure.findobj(Text) if text.get_text().strip() and text.get_visible()]
+    return [
+        f"{text.get_text()!r} has {text.get_fontsize():g} points" for text in words if text.get_fontsize() < SMALLEST
+    ]
+
+
 def watch() -> Callable[[], None]:
     """Look at every figure that a test draws from now on; the function returned ends that.
 
@@ -138,7 +149,7 @@ def watch() -> Callable[[], None]:
         attach(figure, function, list(arguments))
         of = getattr(figure, describe._OF, ("", None))[0]
         caption = describe.caption(function, (), of)
-        if wrong := strangers(figure, caption):
+        if wrong := [*strangers(figure, caption), *tiny(figure)]:
             raise AssertionError(f"{function.__module__}.{function.__name__}: {'; '.join(wrong)}")
 
     describe.attach = looked

@@ -34,6 +34,11 @@ def test_a_caption_says_what_and_over_how_many_instances():
     assert words(n=(7, 8, 9))["caption"] == "A line over time. Each value is from n = 8 to 9."
 
 
+def test_a_caption_counts_only_what_has_a_value():
+    """A ratio of attacks of which none succeeded has n = 0, and is not drawn."""
+    assert words(n=(7, 0, 9), value=(0.25, float("nan"), 0.125))["caption"].endswith("from n = 9.")
+
+
 def test_an_alternative_text_has_axes_series_and_their_ranges():
     assert words()["alt"] == "A line over time. time (s) 0 to 2; IoU 0 to 1; IG 0.125 to 0.5."
     assert "IG 0.125 to 0.75" in words(value=(0.25, 0.75, 0.125))["alt"]

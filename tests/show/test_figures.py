@@ -136,6 +136,16 @@ def test_no_text_is_smaller_than_ten_points(every_figure):
         assert min(t.get_fontsize() for t in texts) >= 10, name
 
 
+def test_words_in_the_picture_of_the_terms_lie_on_no_bar(every_figure):
+    figure = every_figure["picture"]
+    figure.canvas.draw()
+    top = figure.axes[0]
+    bars = [patch.get_window_extent() for patch in top.patches]
+    words = {text.get_text(): plt.Text.get_window_extent(text) for text in top.texts}
+    assert len(bars) > 10 and len(words) == 3
+    assert [text for text, box in words.items() if any(box.overlaps(bar) for bar in bars)] == []
+
+
 def test_no_word_overprints_another(every_figure):
     assert {name: found for name, figure in every_figure.items() if (found := overprinted(figure))} == {}
 
@@ -202,6 +212,10 @@ def test_a_figure_that_wears_a_methods_colour_without_its_name_is_found():
         return figure
 
     with pytest.raises(AssertionError, match="colour of fw_ss"):
+        wrong()
+    ax.set_title("FW-SS, Integrated Gradients")
+    ax.set_xlabel("seconds", fontsize=8)
+    with pytest.raises(AssertionError, match="'seconds' has 8 points"):
         wrong()
 
 

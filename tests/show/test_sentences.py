@@ -104,6 +104,19 @@ def test_a_difference_is_judged_by_what_is_printed_of_it(made: Tables) -> None:
 
 @quick
 @given(made=MADE)
+def test_a_figure_shows_whether_it_reaches_the_margin(made: Tables) -> None:
+    """IoU 0.026 was printed as 0.03 beside "a size of at least 0.03", and was no effect."""
+    row = made.cell()
+    printed = triples(claims.figure(row, margin=MARGIN))
+    if printed and abs(abs(row["value"]) - MARGIN) > 1e-4:
+        assert (abs(printed[0][0]) >= MARGIN) == (abs(row["value"]) >= MARGIN), (printed, row)
+    for end, shown in zip((row["ci_low"], row["ci_high"]), printed[0][1:] if printed else (), strict=False):
+        if abs(abs(end) - MARGIN) > 1e-4:
+            assert (abs(shown) > MARGIN) == (abs(end) > MARGIN), (printed, row)
+
+
+@quick
+@given(made=MADE)
 def test_relations_of_the_main_result_agree_with_their_differences(made: Tables) -> None:
     found = made.main_job()
     texts = prose.sentences(found)
@@ -326,6 +339,23 @@ def test_an_effect_rests_on_a_printed_figure(question: str, made: Tables) -> Non
         assert set(judged) == {NOT_DECIDED}
     if made.kind in ("nan", "equal", "none"):
         assert answer.answer.startswith("Not decided")
+    if "none is ruled out" in answer.verdict:
+        assert LEVEL not in judged
+    named = re.search(
+        r"within .* of zero lies the interval of (.*), an effect on (.*) is not ruled out", answer.verdict
+    )
+    if named:
+        assert [len(re.split(", | and ", part)) for part in named.groups()] == [
+            judged.count(LEVEL),
+            len(judged) - judged.count(LEVEL),
+        ]
+    effects = [row for row, said in zip(rows, judged, strict=True) if said in (ABOVE, BELOW)]
+    if moved:  # an effect is said with whether it survives the correction for its table
+        told = [claims.surviving(row) for row in effects]
+        assert moved[1].count("survive") == sum(map(bool, told))
+        assert ("not after Holm" in answer.answer) == all("does not" in words for words in told)
+    if question == "window":  # its figures decide nothing unless they move, or are shown to stay
+        assert (answer.decided == common.PARTLY) == ("matters" in answer.answer)
 
 
 @quick
@@ -350,10 +380,22 @@ def test_a_choice_moves_something_only_where_a_printed_figure_says_so(made: Tabl
 @quick
 @given(made=MADE)
 def test_a_better_pointer_is_named_with_its_gain(made: Tables) -> None:
-    answer = ANSWERS["sign"](made.audit())
+    found = made.audit()
+    answer = ANSWERS["sign"](found)
     if answer.decided == common.YES:
         middle, low, _ = triples(answer.verdict.partition("gains ")[2])[0]
         assert low > 0 and middle >= MARGIN - ROUNDED
+    left = re.search(r"and (\d+) of (\d+) are not ruled out", answer.verdict)
+    if left:
+        rows = common.rows_of(found, "sign", "audit_differences")
+        judged = [claims.verdict_on(row) for key, row in rows.items() if key[2] == "pointing_game"]
+        assert (int(left[1]), int(left[2])) == (
+            sum(said in (NOT_TOLD_APART, NOT_DECIDED) for said in judged),
+            len(judged),
+        )
+    lower = answer.verdict.partition("A lower IoU than theirs has ")[2].partition(" Within a frame")[0]
+    for middle, _, high in triples(lower):
+        assert high < 0 and middle <= -MARGIN + ROUNDED
     if answer.answer.startswith("None points better"):
         assert triples(answer.verdict.partition("highest difference is")[2])[0][2] <= MARGIN + ROUNDED
     if made.kind in ("nan", "equal", "none"):
@@ -412,6 +454,7 @@ def test_filters_are_compatible_by_their_p_value(made: Tables) -> None:
     assert ("Not this run's" in answer.answer) == bool(p < 0.05)
     assert ("This run's is compatible" in answer.answer) == bool(p >= 0.05)
     assert (answer.answer == "Not decided.") == bool(pd.isna(p))
+    assert "p = 0.000" not in answer.verdict  # no share of draws says that a probability is nothing
 
 
 def test_no_sentence_says_level_of_what_is_only_not_told_apart() -> None:

@@ -222,6 +222,17 @@ def test_on_a_phone_figures_are_read_and_captions_are_whole(browser: Any, smoke_
 
 
 @needs_browser
+def test_on_a_phone_it_can_be_read_what_a_file_holds(browser: Any, smoke_book: Path) -> None:
+    """Names of files do not break by themselves, and left 85 pixels for the words beside them."""
+    tab = opened(browser, viewport={"width": 390, "height": 844})
+    tab.goto((smoke_book / "book" / "17_vocal_percussion.html").as_uri())
+    rows = "[...document.querySelectorAll('table.table tr')].filter(row => row.querySelector('a.download'))"
+    widths = tab.evaluate(f"{rows}.map(row => [...row.cells].map(cell => cell.clientWidth))")
+    assert widths and all(words > 150 for _, words in widths), widths
+    tab.close()
+
+
+@needs_browser
 @pytest.mark.parametrize("page", ["06_results", "17_vocal_percussion", "encoders", "parameters"])
 def test_paper_shows_no_control_and_loses_no_column(browser: Any, smoke_book: Path, page: str) -> None:
     tab = opened(browser, viewport={"width": 700, "height": 1000})
@@ -328,6 +339,12 @@ def test_every_column_of_every_page_sorts_by_its_numbers(smoke_book: Path) -> No
     ]
     assert len(numbered) > 50
     assert [(page, wrong) for page, column in numbered if (wrong := falsely_sorted(column))] == []
+
+
+def test_no_page_shows_a_table_as_it_lies_in_memory(smoke_book: Path) -> None:
+    """A cell that ends by keeping a table echoed it: 300 rows by 12 columns under no caption."""
+    bare = r'<table[^>]*class="dataframe"'
+    assert [page for page in READ if re.search(bare, (smoke_book / f"{page}.html").read_text())] == []
 
 
 def test_pages_of_the_book_link_words_once(smoke_book: Path) -> None:

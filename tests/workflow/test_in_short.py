@@ -155,7 +155,8 @@ def test_the_recordings_box_names_both_ways_and_the_smaller_n():
     assert "learnt from 60 clips" in said
     assert "0.50 [0.40,\N{NO-BREAK SPACE}0.70] searched as one long recording and 0.60" in said
     assert "searched clip by clip (from 11" in said
-    assert "from 11 pairs of recording and class only" in said
+    assert "from 11 pairs of soundscape and class only" in said
+    assert "no paired difference between the ways was computed" in said and "Nothing at all" not in said
     nothing = in_short.answer("recordings", Found({"recordings_located": table.iloc[:0]})).text
     assert "does not decide" in nothing
 
@@ -182,6 +183,71 @@ def test_the_box_of_vocal_percussion_says_what_the_differences_are(size, words):
         "told apart from syllables, the paper's best (phonemes" if size else "Of 1 other label sets none is told apart"
     )
     assert told in text
+
+
+def test_the_recordings_box_names_a_class_of_which_nothing_is_found():
+    """Vacuum cleaner had an IoU of 0 in all 13 pairs, of which the mean over classes said nothing."""
+    rows = [("all", 0.5, 30), ("Vacuum_cleaner", 0.0, 13), ("Cat", 0.6, 17)]
+    table = pd.DataFrame(rows, columns=["class", "value", "n"]).assign(
+        metric="iou", name="one long recording", ci_low=0.0, ci_high=0.7
+    )
+    said = in_short.answer("recordings", Found({"recordings_located": table})).text
+    assert "Nothing at all is found of Vacuum cleaner (from 13 pairs only)." in said
+    other_way = table.assign(name="clip by clip", value=0.1)
+    both = pd.concat([table, other_way])
+    assert "Nothing at all" not in in_short.answer("recordings", Found({"recordings_located": both})).text
+
+
+@pytest.mark.parametrize(
+    ("stage", "params", "default", "other"),
+    [
+        (
+            "recordings",
+            {"data_synthesis": {"soundbank": "real"}},
+            "The sounds are synthetic",
+            "one collection of sounds",
+        ),
+        ("recordings", {"training": {"encoder": "mn04_as"}}, "The sounds are synthetic", "one collection of sounds"),
+        ("adversarial", {"adversarial": {"attack_bank": "fsdkaggle2018"}}, "made by a program", "nobody listened"),
+        ("vocal_percussion", {"vocal_percussion": {"vocal_bank": "avp"}}, "made by a program", "recordings of people"),
+        (
+            "self_attention",
+            {"self_attention": {"attention_data": "urban_sed"}},
+            "mixed by a program",
+            "are URBAN-SED's",
+        ),
+    ],
+)
+def test_a_box_says_what_the_sounds_are_by_the_run_s_parameters(stage, params, default, other):
+    """A run on other sounds said that they were made by a program."""
+    ours = found(Tables(0, "plain"))
+    tables = {**ours.tables, "recordings_located": Tables(3, "plain").located()}
+    if stage == "recordings":
+        tables["recordings_located"] = pd.DataFrame(
+            [("one long recording", "iou", "all", 0.5, 40, 0.4, 0.6)],
+            columns=["name", "metric", "class", "value", "n", "ci_low", "ci_high"],
+        )
+    said = [in_short.answer(stage, Found(tables, params=of)).text for of in ({}, params)]
+    assert default in said[0] and default not in said[1]
+    assert other in said[1]
+
+
+def test_the_page_of_conditions_leaves_out_levels_of_few_instances_and_says_so():
+    """At 5 dB below the background 4 instances were left, and the box began with them."""
+
+    def said(**n_of: int) -> str:
+        rows = [
+            Tables(2, "plain").tidy(("ig", "percentile", "iou")).assign(condition="snr", level=level, n=n)
+            for level, n in zip(("-5", "0", "25"), n_of.values(), strict=True)
+        ]
+        return in_short.conditions(Found({"conditions": pd.concat(rows)})).text
+
+    less = said(a=4, b=40, c=50)
+    assert "events 0 dB above" in less and "events −5 dB above" not in less
+    assert "fewer than 30 instances are left out here: −5 dB (from 4 instances only)" in less
+    assert "fewer than 10 instances are left out here: −5 dB" in said(a=4, b=10, c=20)
+    assert "events −5 dB above" in said(a=40, b=50, c=60) and "left out" not in said(a=40, b=50, c=60)
+    assert "left out" not in said(a=2, b=3, c=4)
 
 
 def test_the_page_of_conditions_does_not_deny_that_its_levels_are_the_same_soundscapes():

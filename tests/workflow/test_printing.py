@@ -14,13 +14,13 @@ from igsed_core.workflow import cli, notebook, printing
 
 ROOT = Path(__file__).resolve().parents[2]
 BROWSER = next(filter(None, map(shutil.which, printing._BROWSERS)), None)
-HEAD = '<link rel="stylesheet" href="../_static/a.css?digest=1"><script>var toggle;</script>'
+HEAD = '<title>One book</title><link rel="stylesheet" href="../_static/a.css?digest=1"><script>var toggle;</script>'
 PAGES = {
     "book/one": '<h1 id="top">One</h1><a href="two.html#part">two</a><a href="#top">here</a>'
     '<a href="data/x.csv">table</a><a href="https://example.org/">away</a><img src="../_images/p.png">',
     "book/two": '<h1 id="top">Two</h1><p id="part">Words</p><audio src="x"></audio><button>enlarge</button>'
     '<div class="igsed-explorer">moves</div><script>alert(1)</script><details class="hide above-input">code</details>'
-    "<details><summary>Solution of task 1</summary><p>Two.</p></details>",
+    "<details><summary>Solution of task 1<i class='sd-summary-chevron-right'>v</i></summary><p>Two.</p></details>",
 }
 
 
@@ -58,6 +58,8 @@ def test_paper_unfolds_solutions_says_what_it_lacks_and_lists_its_pages(book: Pa
     folded = re.findall(r"<details[^>]*>", text)
     assert folded and all("open" in one for one in folded)
     assert text.count("On paper nothing moves") == 1
+    assert "chevron" not in text  # a control: it turns what is folded
+    assert "<title>One book</title>" in text and 'class="title"' in printing._HEADER  # stands at the head of each sheet
     contents = re.search(r"<h2>Contents</h2>(.*?)</nav>", text)
     assert contents is not None
     assert re.findall(r'href="#([^"]+)">(\w+)<', contents[1]) == [("page-book-one", "One"), ("page-book-two", "Two")]

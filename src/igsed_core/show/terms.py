@@ -100,7 +100,8 @@ def _score(ax: Axes, one: Example) -> None:
     ax.bar(start, one.score, FRAME * 0.94, align="edge", color=style.PALE)
     ax.axhline(one.level, color=style.INK, linestyle="--")
     end = one.score.size * FRAME
-    ax.text(end, one.level + 0.02, f"threshold: {TAU:.0f}th percentile", ha="right", va="bottom")
+    # On two lines, right of the highest bars: on one it lay over them.
+    ax.text(end, one.level + 0.02, f"threshold:\n{TAU:.0f}th percentile", ha="right", va="bottom")
     peak = int(one.score.argmax())
     ax.annotate(
         "highest score\n(pointing game)",

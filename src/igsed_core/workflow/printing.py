@@ -23,7 +23,7 @@ _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 # What cannot be read on paper: sounds, buttons, links beside headings, scripts; and what can be moved or played.
 _NOT_PRINTED = (
     "script, noscript, audio, button, figure.igsed-player, .headerlink, .prev-next-area, details.hide.above-input, "
-    ".igsed-users, .igsed-not-printed"
+    ".igsed-users, .igsed-not-printed, [class*=sd-summary-chevron], .sd-summary-icon"
 )
 _MOVED = ".igsed-explorer, .igsed-browser, .igsed-heard-map"
 _NOTE = '<p class="igsed-moved">On paper nothing moves and nothing plays: this stands in the book on the screen.</p>'
@@ -221,7 +221,7 @@ def _by(sync_playwright: Callable[[], Any], browser: str, source: Path, target: 
                 format="A4",
                 margin={"top": "18mm", "bottom": "18mm", "left": "16mm", "right": "16mm"},
                 display_header_footer=True,
-                header_template="<span></span>",
+                header_template=_HEADER,
                 footer_template=_FOOTER,
                 print_background=True,
                 outline=True,
@@ -230,4 +230,6 @@ def _by(sync_playwright: Callable[[], Any], browser: str, source: Path, target: 
         running.close()
 
 
+# Chromium writes the document's title into an element of this class: that of the front page.
+_HEADER = '<div style="font-size:8px;width:100%;text-align:center;color:#666"><span class="title"></span></div>'
 _FOOTER = '<div style="font-size:8px;width:100%;text-align:center"><span class="pageNumber"></span></div>'

@@ -361,7 +361,8 @@ def test_attacks_on_one_of_several_outputs_leave_the_shortest_way_to_the_network
 # ---- words and parameters
 
 
-def test_the_box_says_what_the_tables_are() -> None:
+def test_the_box_says_what_the_tables_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(in_short.Shipped, "table", lambda self, of: None)
     cell = {"split": "test", "n": 20, "value": 0.8, "ci_low": 0.6, "ci_high": 0.9}
     low = {**cell, "value": 0.05, "ci_low": 0.0, "ci_high": 0.1}
     key = {"output": "softmax", "model": "all", "goal": study.LEAVE}
@@ -407,6 +408,13 @@ def test_the_box_says_what_the_tables_are() -> None:
     assert "disagreement of CAM and IG" in text
     empty = {name: table.iloc[:0] for name, table in found.items()}
     assert "does not decide" in in_short.answer(Found(empty)).text
+    # Where the run of full size ships, it stands first, and of this run one sentence.
+    large = {name: table.assign(value=0.7) for name, table in found.items()}
+    monkeypatch.setattr(in_short.Shipped, "table", lambda self, of: large[of])
+    both = in_short.answer(Found(found)).text.replace("\N{NO-BREAK SPACE}", " ")
+    full, own = both.split("*In this run, which is small.*")
+    assert "a share of 0.70" in full and "DeepFool 0.7" in full
+    assert "a share of 0.80" in own and "DeepFool" not in own
 
 
 def test_parameters_that_make_no_sense_are_refused() -> None:

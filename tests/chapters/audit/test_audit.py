@@ -742,6 +742,14 @@ def test_a_percentile_is_excluded_only_beyond_the_interval_of_the_papers_activit
     assert evaluation.fig3({**found, "audit_bounds": unknown}).decided == common.NO
 
 
+def test_readings_of_energy_are_counted_by_their_instances(found: dict[str, pd.DataFrame]) -> None:
+    """The n of means over classes, which counts classes, stood beside means over instances: "10 to 159"."""
+    rows = found["audit"][found["audit"]["question"] == "energy"]
+    assert set(rows["average"]) > {"instance"}
+    n = rows[rows["average"] == "instance"]["n"].unique()
+    assert set(tables.energy_table(found)["n"][1:]) == {f"{n[0]:.0f}"} and len(n) == 1
+
+
 def test_the_verdict_on_energy_follows_the_numbers(found: dict[str, pd.DataFrame]) -> None:
     placed = found["audit_placement"]
     far = {**found, "audit_energy": found["audit_energy"].assign(distance=0.2)}
@@ -792,12 +800,16 @@ def test_no_reading_of_the_sign_is_called_alike_for_want_of_instances(found: dic
         answer = ANSWERS["sign"](with_differences(found, "sign", **values))
         return answer.answer, answer.decided
 
+    # Where no reading is shown to be better or worse, and none to be as good, nothing is decided, not a part either.
     assert says(value=0.1, ci_low=-0.1, ci_high=0.3) == (
         "Not told apart: none is shown to point better than absolute.",
-        common.PARTLY,
+        common.NO,
     )
     assert says(value=0.1, ci_low=0.1, ci_high=0.1) == ("Not decided.", common.NO)
-    assert says(value=0.1, ci_low=0.05, ci_high=0.2)[1] == common.YES
+    better = {"value": 0.1, "ci_low": 0.05, "ci_high": 0.2}
+    assert says(**better, p=0.001, survives=True)[1] == common.YES
+    answer, decided = says(**better, p=0.04, survives=False)  # the best of five, picked on the same clips
+    assert decided == common.PARTLY and answer.endswith("', before a correction.")
     assert says(value=0.0, ci_low=-0.01, ci_high=0.01)[0] == "None points better than absolute by 0.03."
 
 

@@ -20,7 +20,7 @@ def test_ways_of_searching_stand_side_by_side() -> None:
     table = tables.side_by_side(located)
     assert table.to_dict("list") == {
         "Metric": ["IoU", "Event-based F1"],
-        "n": [8, 10],
+        "n": ["8 to 9", 10],
         "whole": ["0.50 [0.40,\N{NO-BREAK SPACE}0.60]", "0.12"],
         "in parts": ["0.25 [0.10,\N{NO-BREAK SPACE}0.30]", "\N{EN DASH}"],
     }

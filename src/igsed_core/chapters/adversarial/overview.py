@@ -10,9 +10,9 @@ import pandas as pd
 from igsed_core.chapters.adversarial import carriers, giveaway, study, summary
 from igsed_core.chapters.adversarial.elsewhere import MINUS_NOISE, OTHERS
 from igsed_core.chapters.adversarial.explaining import IG, LOCALISER, METHODS
-from igsed_core.chapters.adversarial.moving import MOVES
+from igsed_core.chapters.adversarial.moving import MOVE_FRAMES, MOVE_WINNERS, MOVES
 from igsed_core.chapters.adversarial.params import BANK
-from igsed_core.chapters.adversarial.study import ALL, CW, DEEPFOOL, LEAVE, NOISE, PGD_L2, VANISH
+from igsed_core.chapters.adversarial.study import ALL, APPEAR, CW, DEEPFOOL, LEAVE, NOISE, PGD_L2, VANISH
 from igsed_core.metrics.judging import ABOVE, BELOW, LEVEL
 from igsed_core.show.answers import NOT_DECIDED
 from igsed_core.show.cells import by_key, number, records, with_interval
@@ -21,6 +21,12 @@ from igsed_core.show.full_size import made_from
 
 CHANCE = 0.5
 _APART = {"value": "trivial", "ci_low": "low", "ci_high": "high"}
+_AGAINST = {
+    VANISH: "a class that vanishes",
+    APPEAR: "a class that appears",
+    MOVE_FRAMES: "frames' logits that are moved",
+    MOVE_WINNERS: "winning frames that are moved",
+}
 
 
 def attacks(table: pd.DataFrame) -> str:
@@ -32,20 +38,35 @@ def attacks(table: pd.DataFrame) -> str:
         The tidy table ``adversarial``.
     """
     by = by_key(table, ("attack", "metric"), output="softmax", model=ALL, goal=LEAVE)
-    pgd, noise = by.get((PGD_L2, "success")), by.get((NOISE, "success"))
-    if pgd is None or noise is None:
-        return f"{NOT_DECIDED}: no classifier of clips was attacked."
+    if (PGD_L2, "success") not in by:
+        return fooled(table)
     small = [
         f"{study.ATTACKS[name]} {with_interval(by[name, 'snr'], 1)} dB ({sample(by[name, 'snr']['n'], 'clips')})"
         for name in (DEEPFOOL, CW)
         if (name, "snr") in by
     ]
+    return (
+        f"{fooled(table)} The mean ratio of sound to perturbation of attacks that look for the smallest change, where "
+        f"they succeed: {', '.join(small) or 'none was tried'}."
+    )
+
+
+def fooled(table: pd.DataFrame) -> str:
+    """Say how often an attack of a given size succeeds, and noise as loud.
+
+    Parameters
+    ----------
+    table
+        The tidy table ``adversarial``.
+    """
+    by = by_key(table, ("attack", "metric"), output="softmax", model=ALL, goal=LEAVE)
+    pgd, noise = by.get((PGD_L2, "success")), by.get((NOISE, "success"))
+    if pgd is None or noise is None:
+        return f"{NOT_DECIDED}: no classifier of clips was attacked."
     snr = by.get((PGD_L2, "snr"))
     return (
         f"At {number(snr['value'] if snr else None, 0)} dB below the sound PGD takes a share of {figure(pgd)} of clips "
-        f"from their class, white noise as loud {figure(noise)} ({sample(pgd['n'], 'clips')}, classifiers together). "
-        "The mean ratio of sound to perturbation of attacks that look for the smallest change, where they succeed: "
-        f"{', '.join(small) or 'none was tried'}."
+        f"from their class, white noise as loud {figure(noise)} ({sample(pgd['n'], 'clips')}, classifiers together)."
     )
 
 
@@ -187,27 +208,37 @@ def placement(table: pd.DataFrame) -> str:
 
 
 def detection(table: pd.DataFrame) -> str:
-    """Say whether a detector made from maps tells attacks, beside the trivial ones.
+    """Say whether a detector made from maps tells each kind of attack, beside the trivial ones.
 
     Parameters
     ----------
     table
         The tidy table ``adversarial_detection``.
     """
-    rows = [row for row in records(table) if row["variant"] == VANISH and not pd.isna(row["value"])]
+    by_kind: dict[str, list[dict[str, Any]]] = {kind: [] for kind in _AGAINST}
+    for row in records(table):
+        if row["variant"] in by_kind and not pd.isna(row["value"]):
+            by_kind[row["variant"]].append(row)
+    told = [sentence for kind, rows in by_kind.items() if (sentence := _told(kind, rows))]
+    if not told:
+        return "Whether maps give an attack away was not measured."
+    return f"{' '.join(told)} Each was picked from the detectors made from maps by this very figure."
+
+
+def _told(kind: str, rows: list[dict[str, Any]]) -> str:
     of_maps = [row for row in rows if row["detector"] not in giveaway.TRIVIAL]
     trivial = [row for row in rows if row["detector"] in giveaway.TRIVIAL]
     if not of_maps or not trivial:
-        return "Whether maps give an attack away was not measured."
+        return ""
     best, other = (max(some, key=lambda row: row["value"]) for some in (of_maps, trivial))
     said = {True: "above chance", False: "not above chance by its interval"}[best["ci_low"] > CHANCE]
     apart = {"n": best["n"], **{key: best[f"minus_{name}"] for key, name in _APART.items()}}
+    relation = RELATIONS[verdict_on(apart, margin=summary.MARGIN)]
     return (
-        f"Of {len(of_maps)} detectors made from maps the best against vanishing classes is "
-        f"{giveaway.DETECTORS[best['detector']]}, with an AUROC of {figure(best)} ({said}; picked by this very "
-        f"figure, {sample(best['n'], 'soundscapes')}). It is {RELATIONS[verdict_on(apart, margin=summary.MARGIN)]} the "
-        f"better trivial one, {giveaway.DETECTORS[other['detector']].removesuffix(giveaway.SAID_TRIVIAL)}, with "
-        f"{figure(other)} (paired difference {figure(apart)})."
+        f"Against {_AGAINST[kind]} the best is {giveaway.DETECTORS[best['detector']]}, with an AUROC of {figure(best)} "
+        f"({said}, {sample(best['n'], 'soundscapes')}). It is {relation} the better trivial one, "
+        f"{giveaway.DETECTORS[other['detector']].removesuffix(giveaway.SAID_TRIVIAL)}, with {figure(other)} (paired "
+        f"difference {figure(apart)})."
     )
 
 

@@ -111,14 +111,14 @@ def energy_readings(found: Found) -> Figure:
     """IoU, F1 and pointing game of each reading of energy; the line is the paper's, the grey area random's there."""
     table = found["audit_energy"].drop_duplicates("reading")
     published = paper.detection().set_index("method")
-    fig, axes = plt.subplots(1, 3, figsize=(style.WIDTH, 0.27 * len(table) + 1.3), sharey=True, layout="constrained")
+    fig, axes = plt.subplots(1, 3, figsize=(style.WIDTH, 0.36 * len(table) + 1.3), sharey=True, layout="constrained")
     y = np.arange(len(table))
     for ax, metric in zip(axes, _METRICS, strict=True):
         ax.axvspan(0, float(published[metric].to_dict()["random"]), color="#EEEEEE", lw=0, zorder=0)
         ax.axvline(float(published[metric].to_dict()["energy"]), color=style.colour("energy"), lw=2, zorder=1)
         ax.plot(table[metric], y, "o", color=style.INK, ms=6, zorder=3, clip_on=False)
-        ax.set(title=style.METRICS[metric], xlim=(0, 1), ylim=(len(table) - 0.5, -0.5))
-    axes[0].set_yticks(y, [ENERGY[r][0].replace(": ", ":\n") for r in table["reading"]], fontsize=8)
+        ax.set(title=style.METRICS[metric], xlim=(-0.03, 1), ylim=(len(table) - 0.5, -0.5))
+    axes[0].set_yticks(y, [ENERGY[r][0].replace(": ", ":\n") for r in table["reading"]], fontsize=9)
     handles = [
         Line2D([], [], marker="o", color=style.INK, ls="none", label="this run"),
         Line2D([], [], color=style.colour("energy"), lw=2, label="paper's energy"),

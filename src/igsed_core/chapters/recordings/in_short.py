@@ -43,14 +43,14 @@ def answer(found: Found) -> Answer:
     if not parts:
         return Answer(f"{NOT_DECIDED}: nothing was searched.", ("recordings_located",))
     learnt = f"{clips} clips" if clips else "clips"
-    said = (
+    sentences = (
         f"A localiser that learnt from {learnt} without a time label gives onsets and offsets in recordings of any "
         f"length: {'; '.join(parts)}.",
         never_found(table),
         "Intervals are over soundscapes; no paired difference between the ways was computed.",
         limits(found.params),
     )
-    return Answer(" ".join(filter(None, said)), ("recordings_located",))
+    return Answer(" ".join(filter(None, sentences)), ("recordings_located",))
 
 
 def never_found(table: pd.DataFrame) -> str:

@@ -33,7 +33,7 @@ _LOOKS = {
 
 @drawing
 def one_excerpt(found: Explained, number: int = 0) -> Figure:
-    """One excerpt and its explanations on one plane, of the waveform network above, of the spectrogram network below.
+    """One excerpt and its explanations on one plane, of the waveform network left, of the spectrogram network right.
 
     Parameters
     ----------
@@ -61,9 +61,12 @@ def one_excerpt(found: Explained, number: int = 0) -> Figure:
             ax.set_yticklabels(["125", "500", "2000"])
             ax.minorticks_off()
             ax.grid(visible=False)
-        row[0].set_ylabel(f"{title(method).split(' in ')[0]}\nHz", fontsize=8)
+        row[0].set_ylabel("Hz")
+        row[0].set_title(title(method).split(" in ")[0], fontsize=10)
     for ax, words in zip(axes[0], NETWORKS.values(), strict=True):
-        ax.set_title(words[0].upper() + words[1:])
+        ax.annotate(  # over the column, above the first explanation's name
+            words[0].upper() + words[1:], (0.5, 1.25), xycoords="axes fraction", ha="center", va="bottom", fontsize=12
+        )
     for ax in axes[-1]:
         ax.set_xlabel("time (s)")
     return fig
@@ -110,7 +113,7 @@ def octaves(described: pd.DataFrame) -> Figure:
             ends = [[row[end] for row in of] for end in ("ci_low", "ci_high")]
             ax.fill_between(x, *ends, color=colour, alpha=0.15, lw=0)
         ax.set_xticks(x, [f"{edge:g}" for edge in np.round(disturb.EDGES[:-1:2])], rotation=60)
-        ax.set_title(title(method), fontsize=10)
+        ax.set_title(title(method).split(" in ")[0], fontsize=10)
         ax.set(xlabel="octave from (Hz)")
     axes[0].set_ylim(bottom=0)  # once all are drawn, for a limit ends the search for the highest
     axes[0].set_ylabel(f"share (mean over {int(rows[WAVEFORM, LRP, study.HALF]['n'])} excerpts)")

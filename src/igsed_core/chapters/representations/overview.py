@@ -210,6 +210,38 @@ def predicts(table: pd.DataFrame) -> str:
     )
 
 
+def order(table: pd.DataFrame, method: str = LRP) -> str:
+    """Say at how many amounts an explanation's most important bands cost more than bands in random order.
+
+    Parameters
+    ----------
+    table
+        The tidy table ``representations_bands.csv``.
+    method
+        The explanation.
+    """
+    rows = by_key(table, ("method", "rule", "threshold"), metric=study.LEFT, **_OF_INSTANCES)
+    parts, counts = [], []
+    for network, words in NETWORKS.items():
+        amounts = sorted(amount for (who, rule, amount) in rows if who == network and rule == study.RANDOM)
+        pairs = [
+            (rows[network, f"{method}, {study.IMPORTANT}", amount], rows[network, study.RANDOM, amount])
+            for amount in amounts
+            if (network, f"{method}, {study.IMPORTANT}", amount) in rows
+        ]
+        known = [(one, other) for one, other in pairs if pd.notna(one["value"]) and pd.notna(other["value"])]
+        if known:
+            less = sum(one["value"] < other["value"] for one, other in known)
+            parts.append(f"at {less} of {len(known)} amounts for the {words}")
+            counts += [row["n"] for pair in known for row in pair]
+    if not parts:
+        return ""
+    return (
+        f"Removing first what {title(method)} calls important leaves less accuracy than a random order "
+        f"{' and '.join(parts)} ({sample(min(counts), 'excerpts')}; means alone, without a verdict)."
+    )
+
+
 def strategies(told: pd.DataFrame) -> str:
     """Say for each class where either network listens, made from the numbers.
 

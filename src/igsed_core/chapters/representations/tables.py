@@ -109,7 +109,8 @@ def alike_table(alike: pd.DataFrame) -> pd.DataFrame:
     cells: dict[str, Cells] = {}
     lrp = names[0]
     for method in METHODS:
-        mine: Cells = {("", "the two networks"): with_interval(rows.get(("both networks", method)))}
+        both = rows.get(("both networks", method))
+        mine: Cells = {("", "n"): number((both or {}).get("n"), 0), ("", "the two networks"): with_interval(both)}
         for network in (WAVEFORM, SPECTROGRAM):
             mine[NETWORKS[network], "with LRP"] = "1" if method == lrp else pair(network, method, lrp)
             mine[NETWORKS[network], "with the sound's power"] = pair(network, method, ENERGY)

@@ -28,7 +28,9 @@ _KINDS = {"length": "length of the event (s)", "polyphony": "events that sound a
 
 @drawing
 def against_width(table: pd.DataFrame, full: pd.DataFrame | None = None) -> Figure:
-    """F against the width of the window; the CRNN without attention as a band, reshaped networks as crosses.
+    """F against the width of the window, with its 95 % interval; that of the other networks is in the table below.
+
+    The CRNN without attention is a dashed line, reshaped networks are crosses.
 
     Parameters
     ----------
@@ -80,7 +82,7 @@ def _width(system: str) -> float:
 
 @drawing
 def found_events(table: pd.DataFrame, titles: Mapping[str, str]) -> Figure:
-    """Share of events that are found, by their length and by how many sound at once.
+    """Share of events found, by length and by how many sound at once; the 95 % band is the CRNN's without attention.
 
     Parameters
     ----------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -343,6 +343,24 @@ def _size(record: Mapping[str, Any]) -> str:
         f"{sizes} soundscapes, {params['attention_channels']} channels, {params['attention_seeds']} networks of each "
         f"kind, at most {params['attention_epochs']} epochs"
     )
+
+
+def at_full_size(say: Callable[..., str], *tables: pd.DataFrame | None, **options: Any) -> str:
+    """Say the same of the run of full size, which may contradict a small one; empty where it does not ship.
+
+    Parameters
+    ----------
+    say
+        One of the rules of this module.
+    tables
+        What it reads, of that run.
+    options
+        Its other arguments.
+    """
+    if any(table is None for table in tables) or None in options.values():
+        return ""
+    said = say(*tables, **options)
+    return f"*At full size.* {said}" if said else ""
 
 
 def full_size(table: pd.DataFrame, differences: pd.DataFrame) -> str:

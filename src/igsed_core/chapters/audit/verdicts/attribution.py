@@ -15,6 +15,7 @@ from igsed_core.chapters.audit.verdicts.common import (
     percent,
     published,
     rows_of,
+    stands,
     what_if,
 )
 from igsed_core.metrics.judging import ABOVE, BELOW, LEVEL, NOT_DECIDED
@@ -37,9 +38,12 @@ def sign(found: Found, *, margin: float = MARGIN) -> Answer:
     worse = _lower_iou(differences, margin)
     better = bool(pointer) and said[pointer] == ABOVE
     if better:
-        answer, decided = f"Absolute values point worse than '{READINGS[pointer][0]}'.", YES
+        sure = gain is not None and stands(gain)
+        answer = f"Absolute values point worse than '{READINGS[pointer][0]}'{'' if sure else ', before a correction'}."
+        decided = YES if sure else PARTLY
+        held = ", ".join(filter(None, (figure(gain, margin=margin), surviving(gain))))
         verdict = (
-            f"The paper's absolute values are not the best pointer: '{READINGS[pointer][0]}' gains {figure(gain)}, "
+            f"The paper's absolute values are not the best pointer: '{READINGS[pointer][0]}' gains {held}, "
             f"the best of {len(others)} readings, picked on the same clips"
         )
     elif not pointer or set(said.values()) == {NOT_DECIDED}:
