@@ -26,6 +26,7 @@ ORDER = [
     *experiments.MAIN_JOB,
     *("localiser", "methods", "faithfulness", "vocal_percussion", "self_attention", "adversarial"),
     *("representations", "time_frequency", "audit", "ceilings", "seeds", "conditions", "engine"),
+    "edges",  # last: what it reads, the pages of the localiser and of ceilings have put into the store
 ]
 
 

@@ -261,7 +261,7 @@ display.show(tables.durations_table(durations), caption="How long a class sounds
 #
 # An event found so begins and ends where the log-odds cross 0, but a feature frame sees more than its own stretch. By how much decisions
 # reach beyond what sounds is measured without a time label, on gates that are made of training clips; the medians, by class and side, are taken
-# off every onset and offset (parameter `edges`). {doc}`15_ceilings` shows how, and calibrates other detectors in the same way. *As found*
+# off every onset and offset (parameter `edges`). {doc}`22_edges` shows how, and calibrates other detectors in the same way. *As found*
 # is the localiser before.
 #
 # ## What each part adds

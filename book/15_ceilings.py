@@ -1,14 +1,13 @@
 # %% [markdown]
-# # Fair ceilings, and edges without time labels
+# # Fair ceilings
 #
 # **What is asked.** {doc}`10_localiser` reads a clip-level classifier every 0.04 s and never sees a time label. What do detectors
-# reach that *learn from time labels* on the same frozen features at the same resolution? And can the localiser come nearer to them, still
-# without a time label, if it knows how far its own decisions smear? The answer stands under the figure of all detectors. Nothing on this page is from
-# the paper.
+# reach that *learn from time labels* on the same frozen features at the same resolution? The answer stands under the figure of all
+# detectors. Nothing on this page is from the paper.
 #
 # **What limits the answer.** One encoder, pretrained on sounds of the same generators; threshold, median filter and cSEBBs of the
-# detectors are tuned on validation, the localiser's edges on gates made of training clips. What the edges are was fixed
-# before validation or test clips were looked at ({doc}`preregistration`), but not before reviewers had tried one like it.
+# detectors are tuned on validation, the localiser's edges on gates made of training clips ({doc}`22_edges`). What the edges are was
+# fixed before validation or test clips were looked at ({doc}`preregistration`), but not before reviewers had tried one like it.
 
 # %% tags=["parameters"]
 experiment = "embedded"  # name of the experiment; its artefacts lie in runs/<experiment>
@@ -17,7 +16,6 @@ shifts = 8  # shifts of a feature frame at which the encoder looks; 1: none
 components = 2  # normal densities of the frame logits in each state
 gates = 20  # gates of each class and length on which edges are calibrated
 attribution_gates = 2  # the same for Integrated Gradients, which take longer; 0: none
-soft_gates = 2  # gates of each class and length on which edges are tried, with soft onsets, too
 detectors = "linear, tcn"  # detectors to train at this resolution, separated by commas; or all
 detector_seeds = 1  # seeds with which each is trained
 detector_epochs = 300  # most epochs of a detector
@@ -39,35 +37,16 @@ work = Work.of(run)
 resampling = work.resampling
 
 # %% [markdown]
-# ## Edges that we make ourselves
-#
-# The localiser's decision reaches beyond what sounds, or falls short of it: a feature frame sees more than its own stretch and holds
-# what it sees in one place. How far can be measured, for we can make events whose edges we know. The inside of a class, where the
-# localiser is sure, is gated out of a training clip and added to a training clip without the class, at a known instant and for a
-# known time. The medians by which decisions begin before the gate and end after it, a number for each class and side, are taken off every
-# event that is found later. The gates in which nothing is found estimate what the localiser overlooks, again without a label.
-
-# %%
-observed = work.observe_gates()
-corrections = run.table("edges", work.corrections(observed))
-figures.edges(corrections, "localiser")
-
-# %%
-display.show(
-    tables.edges_table(corrections, "localiser"), caption="How far the localiser's decisions reach beyond gates"
-)
-
-# %% [markdown]
 # ## Detectors with time labels at the same resolution
 #
 # All see the same feature frames at shifts. *Linear* and *TCN* (three dilated convolutions; with `detectors: all` a recurrent layer, and
 # heads with five weak poolings) learn from labels of 40 ms frames, or from those of clips; training ends when the validation loss
 # has not fallen for 15 epochs. *At shifts* are the paper's own FW-WS and FW-SS, trained as in the paper and read at shifts. Decisions are
 # at one half, or by a threshold tuned on validation, with a median filter, or by cSEBBs {cite:p}`ebbers2024sebbs`. *A perfect detector* knows for
-# every step of its grid whether an event touches it.
+# every step of its grid whether an event touches it. *Calibrated edges* are those of {doc}`22_edges`, which says whom they help.
 
 # %%
-measured, training = work.detectors(corrections)
+measured, training = work.detectors()
 run.table("ceilings_training", training)
 ceilings, differences = work.report(measured)
 run.table("ceilings", ceilings)
@@ -97,7 +76,7 @@ display.show(
 #
 # This run trains few detectors, with few seeds. The table below is read from `results/ceilings`, which the repository ships: all
 # detectors (with a recurrent layer, which on frozen features is a CRNN, and five weak poolings), five seeds each, of which an instance's
-# values are averaged, more gates, and training until the validation loss has stopped falling.
+# values are averaged, edges from more gates, and training until the validation loss has stopped falling.
 
 # %%
 full = shipped.table("ceilings", "ceilings")
@@ -122,24 +101,6 @@ if full is not None:
     )
 
 # %% [markdown]
-# ## Where the edges help, and where they do not
-#
-# The table parts the instances by their longest event.
-
-# %%
-durations = run.table("edges_durations", work.by_duration(measured))
-display.show(tables.durations_table(durations), caption="IoU by the length of the longest event (test)")
-
-# %% [markdown]
-# Real sounds need not begin at once. So the edges are tried on other gates, drawn from the same training clips, whose sound rises
-# over some tenths of a second within the gate, and falls as slowly. What is taken off for a detector that begins too early is then taken off one that
-# already begins late.
-
-# %%
-softly = run.table("edges_soft", work.soft_onsets(corrections))
-display.show(tables.soft_table(softly), caption="Overlap with gates that begin softly (training clips)")
-
-# %% [markdown]
 # ## Is it the pooling?
 #
 # {doc}`10_localiser` says that the maximum over time makes Integrated Gradients point at peaks. Here the cause is changed and nothing else:
@@ -154,4 +115,4 @@ findings.say(overview.pooling(pooled))
 display.show(tables.pooling_table(pooled), caption="What is read from heads that pool in other ways (test)")
 
 # %%
-run.finish(instances=work.n_instances, gates=sum(len(of) for of in observed.values()))
+run.finish(instances=work.n_instances)

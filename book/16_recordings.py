@@ -61,7 +61,7 @@ display.show(labels[["filename", "event_labels"]].head(5), caption="The first li
 # `igsed train` computes feature frames by the frozen encoder, trains a clip-level head, fits what each class looks like
 # where it sounds and where it does not, and calibrates the probabilities on clips that it held out. Last it calibrates onsets
 # and offsets: the inside of a class is cut out of a clip and added to one without the class, at a known instant, and the median by which the
-# decision begins too early, or ends too late, is taken off all events ({doc}`15_ceilings`; `--no-edges` leaves it out). The same in Python:
+# decision begins too early, or ends too late, is taken off all events ({doc}`22_edges`; `--no-edges` leaves it out). The same in Python:
 
 # %%
 waveforms = data.read(labels.merge(data.clips[["clip"]], on="clip"))

@@ -138,6 +138,15 @@ class Tables:
         pairs = [(*own[0], *other, "iou") for other in (own[1], *others)]
         return self.tidy(*((*key, "iou") for key in (*own, *others))), self.apart(*pairs, resampled=TWO_WAY)
 
+    def edges(self) -> dict[str, pd.DataFrame]:
+        """What edges give detectors, some of which a run may lack."""
+        methods = ("localiser", "cam", "fw_ws", "ig")[: int(self.rng.integers(0, 5))]
+        decisions = list(itertools.combinations(("calibrated", "any_overlap", "as_found"), 2))
+        pairs = [(method, rule, method, other, "iou") for method in methods for rule, other in decisions]
+        apart = [self.apart(*pairs, resampled=way) for way in (summaries.CLIPS, TWO_WAY) if pairs]
+        columns = ["resampled", *summaries.DIFFERENCE_COLUMNS]
+        return {"edges_differences": pd.concat(apart) if apart else pd.DataFrame(columns=columns)}
+
     def located(self) -> pd.DataFrame:
         """Events of a recording that was searched in one piece and in parts, or not at all."""
         ways = ("one long recording", "clip by clip")[: int(self.rng.integers(0, 3))]

@@ -42,6 +42,7 @@ class Lazy(Mapping[str, pd.DataFrame]):
 
 NAMED = (
     Tables.main_job,
+    Tables.edges,
     Tables.vocal,
     Tables.adversarial,
     Tables.attention,

@@ -79,6 +79,8 @@ class StageParams:
         high costs time, never a result.
     tables
         The tidy tables that the stage makes, and what each holds; the book offers them for download.
+    shows
+        Folders of shipped results (:mod:`igsed_core.base.shipped`) that its page shows, beside that with its own name.
     """
 
     title: ClassVar[str] = ""
@@ -88,6 +90,7 @@ class StageParams:
     light: ClassVar[bool] = False
     long_steps: ClassVar[int] = 0
     tables: ClassVar[dict[str, str]] = {}
+    shows: ClassVar[tuple[str, ...]] = ()
 
     experiment: str = param("embedded", "name of the experiment; its artefacts lie in runs/<experiment>")
     seed: int = param(2026, "seed of every random choice", low=0, high=LARGEST_SEED)

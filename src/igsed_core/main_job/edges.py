@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 import numpy as np
@@ -74,7 +75,14 @@ def draw(main: MainJob, decoder: Decoder, *, per_length: int, seed: int | None =
     return calibration.draw(decoder, frames, present, durations, seed=seed, per_length=per_length)
 
 
-def observe(main: MainJob, *, shifts: int, components: int, per_length: int) -> dict[str, pd.DataFrame]:
+def observe(
+    main: MainJob,
+    *,
+    shifts: int,
+    components: int,
+    per_length: int,
+    fitted: Callable[[], Mapping[str, Decoder]] | None = None,
+) -> dict[str, pd.DataFrame]:
     """Make gates of the training clips and let every decoder decide on them; kept in the store.
 
     Parameters
@@ -85,6 +93,8 @@ def observe(main: MainJob, *, shifts: int, components: int, per_length: int) -> 
         Of the localiser.
     per_length
         Gates of each class and length.
+    fitted
+        Gives what :func:`decoders` fits to whoever has it already; by default it is fitted where it is needed.
 
     Returns
     -------
@@ -102,10 +112,10 @@ def observe(main: MainJob, *, shifts: int, components: int, per_length: int) -> 
     kept = main.run.shared(KIND, made_from, modules=(__name__, *features.modules(classifier.encoder)))
     places = {name: kept / f"{name}.csv" for name in (LOCALISER, CAM, FW_WS)}
     if not all(place.is_file() for place in places.values()):
-        fitted = decoders(main, components=components)
-        drawn = draw(main, fitted[LOCALISER], per_length=per_length)
+        deciding = fitted() if fitted else decoders(main, components=components)
+        drawn = draw(main, deciding[LOCALISER], per_length=per_length)
         with main.run.timed("seconds_of_gates"):
-            found = calibration.observe(classifier, fitted, drawn, reader(main), shifts=shifts)
+            found = calibration.observe(classifier, deciding, drawn, reader(main), shifts=shifts)
         for name, place in places.items():
             files.write_table(place, found.get(name, drawn.assign(found_onset=np.nan, found_offset=np.nan)))
     return {name: files.read_table(place) for name, place in places.items()}

@@ -348,3 +348,10 @@ class WithGates(StageParams):
     """What pages have in common that calibrate the main job's detectors."""
 
     gates: int = param(20, "gates of each class and length on which edges are calibrated", low=1)
+
+
+@dataclass(frozen=True)
+class Calibrating(WithGates, AtShifts):
+    """What pages have in common that calibrate Integrated Gradients, too."""
+
+    attribution_gates: int = param(2, "the same for Integrated Gradients, which take longer; 0: none", low=0)

@@ -7,6 +7,7 @@ from igsed_core.chapters.adversarial.params import AdversarialStudy
 from igsed_core.chapters.audit.params import Audit
 from igsed_core.chapters.ceilings.params import Ceilings
 from igsed_core.chapters.conditions.params import Conditions
+from igsed_core.chapters.edges.params import EdgeStudy
 from igsed_core.chapters.engine.params import EngineStudy
 from igsed_core.chapters.faithfulness.params import Faithfulness
 from igsed_core.chapters.localiser.params import Localiser
@@ -49,4 +50,5 @@ PAGES: tuple[type[StageParams], ...] = (
     AdversarialStudy,
     RepresentationStudy,
     TimeFrequency,
+    EdgeStudy,
 )

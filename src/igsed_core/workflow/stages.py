@@ -149,15 +149,24 @@ def keys_of(
         entry,
         store.entry(
             PAGE_KIND,
-            {"data": entry.name, "code": page, "looks": code.of_entries(uses, True)[1], **_shipped(stage.name)},
+            {
+                "data": entry.name,
+                "code": page,
+                "looks": code.of_entries(uses, True)[1],
+                **_shipped(stage.name, *params.shows),
+            },
         ),
     ), made_from
 
 
-def _shipped(name: str) -> dict[str, Any]:
+def _shipped(*names: str) -> dict[str, Any]:
     """Hash the tables of a long run that ship with the project and are shown beside a run's own, if there are any."""
-    files = sorted((project_root() / shipped.FOLDER / name).glob("*"))
-    return {"shipped": {one.name: hashlib.sha256(one.read_bytes()).hexdigest() for one in files}} if files else {}
+    found = {
+        one.name if name == names[0] else f"{name}/{one.name}": hashlib.sha256(one.read_bytes()).hexdigest()
+        for name in names
+        for one in sorted((project_root() / shipped.FOLDER / name).glob("*"))
+    }
+    return {"shipped": found} if found else {}
 
 
 def keys(experiment: Experiment) -> dict[str, Keys]:

@@ -12,11 +12,10 @@ from numpy.testing import assert_allclose
 
 from igsed_core.base import shards
 from igsed_core.base.errors import IgsedError
-from igsed_core.chapters.ceilings import decisions, detectors, figures, overview, soft, study, tables
+from igsed_core.chapters.ceilings import decisions, detectors, figures, overview, study, tables
 from igsed_core.chapters.ceilings.choices import POOLED, STRONG, WEAK, names_of
-from igsed_core.chapters.ceilings.decisions import Split
 from igsed_core.chapters.ceilings.params import Ceilings
-from igsed_core.detection.edges import Edges
+from igsed_core.detection.decided import Split
 from igsed_core.metrics.scores import ScoresOverTime
 from igsed_core.metrics.summaries import CLIPS, TWO_WAY, Series
 from igsed_core.models import heads, pooling
@@ -232,17 +231,6 @@ def test_a_perfect_detector_is_held_back_by_its_grid() -> None:
     assert values["perfect_0.1", study.TOUCHED] == 1.0
 
 
-def test_edges_shorten_what_is_found() -> None:
-    truth = np.zeros((1, 20), dtype=bool)
-    truth[0, 5:10] = True
-    split = split_of(truth)
-    centres = 0.01 * (np.arange(200) + 0.5)
-    scores = scores_of(split, np.where((centres > 0.35) & (centres < 1.1), 5.0, -5.0)[None], step=0.01)
-    made = study.with_edges("localiser", split, scores, {"Bell": Edges(0.16, 0.11, 9, 0.0)})
-    values = {one.rule: one.values[0] for one in made if one.metric == "iou"}
-    assert values[study.CALIBRATED] == 1.0 > values[study.FOUND]
-
-
 # --- what the page says
 
 
@@ -295,59 +283,12 @@ def test_tables_and_figures_of_a_run() -> None:
     assert figures.ceilings(ceilings).axes
 
 
-def test_durations_part_all_instances() -> None:
-    split = split_of(np.ones((3, 20), dtype=bool))
-    events = pd.DataFrame({"clip": ["c0", "c1", "c2"], "label": "Bell", "onset": 0.0, "offset": [0.5, 0.7, 3.0]})
-    rows = study.by_duration(split, events, [Series("localiser", study.FOUND, "iou", np.array([0.1, 0.2, 0.3]))])
-    assert rows["n"].tolist() == [1, 1, 0, 1]
-    assert_allclose(rows["iou"], [0.1, 0.2, np.nan, 0.3])
-
-
 def test_names_are_checked() -> None:
     assert names_of("detectors", "all") == (*STRONG, *WEAK)
     with pytest.raises(IgsedError, match="parameter 'detectors' is 'lstm'"):
         Ceilings(detectors="lstm")
     with pytest.raises(IgsedError, match="parameter 'poolings' is ''"):
         Ceilings(poolings="")
-
-
-def test_each_class_has_a_line_over_the_lengths_of_gates() -> None:
-    table = pd.DataFrame(
-        [
-            {"method": method, "class": name, "length": length, "missed": 0.1, "early": 0.05, "late": 0.1}
-            for method in ("localiser", "fw_ws")
-            for name in ("Bell", "Hum", "Dog")
-            for length in (0.0, 0.5, 1.0)
-        ]
-    )
-    figure = figures.edges(table, "localiser")
-    for ax in figure.axes[:3]:
-        lines = [line for line in ax.get_lines() if len(line.get_xdata()) == 2 and line.get_marker() != "None"]
-        assert (
-            len(lines) == len({line.get_marker() for line in lines}) == len({line.get_color() for line in lines}) == 3
-        )
-        assert all(list(line.get_xdata()) == [0.5, 1.0] for line in lines)  # 0: all lengths together
-
-
-def test_edges_are_tried_where_onsets_are_soft() -> None:
-    """A correction of 0.1 s on both sides is right for sharp gates, and takes too much of soft ones."""
-    gates = pd.DataFrame({"label": "Bell", "length": 1.0, "onset": [1.0] * 8, "offset": [2.0] * 8})
-
-    def seen(before: float) -> pd.DataFrame:
-        spans = {"found_onset": [1.0 - before] * 7 + [np.nan], "found_offset": [2.0 + before] * 7 + [np.nan]}
-        return gates.assign(**spans)
-
-    observed = {0.0: {"localiser": seen(0.1)}, 0.5: {"localiser": seen(-0.2)}}
-    table = soft.table(observed, {"localiser": {"Bell": Edges(0.1, 0.1, 8, 0.0)}}, seed=0).set_index("soft")
-    assert table["n"].tolist() == [7, 7]
-    assert_allclose(table["missed"], 1 / 8)
-    assert_allclose(table.loc[0.0, ["iou_found", "iou_calibrated"]].astype(float), [1 / 1.2, 1.0])
-    assert_allclose(table.loc[0.5, ["iou_found", "iou_calibrated"]].astype(float), [0.6, 0.4])
-    assert (table.loc[0.0, "ci_low"] > 0) and (table.loc[0.5, "ci_high"] < 0)
-    assert len(tables.soft_table(table.reset_index())) == 2
-    nothing = soft.table({0.0: {"localiser": gates.assign(found_onset=np.nan, found_offset=np.nan)}}, {}, seed=0)
-    assert nothing["n"].tolist() == [0]
-    assert soft.table({}, {}, seed=0).empty
 
 
 def test_training_is_listed_in_words() -> None:

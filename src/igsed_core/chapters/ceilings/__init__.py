@@ -1,1 +1,1 @@
-"""Page 15: fair ceilings for the localiser, its edges calibrated without time labels, and what pooling does."""
+"""Page 15: fair ceilings for the localiser, and what pooling does."""

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
 from scipy.ndimage import median_filter
 
-from igsed_core.detection import sebbs
-from igsed_core.metrics import frames, localisation
+from igsed_core.detection import decided, sebbs
+from igsed_core.detection.decided import Masks, Split
+from igsed_core.metrics import localisation
 from igsed_core.metrics.scores import ScoresOverTime
 from igsed_core.metrics.summaries import Series
 
@@ -21,63 +19,6 @@ LEVELS = np.round(np.arange(0.05, 0.96, 0.05), 2)  # of probability
 MEDIANS = (0.04, 0.2, 0.36, 0.52, 0.76, 1.0, 1.48, 2.12)  # s; the first changes nothing
 EVEN, LEVEL, MEDIAN, CSEBBS = "even_odds", "level", "level+median", "csebbs"
 RULES = (EVEN, LEVEL, MEDIAN, CSEBBS)
-Masks = NDArray[np.bool_]
-
-
-@dataclass(frozen=True, eq=False)
-class Split:
-    """The instances of one split, their truth and how it was marked.
-
-    Attributes
-    ----------
-    index
-        ``split, clip, label``, a row per instance.
-    truth
-        ``[shape=(n_instances, n_frames)]``
-    frame_length, duration
-        Seconds.
-    min_coverage
-        As for :func:`igsed_core.metrics.frames.activity`.
-    """
-
-    index: pd.DataFrame
-    truth: Masks
-    frame_length: float
-    duration: float
-    min_coverage: float = 0.0
-
-    def touched(self, active: Masks, *, step: float, start: float) -> Masks:
-        """Frames that active steps touch, marked as the truth is.
-
-        Parameters
-        ----------
-        active
-            ``[shape=(n_instances, n_steps)]``
-        step, start
-            Seconds.
-
-        Returns
-        -------
-        np.ndarray [shape=(n_instances, n_frames), dtype=bool]
-        """
-        n = self.truth.shape[1]
-        share = frames.average(active.astype(float), step=step, start=start, frame_length=self.frame_length, n_frames=n)
-        return np.asarray(share > max(self.min_coverage, 1e-9))
-
-    def covered(self, spans: list[NDArray[np.float64]]) -> Masks:
-        """Frames that events touch, marked as the truth is; ``(n_instances, n_frames)``."""
-        made = np.zeros_like(self.truth)
-        for row, of in enumerate(spans):
-            if len(of):
-                made[row] = frames.activity(
-                    of[:, 0],
-                    of[:, 1],
-                    n_frames=self.truth.shape[1],
-                    frame_length=self.frame_length,
-                    min_coverage=self.min_coverage,
-                    duration=self.duration,
-                )
-        return made
 
 
 Decide = Callable[[Split, ScoresOverTime], Masks]
@@ -174,24 +115,6 @@ def tuned(rule: str, split: Split, scores: ScoresOverTime) -> tuple[Decide, dict
     return decide, options
 
 
-def series(method: str, rule: str, masks: Masks, truth: Masks, threshold: float = float("nan")) -> list[Series]:
-    """IoU and F1 of decisions.
-
-    Parameters
-    ----------
-    method, rule
-        Names.
-    masks, truth
-        ``[shape=(n_instances, n_frames), dtype=bool]``
-    threshold
-        The rule's level, where it has one.
-    """
-    return [
-        Series(method, rule, "iou", localisation.iou(masks, truth), threshold),
-        Series(method, rule, "f1", localisation.f1(masks, truth), threshold),
-    ]
-
-
 def judged(
     method: str, splits: Mapping[str, Split], runs: list[dict[str, ScoresOverTime]], rules: tuple[str, ...] = RULES
 ) -> list[Series]:
@@ -212,7 +135,9 @@ def judged(
     for rule in rules:
         chosen = [tuned(rule, splits["validation"], of["validation"]) for of in runs]
         parts = [
-            series(method, rule, decide(splits["test"], of["test"]), splits["test"].truth, options.get("height", 0.5))
+            decided.series(
+                method, rule, decide(splits["test"], of["test"]), splits["test"].truth, options.get("height", 0.5)
+            )
             for (decide, options), of in zip(chosen, runs, strict=True)
         ]
         for same in zip(*parts, strict=True):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -52,32 +50,4 @@ def ceilings(table: pd.DataFrame, *, split: str = "test", average: str = "instan
         Line2D([], [], marker="o", color=_PERFECT, lw=4, label="knows the truth, on its grid"),
     ]
     fig.legend(handles=handles, loc="outside lower center", ncols=3)
-    return fig
-
-
-@drawing
-def edges(table: pd.DataFrame, method: str) -> Figure:
-    """How far decisions on gates reach beyond them, by class and length.
-
-    Parameters
-    ----------
-    table
-        ``method, class, length, n, missed, found, early, late``
-    method
-        Which rows.
-    """
-    rows = table[(table["method"] == method) & (table["length"] > 0)]
-    fig, axes = plt.subplots(1, 3, figsize=(style.WIDTH, 4.2), layout="constrained")
-    titles = {"early": "begins before\nthe gate (s)", "late": "ends after\nthe gate (s)", "missed": "share\nmissed"}
-    colours = style.class_colours(sorted(rows["class"].astype(str).unique()))
-    for ax, (column, title) in zip(axes, titles.items(), strict=True):
-        for (label, of), mark in zip(rows.groupby("class"), itertools.cycle("os^DvPX<>*"), strict=False):
-            look = {"color": colours[str(label)], "marker": mark, "lw": 1.2, "ms": 5}
-            ax.plot(of["length"], of[column], label=style.class_title(str(label)), **look)
-        ax.axhline(0, color=style.INK, lw=0.8)
-        ax.set(xlabel="length of the gate (s)", title=title)
-        if column == "missed":
-            ax.set_ylim(-0.02, 1.02)
-    if len(rows):
-        fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return fig

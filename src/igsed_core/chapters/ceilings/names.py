@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from igsed_core.chapters.ceilings import decisions, study
 from igsed_core.chapters.ceilings.choices import STRONG
+from igsed_core.main_job import edge_names
 
 RULES = {
     decisions.EVEN: "probability above one half",
     decisions.LEVEL: "tuned threshold",
     decisions.MEDIAN: "tuned threshold and median filter",
     decisions.CSEBBS: "tuned cSEBBs",
-    study.FOUND: "as found",
-    study.TOUCHED: "any overlap",
-    study.CALIBRATED: "calibrated edges",
+    **edge_names.DECISIONS,
 }
 METHODS = {
-    study.LOCALISER: "Localiser",
-    study.CAM: "CAM, against absence, by frame",
-    study.FW_WS: "FW-WS, against absence, in time",
-    study.IG: "IG, Otsu",
+    **edge_names.DETECTORS,
     "fw_ws_shifts": "FW-WS at shifts",
     "fw_ss_shifts": "FW-SS at shifts",
     "fw_ss_paper": "FW-SS every feature frame (paper)",

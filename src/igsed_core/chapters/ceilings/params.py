@@ -9,14 +9,14 @@ from igsed_core.base import plugins
 from igsed_core.base.params import param
 from igsed_core.chapters.ceilings.choices import names_of
 from igsed_core.detection import scored
-from igsed_core.main_job.params import MAIN_JOB, AtShifts, WithGates
+from igsed_core.main_job.params import MAIN_JOB, Calibrating
 
 
 @dataclass(frozen=True)
-class Ceilings(WithGates, AtShifts):
-    """What detectors with time labels reach at the localiser's resolution, and its edges (not in the paper)."""
+class Ceilings(Calibrating):
+    """What detectors with time labels reach at the localiser's resolution (not in the paper)."""
 
-    title: ClassVar[str] = "Fair ceilings, and edges without time labels"
+    title: ClassVar[str] = "Fair ceilings"
     stage: ClassVar[str] = "ceilings"
     notebook: ClassVar[str] = "15_ceilings"
     upstream: ClassVar[tuple[str, ...]] = MAIN_JOB
@@ -26,14 +26,9 @@ class Ceilings(WithGates, AtShifts):
         "ceilings_differences": "paired differences of the localiser, before and after its edges, to each detector, "
         "with intervals over clips, and over clips and source files",
         "ceilings_training": "how long each detector was trained, and whether it converged",
-        "edges": "how far decisions reach beyond gates that were made of training clips",
-        "edges_soft": "overlap with gates that begin softly, before and after the edges",
-        "edges_durations": "IoU before and after the edges, by the length of the event",
         "pooling": "heads that pool in other ways: Integrated Gradients, class activation map and localiser of each",
     }
 
-    attribution_gates: int = param(2, "the same for Integrated Gradients, which take longer; 0: none", low=0)
-    soft_gates: int = param(2, "gates of each class and length on which edges are tried, with soft onsets, too", low=0)
     detectors: str = param("linear, tcn", "detectors to train at this resolution, separated by commas; or all")
     detector_seeds: int = param(1, "seeds with which each is trained", low=1, high=100)
     detector_epochs: int = param(300, "most epochs of a detector", low=1)

@@ -15,10 +15,9 @@ from igsed_core.attribution.explainer import Explainer
 from igsed_core.attribution.ig import engines
 from igsed_core.attribution.ig.base import Engine
 from igsed_core.base import devices
-from igsed_core.chapters.ceilings import decisions
-from igsed_core.chapters.ceilings.decisions import Split
-from igsed_core.detection import calibration, concentration, localiser_scores
+from igsed_core.detection import calibration, concentration, decided, localiser_scores
 from igsed_core.detection.absence_hmm import fit_classes, probability
+from igsed_core.detection.decided import Split
 from igsed_core.metrics import localisation, ranking
 from igsed_core.metrics.scores import ScoresOverTime
 from igsed_core.metrics.summaries import Series
@@ -173,7 +172,7 @@ def _series(
 ) -> list[Series]:
     made = []
     for method, values in above.items():
-        made += [one for one in decisions.series(method, name, values > 0, split.truth) if one.metric == "iou"]
+        made += [one for one in decided.series(method, name, values > 0, split.truth) if one.metric == "iou"]
         made.append(Series(method, name, "auroc", ranking.auroc(ranked[method], split.truth)))
         made.append(Series(method, name, "pointing_game", localisation.pointing_game(ranked[method], split.truth)))
         (half,) = concentration.concentration({method: mass[method]}, split.truth)

@@ -7,7 +7,7 @@ import pandas as pd
 from igsed_core.chapters.ceilings.names import RULES, method_name, supervision
 from igsed_core.metrics.summaries import ALL, TWO_WAY
 from igsed_core.show.cells import NONE, by_key, number, with_interval
-from igsed_core.show.style import METRICS, class_name
+from igsed_core.show.style import METRICS
 
 _READINGS = {"ig": "IG, Otsu", "cam": "CAM, probability above one half", "localiser": "Localiser"}
 
@@ -88,73 +88,6 @@ def differences_table(differences: pd.DataFrame, *, split: str = "test", average
                 METRICS["iou"]: with_interval(row, 3),
             }
             for row in ({str(key): of for key, of in one.items()} for one in rows.to_dict("records"))
-        ]
-    )
-
-
-def edges_table(table: pd.DataFrame, method: str) -> pd.DataFrame:
-    """How far one detector's decisions reach beyond gates, by class, over all lengths.
-
-    Parameters
-    ----------
-    table
-        ``method, class, length, n, missed, found, early, late``
-    method
-        Which rows.
-    """
-    rows = table[(table["method"] == method) & (table["length"] == 0)]
-    shortest = (
-        table[(table["method"] == method) & (table["length"] > 0)].sort_values("length").groupby("class")["missed"]
-    )
-    return pd.DataFrame(
-        {
-            "Class": [class_name(label) for label in rows["class"]],
-            "gates": rows["n"].to_numpy(),
-            "begins before (s)": [number(value) for value in rows["early"]],
-            "ends after (s)": [number(value) for value in rows["late"]],
-            "missed": [number(value) for value in rows["missed"]],
-            "missed of the shortest": [number(shortest.first().get(label)) for label in rows["class"]],
-        }
-    )
-
-
-def durations_table(table: pd.DataFrame) -> pd.DataFrame:
-    """IoU before and after, by the length of the event.
-
-    Parameters
-    ----------
-    table
-        ``method, rule, from, to, n, iou``
-    """
-    made: dict[tuple[str, str], dict[str, object]] = {}
-    for row in table.to_dict("records"):
-        span = f"{row['from']:g} to {row['to']:g} s" if row["to"] < float("inf") else f"over {row['from']:g} s"
-        key = (row["method"], row["rule"])
-        made.setdefault(key, {"Detector": method_name(key[0]), "Decision": RULES.get(key[1], key[1])})
-        made[key][f"{span} (n = {row['n']})"] = number(row["iou"])
-    return pd.DataFrame(list(made.values()))
-
-
-def soft_table(table: pd.DataFrame) -> pd.DataFrame:
-    """Overlap with gates before and after, by how softly these begin.
-
-    Parameters
-    ----------
-    table
-        ``method, soft, n, missed, iou_found, iou_calibrated, value, ci_low, ci_high``
-    """
-    return pd.DataFrame(
-        [
-            {
-                "Detector": method_name(row["method"]),
-                "rises in (s)": number(row["soft"]),
-                "n": number(row["n"], 0),
-                "missed": number(row["missed"]),
-                "as found": number(row["iou_found"], 3),
-                "calibrated": number(row["iou_calibrated"], 3),
-                "difference": with_interval(row, 3),
-            }
-            for row in ({str(key): of for key, of in one.items()} for one in table.to_dict("records"))
         ]
     )
 

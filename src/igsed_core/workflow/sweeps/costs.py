@@ -29,7 +29,7 @@ PASS = {"embedded": 0.026, "embedded_mean": 0.026, "mn04_as": 0.052, "cnn14": 1.
 # Stages whose time is passes of the encoder, nearly; that of the others does not depend on it.
 OF_ENCODER = (
     *("training", "integrated_gradients", "methods", "faithfulness", "localiser", "conditions", "engine", "seeds"),
-    *("audit", "ceilings", "time_frequency"),
+    *("audit", "ceilings", "edges", "time_frequency"),
 )
 
 

@@ -1,0 +1,16 @@
+"""The box at the head of page 22."""
+
+from __future__ import annotations
+
+from igsed_core.chapters.edges import overview
+from igsed_core.show.answers import Answer, Found
+
+
+def answer(found: Found) -> Answer:
+    """Whom calibrated edges help."""
+    differences = found.tables["edges_differences"]
+    return Answer(
+        f"{overview.gains(differences, margin=found.margin)} {overview.parts(differences)} No time label is used; "
+        "intervals draw clips and source files anew.",
+        ("edges_differences", "edges_durations"),
+    )
