@@ -84,7 +84,8 @@ display.show(
 )
 first = splits[excerpts.AT_RANDOM, folds[0]]
 findings.say(overview.material(sounds, splits, trained))
-findings.say(f"{overview.accuracy(found, apart)} {overview.leak(found, apart, excerpts.heard_before(sounds, first))}")
+findings.say(overview.accuracy(found, apart))
+findings.say(f"{overview.leak(found, apart, excerpts.heard_before(sounds, first))} {overview.why_apart(found)}")
 
 # %% [markdown]
 # ## Noise, delay, gain

@@ -317,6 +317,32 @@ def test_an_order_that_costs_less_than_chance_is_told() -> None:
     assert overview.order(table.assign(value=np.nan)) == overview.order(table.iloc[:0]) == ""
 
 
+@pytest.mark.parametrize(
+    ("new", "heard", "words"),
+    [
+        (0.75, 0.94, "0.04 apart against 0.15 by recording: most of what parts them is what carries over"),
+        (0.75, 0.80, "0.18 apart against 0.15 by recording: they are apart not only on"),
+        (0.89, 0.80, ""),
+    ],
+)
+def test_why_the_networks_are_apart_is_said_by_a_split_of_heard_recordings(
+    new: float, heard: float, words: str
+) -> None:
+    values = {BY_RECORDING: (new, 0.9), AT_RANDOM: (heard, 0.98)}
+    rows = [
+        {"protocol": of, "method": name, "value": value, "ci_low": value - 0.02, "ci_high": value + 0.02, "n": 300}
+        for of, pair in values.items()
+        for name, value in zip((WAVEFORM, SPECTROGRAM), pair, strict=True)
+    ]
+    table = pd.DataFrame(rows).assign(
+        **{"condition": "clean", "rule": RECIPES[0], "metric": "accuracy", "split": "test", "average": "instance"},
+        **{"class": "all"},
+    )
+    said = overview.why_apart(table)
+    assert (words in said) if words else (said == "")
+    assert overview.why_apart(table[table["protocol"] == BY_RECORDING]) == ""
+
+
 def test_words_tables_and_figures(run: dict, sounds: excerpts.Excerpts) -> None:
     found = {name: table for name, table in run.items() if name.startswith("representations")}
     said = in_short.answer(Found(found)).text

@@ -6,7 +6,7 @@ import pandas as pd
 
 from igsed_core.chapters.ceilings import study
 from igsed_core.chapters.ceilings.names import RULES, method_name, supervision
-from igsed_core.metrics.judging import ABOVE, BELOW, NOT_DECIDED
+from igsed_core.metrics.judging import NOT_DECIDED
 from igsed_core.metrics.summaries import ALL, TWO_WAY
 from igsed_core.show.cells import by_key, number, with_interval
 from igsed_core.show.claims import MARGIN, RELATIONS, figure, sample, verdict_on
@@ -89,28 +89,3 @@ def pooling(table: pd.DataFrame, *, split: str = "test") -> str:
         f"{said}. Half of what IG gives an event lies in {figure(maximum)} of its frames with the maximum of features; "
         f"with others: {listed} ({sample(maximum['n'])})."
     )
-
-
-def best_ceiling(differences: pd.DataFrame, *, split: str = "test", margin: float = MARGIN) -> dict[str, list[str]]:
-    """Sort detectors by how the calibrated localiser stands to them.
-
-    Parameters
-    ----------
-    differences
-        The tidy table ``ceilings_differences.csv``.
-    split, margin
-        Which rows; the smallest difference worth naming.
-
-    Returns
-    -------
-    dict
-        ``above``, ``below`` and ``neither`` -> names of detectors with their decision.
-    """
-    rows = by_key(differences, _PAIR, split=split, average="instance", metric="iou", resampled=TWO_WAY)
-    sorted_: dict[str, list[str]] = {ABOVE: [], BELOW: [], "neither": []}
-    for key, row in rows.items():
-        if key[:2] == (study.LOCALISER, study.CALIBRATED) and key[2] != study.LOCALISER:
-            said = verdict_on(row, margin=margin)
-            name = f"{method_name(key[2])} ({RULES[key[3]]})"
-            sorted_[said if said in sorted_ else "neither"].append(name)
-    return sorted_

@@ -6,20 +6,18 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from igsed_core.chapters.ceilings import decisions
 from igsed_core.detection import decided
 from igsed_core.detection.decided import Split
 from igsed_core.main_job import edged
-from igsed_core.metrics import frames, localisation, summaries
+from igsed_core.metrics import frames, summaries
 from igsed_core.metrics.summaries import Series
 
 LOCALISER, CAM, FW_WS, IG = edged.LOCALISER, edged.CAM, edged.FW_WS, edged.IG
 FOUND, TOUCHED, CALIBRATED = decided.FOUND, decided.TOUCHED, decided.CALIBRATED
 PERFECT = "perfect"
 MAIN = ((LOCALISER, CALIBRATED), ("linear", decisions.MEDIAN))  # the comparison that was fixed beforehand
-NO_TIME_LABELS = (FOUND, TOUCHED, CALIBRATED)
 
 
 def perfect(split: Split, events: pd.DataFrame, steps: Sequence[tuple[float, float]]) -> list[Series]:
@@ -101,16 +99,3 @@ def report(
         summaries.summarise(index, made, classes=classes, **options),  # type: ignore[arg-type]
         summaries.in_both_ways(index, made, pairs(made), events, **options),
     )
-
-
-def pointing(method: str, rule: str, scores: NDArray[np.floating], truth: NDArray[np.bool_]) -> Series:
-    """Whether the highest frame is active.
-
-    Parameters
-    ----------
-    method, rule
-        Names.
-    scores, truth
-        ``[shape=(n_instances, n_frames)]``
-    """
-    return Series(method, rule, "pointing_game", localisation.pointing_game(scores, truth))

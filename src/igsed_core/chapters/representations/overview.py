@@ -110,6 +110,33 @@ def leak(table: pd.DataFrame, differences: pd.DataFrame, before: float) -> str:
     )
 
 
+def why_apart(table: pd.DataFrame) -> str:
+    """Say whether the two are apart on recordings that they heard, too; empty where they are not apart.
+
+    Parameters
+    ----------
+    table
+        The tidy table ``representations.csv``.
+    """
+    rows = by_key(table, ("protocol", "method"), **{**_OF_INSTANCES, "condition": disturb.CLEAN, "rule": _first(table)})
+    keys = [(protocol, name) for protocol in (BY_RECORDING, AT_RANDOM) for name in (WAVEFORM, SPECTROGRAM)]
+    if any(key not in rows or pd.isna(rows[key]["value"]) for key in keys):
+        return ""
+    new, heard = (rows[of, WAVEFORM]["value"] - rows[of, SPECTROGRAM]["value"] for of in (BY_RECORDING, AT_RANDOM))
+    if abs(new) <= LEVEL:
+        return ""
+    so = (
+        "most of what parts them is what carries over to recordings that neither heard"
+        if abs(heard) < abs(new) / 2
+        else "they are apart not only on recordings that neither heard"
+    )
+    return (
+        f"Why are they apart? Split at random the waveform network is right for {figure(rows[AT_RANDOM, WAVEFORM])}, "
+        f"the spectrogram network for {figure(rows[AT_RANDOM, SPECTROGRAM])}, {number(abs(heard))} apart against "
+        f"{number(abs(new))} by recording: {so} (means, without a test)."
+    )
+
+
 def _doubt(row: dict[str, Any] | None) -> str:
     said = verdict_on(row)
     return "" if said in (ABOVE, BELOW) else f" ({said})"
@@ -283,7 +310,7 @@ def full_size(
     """
     if table is None or differences is None or bands is None:
         return ""
-    return f"At full size: {accuracy(table, differences)} {predicts(bands)} {said}"
+    return f"At full size: {accuracy(table, differences)} {why_apart(table)} {predicts(bands)} {said}"
 
 
 def _first(table: pd.DataFrame) -> str:
