@@ -115,4 +115,12 @@ findings.say(overview.pooling(pooled))
 display.show(tables.pooling_table(pooled), caption="What is read from heads that pool in other ways (test)")
 
 # %%
+if full is not None:
+    of_full = shipped.table("ceilings", "pooling")
+    findings.say(f"With all poolings and more soundscapes (shipped): {overview.pooling(of_full)}")
+    display.show(
+        tables.pooling_table(of_full), caption="What is read from heads with all poolings (test; shipped)", paging=12
+    )
+
+# %%
 run.finish(instances=work.n_instances)
