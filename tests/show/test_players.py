@@ -38,3 +38,16 @@ def test_silence_is_played_as_silence_and_titles_are_text():
     element = player(np.zeros(32_000), 32_000, '<b>"x"</b>')
     assert np.abs(decoded(element)[0]).max() < 1e-3
     assert "<b>" not in element.data
+
+
+@pytest.mark.parametrize("fault", [1e-42, np.nan])
+def test_what_is_no_sound_does_not_end_the_process(fault):
+    """Samples fainter than any converter's, or none, became NaN, at which the coder of MP3 aborts."""
+    sound = 0.1 * np.random.default_rng(0).normal(size=32_000).astype(np.float32)
+    if np.isnan(fault):
+        sound[100] = fault
+    else:
+        sound *= np.float32(fault)
+    samples, _ = decoded(player(sound, 32_000, "odd"))
+    assert np.isfinite(samples).all()
+    assert (np.abs(samples).max() > 0.5) == bool(np.isnan(fault))

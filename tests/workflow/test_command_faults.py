@@ -41,6 +41,14 @@ class N(nn.Module):
 def ok(): return N()
 def nan(): return N(float("nan"))
 def fails(): raise RuntimeError("no weights there")
+def infinite():
+    made = N()
+    made.sample_rate = float("inf")
+    return made
+def part():
+    made = N()
+    made.sample_rate = 16000.5
+    return made
 def inside(): return torch.no_such_thing
 def rate():
     made = N()
@@ -224,6 +232,14 @@ def test_lengths_that_are_none(value: str, work: Path, tmp_path: Path, said: Cal
 Change = Callable[[dict[str, Any], dict[str, np.ndarray]], object]
 DAMAGES: dict[str, Change] = {
     "no version": lambda about, _: about.pop("version"),
+    "encoder": lambda about, _: about.update(encoder=["embedded"]),
+    "checksum of weights": lambda about, _: about.update(encoder_sha256=None),
+    "version before the first": lambda about, _: about.update(version=-1),
+    "window of years": lambda about, _: about.update(window=1e300),
+    "edges": lambda _, arrays: arrays.update({"edges.early": np.zeros(7)}),
+    "no late edges": lambda _, arrays: arrays.pop("edges.late"),
+    "negative probabilities": lambda _, arrays: arrays.update({"sound.0.initial": -arrays["sound.0.initial"]}),
+    "limits": lambda _, arrays: arrays.update({"sound.0.limits": arrays["sound.0.limits"][::-1].copy()}),
     "version in words": lambda about, _: about.update(version="1"),
     "shifts in words": lambda about, _: about.update(shifts="x"),
     "no window": lambda about, _: about.update(window=float("nan")),
@@ -241,9 +257,25 @@ def test_a_damaged_model_is_named(damage: str, work: Path, tmp_path: Path) -> No
     with safe_open(str(work / "model.igsed"), framework="np") as stored:
         about = json.loads(stored.metadata()["igsed"])
         arrays = {key: stored.get_tensor(key) for key in stored.keys()}  # noqa: SIM118 (no mapping)
+    del about["sha256"]  # or that alone would tell
     DAMAGES[damage](about, arrays)
     save_file(arrays, str(tmp_path / "mine.igsed"), metadata={"igsed": json.dumps(about)})
     with pytest.raises(IgsedError, match=r"mine\.igsed is damaged"):
+        localiser_model.load(tmp_path / "mine.igsed")
+
+
+@pytest.mark.parametrize("changed", ["weights", "shifts"])
+def test_a_model_that_is_not_as_it_was_written_is_named(changed: str, work: Path, tmp_path: Path) -> None:
+    """A number that was lost in the weights changed what was found, without a word."""
+    with safe_open(str(work / "model.igsed"), framework="np") as stored:
+        about = json.loads(stored.metadata()["igsed"])
+        arrays = {key: stored.get_tensor(key) for key in stored.keys()}  # noqa: SIM118 (no mapping)
+    if changed == "weights":
+        arrays["head.linear.weight"][0, 0] += 1
+    else:
+        about["shifts"] = 4
+    save_file(arrays, str(tmp_path / "mine.igsed"), metadata={"igsed": json.dumps(about)})
+    with pytest.raises(IgsedError, match=r"mine\.igsed is damaged: it is not as"):
         localiser_model.load(tmp_path / "mine.igsed")
 
 
@@ -318,6 +350,9 @@ SCORES = "onset\toffset\tBell\n"
         (SCORES + "1\t1\t0.5\n", "no frame that lasts"),
         (SCORES + "0\t1\tnan\n", "NaN or infinite"),
         (SCORES + "0\t1\tx\n", "no file of scores"),
+        (SCORES + "0\t1\t0\n5\t6\t1\n", "do not follow one another"),
+        (SCORES + "100\t101\t1\n101\t102\t0\n", "do not follow one another"),
+        (SCORES + "0\t1\t0\n1\t5\t1\n", "do not follow one another"),
         ("", "no file of scores"),
     ],
 )
@@ -353,6 +388,8 @@ def test_scores_are_found_or_told(tmp_path: Path, said: Callable[..., str], caps
         ("mods:fails", "RuntimeError: no weights there"),
         ("mods:inside", "calling inside failed"),
         ("mods:rate", "'16k', which is no number"),
+        ("mods:infinite", "inf, which is no number"),
+        ("mods:part", "16000.5 Hz, expected"),
         ("mods:typo", "mods has no 'typo'"),
         ("wrong:f", "SyntaxError"),
         ("quits:f", "importing quits failed"),
@@ -555,3 +592,24 @@ def test_what_can_be_no_path_is_said_by_every_command(words: list[str], told: st
 def test_a_sweep_file_is_told_from_parameters(tmp_path: Path, said: Callable[..., str]) -> None:
     (tmp_path / "s.yaml").write_text("sweep: s\nbase: p.yaml\n")
     assert "s.yaml is a sweep file: run it by `igsed sweep " in said("run", tmp_path / "s.yaml")
+
+
+def test_a_pipe_or_a_device_is_not_waited_for(work: Path, tmp_path: Path, said: Callable[..., str]) -> None:
+    """Nobody writes to these pipes, and /dev/zero has no end: every one of these commands went on for ever."""
+    pipe, table = tmp_path / "pipe.wav", tmp_path / "t.tsv"
+    os.mkfifo(pipe)
+    table.write_text(TRUTH)
+    model = ["--model", work / "model.igsed", "--out", tmp_path / "o"]
+    assert "a pipe or a device" in said("locate", pipe, *model)
+    assert "a pipe or a device" in said("explain", pipe, *model)
+    assert "pipe.wav is a pipe" in said(*train(pipe), "--out", tmp_path / "m")
+    assert "--out" in (told := said(*train(work / "clips"), "--out", pipe)) and "is a pipe" in told
+    assert "/dev/zero is a device" in said("evaluate", "/dev/zero", table)
+    assert "/dev/zero is a pipe or a device" in said("evaluate", table, table, "--out", "/dev/zero")
+
+
+def test_samples_that_are_no_sound_are_named(work: Path, tmp_path: Path, said: Callable[..., str]) -> None:
+    put(tmp_path / "loud.wav", 1e30 * noise(1.0), subtype="FLOAT")
+    for command in ("locate", "explain"):
+        told = said(command, tmp_path / "loud.wav", "--model", work / "model.igsed", "--out", tmp_path / "o")
+        assert "loud.wav is no sound: its samples go beyond 2^31" in told

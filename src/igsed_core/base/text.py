@@ -6,6 +6,7 @@ import codecs
 import contextlib
 import csv
 import hashlib
+import os
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -40,6 +41,8 @@ def read(path: Path) -> str:
         If it cannot be read or is in another encoding; the message names file, line and remedy.
     """
     try:
+        if Path(path).is_char_device() and not os.path.samefile(path, os.devnull):  # /dev/zero never ends
+            raise IgsedError(f"{shown(path)} is a device, no file: save the text as one, and name that")
         data = Path(path).read_bytes()
     except (OSError, ValueError) as error:
         raise IgsedError(

@@ -28,9 +28,12 @@ SILENCE = 1e-5  # -100 dBFS
 OFFSET = 0.01
 # Power of the mono mix relative to that of the channels, below which they cancel: a correlation below -0.98.
 CANCELLED = 0.01
+_NO_FILE = "a pipe or a device, no plain file"
 INAUDIBLE = 20.0  # Hz; a sound that has less than a ten-thousandth of its power above is a drift of the offset
 # What may be wrong with a sound.
 EMPTY, SILENT, NOT_FINITE = "empty", "silent", "holds NaN or infinite samples"
+LOUDEST = 2.0**31  # full scale is 1, and whole numbers of 32 bits are the largest that anybody takes for samples
+TOO_LOUD = "no sound: its samples go beyond 2^31, full scale being 1"
 CONSTANT = "silent: nothing but a constant offset (DC)"
 OPPOSITE = "silent when mixed down: its channels cancel (opposite phase)"
 DRIFT = f"inaudible: nothing above {INAUDIBLE:g} Hz"
@@ -93,6 +96,8 @@ def file_of(path: Path) -> str | bytes:
     name = os.fspath(path)
     if "\0" in name:
         raise ValueError("null byte")
+    if os.path.exists(name) and not os.path.isfile(name) and not os.path.isdir(name):  # it would wait for a pipe
+        raise ValueError(_NO_FILE)
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -110,6 +115,8 @@ def unreadable(path: Path, error: Exception) -> IgsedError:
         reason = "a link that leads nowhere"
     elif os.path.isdir(path):
         reason = "it is a folder"
+    elif not os.path.isfile(path):
+        reason = _NO_FILE
     elif not os.access(path, os.R_OK):
         reason = "permission denied"
     elif os.path.getsize(path) == 0:
@@ -232,12 +239,15 @@ def find_fault(samples: np.ndarray, rate: int, *, step: float = 0.0) -> str:
     Returns
     -------
     str
-        ``EMPTY``, ``NOT_FINITE``, ``SILENT``, ``CONSTANT``, ``OPPOSITE`` or ``DRIFT``; empty if nothing is wrong.
+        ``EMPTY``, ``NOT_FINITE``, ``TOO_LOUD``, ``SILENT``, ``CONSTANT``, ``OPPOSITE`` or ``DRIFT``; empty if nothing
+        is wrong.
     """
     if samples.size == 0:
         return EMPTY
     if not np.isfinite(samples).all():
         return NOT_FINITE
+    if np.abs(samples).max() > LOUDEST:
+        return TOO_LOUD
     moving = samples.astype(np.float64)
     moving -= moving.mean(axis=0)
     faint = max(SILENCE, 1.5 * step)

@@ -76,6 +76,8 @@ def weak(labels: Path, audio_folder: Path | None = None) -> list[WeakClip]:
     """
     if labels.is_dir():
         return _folders(labels)
+    if labels.is_fifo():  # it is read twice
+        raise IgsedError(f"{text.shown(labels)} is a pipe: save the labels as a file, and name that")
     has_source = "source" in text.columns_of(labels)
     root = labels.parent if audio_folder is None else audio_folder
     if listing.find_folder(root) is None:

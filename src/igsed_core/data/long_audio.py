@@ -18,6 +18,7 @@ from igsed_core.data import audio, cut_short, listing
 from igsed_core.data.soundbank import survey
 
 BLOCK = 10.0  # s that are read at a time: log-mel maps of twice as much take more than twice as long
+_UNKNOWN = 1 << 48  # samples: no recording of nine million hours
 LOWEST, HIGHEST = 8_000, 192_000  # Hz, rates that are taken
 
 
@@ -69,6 +70,8 @@ def stream(path: Path, sample_rate: int, *, block: float = BLOCK) -> Iterator[ND
         rate = check_rate(file.samplerate, name)
         if not file.frames:
             raise IgsedError(f"{name} holds no sample: remove it, or record it again")
+        if file.frames >= _UNKNOWN:  # a FLAC file that was written to a pipe: libsndfile cannot read it to its end
+            raise IgsedError(f"{name} does not say how long it is: write it anew, for instance by `flac -d` and `flac`")
         missing = cut_short.describe(path, file.extra_info, promised=file.frames, read=file.frames, sample_rate=rate)
         if missing:
             raise IgsedError(f"{name} is {missing}: copy it again")
@@ -86,6 +89,8 @@ def stream(path: Path, sample_rate: int, *, block: float = BLOCK) -> Iterator[ND
                 if not finite.all():
                     place = (done + int(finite.argmin())) / rate
                     raise IgsedError(f"{name} holds NaN or infinite samples (the first at {place:.3f} s): repair it")
+                if np.abs(samples).max() > audio.LOUDEST:
+                    raise IgsedError(f"{name} is {audio.TOO_LOUD}: scale it, or write it again as whole numbers")
                 done += len(samples)
                 if file.channels > 1:
                     moving = samples.astype(np.float64) - samples.mean(axis=0)

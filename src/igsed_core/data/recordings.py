@@ -188,7 +188,8 @@ def _length(path: Path, line: str) -> float:
     """Length of a file in seconds, once it is known to hold a sound that can be used."""
     samples, rate = audio.read(path)
     fault = audio.find_fault(samples, rate)
-    if fault in (audio.EMPTY, audio.NOT_FINITE, audio.OPPOSITE):  # silence is a recording without events
+    # Silence is a recording without events.
+    if fault in (audio.EMPTY, audio.NOT_FINITE, audio.TOO_LOUD, audio.OPPOSITE):
         verb = "" if fault == audio.NOT_FINITE else "is "
         raise IgsedError(f"{line}: {text.shown(path)} {verb}{fault}: replace it, or remove the line")
     return len(samples) / rate

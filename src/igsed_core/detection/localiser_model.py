@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -24,6 +25,7 @@ from igsed_core.models.heads import Head
 
 FORMAT = "igsed localiser"
 VERSION = 1
+_LONGEST_WINDOW = 600.0  # s
 _EDGES = ("early", "late", "n", "missed")  # fields of Edges, of all classes
 _SHAPES = {"initial": (2,), "transitions": (2, 2), "limits": (2,), "n": (2,)}  # of a class's sound model
 _KEY = "igsed"  # one entry of safetensors' metadata holds all of ours
@@ -96,6 +98,7 @@ class LocaliserModel:
             "info": dict(self.info),
         }
         arrays = {name: np.ascontiguousarray(value) for name, value in sorted(arrays.items())}
+        about["sha256"] = _checksum(about, arrays)
         with files.atomic(path) as temporary:
             temporary.write_bytes(serialise(arrays, metadata={_KEY: json.dumps(about, sort_keys=True)}))
 
@@ -150,13 +153,15 @@ def load(path: Path) -> LocaliserModel:
         raise IgsedError(f"{name} is damaged, or no model of `igsed train`: train it again") from error
     if not isinstance(about, dict) or about.get("format") != FORMAT:
         raise IgsedError(f"{name} is a safetensors file, but no model of `igsed train`: give another one")
-    if not isinstance(about.get("version"), int) or not isinstance(about.get("info"), dict):
+    if type(about.get("version")) is not int or about["version"] < 1 or not isinstance(about.get("info"), dict):
         raise IgsedError(f"{name} is damaged: parts of the model are missing; train it again")
     if about["version"] > VERSION:
         made_by = about["info"].get("igsed", "a newer one")
         raise IgsedError(
             f"{name} has format {about['version']} (igsed {made_by}), this igsed reads up to {VERSION}: update igsed"
         )
+    if "sha256" in about and about["sha256"] != _checksum(about, arrays):
+        raise IgsedError(f"{name} is damaged: it is not as `igsed train` wrote it; copy it again, or train it again")
     try:
         classes = about["classes"]
         _require_whole(about, arrays)
@@ -193,8 +198,14 @@ def _require_whole(about: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]])
     ValueError
         If they do not.
     """
+    for key, kind in {"classes": list, "encoder": str, "encoder_sha256": str}.items():
+        if not isinstance(about[key], kind):
+            raise ValueError(f"{key} is a {type(about[key]).__name__}")
     n = len(about["classes"])
-    shapes = {"calibration": (n, 2), "head.linear.bias": (n,)}
+    shapes = {"calibration": (n, 2), "head.linear.bias": (n,), **{f"edges.{name}": (n,) for name in _EDGES}}
+    calibrated = sum(f"edges.{name}" in arrays for name in _EDGES)
+    if calibrated not in (0, len(_EDGES)):
+        raise ValueError("a part of the calibration of edges is missing")
     for key, array in arrays.items():
         _, c, part = (*key.split(".", 2), "", "")[:3]
         if key.startswith("sound."):
@@ -202,11 +213,25 @@ def _require_whole(about: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]])
             shapes[key] = like.shape[:1] if like is not None else _SHAPES[part]
         if array.shape != shapes.get(key, array.shape) or not np.isfinite(array).all():
             raise ValueError(f"{key} has the shape {array.shape}, or holds what is no number")
-        if key.endswith((".weights", ".stds")) and not (array > 0).all():
+        if key.endswith((".weights", ".stds")) and not (array.size and (array > 0).all()):
             raise ValueError(f"{key} holds what is not positive")
+        if part in ("initial", "transitions") and not ((array >= 0).all() and np.allclose(array.sum(axis=-1), 1)):
+            raise ValueError(f"{key} holds no probabilities")
+        if part == "limits" and not array[0] <= array[1]:
+            raise ValueError(f"{key} are in the wrong order")
     window, shifts = float(about["window"]), int(about["shifts"])
-    if not (math.isfinite(window) and window > 0 and shifts >= 1):
+    if not (math.isfinite(window) and 0 < window <= _LONGEST_WINDOW and shifts >= 1):
         raise ValueError(f"a window of {window} s, {shifts} shifts")
+
+
+def _checksum(about: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> str:
+    """SHA-256 of all that a file holds: a bit that was lost in the weights would only change what is found."""
+    rest = {key: value for key, value in about.items() if key != "sha256"}
+    digest = hashlib.sha256(json.dumps(rest, sort_keys=True).encode())
+    for key, array in sorted(arrays.items()):
+        digest.update(f"{key} {array.dtype.str} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
 
 
 def _tensor(arrays: Mapping[str, NDArray[Any]], name: str) -> torch.Tensor:

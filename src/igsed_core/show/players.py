@@ -21,6 +21,7 @@ from igsed_core.show import style
 
 _MP3 = "audio/mpeg"
 _PEAK = 0.7  # of full scale: soundscapes are quiet, isolated sounds are loud
+_FAINTEST = 1e-12  # of full scale, -240 dB
 _RATE = 32_000  # Hz, the highest that MP3's lower-rate layouts and OGG both take
 
 
@@ -142,9 +143,10 @@ def _time_axis(figure: Figure) -> dict[str, str]:
 
 
 def _normalised(samples: NDArray[np.floating]) -> NDArray[np.float32]:
-    samples = np.asarray(samples, dtype=np.float32)
+    """Bring a sound to a common peak; what is fainter than any converter's noise stays as it is."""
+    samples = np.nan_to_num(np.asarray(samples, dtype=np.float64))  # the coder of MP3 ends the process at a NaN
     peak = float(np.abs(samples).max(initial=0.0))
-    return samples * np.float32(_PEAK / peak) if peak > 0 else samples
+    return (samples * (_PEAK / peak) if peak > _FAINTEST else 0 * samples).astype(np.float32)
 
 
 def _compress(samples: NDArray[np.float32], sample_rate: int) -> tuple[str, bytes]:

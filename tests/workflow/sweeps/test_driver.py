@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import stat
@@ -257,3 +258,19 @@ def test_experiments_that_differ_in_nothing_that_is_looked_at_are_checked_once(
     monkeypatch.setattr(checks, "check", lambda experiment, missing, here: seen.append(experiment.name))
     driver.dry_run(written(TEXT.replace("[0.1, 0.2]", "[0.1, 0.2, 0.5]")), profile=ROOT / "profiles" / "local")
     assert len(seen) == 1
+
+
+@pytest.mark.parametrize("damage", [{"shards": "x"}, {"shards": 10**7}, {"cores": 0}, {"cores": "a"}])
+def test_a_damaged_summary_of_a_sweep_is_named(planned: plan.Plan, damage: dict[str, object]) -> None:
+    """These were tracebacks, and a status that did not end."""
+    driver._describe(planned)
+    place = planned.sweep.folder / status.SUMMARY
+    place.write_text(json.dumps({**json.loads(place.read_text()), **damage}))
+    with pytest.raises(IgsedError, match=r"sweep\.json is damaged: start the sweep again"):
+        status.of("noise")
+
+
+def test_a_profile_that_is_no_text_is_named(planned: plan.Plan, tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_bytes(b"\xff\xfe\xff")
+    with pytest.raises(IgsedError, match=r"config\.yaml is no UTF-16 text .*: save it as UTF-8"):
+        driver.dry_run(planned.sweep, profile=tmp_path)

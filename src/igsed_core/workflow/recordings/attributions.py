@@ -16,8 +16,8 @@ from igsed_core.data import long_audio
 from igsed_core.detection import explain
 from igsed_core.detection.localiser import Localiser
 from igsed_core.models.classifier import Classifier
+from igsed_core.workflow.recordings import formats
 
-FILE = "attribution.tsv"
 _LEAST = 1.0  # s of a piece; what is left after the last one is shorter and belongs to it
 
 
@@ -59,11 +59,14 @@ def write(folder: Path, recording: Path, localiser: Localiser, events: pd.DataFr
             found = explain.explain(classifier, piece, rate, method=method, targets=sorted(set(here["event_label"])))
             table = pd.DataFrame(found.scores().T, columns=list(found.classes))
             table.insert(0, "onset", begin + explain.FRAME * np.arange(len(table)))
+            table["onset"] = table["onset"].map("{:.3f}".format)  # of a day as exact as of a minute
             tables.append(table)
         begin = end
     columns = ["onset", *sorted(set(events["event_label"]))]
     whole = (pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns))[columns]
-    files.write_text(folder / FILE, whole.to_csv(sep="\t", index=False, float_format="%.6g", lineterminator="\n"))
+    files.write_text(
+        folder / formats.ATTRIBUTION, whole.to_csv(sep="\t", index=False, float_format="%.6g", lineterminator="\n")
+    )
 
 
 def _pieces(blocks: Iterable[NDArray[np.float32]], rate: int, seconds: float) -> Iterator[NDArray[np.float32]]:

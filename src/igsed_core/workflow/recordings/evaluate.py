@@ -18,6 +18,7 @@ from igsed_core.data.named_files import NamedFiles
 from igsed_core.metrics import event_lists
 from igsed_core.workflow.recordings import formats, outputs
 
+_ROUNDED = 0.1  # of a frame
 _MOST = 20_000  # frames: every threshold is tried on every frame
 _SLACK = 0.05  # s by which an event may exceed its recording: annotators round
 _RENAMED = {"filename": "clip", "event_label": "label"}
@@ -161,9 +162,15 @@ def _scores(place: Path, classes: list[str]) -> tuple[list[str], NDArray[np.floa
     """Columns of a file of scores, the scores of the classes, and the length of a frame in seconds."""
     try:
         table = pd.read_csv(io.StringIO(text.read(place)), sep="\t").rename(columns=text.name)
-        lengths = (table["offset"] - table["onset"]).to_numpy(float)
+        onsets, offsets = (table[name].to_numpy(float) for name in ("onset", "offset"))
+        lengths = offsets - onsets
         if not len(table) or not lengths[0] > 0:
             raise ValueError("it holds no frame that lasts")
+        # Times may be rounded; the last frame may be shorter.
+        slack = _ROUNDED * lengths[0]
+        apart = np.abs(np.r_[onsets[0], onsets[1:] - offsets[:-1], lengths[:-1] - lengths[0]])
+        if not (apart <= slack).all() or not 0 < lengths[-1] <= lengths[0] + slack:
+            raise ValueError("its frames do not follow one another from 0 s on, all of one length")
         if len(table) > _MOST:
             raise IgsedError(
                 f"{text.shown(place)} has {len(table)} frames, and PSDS over all thresholds takes at most {_MOST}: cut "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 import sys
 import traceback
 from pathlib import Path
@@ -15,7 +16,7 @@ from torch import nn
 from igsed_core.base import files, paths, text
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.names import check_classes
-from igsed_core.data import audio
+from igsed_core.data import audio, long_audio
 from igsed_core.detection import explain as explaining
 from igsed_core.detection.localiser import Localiser
 from igsed_core.detection.thresholds import registry as rules
@@ -143,16 +144,17 @@ def explain(
     rate, names = hears(module, model, sample_rate, classes)
     if rate is None or not names:
         raise IgsedError(f"--model {model} does not say what it hears: give --sample-rate and --classes")
-    if isinstance(rate, bool) or not isinstance(rate, int | float):
+    if isinstance(rate, bool) or not isinstance(rate, int | float) or not math.isfinite(rate):
         raise IgsedError(f"--model {model} says the sample rate {rate!r}, which is no number: give --sample-rate")
     check_classes(names)
     rules.get(rule)
     samples, given = audio.read(recording)
     fault = audio.find_fault(samples, given)
-    if fault in (audio.EMPTY, audio.NOT_FINITE, audio.OPPOSITE):
+    if fault in (audio.EMPTY, audio.NOT_FINITE, audio.TOO_LOUD, audio.OPPOSITE):
         verb = "" if fault == audio.NOT_FINITE else "is "
         raise IgsedError(f"{text.shown(recording)} {verb}{fault}: repair it, or give one of its channels")
-    found = explaining.explain(module, samples, given, names, method=method, targets=targets, model_rate=int(rate))
+    heard = long_audio.check_rate(rate, f"--model {model}")
+    found = explaining.explain(module, samples, given, names, method=method, targets=targets, model_rate=heard)
     events = found.events(rule)
     importance = pd.DataFrame(found.importance.read_as(found.sign).T, columns=list(found.classes))
     onset = found.importance.start + found.importance.step * np.arange(len(importance))

@@ -15,6 +15,7 @@ from igsed_core.detection.localiser_curves import Curves
 from igsed_core.metrics import frames
 
 COLUMNS = ["filename", "onset", "offset", "event_label", "probability"]
+EVENTS, ATTRIBUTION = "events.tsv", "attribution.tsv"
 _LABELS, _JAMS, _PAGE = "labels.txt", "events.jams", "page.html"
 PAGE_SECONDS = 600.0  # s of a recording that a page shows
 
@@ -22,8 +23,12 @@ Writer = Callable[[Path, Path, Curves, pd.DataFrame], None]  # folder, recording
 
 
 def write_tsv(path: Path, events: pd.DataFrame) -> None:
-    """Write events in DCASE's strong form, with their probabilities in a fifth column; times in milliseconds."""
+    """Write events in DCASE's strong form, with their probabilities in a fifth column; times in milliseconds.
+
+    An event that has no length in milliseconds is left out: no program that reads the table takes it.
+    """
     table = events.reindex(columns=COLUMNS)
+    table = table[table["onset"].astype(float).round(3) < table["offset"].astype(float).round(3)]
     table["filename"] = table["filename"].map(text.name)  # bytes that are no UTF-8 as %E9, as tables are read
     shown = table.assign(**{name: table[name].map("{:.3f}".format) for name in ("onset", "offset", "probability")})
     files.write_text(path, shown.to_csv(sep="\t", index=False, lineterminator="\n"))
@@ -40,7 +45,7 @@ def read_events(path: Path, name: str) -> pd.DataFrame:
 
 
 def scores_name(recording: Path) -> str:
-    """Name of the file of a recording's scores: its own, as sed_scores_eval wants it, but for ``events.tsv``.
+    """Name of the file of a recording's scores: its own, as sed_scores_eval wants it, but where another has that name.
 
     Examples
     --------
@@ -49,17 +54,23 @@ def scores_name(recording: Path) -> str:
     >>> scores_name(Path("a.wav")), scores_name(Path("events.wav"))
     ('a.tsv', 'events_scores.tsv')
     """
-    return f"{recording.stem}_scores.tsv" if recording.stem.casefold() == "events" else f"{recording.stem}.tsv"
+    taken = f"{recording.stem}.tsv".casefold() in (EVENTS, ATTRIBUTION)
+    return f"{recording.stem}_scores.tsv" if taken else f"{recording.stem}.tsv"
 
 
-def there(folder: Path, recording: Path, outputs: Iterable[str]) -> bool:
-    """Whether a recording's events and all outputs that are wanted lie in its folder."""
-    names = {"audacity": _LABELS, "jams": _JAMS, "scores": scores_name(recording), "html": _PAGE}
+def names(recording: Path, outputs: Iterable[str], *, explained: bool = False) -> list[str]:
+    """Names of the files that a recording gets beside ``events.tsv``, by the outputs that are wanted."""
+    of = {"audacity": _LABELS, "jams": _JAMS, "scores": scores_name(recording), "html": _PAGE}
+    return [*(of[output] for output in outputs), *([ATTRIBUTION] if explained else [])]
+
+
+def there(folder: Path, wanted: Iterable[str]) -> bool:
+    """Whether a recording's events and all files of :func:`names` that are wanted lie in its folder."""
     try:
-        read_events(folder / "events.tsv", recording.name)
+        read_events(folder / EVENTS, "")
     except IgsedError:  # removed or damaged: it is made again
         return False
-    return all((folder / names[output]).is_file() for output in outputs)
+    return all((folder / name).is_file() for name in wanted)
 
 
 def _audacity(folder: Path, _: Path, __: Curves, events: pd.DataFrame) -> None:
@@ -88,10 +99,11 @@ def _scores(folder: Path, recording: Path, curves: Curves, _: pd.DataFrame) -> N
     step = curves.step
     n = frames.n_frames(curves.duration, step)
     values = frames.average(curves.scores.T, step=step, start=curves.start, frame_length=step, n_frames=n).T
-    onsets = step * np.arange(n)
+    # Times as text: the digits of a score would place a step after the first quarter of an hour in another second.
+    bounds = list(map("{:.6f}".format, np.minimum(step * np.arange(n + 1), curves.duration)))
     table = pd.DataFrame(values, columns=list(curves.classes))
-    table.insert(0, "onset", onsets)
-    table.insert(1, "offset", np.minimum(onsets + step, curves.duration))
+    table.insert(0, "onset", bounds[:-1])
+    table.insert(1, "offset", bounds[1:])
     stream = io.StringIO()
     table.to_csv(stream, sep="\t", index=False, float_format="%.5g", lineterminator="\n")
     files.write_text(folder / scores_name(recording), stream.getvalue())

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+from filelock import FileLock
 
 import igsed_core
-from igsed_core.base import bounds, files, paths, progress, text
+from igsed_core.base import bounds, files, paths, progress, store, text
 from igsed_core.base.errors import IgsedError
 from igsed_core.data import audio, long_audio
 from igsed_core.detection.localiser import Localiser
@@ -22,8 +25,9 @@ from igsed_core.detection.localiser_curves import THRESHOLD, Curves
 from igsed_core.models import shifts as shifted
 from igsed_core.workflow.recordings import attributions, formats, outputs
 
-EVENTS = "events.tsv"
+EVENTS = formats.EVENTS
 _DONE = "done.json"
+_BEGUN = "begun"  # instead of what results are made from, while they are made: the folder is ours
 
 
 @dataclass(frozen=True)
@@ -73,8 +77,9 @@ class Located:
 def locate(recordings: Iterable[str], model: Path, out: Path, *, weights: str = "", options: Options) -> Located:
     """Search recordings one after the other.
 
-    Each gets a folder in ``out`` with ``events.tsv``; ``out/events.tsv`` holds all. A recording whose results are
-    there, by the same model and options, is not searched again. A bad file is left out, and the rest goes on.
+    Each gets a folder in ``out`` with ``events.tsv``; ``out/events.tsv`` holds all of this call. A recording whose
+    results are there, by the same model and options, is not searched again. A bad file is left out, and the rest goes
+    on. Several calls may write to one folder, at the same time too.
 
     Parameters
     ----------
@@ -92,7 +97,8 @@ def locate(recordings: Iterable[str], model: Path, out: Path, *, weights: str = 
     Raises
     ------
     IgsedError
-        If there is nothing to search, the model is none, an option has no sense, or the results cannot be written.
+        If there is nothing to search, the model is none, an option has no sense, or the results cannot be written,
+        or would take the place of files that somebody else made.
     """
     found = long_audio.find(recordings)
     localiser = Localiser.load(model, weights)
@@ -104,20 +110,24 @@ def locate(recordings: Iterable[str], model: Path, out: Path, *, weights: str = 
         "options": dataclasses.asdict(options),
     }
     asked = json.loads(json.dumps(made_with))  # as it is read back
-    names, shown = _names(found), _shown(found)
-    _spare(out, names.values())
+    names, shown = _names(found, out), _shown(found)
+    _spare(out, names, options)
     failed: dict[Path, str] = {}
     kept, made = [], []
     for number, path in enumerate(found, start=1):
         folder = out / names[path]
         try:
             wanted = files_key(path, asked)
-            if _stored(folder / _DONE) != wanted or not formats.there(folder, path, options.outputs):
-                _one(localiser, path, names[path], folder, options, f"{number} of {len(found)}")
-                files.write_json(folder / _DONE, wanted)
-            else:
+            if _stored(folder / _DONE) == wanted and formats.there(folder, _outputs(path, options)):
                 kept.append(path)
-            made.append(formats.read_events(folder / EVENTS, shown[path]))
+                made.append(formats.read_events(folder / EVENTS, shown[path]))
+                continue
+            curves = _searched(localiser, path, f"{number} of {len(found)}: {names[path]}", options)
+            with _alone(folder):
+                files.write_json(folder / _DONE, {_BEGUN: wanted})
+                _write(folder, path, localiser, curves, options)
+                files.write_json(folder / _DONE, wanted)
+                made.append(formats.read_events(folder / EVENTS, shown[path]))
         except IgsedError as error:
             if not path.is_file() or _is_about(path, error):
                 progress.tell(f"igsed: {error}")
@@ -126,17 +136,60 @@ def locate(recordings: Iterable[str], model: Path, out: Path, *, weights: str = 
                 raise
     events = pd.concat(made, ignore_index=True) if made else pd.DataFrame(columns=formats.COLUMNS)
     formats.write_tsv(out / EVENTS, events)
+    others = [done.parent.name for done in out.glob(f"*/{_DONE}") if done.parent.name not in set(names.values())]
+    if others:
+        progress.tell(
+            f"igsed: {text.shown(out / EVENTS)} holds the recordings of this call; the {len(others)} others that were "
+            f"searched before have a table in their own folders, such as {text.shown(out / min(others) / EVENTS)}"
+        )
     return Located(events, failed, kept)
 
 
-def _spare(out: Path, names: Iterable[str]) -> None:
-    """Refuse to write over tables of events that are not ours: the truth that a user keeps beside the recordings."""
-    mine = [(out / name, (out / name / _DONE).is_file()) for name in names]
-    places = [folder for folder, done in mine if not done]
-    if not (len(places) < len(mine) or any(out.glob(f"*/{_DONE}"))):
-        places.append(out)
-    for folder in places:
-        outputs.check_table(folder / EVENTS, formats.COLUMNS, "table of `igsed locate`")
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep another call out of a recording's folder: files by two sets of options would be taken for those of one."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise IgsedError(
+            f"--out: {text.shown(folder)} cannot be made ({text.reason(error)}): choose another place"
+        ) from error
+    guard = FileLock(folder / ".lock")
+    store.acquire(guard, f"another call writes to {text.shown(folder)}")
+    try:
+        yield
+    finally:
+        guard.release()
+
+
+def _outputs(path: Path, options: Options) -> list[str]:
+    return formats.names(path, options.outputs, explained=bool(options.explain))
+
+
+def _spare(out: Path, names: Mapping[Path, str], options: Options) -> None:
+    """Refuse to write over what is not ours: the truth that a user keeps beside the recordings, labels, a page."""
+    ours = [done.parent for done in out.glob(f"*/{_DONE}") if _about(done) is not None]
+    if not ours:
+        outputs.check_table(out / EVENTS, formats.COLUMNS, "table of `igsed locate`")
+    for path, name in names.items():
+        folder = out / name
+        if os.path.lexists(folder) and not folder.is_dir():
+            raise IgsedError(f"--out: {text.shown(folder)} is there already and is no folder: choose another place")
+        for file in (folder / name for name in (_DONE, EVENTS, *_outputs(path, options))):
+            if file.is_dir():
+                raise IgsedError(f"--out: {text.shown(file)} is a folder where a file is to be: move it away")
+            if folder not in ours and file.is_file() and file.stat().st_size:  # in an empty one nothing is lost
+                if file.name != EVENTS:
+                    raise outputs.other(file, "file of `igsed locate`")
+                outputs.check_table(file, formats.COLUMNS, "table of `igsed locate`")
+
+
+def _about(done: Path) -> dict[str, Any] | None:
+    """Return what the results beside a file are made from, finished or not; None if the file is none of ours."""
+    content = _stored(done)
+    if isinstance(content, dict) and isinstance(content.get(_BEGUN), dict):
+        content = content[_BEGUN]
+    return content if isinstance(content, dict) and {"igsed", "model", "file"} <= set(content) else None
 
 
 def files_key(path: Path, asked: dict[str, object]) -> dict[str, object]:
@@ -148,9 +201,9 @@ def files_key(path: Path, asked: dict[str, object]) -> dict[str, object]:
     return {**asked, "file": [str(path.resolve()), known.st_size, known.st_mtime_ns]}
 
 
-def _one(localiser: Localiser, path: Path, name: str, folder: Path, options: Options, number: str) -> None:
+def _searched(localiser: Localiser, path: Path, words: str, options: Options) -> Curves:
     seconds = audio.duration(path)
-    with progress.bar(desc=f"{number}: {name}", total=round(seconds), unit=" s") as steps:
+    with progress.bar(desc=words, total=round(seconds), unit=" s") as steps:
         done = [0.0, 0]
 
         def advance(more: float) -> None:
@@ -158,7 +211,10 @@ def _one(localiser: Localiser, path: Path, name: str, folder: Path, options: Opt
             steps.update(int(done[0]) - int(done[1]))
             done[1] = int(done[0])
 
-        curves = localiser.of_file(path, shifts=options.shifts or None, progress=advance)
+        return localiser.of_file(path, shifts=options.shifts or None, progress=advance)
+
+
+def _write(folder: Path, path: Path, localiser: Localiser, curves: Curves, options: Options) -> None:
     events = events_of(curves, options)
     for output in options.outputs:
         formats.WRITERS[output](folder, path, curves, events)
@@ -188,10 +244,15 @@ def _check(options: Options, localiser: Localiser) -> None:
         attributions.check(options.explain)
 
 
-def _names(found: Sequence[Path]) -> dict[Path, str]:
-    """A folder's name for each recording: its stem; more of its path where several share that."""
+def _names(found: Sequence[Path], out: Path) -> dict[Path, str]:
+    """A folder's name for each recording: its stem; more of its path where several share that, or shared it before."""
     names: dict[Path, str] = {path: text.file_stem(path.stem) for path in found}
     sharing = Counter(name.casefold() for name in names.values())
+    sharing[EVENTS] += 1  # that of the table of all events
+    for path, name in names.items():
+        about = _about(out / name / _DONE)
+        if about is not None and about["file"][:1] != [str(path.resolve())]:
+            sharing[name.casefold()] += 1  # an earlier call's results, of another recording: they are not lost
     for path in found:
         if sharing[names[path].casefold()] > 1:
             sharing[names[path].casefold()] -= 1

@@ -30,6 +30,8 @@ def check_table(path: Path, columns: Sequence[str], what: str, *, separator: str
     """
     if path.is_dir():
         raise IgsedError(f"--out {text.shown(path)} is a folder: give the name of a file in it")
+    if path.exists() and not path.is_file():
+        raise IgsedError(f"--out {text.shown(path)} is a pipe or a device, no file: choose another")
     if path.exists() and not set(columns) <= set(_header(path, separator)):
         raise other(path, what)
     paths.check_writable(path.parent, "choose another --out")

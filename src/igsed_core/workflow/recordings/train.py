@@ -68,6 +68,8 @@ def train(
     bounds.check_seed(seed)
     if out.is_dir():
         raise IgsedError(f"--out {text.shown(out)} is a folder: give the name of a file in it")
+    if out.exists() and not out.is_file():
+        raise IgsedError(f"--out {text.shown(out)} is a pipe or a device, no file: choose another")
     if out.exists() and not localiser_model.is_one(out):
         raise outputs.other(out, "model of `igsed train`")
     paths.check_writable(out.parent, "choose another --out")
@@ -144,7 +146,8 @@ def summary(trained: Trained) -> str:
     table = table[["training", "held_out", "precision", "recall", "f1", "note"]]
     mean = trained.figures[(trained.figures["class"] == "all") & (trained.figures["metric"] == "f1")].iloc[0]
     known = pd.notna(mean["ci_low"])
-    interval = f"[{mean['ci_low']:.2f}, {mean['ci_high']:.2f}]" if known else "(too few clips for an interval)"
+    low, high = max(0.0, mean["ci_low"]), min(1.0, mean["ci_high"])  # of very few clips it may go beyond what F1 can be
+    interval = f"[{low:.2f}, {high:.2f}]" if known else "(too few clips for an interval)"
     return (
         f"{table.to_string(float_format='{:.2f}'.format, na_rep='-')}\n"
         f"F1 of clip-level labels on held-out clips, mean over classes: {mean['value']:.2f} {interval}\n"

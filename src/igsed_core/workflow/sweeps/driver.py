@@ -110,6 +110,7 @@ def dry_run(sweep: Sweep, *, profile: Path) -> str:
 def _check_places(sweep: Sweep, profile: Path) -> None:
     if not (profile / "config.yaml").is_file():
         raise IgsedError(f"there is no profile {profile}: give a folder with a config.yaml, such as profiles/slurm")
+    _on_slurm(profile)  # it can be read
     paths.check_folders(next(iter(sweep.experiments)))
 
 
@@ -221,7 +222,7 @@ def _row(sweep: Sweep, node: Node, one: Job, costs: Costs, needs: list[str]) -> 
 
 
 def _on_slurm(profile: Path) -> bool:
-    return "executor: slurm" in (profile / "config.yaml").read_text(encoding="utf-8")
+    return "executor: slurm" in files.read_text(profile / "config.yaml", "profile")
 
 
 def snakemake(sweep: Sweep, profile: Path, cores: int) -> list[str]:

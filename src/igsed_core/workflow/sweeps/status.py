@@ -98,6 +98,9 @@ def started(name: str) -> Sweep:
         raise IgsedError(f"no sweep {name!r} was started: there are {', '.join(known) or 'none'}")
     content: dict[str, Any] = files.read_json(folder / SUMMARY)
     try:
+        for key, most in (("shards", sweep_file.MOST_SHARDS), ("cores", sweep_file.MOST_CORES)):
+            if type(content[key]) is not int or not 1 <= content[key] <= most:
+                raise TypeError(f"{key} is {content[key]}")
         found = {one: experiments.load(folder / jobs.PARAMETERS / f"{one}.json") for one in content["varied"]}
         return Sweep(
             content["sweep"],

@@ -20,6 +20,7 @@ from igsed_core.workflow.experiments import Experiment
 
 KEYS = ("sweep", "base", "grid", "variations", "shards", "cores", "gpu", "scratch")
 MOST_SHARDS = 1000
+MOST_CORES = 1024
 _MOST_EXPERIMENTS = 10_000
 _LARGEST_FILE = 1_000_000  # bytes
 _MOST_DIGITS = 18  # of the ends of a range
@@ -128,7 +129,7 @@ def read(path: Path) -> Sweep:
         found,
         varied,
         shards=_number(content.get("shards"), source, "shards", MOST_SHARDS),
-        cores=_number(content.get("cores"), source, "cores", 1024),
+        cores=_number(content.get("cores"), source, "cores", MOST_CORES),
         gpu=_truth(content.get("gpu"), source, "gpu"),
         scratch=_scalar(content.get("scratch"), source, "scratch"),
     )
