@@ -353,7 +353,7 @@ def test_what_ships_is_from_the_parameter_file_that_ships() -> None:
         assert shipped.table(name) is not None
     found, judged = shipped.table("self_attention"), shipped.table("self_attention_audit")
     assert found is not None and judged is not None
-    assert "full size" in overview.full_size(found, shipped.table("self_attention_differences"))  # type: ignore[arg-type]
+    assert "moving average" in overview.memory(found, shipped.table("self_attention_differences"))  # type: ignore[arg-type]
     assert SCRAMBLED in set(judged["choice"]) and "reaches it" in overview.reached(found)
 
 
