@@ -130,7 +130,7 @@ def undecided(differences: pd.DataFrame) -> str:
     }
     reasons = "; ".join(f"in {count} {words}" for words, count in why.items() if count)
     return (
-        f"{len(left)} of {len(differences)} comparisons, the last rows, are not decided: {reasons}. "
+        f"{len(left)} of {len(differences)} comparisons are not decided: {reasons}. "
         f"{idle or 'None'} of them are of networks that are not tuned, where no probability may pass one half and "
         "nothing is detected."
     )

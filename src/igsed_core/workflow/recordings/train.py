@@ -144,7 +144,8 @@ def summary(trained: Trained) -> str:
     table = table[["training", "held_out", "precision", "recall", "f1", "note"]]
     mean = trained.figures[(trained.figures["class"] == "all") & (trained.figures["metric"] == "f1")].iloc[0]
     known = pd.notna(mean["ci_low"])
-    interval = f"[{mean['ci_low']:.2f}, {mean['ci_high']:.2f}]" if known else "(too few clips for an interval)"
+    low, high = np.clip([mean["ci_low"], mean["ci_high"]], 0.0, 1.0)  # of two classes it would reach from -6 to 7
+    interval = f"[{low:.2f}, {high:.2f}]" if known else "(too few clips for an interval)"
     return (
         f"{table.to_string(float_format='{:.2f}'.format, na_rep='-')}\n"
         f"F1 of clip-level labels on held-out clips, mean over classes: {mean['value']:.2f} {interval}\n"
