@@ -173,7 +173,10 @@ def attention_map(
         shown,
         ax=ax,
         label=f"weight over that of all alike (98 % lie from {low:.2f} to {high:.2f})",
-        **{"location": "bottom", "shrink": 0.6, "pad": 0.02, "extend": "both"},
+        location="bottom",
+        shrink=0.6,
+        pad=0.02,
+        extend="both",
     )
     ax.grid(False)
     ax.set(xlabel="frames that are attended (time, s)", ylabel="frame (time, s)", xlim=(0, seconds))
