@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ import soundfile
 from igsed_core.base.errors import IgsedError
 from igsed_core.data import labels
 from igsed_core.workflow import cli
-from igsed_core.workflow.recordings import locate
+from igsed_core.workflow.recordings import locate, train
 
 RATE = 16_000
 TONES = {"low": 440.0, "high, shrill": 2000.0}
@@ -407,3 +408,15 @@ def test_the_short_names_of_the_package() -> None:
     assert igsed_core.Localiser is Localiser and igsed_core.explain is explain
     with pytest.raises(AttributeError, match="nothing"):
         igsed_core.nothing  # noqa: B018
+
+
+def test_training_says_no_f1_that_there_cannot_be():
+    """Two classes with one clip each gave the mean of F1 an interval from -6 to 7."""
+    figures = pd.DataFrame(
+        [("all", "f1", 0.33, -6.02, 6.69)]
+        + [(label, metric, 0.5, 0.1, 0.9) for label in "AB" for metric in ("precision", "recall", "f1")],
+        columns=["class", "metric", "value", "ci_low", "ci_high"],
+    )
+    counts = pd.DataFrame({"class": ["A", "B"], "training": 4, "held_out": 1, "note": ""})
+    said = train.summary(SimpleNamespace(figures=figures, counts=counts))
+    assert "mean over classes: 0.33 [0.00, 1.00]" in said

@@ -41,6 +41,23 @@ def beside(large: Mapping[tuple[str, ...], Row], key: tuple[str, ...], digits: i
     return {FULL: counted(row, digits), f"verdict, {FULL}": NONE if row is None else row["verdict"]}
 
 
+def first(full: str, own: str) -> str:
+    """Put what the run of full size found before what this run found of the same; alone where none ships.
+
+    Parameters
+    ----------
+    full, own
+        Sentences; an empty ``full`` says that none ships.
+
+    Examples
+    --------
+    >>> from igsed_core.show.full_size import first
+    >>> first("It is 0.9.", "It is 0.4."), first("", "It is 0.4.")
+    ('*At full size, in a run that ships with the book:* It is 0.9. *In this run:* It is 0.4.', 'It is 0.4.')
+    """
+    return f"*At full size, in a run that ships with the book:* {full} *In this run:* {own}" if full else own
+
+
 def made_from(
     record: Mapping[str, Any] | None, name: str, what: Callable[[Mapping[str, Any]], str], *, alone: bool = False
 ) -> str:

@@ -489,7 +489,7 @@ def test_the_box_says_what_the_tables_are(monkeypatch: pytest.MonkeyPatch) -> No
     large = {name: table.assign(value=0.7) for name, table in found.items()}
     monkeypatch.setattr(in_short.Shipped, "table", lambda self, of: large[of])
     both = in_short.answer(Found(found)).text.replace("\N{NO-BREAK SPACE}", " ")
-    full, own = both.split("*In this run, which is small.*")
+    full, own = both.split("*In this run:*")
     assert "a share of 0.70" in full and "of IG by 0.70" not in full and "No map was moved" in full
     assert "a share of 0.80" in own and "map" not in own.split(".")[0]
 

@@ -244,7 +244,9 @@ def test_the_study_from_end_to_end(
     figures.against_width(found)
     figures.against_width(found, found)
     apart = measure.differences(results, audit.pairs(["width_1", "width_10", "heads", "average_1"], 1.0))
-    assert len(tables.difference_table(apart, titles, apart)) == 14 * len(measure.COMPARED)
+    assert len(apart) == 14 * len(measure.COMPARED)
+    decided = int((apart["verdict"] != judging.NOT_DECIDED).sum())
+    assert len(tables.difference_table(apart, titles, apart)) == decided + (decided < len(apart))
     assert "test clips" in overview.memory(found, apart) and "filter" in overview.smoothing(apart)
     by_event = measure.by_event(results, judge)
     assert by_event[by_event["by"] == "length"].groupby("system")["n"].sum().eq(28).all()
@@ -257,7 +259,8 @@ def test_the_study_from_end_to_end(
     assert "on the same event" in overview.mass(mass)
     judged = audit.table(results, 1.0, several=True)
     assert set(judged["choice"]) == set(audit.QUESTIONS)
-    assert len(tables.audit_table(judged, judged)) == len(judged)
+    silent = int((judged["verdict"] == judging.NOT_DECIDED).sum())
+    assert len(tables.audit_table(judged, judged)) == len(judged) - silent + bool(silent)
     assert "reshape" in overview.released(judged) and "Whether the paper's runs" in overview.explains(judged)
     assert "0.50 was asked" in overview.reached(found)
     one = next(one for one in trained if one.system.name == "width_1")
@@ -353,8 +356,21 @@ def test_what_ships_is_from_the_parameter_file_that_ships() -> None:
         assert shipped.table(name) is not None
     found, judged = shipped.table("self_attention"), shipped.table("self_attention_audit")
     assert found is not None and judged is not None
-    assert "full size" in overview.full_size(found, shipped.table("self_attention_differences"))  # type: ignore[arg-type]
+    assert "moving average" in overview.memory(found, shipped.table("self_attention_differences"))  # type: ignore[arg-type]
     assert SCRAMBLED in set(judged["choice"]) and "reaches it" in overview.reached(found)
+
+
+def test_what_differs_in_the_attention_is_seen() -> None:
+    """Weights that differ by a tenth were a plane of one colour on a scale from zero to two."""
+    weights = np.full((40, 40), 1 / 40)
+    weights[:, 10:20] *= 1.1
+    events = pd.DataFrame({"label": ["Dog"], "onset": [1.0], "offset": [2.0]})
+    drawn = figures.attention_map(np.random.default_rng(0).normal(size=4000), 1000, events, weights, 0.1)
+    image = drawn.axes[2].get_images()[0]
+    low, high = image.norm(1.0), image.norm(1.1)
+    assert float(high) - float(low) > 0.9
+    labels = [ax.get_xlabel() for ax in drawn.axes]
+    assert any("98 % lie from 1.00 to 1.10" in label for label in labels), labels
 
 
 def test_what_is_decided_stands_first_and_what_is_not_is_counted() -> None:
@@ -371,7 +387,10 @@ def test_what_is_decided_stands_first_and_what_is_not_is_counted() -> None:
     )
     apart = judging.judge_family(apart, [0.0001] * len(apart), margin=measure.MARGIN)
     told = tables.difference_table(apart, {})
-    assert told["verdict"].tolist() == ["below", "above", "level", "not told apart", "not decided", "not decided"]
+    assert told["verdict"].tolist() == ["below", "above", "level", "not told apart", "not decided"]
+    assert told["Network"].iloc[-1] == "2 more left out, in 2 both are equal"
+    at_full_size = tables.difference_table(apart, {}, apart.head(1).assign(verdict="level"))
+    assert "2 more left out" not in set(at_full_size["Network"])  # all have the key that the larger run decides
     said = overview.undecided(apart)
     assert said.startswith("2 of 6 comparisons") and "in 2 both networks have the same figure" in said
     assert "not defined" not in said and overview.undecided(apart[apart["value"] != 0]) == ""

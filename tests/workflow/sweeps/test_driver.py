@@ -246,7 +246,8 @@ def test_devices_are_looked_at_where_the_jobs_run(written: Written, monkeypatch:
     sweep = written(TEXT.replace("{chapters: none}", "{chapters: none, device: cuda}"))
     with pytest.raises(IgsedError, match="no CUDA device is there"):
         driver.dry_run(sweep, profile=ROOT / "profiles" / "local")
-    assert "2 experiments" in driver.dry_run(sweep, profile=ROOT / "profiles" / "slurm")
+    told = driver.dry_run(sweep, profile=ROOT / "profiles" / "slurm")
+    assert "2 experiments" in told and "all experiments, each run by itself" in told
     with pytest.raises(IgsedError, match="there is no profile"):
         driver.dry_run(sweep, profile=ROOT / "profiles")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from igsed_core.base.shipped import Shipped
 from igsed_core.chapters.adversarial import overview
+from igsed_core.show import full_size
 from igsed_core.show.answers import Answer, Found
 
 
@@ -15,8 +16,5 @@ def answer(found: Found) -> Answer:
     full = [Shipped("adversarial").table(name) for name in names]
     if full[0] is None or full[1] is None:
         return Answer(f"{overview.attacks(attacks)} {overview.moved(maps)} {limits}", names)
-    # The larger one first; of this run what it says of the same question.
-    of_full_size = (
-        f"*At full size, a run that ships with the book.* {overview.attacks(full[0])} {overview.moved(full[1])}"
-    )
-    return Answer(f"{of_full_size} *In this run, which is small.* {overview.fooled(attacks)} {limits}", names)
+    of_full_size = f"{overview.fooled(full[0])} {overview.moved_in_brief(full[1])}"
+    return Answer(f"{full_size.first(of_full_size, overview.fooled(attacks))} {limits}", names)

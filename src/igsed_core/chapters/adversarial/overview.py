@@ -187,12 +187,13 @@ def moved_in_brief(table: pd.DataFrame) -> str:
     """
     by = by_key(table, ("variant", "of", "method", "metric"))
     rows = {METHODS[name]: by.get((MOVE_FRAMES, "attacked", name, "iou_change")) for name in METHODS}
-    said = [f"of {title} by {figure(row)}" for title, row in rows.items() if row is not None]
+    the = {METHODS[LOCALISER]: f"the {METHODS[LOCALISER]}"}
+    said = [f"by {figure(row)} for {the.get(title, title)}" for title, row in rows.items() if row is not None]
     n = [row["n"] for row in rows.values() if row is not None]
     if not said:
         return "No map was moved."
     return (
-        f"While every class stays decided as it was, {MOVES[MOVE_FRAMES]} change the IoU {_listed(said)} "
+        f"With {MOVES[MOVE_FRAMES]} while every class stays decided as it was, the IoU changes {_listed(said)} "
         f"({sample(min(n), 'soundscapes')})."
     )
 

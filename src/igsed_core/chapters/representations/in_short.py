@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from igsed_core.base.shipped import Shipped
 from igsed_core.chapters.representations import overview
+from igsed_core.show import full_size
 from igsed_core.show.answers import Answer, Found
 
 
@@ -10,4 +12,9 @@ def answer(found: Found) -> Answer:
     """Which input serves better, and where each network listens."""
     tables = ("representations", "representations_differences", "representations_maps", "representations_alike")
     table, apart, described, alike = (found.tables[name] for name in tables)
-    return Answer(f"{overview.accuracy(table, apart)} {overview.listens(described, alike)}", tables)
+    limits = overview.limits(found.params.get("representations", {}))
+    large = [Shipped("representations").table(name) for name in tables]
+    if any(one is None for one in large):
+        return Answer(f"{overview.accuracy(table, apart)} {overview.centre(described, alike)} {limits}", tables)
+    full = f"{overview.accuracy(large[0], large[1])} {overview.centre(large[2], large[3])}"  # type: ignore[arg-type]
+    return Answer(f"{full_size.first(full, overview.accuracy(table, apart))} {limits}", tables)

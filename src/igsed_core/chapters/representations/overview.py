@@ -11,6 +11,7 @@ from igsed_core.chapters.representations import disturb, networks, study
 from igsed_core.chapters.representations.excerpts import AT_RANDOM, BY_RECORDING, Excerpts, Split
 from igsed_core.chapters.representations.explain import ENERGY, LRP, METHODS, OCCLUSION
 from igsed_core.chapters.representations.networks import NETWORKS, SPECTROGRAM, WAVEFORM
+from igsed_core.chapters.representations.params import BANK
 from igsed_core.chapters.representations.training import RECIPES, Task
 from igsed_core.metrics.judging import ABOVE, BELOW
 from igsed_core.metrics.summaries import ALL
@@ -64,14 +65,18 @@ def accuracy(table: pd.DataFrame, differences: pd.DataFrame) -> str:
     for rule in dict.fromkeys(rule for rule, _ in rows):
         gap = apart.get((WAVEFORM, rule))
         parts.append(
-            f"trained {_how(rule)}, the waveform network is right for "
-            f"{figure(rows.get((rule, WAVEFORM)))} of the excerpts of recordings that it never heard, the spectrogram "
-            f"network for {figure(rows.get((rule, SPECTROGRAM)))}, a difference of {figure(gap)}{_within(gap)}"
+            f"{figure(rows.get((rule, WAVEFORM)))} and {figure(rows.get((rule, SPECTROGRAM)))} trained {_how(rule)} "
+            f"(difference {figure(gap)}{_within(gap)})"
         )
     n = max((row["n"] for row in rows.values()), default=0)
     recordings = [row["n_clips"] for row in apart.values() if pd.notna(row.get("n_clips"))]
     of = f", which overlap, of {round(max(recordings))} recordings" if recordings else ""
-    return f"{_sentence('; '.join(parts))} ({sample(n, 'excerpts')}{of})." if parts else "No network was tested."
+    if not parts:
+        return "No network was tested."
+    return (
+        "Of the excerpts of recordings that neither heard, the waveform and the spectrogram network are right for "
+        f"{'; '.join(parts)} ({sample(n, 'excerpts')}{of})."
+    )
 
 
 def _how(rule: str) -> str:
@@ -83,7 +88,7 @@ def _within(gap: dict[str, Any] | None) -> str:
     if gap is None or pd.isna(gap["value"]):
         return ""
     apart = "at most" if abs(gap["value"]) <= LEVEL else "more than"
-    return f" ({verdict_on(gap)}; the means are {apart} {number(100 * LEVEL, 0)} points apart)"
+    return f": {verdict_on(gap)}, the means {apart} {number(100 * LEVEL, 0)} points apart"
 
 
 def leak(table: pd.DataFrame, differences: pd.DataFrame, before: float) -> str:
@@ -175,6 +180,45 @@ def condition_title(condition: str) -> str:
     kind, amount = disturb.conditions()[condition]
     units = {"noise": "dB SNR", "delay": "ms", "gain": "dB"}
     return kind if kind == disturb.CLEAN else f"{kind}, {number(amount, 0)} {units[kind]}"
+
+
+def centre(described: pd.DataFrame, alike: pd.DataFrame) -> str:
+    """Say in one sentence how far either network's relevance lies from the sound's centre, and how alike maps are.
+
+    Parameters
+    ----------
+    described, alike
+        As for :func:`listens`.
+    """
+    rows = by_key(described, ("method", "rule", "metric"), **_OF_INSTANCES)
+    waveform, spectrogram = (rows.get((name, LRP, study.CENTROID)) for name in (WAVEFORM, SPECTROGRAM))
+    if waveform is None or spectrogram is None:
+        return "No map was made by LRP."
+    same = by_key(alike, ("method", "rule"), **_OF_INSTANCES).get(("both networks", LRP))
+    return (
+        f"By LRP the waveform network's relevance lies {figure(waveform)} octaves from the sound's own centroid, the "
+        f"spectrogram network's {figure(spectrogram)} ({sample(waveform['n'], 'excerpts')} that both name rightly), "
+        f"and the two maps of one excerpt have a rank correlation of {figure(same)}."
+    )
+
+
+def limits(params: Mapping[str, Any]) -> str:
+    """Say whose the sounds are, and how many networks of each kind were trained for how long.
+
+    Parameters
+    ----------
+    params
+        Of the stage, from its record; without them only what holds for any run is said.
+    """
+    said = "Intervals draw recordings anew and hold nothing of the luck of training"
+    if "repr_seeds" not in params:
+        return f"{said}."
+    seeds, epochs = int(params["repr_seeds"]), int(params["repr_epochs"])
+    sounds = "this experiment's own sounds" if params.get("repr_data", BANK) == BANK else "UrbanSound8K"
+    return (
+        f"{said}; in this run {seeds} {'network' if seeds == 1 else 'networks'} of each kind learnt from {sounds} for "
+        f"{epochs} {'epoch' if epochs == 1 else 'epochs'}."
+    )
 
 
 def listens(described: pd.DataFrame, alike: pd.DataFrame) -> str:
@@ -328,7 +372,3 @@ def _octave(low: float) -> str:
 def _apart(differences: pd.DataFrame, protocol: str, condition: str) -> Rows:
     mine = differences[(differences["protocol"] == protocol) & (differences["condition"] == condition)]
     return by_key(mine, ("method", "rule"), average="instance")
-
-
-def _sentence(words: str) -> str:
-    return words[:1].upper() + words[1:]

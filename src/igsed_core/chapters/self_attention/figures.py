@@ -124,7 +124,10 @@ def attention_map(
     weights: NDArray[np.floating],
     hop: float,
 ) -> Figure:
-    """A soundscape, its events, and what each frame takes of each.
+    """A soundscape, its events, and what each frame takes of each, in colours that span what differs.
+
+    Weights differ mildly, so that on a scale from zero the map would be a plane: the colours go from the first to the
+    99th percentile of the weights, which the scale names.
 
     Parameters
     ----------
@@ -155,15 +158,26 @@ def attention_map(
     truth.set_yticks(range(len(labels)), [style.class_title(label) for label in labels])
     truth.set(ylim=(len(labels) - 0.4, -0.6))
     over = np.asarray(weights, dtype=float) * (weights > 0).sum(axis=1, keepdims=True)
+    over = np.where(weights > 0, over, np.nan)
+    low, high = np.nanpercentile(over, (1, 99))
+    spread = max((high - low) / 2, 0.005)  # of rounding alone no pattern is made
     shown = ax.imshow(
-        np.where(weights > 0, over, np.nan),
+        over,
         extent=(-hop / 2, len(over) * hop - hop / 2, len(over) * hop - hop / 2, -hop / 2),
         aspect="auto",
         cmap="magma",
-        vmin=0.0,
-        vmax=max(2.0, float(np.nanmax(over))),
+        vmin=(low + high) / 2 - spread,
+        vmax=(low + high) / 2 + spread,
     )
-    fig.colorbar(shown, ax=ax, label="weight over that of all alike", location="bottom", shrink=0.5, pad=0.02)
+    fig.colorbar(
+        shown,
+        ax=ax,
+        label=f"weight over that of all alike (98 % lie from {low:.2f} to {high:.2f})",
+        location="bottom",
+        shrink=0.6,
+        pad=0.02,
+        extend="both",
+    )
     ax.grid(False)
     ax.set(xlabel="frames that are attended (time, s)", ylabel="frame (time, s)", xlim=(0, seconds))
     return fig

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from igsed_core.base.shipped import Shipped
 from igsed_core.chapters.self_attention import overview
+from igsed_core.show import full_size
 from igsed_core.show.answers import Answer, Found
 
 
@@ -11,14 +12,8 @@ def answer(found: Found) -> Answer:
     """How far a detector must remember here."""
     tables = ("self_attention", "self_attention_differences")
     summary, differences = (found.tables[name] for name in tables)
-    full = [Shipped("self_attention").table(name) for name in tables]
-    own = overview.memory(summary, differences)
-    if full[0] is None or full[1] is None:
-        said = [own, overview.average(differences)]
-    else:  # the larger one first; of this run what it says of the same question
-        said = [overview.full_size(full[0], full[1]), f"*In this run, which is small.* {own}"]
-    return Answer(
-        f"{' '.join(filter(None, said))} {overview.CORRECTED} "
-        f"{overview.limits(found.params.get('self_attention', {}))}",
-        tables,
-    )
+    large = [Shipped("self_attention").table(name) for name in tables]
+    full = "" if large[0] is None or large[1] is None else overview.memory(large[0], large[1])
+    said = full_size.first(full, overview.memory(summary, differences))
+    limits = overview.limits(found.params.get("self_attention", {}))
+    return Answer(f"{said} {overview.CORRECTED} {limits}", tables)

@@ -18,14 +18,14 @@ from igsed_core.show.claims import RELATIONS, figure, sample, verdict_on
 from igsed_core.show.full_size import made_from
 
 CORRECTED = (
-    "Verdicts are corrected for all comparisons (Holm), intervals are not; neither says anything of the luck of "
-    "training."
+    "The highest is picked by this very figure; verdicts are corrected for all comparisons (Holm), intervals are not, "
+    "and neither says anything of the luck of training."
 )
 WANTED = 0.5  # segment-based F of the CRNN
 
 
 def memory(table: pd.DataFrame, differences: pd.DataFrame) -> str:
-    """Say how far attention is above the CRNN without it, and by which width.
+    """Say in one sentence how far attention is above the CRNN without it, by which width, and what an average does.
 
     Parameters
     ----------
@@ -43,12 +43,27 @@ def memory(table: pd.DataFrame, differences: pd.DataFrame) -> str:
     gap = apart.get((best,))
     told = [row["verdict"] for (name,), row in apart.items() if name in found]
     return (
-        f"The CRNN without attention reaches an event-based F of {figure(none)} ({sample(none['n'], 'test clips')}); "
-        f"of {len(found)} widths {best.rpartition('_')[2]} s has the highest, {figure(found[best])}, picked by this "
-        f"very figure and {RELATIONS[NOT_DECIDED if gap is None else gap['verdict']]} the CRNN (difference "
-        f"{figure(gap)}). Of these widths {told.count(BELOW) or 'none'} {_is(told.count(BELOW))} below the CRNN and "
-        f"{told.count(ABOVE) or 'none'} {_is(told.count(ABOVE))} above it."
+        f"Without attention the CRNN reaches an event-based F of {figure(none)} ({sample(none['n'], 'test clips')}); "
+        f"of {len(found)} widths of attention {best.rpartition('_')[2]} s has the highest, {figure(found[best])}, "
+        f"{RELATIONS[NOT_DECIDED if gap is None else gap['verdict']]} that (difference {figure(gap)}), and "
+        f"{_above_and_below(told.count(ABOVE), told.count(BELOW))}{_beside_average(differences)}."
     )
+
+
+def _above_and_below(above: int, below: int) -> str:
+    if not above and not below:
+        return "none is above or below it"
+    return f"{above or 'none'} {_is(above)} above it, {below or 'none'} {_is(below)} below"
+
+
+def _beside_average(differences: pd.DataFrame) -> str:
+    for (system, other), row in by_key(differences, ("system", "other"), rule=TUNED, metric=EVENT_F).items():
+        if other.startswith("average_"):
+            return (
+                f"; attention over {system.rpartition('_')[2]} s is {RELATIONS[row['verdict']]} a moving average over "
+                f"the same window ({figure(row)})"
+            )
+    return ""
 
 
 def _is(n: int) -> str:
@@ -115,7 +130,7 @@ def undecided(differences: pd.DataFrame) -> str:
     }
     reasons = "; ".join(f"in {count} {words}" for words, count in why.items() if count)
     return (
-        f"{len(left)} of {len(differences)} comparisons, the last rows, are not decided: {reasons}. "
+        f"{len(left)} of {len(differences)} comparisons are not decided: {reasons}. "
         f"{idle or 'None'} of them are of networks that are not tuned, where no probability may pass one half and "
         "nothing is detected."
     )
@@ -318,10 +333,10 @@ def limits(params: Mapping[str, Any]) -> str:
     }.get(str(params.get("attention_data", RECIPE)), "The soundscapes are mixed by a program")
     if "attention_seeds" not in params:
         return f"{sounds}."
-    seeds, train = int(params["attention_seeds"]), int(params["attention_train"])
+    seeds, train, epochs = (int(params[f"attention_{name}"]) for name in ("seeds", "train", "epochs"))
     return (
         f"{sounds}; this run has {seeds} {'network' if seeds == 1 else 'networks'} of each kind, trained on "
-        f"{train or 'all'} soundscapes for {params['attention_epochs']} epochs at most."
+        f"{train or 'all'} soundscapes for {epochs} {'epoch' if epochs == 1 else 'epochs'} at most."
     )
 
 
@@ -361,10 +376,3 @@ def at_full_size(say: Callable[..., str], *tables: pd.DataFrame | None, **option
         return ""
     said = say(*tables, **options)
     return f"*At full size.* {said}" if said else ""
-
-
-def full_size(table: pd.DataFrame, differences: pd.DataFrame) -> str:
-    """Say in one sentence what the run of full size found; ``table, differences`` as for :func:`memory`."""
-    return (
-        f"*At full size, a run that ships with the book.* {memory(table, differences)} {average(differences)}".rstrip()
-    )

@@ -66,7 +66,7 @@ def untuned_table(table: pd.DataFrame, titles: Titles) -> pd.DataFrame:
 
 
 def difference_table(table: pd.DataFrame, titles: Titles, full: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Paired differences with verdicts: what is told apart first, what is not decided last, larger ones first.
+    """Paired differences with verdicts: what is told apart first, larger ones first, what is not decided counted.
 
     Parameters
     ----------
@@ -77,7 +77,8 @@ def difference_table(table: pd.DataFrame, titles: Titles, full: pd.DataFrame | N
     """
     key = ("system", "rule", "other", "other_rule", "metric")
     large = keyed(full, key)
-    return pd.DataFrame(
+    rows = sorted(records(table), key=_decided_first)
+    told: list[dict[str, Any]] = [
         {
             "Network": _named(row["system"], row["rule"], titles),
             "minus": _named(row["other"], row["other_rule"], titles),
@@ -88,8 +89,32 @@ def difference_table(table: pd.DataFrame, titles: Titles, full: pd.DataFrame | N
             "verdict": row["verdict"],
             **beside(large, tuple(row[name] for name in key), 3),
         }
-        for row in sorted(records(table), key=_decided_first)
-    )
+        for row in rows
+    ]
+    return _grouped(told, rows, large, key)
+
+
+def _grouped(
+    told: list[dict[str, Any]],
+    rows: list[dict[str, Any]],
+    large: Mapping[tuple[str, ...], Mapping[str, Any]],
+    key: tuple[str, ...],
+) -> pd.DataFrame:
+    """Make one row, which counts them, of all that neither this run nor that of full size decides."""
+    full = [large.get(tuple(row[name] for name in key)) for row in rows]
+    silent = [
+        row["verdict"] == NOT_DECIDED and (one is None or one["verdict"] == NOT_DECIDED)
+        for row, one in zip(rows, full, strict=True)
+    ]
+    shown = [one for one, says_nothing in zip(told, silent, strict=True) if not says_nothing]
+    left = [row for row, says_nothing in zip(rows, silent, strict=True) if says_nothing]
+    if left:
+        same = sum(row["value"] == 0 for row in left)
+        words = f"{len(left)} {'more' if shown else 'rows'} left out{f', in {same} both are equal' if same else ''}"
+        first, *others = told[0]
+        known = {CLIPS: min(row["n"] for row in left), "verdict": NOT_DECIDED}
+        shown.append({first: words} | {column: known.get(column, NONE) for column in others})
+    return pd.DataFrame(shown)
 
 
 def _clips(known: Mapping[tuple[str, ...], Mapping[str, Any]], system: str) -> str:
@@ -103,7 +128,7 @@ def _decided_first(row: Mapping[str, Any]) -> tuple[int, float]:
 
 
 def audit_table(table: pd.DataFrame, full: pd.DataFrame | None = None) -> pd.DataFrame:
-    """What each choice of the released code changes.
+    """What each choice of the released code changes; what is not decided is counted in the last row.
 
     Parameters
     ----------
@@ -114,7 +139,8 @@ def audit_table(table: pd.DataFrame, full: pd.DataFrame | None = None) -> pd.Dat
     """
     key = ("choice", "rule", "metric")
     large = keyed(full, key)
-    return pd.DataFrame(
+    rows = records(table)
+    told: list[dict[str, Any]] = [
         {
             "Question": audit.QUESTIONS[row["choice"]],
             "of": measure.METRICS[row["metric"]],
@@ -125,8 +151,9 @@ def audit_table(table: pd.DataFrame, full: pd.DataFrame | None = None) -> pd.Dat
             "verdict": row["verdict"],
             **beside(large, tuple(row[name] for name in key), 3),
         }
-        for row in records(table)
-    )
+        for row in rows
+    ]
+    return _grouped(told, rows, large, key)
 
 
 def mass_table(table: pd.DataFrame, titles: Titles, full: pd.DataFrame | None = None) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from typing import Any
 from igsed_core.base.shipped import Shipped
 from igsed_core.chapters.vocal_percussion import overview
 from igsed_core.chapters.vocal_percussion.params import BANK
+from igsed_core.show import full_size
 from igsed_core.show.answers import Answer, Found
 
 
@@ -15,8 +16,12 @@ def answer(found: Found) -> Answer:
     """Which labels make the best embedding here."""
     tables = ("vocal_percussion", "vocal_percussion_differences")
     accuracies, differences = (found.tables[name] for name in tables)
-    said = [overview.accuracy(accuracies, differences), *_at_full_size()]
-    return Answer(f"{' '.join(said)} {limits(found.params.get('vocal_percussion', {}))}", tables)
+    large = [Shipped("vocal_percussion").table(name) for name in tables]
+    full = "" if large[0] is None or large[1] is None else overview.accuracy(large[0], large[1])
+    said = full_size.first(full, overview.accuracy(accuracies, differences))
+    return Answer(
+        f"{said} {overview.corrected(differences)} {limits(found.params.get('vocal_percussion', {}))}", tables
+    )
 
 
 def limits(params: Mapping[str, Any]) -> str:
@@ -33,8 +38,3 @@ def limits(params: Mapping[str, Any]) -> str:
             "share a syllable, which was settled by us."
         )
     return "The sounds are recordings of people; those that are held out are few, and intervals are over them."
-
-
-def _at_full_size() -> list[str]:
-    full = [Shipped("vocal_percussion").table(name) for name in ("vocal_percussion", "vocal_percussion_differences")]
-    return [] if full[0] is None or full[1] is None else [overview.full_size(full[0], full[1])]

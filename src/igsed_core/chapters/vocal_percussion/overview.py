@@ -24,7 +24,7 @@ _SHORT = {when.SALIENCY: "saliency", when.IG: "Integrated Gradients", when.OCCLU
 
 
 def accuracy(table: pd.DataFrame, differences: pd.DataFrame) -> str:
-    """Say which label set is best, how it stands to timbre features, and how the others stand to syllables.
+    """Say in one sentence which labels are best, how they stand to timbre features, and how the others to syllables.
 
     Parameters
     ----------
@@ -42,29 +42,16 @@ def accuracy(table: pd.DataFrame, differences: pd.DataFrame) -> str:
     return (
         f"Of {len(nets)} label sets **{SYSTEMS[best['system']]}** has the highest mean accuracy, {figure(best)} "
         f"({sample(best['n'], 'held-out users')}), {_relation(gap)} timbre features (difference "
-        f"{figure(gap)}{_enough(gap)}); it was picked by this very figure, which flatters it. {_syllables(apart)} "
-        f"Verdicts are corrected over {len(apart)} comparisons (Holm), intervals are not."
+        f"{figure(gap)}{_enough(gap)}); {_syllables(apart)}."
     )
 
 
-def full_size(table: pd.DataFrame, differences: pd.DataFrame) -> str:
-    """Say in one sentence what the run of full size found.
-
-    Parameters
-    ----------
-    table, differences
-        As for :func:`accuracy`.
-    """
-    rows = by_key(table, ("system",), average="user", classifier=measure.KNN)
-    best = max((row for (system,), row in rows.items() if system in LABEL_SETS), key=lambda row: row["value"])
-    apart = by_key(differences, ("system", "other"))
-    told = [row for (_, other), row in apart.items() if other == BEST and row["verdict"] in (ABOVE, BELOW)]
-    others = sum(other == BEST for _, other in apart)
-    gap = apart.get((best["system"], TIMBRE))
+def corrected(differences: pd.DataFrame) -> str:
+    """Say what flatters the best, and for how many comparisons verdicts are corrected; as for :func:`accuracy`."""
+    n = len(by_key(differences, ("system", "other")))
     return (
-        f"At full size, in a run that ships with the book, the best are {SYSTEMS[best['system']]}, {figure(best)} "
-        f"({sample(best['n'], 'held-out users')}), {_relation(gap)} timbre features ({figure(gap)}), and {len(told)} "
-        f"of {others} other label sets {'is' if len(told) == 1 else 'are'} told apart from syllables."
+        "The best is picked by this very figure, which flatters it; verdicts are corrected for all comparisons of a "
+        f"run (Holm, {n} here), intervals are not."
     )
 
 
@@ -78,19 +65,14 @@ def _syllables(apart: dict[tuple[str, ...], dict[str, Any]]) -> str:
     """Say which other label sets are told apart from the paper's best."""
     others = [row for (_, other), row in apart.items() if other == BEST]
     if not others:
-        return "Syllables, the paper's best, were not compared with other label sets."
-    n = sample(min(row["n"] for row in others), "users")
+        return "syllables, the paper's best, were not compared with other label sets"
     told = [row for row in others if row["verdict"] in (ABOVE, BELOW)]
-    if not told:
-        return (
-            f"Of {len(others)} other label sets none is told apart from syllables, the paper's best: the spread "
-            f"between them lies inside the intervals ({n})."
-        )
-    words = "; ".join(f"{SYSTEMS[row['system']]} {row['verdict']}, {figure(row)}" for row in told)
-    return (
-        f"Of {len(others)} other label sets {len(told)} {'is' if len(told) == 1 else 'are'} told apart from syllables, "
-        f"the paper's best ({words})."
-    )
+    words = ", ".join(f"{SYSTEMS[row['system']]} {row['verdict']}: {figure(row)}" for row in told)
+    if len(others) == 1:
+        said = f"the other label set is {'' if told else 'not '}"
+    else:
+        said = f"of {len(others)} other label sets {len(told) or 'none'} {'are' if len(told) > 1 else 'is'} "
+    return f"{said}told apart from syllables, the paper's best{f' ({words})' if words else ''}"
 
 
 def importance(differences: pd.DataFrame) -> str:

@@ -114,10 +114,16 @@ def _locate(options: argparse.Namespace) -> None:
     )
     if found.kept:
         print(f"{len(found.kept)} recordings were there already, by the same model and options")
-    print(f"{len(found.events)} events: {options.out / locate.EVENTS}")
+    print(f"{_events(len(found.events))}: {options.out / locate.EVENTS}")
+    if options.html:
+        print(f"pages to look at and listen to: {options.out / '*' / 'page.html'}")
     if found.failed:
         names = ", ".join(text.shown(path) for path in found.failed)
         raise IgsedError(f"{len(found.failed)} recordings were left out, the reasons stand above: {names}")
+
+
+def _events(n: int) -> str:
+    return f"{n} {'event' if n == 1 else 'events'}"
 
 
 def _evaluate(options: argparse.Namespace) -> None:
@@ -149,7 +155,7 @@ def _explain(options: argparse.Namespace) -> None:
         method=options.method,
         rule=options.rule,
     )
-    print(f"{len(found)} events: {options.out / 'events.tsv'}")
+    print(f"{_events(len(found))}: {options.out / 'events.tsv'}")
 
 
 def _benchmark(options: argparse.Namespace) -> None:

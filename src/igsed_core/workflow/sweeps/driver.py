@@ -100,8 +100,9 @@ def dry_run(sweep: Sweep, *, profile: Path) -> str:
         f"{len(sweep.experiments)} experiments, which vary {', '.join(sweep.parameters) or 'nothing'}",
         f"{every} stages, {len(plan.nodes)} of them different: {every - len(plan.nodes)} are shared",
         f"{len(plan.nodes) - missing} at hand, {missing} to be made",
-        f"{found.jobs} jobs ({sweep.shards} a long step), in {groups} groups",
-        f"about {found.core_hours:.3g} core hours; each experiment by itself would take {found.alone_core_hours:.3g}",
+        f"{found.jobs} jobs ({sweep.shards} a long step), in {groups} {'group' if groups == 1 else 'groups'}",
+        f"about {found.core_hours:.3g} core hours with the starts of jobs; all experiments, each run by itself from an "
+        f"empty store without shards, {found.alone_core_hours:.3g}",
         f"estimated from times {sources or 'of none'}",
     ]
     return "\n".join(lines)
