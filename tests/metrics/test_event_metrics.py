@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.optimize import linear_sum_assignment
 
 import reference_metrics
 from igsed_core.base.errors import IgsedError
@@ -160,3 +161,19 @@ def test_event_lists_count_as_masks_do_and_collars_are_arguments() -> None:
     other = event_based.counts_of_events([event_based.mask_spans(m, 0.5) for m in masks], true, collar=1.0)
     assert_array_equal(one.tp, other.tp)
     assert_array_equal(one.fn, other.fn)
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=100, deadline=None)
+def test_as_many_events_match_as_in_the_best_assignment_of_all_pairs(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    found, true = (
+        np.stack([onset, onset + rng.integers(1, 8, len(onset)) / 8], axis=1)
+        for onset in (np.sort(rng.integers(0, 12, int(rng.integers(0, 9)))) / 8 for _ in range(2))
+    )
+    collar = float(rng.choice([0.125, 0.25, 0.5]))
+    apart = np.abs(found[:, None] - true[None])
+    tolerated = np.maximum(collar, 0.2 * (true[:, 1] - true[:, 0]))
+    fits = (apart[..., 0] <= collar + 1e-9) & (apart[..., 1] <= tolerated + 1e-9)
+    rows, columns = linear_sum_assignment(fits, maximize=True)
+    assert event_based._matches(found, true, collar, 0.2) == int(fits[rows, columns].sum())

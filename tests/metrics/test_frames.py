@@ -270,3 +270,17 @@ def test_runs_cover_the_active_frames(active: list[bool]) -> None:
         again[on:off] = True
     assert_array_equal(again, mask)
     assert (found[:, 0] < found[:, 1]).all() and (found[1:, 0] > found[:-1, 1]).all()
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=60, deadline=None)
+def test_events_count_in_the_frames_that_they_touch_and_in_no_other(seed: int) -> None:
+    """As if every event were held to every frame."""
+    rng = np.random.default_rng(seed)
+    n, length, start = int(rng.integers(1, 30)), float(rng.choice([0.1, 0.25, 0.32])), float(rng.choice([0.0, -0.16]))
+    onsets = np.cumsum(rng.integers(1, 9, int(rng.integers(0, 6)))) / 4 - 1
+    offsets = onsets + rng.integers(1, 4, len(onsets)) / 16
+    edges = start + length * np.arange(n + 1)
+    ends = np.minimum(offsets[:, None], edges[1:]) - np.maximum(onsets[:, None], edges[:-1])
+    wanted = np.clip(np.clip(ends, 0.0, None).sum(axis=0) / length, 0.0, 1.0)
+    assert_allclose(frames.coverage(onsets, offsets, n_frames=n, frame_length=length, start=start), wanted, atol=1e-9)

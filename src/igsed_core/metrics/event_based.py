@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from igsed_core.base.errors import IgsedError
 from igsed_core.metrics import frames
@@ -168,13 +169,21 @@ def matches(detected: Spans, true: Spans, *, collar: float = COLLAR, offset_shar
 def _matches(detected: Spans, true: Spans, collar: float, offset_share: float) -> int:
     if not len(detected) or not len(true):
         return 0
-    apart = np.abs(detected[:, None] - true[None])  # (n_detected, n_true, 2)
-    tolerated = np.maximum(collar, offset_share * (true[:, 1] - true[:, 0]))
-    fits = (apart[..., 0] <= collar + _EPSILON) & (apart[..., 1] <= tolerated + _EPSILON)
-    if fits.sum(axis=0).max() <= 1 and fits.sum(axis=1).max() <= 1:
-        return int(fits.sum())
-    rows, columns = linear_sum_assignment(fits, maximize=True)
-    return int(fits[rows, columns].sum())
+    # Only events that begin near each other are held to one another: of a recording of days all pairs are too many.
+    true = true[np.argsort(true[:, 0], kind="stable")]
+    near = collar + 2 * _EPSILON
+    low = np.searchsorted(true[:, 0], detected[:, 0] - near, side="left")
+    count = np.maximum(np.searchsorted(true[:, 0], detected[:, 0] + near, side="right") - low, 0)
+    first = np.repeat(np.arange(len(detected)), count)
+    second = np.repeat(low - (np.cumsum(count) - count), count) + np.arange(count.sum())
+    apart = np.abs(detected[first] - true[second])  # (n_pairs, 2)
+    tolerated = np.maximum(collar, offset_share * (true[second, 1] - true[second, 0]))
+    fits = (apart[:, 0] <= collar + _EPSILON) & (apart[:, 1] <= tolerated + _EPSILON)
+    first, second = first[fits], second[fits]
+    if len(np.unique(first)) == len(first) and len(np.unique(second)) == len(second):
+        return len(first)
+    pairs = csr_array((np.ones(len(first), dtype=bool), (first, second)), shape=(len(detected), len(true)))
+    return int((maximum_bipartite_matching(pairs, perm_type="column") >= 0).sum())
 
 
 def counts(

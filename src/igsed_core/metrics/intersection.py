@@ -285,13 +285,17 @@ def _of_clip(
     detected: _Events, true: _Events, n_classes: int, scenario: Scenario
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Events found and false positives of each class, cross-triggers of each class by each other one."""
-    ends = np.minimum(detected.spans[:, None, 1], true.spans[None, :, 1])
-    overlap = np.clip(ends - np.maximum(detected.spans[:, None, 0], true.spans[None, :, 0]), 0.0, None)
-    within = overlap @ (true.label[:, None] == np.arange(n_classes))  # (n_detected, n_classes), seconds
+    first, second = _overlapping(detected, true, n_classes)
+    ends = np.minimum(detected.spans[first, 1], true.spans[second, 1])
+    overlap = ends - np.maximum(detected.spans[first, 0], true.spans[second, 0])
+    within = np.bincount(
+        first * n_classes + true.label[second], weights=overlap, minlength=len(detected.label) * n_classes
+    ).reshape(-1, n_classes)  # (n_detected, n_classes), seconds
     own = within[np.arange(len(within)), detected.label]
     good = own >= scenario.dtc_threshold * detected.length - TOLERANCE
-    same = good[:, None] & (detected.label[:, None] == true.label)
-    is_found = (overlap * same).sum(axis=0) >= scenario.gtc_threshold * true.length - TOLERANCE
+    same = good[first] & (detected.label[first] == true.label[second])
+    found = np.bincount(second[same], weights=overlap[same], minlength=len(true.label))
+    is_found = found >= scenario.gtc_threshold * true.length - TOLERANCE
     enough = (within >= scenario.cttc_threshold * detected.length[:, None] - TOLERANCE) & (within > TOLERANCE)
     enough &= ~good[:, None] & (detected.label[:, None] != np.arange(n_classes))
     cross = np.zeros((n_classes, n_classes), dtype=np.int64)
@@ -301,3 +305,20 @@ def _of_clip(
         np.bincount(detected.label[~good], minlength=n_classes),
         cross,
     )
+
+
+def _overlapping(detected: _Events, true: _Events, n_classes: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Which events overlap, ``[shape=(n_pairs,)]`` each: a recording of days has far too many pairs to try all.
+
+    Those of one class do not overlap and lie in order (:meth:`_Events.of`).
+    """
+    firsts, seconds = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
+    for label in range(n_classes):
+        rows = np.flatnonzero(true.label == label)
+        low = np.searchsorted(true.spans[rows, 1], detected.spans[:, 0], side="right")
+        high = np.searchsorted(true.spans[rows, 0], detected.spans[:, 1], side="left")
+        count = np.maximum(high - low, 0)
+        within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+        firsts.append(np.repeat(np.arange(len(count)), count))
+        seconds.append(rows[np.repeat(low, count) + within])
+    return np.concatenate(firsts), np.concatenate(seconds)
