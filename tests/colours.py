@@ -112,10 +112,14 @@ def strangers(figure: Figure, caption: str = "") -> list[str]:
     caption
         What stands below it.
     """
-    said = " ".join([caption, *(text.get_text() for text in figure.findobj(Text))]).lower().replace("\n", " ")
+    labels = (str(artist.get_label()) for _, artist in drawn(figure))  # that a legend may show, or a reader's list
+    said = " ".join([caption, *labels, *(text.get_text() for text in figure.findobj(Text))]).lower().replace("\n", " ")
     known = {colour: (oklab(colour), words) for colour, words in owned().items()}
+    names = {word.lower() for _, words in known.values() for word in words}
     found = {}
     for colour, artist in drawn(figure):
+        if isinstance(artist, Text) and any(word in artist.get_text().lower() for word in names):
+            continue  # a name says itself whose it is, and is darkened to be read
         place = oklab(colour)
         for other, (theirs, words) in known.items():
             near = np.linalg.norm(place - theirs) < NEAR

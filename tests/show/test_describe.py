@@ -8,7 +8,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from igsed_core.show import describe
+from igsed_core.show import describe, style
 from igsed_core.show.style import drawing
 
 
@@ -19,7 +19,7 @@ def lines(table):
     More words that are no caption.
     """
     fig, ax = plt.subplots()
-    ax.plot([0, 1, 2], table["value"], label="IG")
+    ax.plot([0, 1, 2], table["value"], color=style.colour("ig"), label="IG")
     ax.set(xlabel="time (s)", ylabel="IoU", xlim=(0, 2), ylim=(0, 1))
     return fig
 

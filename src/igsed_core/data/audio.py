@@ -239,15 +239,12 @@ def find_fault(samples: np.ndarray, rate: int, *, step: float = 0.0) -> str:
     Returns
     -------
     str
-        ``EMPTY``, ``NOT_FINITE``, ``TOO_LOUD``, ``SILENT``, ``CONSTANT``, ``OPPOSITE`` or ``DRIFT``; empty if nothing
-        is wrong.
+        ``EMPTY``, ``NOT_FINITE``, ``SILENT``, ``CONSTANT``, ``OPPOSITE`` or ``DRIFT``; empty if nothing is wrong.
     """
     if samples.size == 0:
         return EMPTY
     if not np.isfinite(samples).all():
         return NOT_FINITE
-    if np.abs(samples).max() > LOUDEST:
-        return TOO_LOUD
     moving = samples.astype(np.float64)
     moving -= moving.mean(axis=0)
     faint = max(SILENCE, 1.5 * step)
@@ -260,6 +257,20 @@ def find_fault(samples: np.ndarray, rate: int, *, step: float = 0.0) -> str:
     if rate <= 2 * INAUDIBLE or _power_above(mono, rate) < 1e-4 * power:
         return DRIFT
     return ""
+
+
+def find_fault_of_recording(samples: np.ndarray, rate: int) -> str:
+    """As :func:`find_fault`, or ``TOO_LOUD``: a sound of a bank is scaled to its event's level, a recording is not.
+
+    Parameters
+    ----------
+    samples : np.ndarray [shape=(samples, channels)]
+        As they stand in the file.
+    rate : int
+        In Hz.
+    """
+    fault = find_fault(samples, rate)
+    return fault or (TOO_LOUD if np.abs(samples).max() > LOUDEST else "")
 
 
 def _power_above(mono: np.ndarray, rate: int) -> float:

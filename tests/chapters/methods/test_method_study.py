@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from matplotlib.colors import to_rgb
 from numpy.testing import assert_allclose, assert_array_equal
 
 from igsed_core.attribution import maps
@@ -223,7 +224,7 @@ def test_names_of_lines_that_meet_stand_side_by_side(summary) -> None:
         for name in (text for text in ax.texts if isinstance(text, plt.Annotation)):
             box = plt.Text.get_window_extent(name)
             assert not [y for y in dashed if box.y0 < y < box.y1], name.get_text()
-            assert np.mean(name.get_color()) < 0.5
+            assert np.mean(to_rgb(name.get_color())) < 0.5
 
 
 @pytest.mark.parametrize("name", methods.REGISTRY)

@@ -149,7 +149,7 @@ def explain(
     check_classes(names)
     rules.get(rule)
     samples, given = audio.read(recording)
-    fault = audio.find_fault(samples, given)
+    fault = audio.find_fault_of_recording(samples, given)
     if fault in (audio.EMPTY, audio.NOT_FINITE, audio.TOO_LOUD, audio.OPPOSITE):
         verb = "" if fault == audio.NOT_FINITE else "is "
         raise IgsedError(f"{text.shown(recording)} {verb}{fault}: repair it, or give one of its channels")
