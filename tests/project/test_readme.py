@@ -85,8 +85,6 @@ def test_what_time_stamps_buy_is_what_the_rows_say() -> None:
     assert "in the embedded run both detectors that learned from them are above the localiser" in README
     for title in (linear, network):
         assert claims.verdict_on(row_of(title, "embedded"), margin=claims.MARGIN) == claims.BELOW
-    assert "On real recordings the linear one is not told apart from it" in README
-    assert claims.verdict_on(row_of(linear, "real"), margin=claims.MARGIN) == claims.NOT_TOLD_APART
-    assert f"the convolutional one is ahead by less than the margin of {claims.MARGIN} that" in README
-    ahead = row_of(network, "real")
-    assert -claims.MARGIN < float(ahead["value"]) < float(ahead["ci_high"]) < 0  # type: ignore[arg-type]
+    assert "On real recordings neither is told apart from it" in " ".join(README.split())
+    for title in (linear, network):
+        assert claims.verdict_on(row_of(title, "real"), margin=claims.MARGIN) == claims.NOT_TOLD_APART
