@@ -85,7 +85,7 @@ display.show(
 first = splits[excerpts.AT_RANDOM, folds[0]]
 findings.say(overview.material(sounds, splits, trained))
 findings.say(overview.accuracy(found, apart))
-findings.say(f"{overview.leak(found, apart, excerpts.heard_before(sounds, first))} {overview.why_apart(found)}")
+findings.say(f"{overview.leak(found, apart, excerpts.heard_before(sounds, first))} {overview.why_apart(found, apart)}")
 
 # %% [markdown]
 # ## Noise, delay, gain

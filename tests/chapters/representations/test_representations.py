@@ -338,9 +338,15 @@ def test_why_the_networks_are_apart_is_said_by_a_split_of_heard_recordings(
         **{"condition": "clean", "rule": RECIPES[0], "metric": "accuracy", "split": "test", "average": "instance"},
         **{"class": "all"},
     )
-    said = overview.why_apart(table)
+    gap = new - 0.9
+    apart = pd.DataFrame(
+        [{"method": WAVEFORM, "rule": RECIPES[0], "value": gap, "ci_low": gap - 0.04, "ci_high": gap + 0.04, "n": 300}]
+    ).assign(protocol=BY_RECORDING, condition="clean", average="instance", n_clips=200)
+    said = overview.why_apart(table, apart)
     assert (words in said) if words else (said == "")
-    assert overview.why_apart(table[table["protocol"] == BY_RECORDING]) == ""
+    assert overview.why_apart(table[table["protocol"] == BY_RECORDING], apart) == ""
+    # A run of few recordings asked why, where nothing shows that they are apart.
+    assert overview.why_apart(table, apart.assign(ci_high=0.1)) == ""
 
 
 def test_words_tables_and_figures(run: dict, sounds: excerpts.Excerpts) -> None:

@@ -115,14 +115,17 @@ def leak(table: pd.DataFrame, differences: pd.DataFrame, before: float) -> str:
     )
 
 
-def why_apart(table: pd.DataFrame) -> str:
-    """Say whether the two are apart on recordings that they heard, too; empty where they are not apart.
+def why_apart(table: pd.DataFrame, differences: pd.DataFrame) -> str:
+    """Say whether the two are apart on recordings that they heard, too; empty where they are not shown to be apart.
 
     Parameters
     ----------
-    table
-        The tidy table ``representations.csv``.
+    table, differences
+        As for :func:`accuracy`.
     """
+    gap = _apart(differences, BY_RECORDING, disturb.CLEAN).get((WAVEFORM, _first(table)))
+    if verdict_on(gap) not in (ABOVE, BELOW):
+        return ""
     rows = by_key(table, ("protocol", "method"), **{**_OF_INSTANCES, "condition": disturb.CLEAN, "rule": _first(table)})
     keys = [(protocol, name) for protocol in (BY_RECORDING, AT_RANDOM) for name in (WAVEFORM, SPECTROGRAM)]
     if any(key not in rows or pd.isna(rows[key]["value"]) for key in keys):
@@ -354,7 +357,7 @@ def full_size(
     """
     if table is None or differences is None or bands is None:
         return ""
-    return f"At full size: {accuracy(table, differences)} {why_apart(table)} {predicts(bands)} {said}"
+    return f"At full size: {accuracy(table, differences)} {why_apart(table, differences)} {predicts(bands)} {said}"
 
 
 def _first(table: pd.DataFrame) -> str:
