@@ -32,6 +32,18 @@ RELATIONS = {
 Row = Mapping[str, Any]
 
 
+def listed(words: list[str]) -> str:
+    """Join words by commas, the last by "and".
+
+    Examples
+    --------
+    >>> from igsed_core.show.claims import listed
+    >>> listed(["IG"]), listed(["IG", "CAM", "LRP"])
+    ('IG', 'IG, CAM and LRP')
+    """
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
 def verdict_on(row: Row | None, *, margin: float = MARGIN) -> str:
     """Judge a tidy row of differences as it is printed.
 

@@ -16,7 +16,7 @@ from igsed_core.chapters.adversarial.study import ALL, APPEAR, CW, DEEPFOOL, LEA
 from igsed_core.metrics.judging import ABOVE, BELOW, LEVEL
 from igsed_core.show.answers import NOT_DECIDED
 from igsed_core.show.cells import by_key, number, records, with_interval
-from igsed_core.show.claims import RELATIONS, figure, sample, verdict_on
+from igsed_core.show.claims import RELATIONS, figure, listed, sample, verdict_on
 from igsed_core.show.full_size import made_from
 
 CHANCE = 0.5
@@ -171,7 +171,7 @@ def moved(table: pd.DataFrame) -> str:
         counts += [ig["n"], localiser["n"]]
         of = [f"of {METHODS[name]} by {figure(row)}" for name, row in _others(by, kind).items()]
         of.append(f"of IG by {figure(ig)}{control}")
-        said.append(f"with {words} the IoU of the localiser changes by {figure(localiser)}, {_listed(of)}")
+        said.append(f"with {words} the IoU of the localiser changes by {figure(localiser)}, {listed(of)}")
     if not said:
         return "No map was moved."
     return f"While no class changes, {'; '.join(said)} ({sample(min(counts), 'soundscapes')})."
@@ -193,7 +193,7 @@ def moved_in_brief(table: pd.DataFrame) -> str:
     if not said:
         return "No map was moved."
     return (
-        f"With {MOVES[MOVE_FRAMES]} while every class stays decided as it was, the IoU changes {_listed(said)} "
+        f"With {MOVES[MOVE_FRAMES]} while every class stays decided as it was, the IoU changes {listed(said)} "
         f"({sample(min(n), 'soundscapes')})."
     )
 
@@ -201,10 +201,6 @@ def moved_in_brief(table: pd.DataFrame) -> str:
 def _others(by: Mapping[tuple[str, ...], dict[str, Any]], kind: str) -> dict[str, dict[str, Any]]:
     rows = {name: by.get((kind, "attacked", name, "iou_change")) for name in METHODS if name not in (IG, LOCALISER)}
     return {name: row for name, row in rows.items() if row is not None}
-
-
-def _listed(words: list[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def placement(table: pd.DataFrame) -> str:
@@ -285,9 +281,9 @@ def fragile(table: pd.DataFrame) -> str:
     left = [title for title in said if title not in (*moved, *stays)]
     margin = number(summary.MARGIN)
     parts = [
-        f"is shown to change by {margin} or more for {_listed(moved) if moved else 'no method'}",
-        *([f"stays within {margin} for {_listed(stays)}"] if stays else []),
-        *([f"is not known to stay for {_listed(left)}, whose intervals reach further"] if left else []),
+        f"is shown to change by {margin} or more for {listed(moved) if moved else 'no method'}",
+        *([f"stays within {margin} for {listed(stays)}"] if stays else []),
+        *([f"is not known to stay for {listed(left)}, whose intervals reach further"] if left else []),
     ]
     n = min(row["n"] for row in there.values())
     return (

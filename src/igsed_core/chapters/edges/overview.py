@@ -10,7 +10,7 @@ from igsed_core.main_job.edge_names import DETECTORS
 from igsed_core.metrics.judging import ABOVE, BELOW, NOT_DECIDED
 from igsed_core.metrics.summaries import TWO_WAY
 from igsed_core.show.cells import by_key, number, with_interval
-from igsed_core.show.claims import MARGIN, Row, figure, sample, verdict_on
+from igsed_core.show.claims import MARGIN, Row, figure, listed, sample, verdict_on
 
 LOCALISER = "localiser"
 _SHORT = {"localiser": "the localiser", "cam": "CAM", "fw_ws": "FW-WS", "ig": "IG"}
@@ -65,7 +65,7 @@ def gains(differences: pd.DataFrame, *, split: str = "test", margin: float = MAR
         _LOSES: "harm",
         _NOTHING: "are undecided for",
     }
-    told = "; ".join(f"{word} {_listed(kinds[kind])}" for kind, word in words.items() if kind in kinds)
+    told = "; ".join(f"{word} {listed(kinds[kind])}" for kind, word in words.items() if kind in kinds)
     n = next(iter(rows.values()))["n"]
     drawn = "" if "resampled" in differences else " Intervals draw clips alone."
     return f"In mean IoU, calibrated edges {told} (calibrated minus as found, {sample(n)}).{drawn}"
@@ -88,7 +88,7 @@ def parts(differences: pd.DataFrame, *, split: str = "test") -> str:
     if not by_gates or not by_marking:
         return "This run does not part gates from marking."
     gates, marking = (
-        _listed([f"{_SHORT[method]} {with_interval(row, 3)}" for method, row in rows.items()])
+        listed([f"{_SHORT[method]} {with_interval(row, 3)}" for method, row in rows.items()])
         for rows in (by_gates, by_marking)
     )
     return (
@@ -104,10 +104,6 @@ def _pairs(differences: pd.DataFrame, rule: str, other: str, split: str) -> dict
     where = {"split": split, "average": "instance", "metric": "iou", "rule": rule, "other_rule": other}
     rows = by_key(differences, ("method", "other_method"), **where)
     return {method: rows[method, method] for method in DETECTORS if (method, method) in rows}
-
-
-def _listed(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def durations(table: pd.DataFrame, method: str = LOCALISER) -> str:

@@ -11,7 +11,6 @@ from igsed_core.chapters.audit.verdicts.common import (
     Found,
     Row,
     effect,
-    listed,
     percent,
     published,
     rows_of,
@@ -20,7 +19,7 @@ from igsed_core.chapters.audit.verdicts.common import (
 )
 from igsed_core.metrics.judging import ABOVE, BELOW, LEVEL, NOT_DECIDED
 from igsed_core.show.cells import number
-from igsed_core.show.claims import MARGIN, effect_size, figure, sample, surviving, verdict_on
+from igsed_core.show.claims import MARGIN, effect_size, figure, listed, sample, surviving, verdict_on
 
 
 def sign(found: Found, *, margin: float = MARGIN) -> Answer:

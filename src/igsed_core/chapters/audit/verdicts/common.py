@@ -11,7 +11,7 @@ import pandas as pd
 from igsed_core import paper
 from igsed_core.metrics.judging import ABOVE, BELOW, LEVEL, NOT_DECIDED
 from igsed_core.show.cells import by_key, number
-from igsed_core.show.claims import MARGIN, effect_size, figure, sample, surviving, verdict_on
+from igsed_core.show.claims import MARGIN, effect_size, figure, listed, sample, surviving, verdict_on
 from igsed_core.show.style import METRICS
 
 Found = Mapping[str, pd.DataFrame]  # from igsed_core.chapters.audit.examine
@@ -45,11 +45,6 @@ def rows_of(found: Found, question: str, table: str = "audit") -> dict[tuple[str
 def published(method: str, metric: str) -> float:
     """One figure of the paper's Table II."""
     return float(paper.detection().set_index("method")[metric].to_dict()[method])
-
-
-def listed(words: list[str]) -> str:
-    """Join words by commas, the last by "and"."""
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def percent(share: float, digits: int = 0) -> str:

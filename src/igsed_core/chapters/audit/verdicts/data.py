@@ -7,11 +7,11 @@ from typing import Any
 
 from igsed_core.chapters.audit.energy import READINGS
 from igsed_core.chapters.audit.overlap import BANK, PAPER
-from igsed_core.chapters.audit.verdicts.common import NO, PARTLY, Answer, Found, listed, percent, published, rows_of
+from igsed_core.chapters.audit.verdicts.common import NO, PARTLY, Answer, Found, percent, published, rows_of
 from igsed_core.data.onsets import FILTERS, ONSETS
 from igsed_core.metrics.judging import ABOVE, BELOW, LEVEL, NOT_DECIDED
 from igsed_core.show.cells import by_key, number, p_value
-from igsed_core.show.claims import MARGIN, against, figure, sample
+from igsed_core.show.claims import MARGIN, against, figure, listed, sample
 
 NEAR = 0.05  # a reading of energy comes close if no figure is farther than this from the paper's
 LOUD = ("amplitude", "power", "level", "peak")  # louder frames rank higher

@@ -18,14 +18,13 @@ from igsed_core.chapters.audit.verdicts.common import (
     Answer,
     Found,
     Row,
-    listed,
     percent,
     published,
     rows_of,
 )
 from igsed_core.metrics.judging import ABOVE, BELOW, LEVEL, NOT_DECIDED
 from igsed_core.show.cells import by_key, number
-from igsed_core.show.claims import MARGIN, figure, sample, verdict_on
+from igsed_core.show.claims import MARGIN, figure, listed, sample, verdict_on
 from igsed_core.show.style import METRICS, THRESHOLDS, class_name
 from igsed_core.show.style import name as method_name
 
