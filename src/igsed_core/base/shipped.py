@@ -142,6 +142,11 @@ class Shipped:
         """Return a tidy table (:func:`table`)."""
         return table(self.name, of)
 
+    def tables(self, names: Iterable[str]) -> list[pd.DataFrame] | None:
+        """Return several tidy tables, or None where one of them does not ship."""
+        found = [self.table(name) for name in names]
+        return None if any(one is None for one in found) else [one for one in found if one is not None]
+
     def record(self) -> dict[str, Any] | None:
         """Return commit, parameters, versions, machine and seconds (:func:`record`)."""
         return record(self.name, self.name)

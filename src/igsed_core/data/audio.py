@@ -260,7 +260,7 @@ def find_fault(samples: np.ndarray, rate: int, *, step: float = 0.0) -> str:
 
 
 def find_fault_of_recording(samples: np.ndarray, rate: int) -> str:
-    """As :func:`find_fault`, or ``TOO_LOUD``: a sound of a bank is scaled to its event's level, a recording is not.
+    """Say what is wrong with a recording that is searched: silence is one without events, and its level stays.
 
     Parameters
     ----------
@@ -268,9 +268,16 @@ def find_fault_of_recording(samples: np.ndarray, rate: int) -> str:
         As they stand in the file.
     rate : int
         In Hz.
+
+    Returns
+    -------
+    str
+        To go on with behind the file's name; empty if nothing is wrong.
     """
     fault = find_fault(samples, rate)
-    return fault or (TOO_LOUD if np.abs(samples).max() > LOUDEST else "")
+    if fault in (EMPTY, NOT_FINITE, OPPOSITE):
+        return f"{'' if fault == NOT_FINITE else 'is '}{fault}"
+    return f"is {TOO_LOUD}" if np.abs(samples).max() > LOUDEST else ""
 
 
 def _power_above(mono: np.ndarray, rate: int) -> float:

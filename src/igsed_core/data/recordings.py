@@ -187,11 +187,8 @@ def _root(folder: str) -> Path:
 def _length(path: Path, line: str) -> float:
     """Length of a file in seconds, once it is known to hold a sound that can be used."""
     samples, rate = audio.read(path)
-    fault = audio.find_fault_of_recording(samples, rate)
-    # Silence is a recording without events.
-    if fault in (audio.EMPTY, audio.NOT_FINITE, audio.TOO_LOUD, audio.OPPOSITE):
-        verb = "" if fault == audio.NOT_FINITE else "is "
-        raise IgsedError(f"{line}: {text.shown(path)} {verb}{fault}: replace it, or remove the line")
+    if fault := audio.find_fault_of_recording(samples, rate):
+        raise IgsedError(f"{line}: {text.shown(path)} {fault}: replace it, or remove the line")
     return len(samples) / rate
 
 

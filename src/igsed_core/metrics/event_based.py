@@ -173,9 +173,7 @@ def _matches(detected: Spans, true: Spans, collar: float, offset_share: float) -
     true = true[np.argsort(true[:, 0], kind="stable")]
     near = collar + 2 * _EPSILON
     low = np.searchsorted(true[:, 0], detected[:, 0] - near, side="left")
-    count = np.maximum(np.searchsorted(true[:, 0], detected[:, 0] + near, side="right") - low, 0)
-    first = np.repeat(np.arange(len(detected)), count)
-    second = np.repeat(low - (np.cumsum(count) - count), count) + np.arange(count.sum())
+    first, second = pairs_within(low, np.searchsorted(true[:, 0], detected[:, 0] + near, side="right"))
     apart = np.abs(detected[first] - true[second])  # (n_pairs, 2)
     tolerated = np.maximum(collar, offset_share * (true[second, 1] - true[second, 0]))
     fits = (apart[:, 0] <= collar + _EPSILON) & (apart[:, 1] <= tolerated + _EPSILON)
@@ -184,6 +182,30 @@ def _matches(detected: Spans, true: Spans, collar: float, offset_share: float) -
         return len(first)
     pairs = csr_array((np.ones(len(first), dtype=bool), (first, second)), shape=(len(detected), len(true)))
     return int((maximum_bipartite_matching(pairs, perm_type="column") >= 0).sum())
+
+
+def pairs_within(low: NDArray[np.int64], high: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Pair each ``i`` with all numbers from ``low[i]`` to below ``high[i]``, none where that is not higher.
+
+    Parameters
+    ----------
+    low, high
+        ``[shape=(n,)]``
+
+    Returns
+    -------
+    first, second : np.ndarray [shape=(n_pairs,)]
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.metrics.event_based import pairs_within
+    >>> [one.tolist() for one in pairs_within(np.array([0, 5, 2]), np.array([2, 4, 3]))]
+    [[0, 0, 2], [0, 1, 2]]
+    """
+    count = np.maximum(high - low, 0)
+    within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+    return np.repeat(np.arange(len(count)), count), np.repeat(low, count) + within
 
 
 def counts(

@@ -13,8 +13,8 @@ def answer(found: Found) -> Answer:
     names = ("adversarial", "adversarial_explanations")
     attacks, maps = (found.tables[name] for name in names)
     limits = overview.limits(found.params.get("adversarial", {}))
-    full = [Shipped("adversarial").table(name) for name in names]
-    if full[0] is None or full[1] is None:
+    full = Shipped("adversarial").tables(names)
+    if full is None:
         return Answer(f"{overview.attacks(attacks)} {overview.moved(maps)} {limits}", names)
     of_full_size = f"{overview.fooled(full[0])} {overview.moved_in_brief(full[1])}"
     return Answer(f"{full_size.first(of_full_size, overview.fooled(attacks))} {limits}", names)

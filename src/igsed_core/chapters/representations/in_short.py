@@ -13,8 +13,8 @@ def answer(found: Found) -> Answer:
     tables = ("representations", "representations_differences", "representations_maps", "representations_alike")
     table, apart, described, alike = (found.tables[name] for name in tables)
     limits = overview.limits(found.params.get("representations", {}))
-    large = [Shipped("representations").table(name) for name in tables]
-    if any(one is None for one in large):
+    large = Shipped("representations").tables(tables)
+    if large is None:
         return Answer(f"{overview.accuracy(table, apart)} {overview.centre(described, alike)} {limits}", tables)
-    full = f"{overview.accuracy(large[0], large[1])} {overview.centre(large[2], large[3])}"  # type: ignore[arg-type]
+    full = f"{overview.accuracy(large[0], large[1])} {overview.centre(large[2], large[3])}"
     return Answer(f"{full_size.first(full, overview.accuracy(table, apart))} {limits}", tables)

@@ -12,8 +12,8 @@ def answer(found: Found) -> Answer:
     """How far a detector must remember here."""
     tables = ("self_attention", "self_attention_differences")
     summary, differences = (found.tables[name] for name in tables)
-    large = [Shipped("self_attention").table(name) for name in tables]
-    full = "" if large[0] is None or large[1] is None else overview.memory(large[0], large[1])
+    large = Shipped("self_attention").tables(tables)
+    full = "" if large is None else overview.memory(*large)
     said = full_size.first(full, overview.memory(summary, differences))
     limits = overview.limits(found.params.get("self_attention", {}))
     return Answer(f"{said} {overview.CORRECTED} {limits}", tables)

@@ -16,8 +16,8 @@ def answer(found: Found) -> Answer:
     """Which labels make the best embedding here."""
     tables = ("vocal_percussion", "vocal_percussion_differences")
     accuracies, differences = (found.tables[name] for name in tables)
-    large = [Shipped("vocal_percussion").table(name) for name in tables]
-    full = "" if large[0] is None or large[1] is None else overview.accuracy(large[0], large[1])
+    large = Shipped("vocal_percussion").tables(tables)
+    full = "" if large is None else overview.accuracy(*large)
     said = full_size.first(full, overview.accuracy(accuracies, differences))
     return Answer(
         f"{said} {overview.corrected(differences)} {limits(found.params.get('vocal_percussion', {}))}", tables

@@ -149,10 +149,8 @@ def explain(
     check_classes(names)
     rules.get(rule)
     samples, given = audio.read(recording)
-    fault = audio.find_fault_of_recording(samples, given)
-    if fault in (audio.EMPTY, audio.NOT_FINITE, audio.TOO_LOUD, audio.OPPOSITE):
-        verb = "" if fault == audio.NOT_FINITE else "is "
-        raise IgsedError(f"{text.shown(recording)} {verb}{fault}: repair it, or give one of its channels")
+    if fault := audio.find_fault_of_recording(samples, given):
+        raise IgsedError(f"{text.shown(recording)} {fault}: repair it, or give one of its channels")
     heard = long_audio.check_rate(rate, f"--model {model}")
     found = explaining.explain(module, samples, given, names, method=method, targets=targets, model_rate=heard)
     events = found.events(rule)

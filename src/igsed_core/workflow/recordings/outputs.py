@@ -9,6 +9,20 @@ from igsed_core.base import paths, text
 from igsed_core.base.errors import IgsedError
 
 
+def check_file(path: Path) -> None:
+    """Make sure that a file can be written where ``--out`` says.
+
+    Raises
+    ------
+    IgsedError
+        If a folder, a pipe or a device lies there.
+    """
+    if path.is_dir():
+        raise IgsedError(f"--out {text.shown(path)} is a folder: give the name of a file in it")
+    if path.exists() and not path.is_file():
+        raise IgsedError(f"--out {text.shown(path)} is a pipe or a device, no file: choose another")
+
+
 def check_table(path: Path, columns: Sequence[str], what: str, *, separator: str = "\t") -> None:
     """Make sure that a table can be written, and that none of somebody else's lies there.
 
@@ -28,10 +42,7 @@ def check_table(path: Path, columns: Sequence[str], what: str, *, separator: str
     IgsedError
         If a folder or another file lies there, or nothing can be written.
     """
-    if path.is_dir():
-        raise IgsedError(f"--out {text.shown(path)} is a folder: give the name of a file in it")
-    if path.exists() and not path.is_file():
-        raise IgsedError(f"--out {text.shown(path)} is a pipe or a device, no file: choose another")
+    check_file(path)
     if path.exists() and not set(columns) <= set(_header(path, separator)):
         raise other(path, what)
     paths.check_writable(path.parent, "choose another --out")

@@ -66,10 +66,7 @@ def train(
         If labels or files are wrong, or the model cannot be written; what was computed is kept for another try.
     """
     bounds.check_seed(seed)
-    if out.is_dir():
-        raise IgsedError(f"--out {text.shown(out)} is a folder: give the name of a file in it")
-    if out.exists() and not out.is_file():
-        raise IgsedError(f"--out {text.shown(out)} is a pipe or a device, no file: choose another")
+    outputs.check_file(out)
     if out.exists() and not localiser_model.is_one(out):
         raise outputs.other(out, "model of `igsed train`")
     paths.check_writable(out.parent, "choose another --out")
