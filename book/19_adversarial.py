@@ -80,7 +80,7 @@ resampling = {"replicates": p.attack_replicates, "seed": p.seed}
 # %% [markdown]
 # ## The classifiers
 #
-# They are of the paper's kinds, as many of them as `attack_networks` names: blocks of convolutions, with gates, with a recurrent layer behind them, and dense blocks, on a
+# They are of the paper's kinds, as many of them as `attack_networks` names: blocks of convolutions, plain, gated, or with a recurrent layer behind them, and dense blocks, on a
 # log-mel map; and dense blocks on the waveform. The front end is part of what is attacked, so that the samples
 # themselves are changed. Test sounds are made by other makers than those that were learnt.
 

@@ -20,6 +20,7 @@ from igsed_core.metrics.scores import ScoresOverTime
 from igsed_core.metrics.summaries import CLIPS, TWO_WAY, Series
 from igsed_core.models import heads, pooling
 from igsed_core.models.features import FeatureFrames, Targets
+from igsed_core.show import describe
 
 CLASSES = ("Bell", "Hum")
 
@@ -280,7 +281,12 @@ def test_tables_and_figures_of_a_run() -> None:
     assert shown["Detector"].iloc[0] == "A perfect detector every 0.04 s"
     assert dict(zip(shown["Detector"], shown["time labels"], strict=True))["Localiser"] == "none"
     assert len(tables.differences_table(differences)) == 6
-    assert figures.ceilings(ceilings).axes
+    drawn = figures.ceilings(ceilings.assign(n=ceilings["n"].where(ceilings["class"] == "all", 3)))
+    assert drawn.axes
+    # Instances of single classes are not what is drawn.
+    assert str(drawn._repr_mimebundle_()[describe.MIME]).count("n = 40.") and "3 to" not in str(
+        drawn._repr_mimebundle_()
+    )
 
 
 def test_names_are_checked() -> None:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from igsed_core.chapters.ceilings.names import RULES, method_name, supervision
-from igsed_core.show import style
+from igsed_core.show import describe, style
 from igsed_core.show.style import drawing
 
 _WITH, _WITHOUT, _PERFECT = style.FAINT, style.INK, style.TRUTH  # of no method
@@ -50,4 +50,5 @@ def ceilings(table: pd.DataFrame, *, split: str = "test", average: str = "instan
         Line2D([], [], marker="o", color=_PERFECT, lw=4, label="knows the truth, on its grid"),
     ]
     fig.legend(handles=handles, loc="outside lower center", ncols=3)
+    describe.about(fig, "", rows)  # the caption counts the instances of all classes together
     return fig
