@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from igsed_core.detection import calibration, edges
-from igsed_core.metrics import frames, localisation
+from igsed_core.metrics import frames, localisation, summaries
 from igsed_core.metrics.scores import ScoresOverTime
 from igsed_core.metrics.summaries import Series
 
@@ -131,6 +131,39 @@ def with_edges(
         CALIBRATED: edges.masks(of_method, labels, scores.values, **grid, **placed),
     }
     return [one for rule, mask in masks.items() for one in series(method, rule, mask, split.truth)]
+
+
+def report(
+    index: pd.DataFrame,
+    made: Sequence[Series],
+    pairs: Sequence[tuple[tuple[str, str], tuple[str, str]]],
+    events: pd.DataFrame,
+    *,
+    classes: Sequence[str] = (),
+    replicates: int,
+    seed: int,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Summarise every series, over all and by class, and paired differences.
+
+    Parameters
+    ----------
+    index, made, classes, replicates, seed
+        As for :func:`igsed_core.metrics.summaries.summarise`.
+    pairs
+        ((method, rule), (other method, other rule)).
+    events
+        ``clip, label, source_file``: clips share source files, so that the differences draw these anew as well.
+
+    Returns
+    -------
+    tuple
+        As :func:`igsed_core.metrics.summaries.summarise` and :func:`igsed_core.metrics.summaries.in_both_ways`.
+    """
+    options = {"replicates": replicates, "seed": seed}
+    return (
+        summaries.summarise(index, made, classes=classes, **options),  # type: ignore[arg-type]
+        summaries.in_both_ways(index, made, pairs, events, **options),
+    )
 
 
 def attribution(split: Split, values: NDArray[np.floating]) -> ScoresOverTime:

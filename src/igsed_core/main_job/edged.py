@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -140,6 +141,17 @@ class Edged:
             for method, of in scores.items()
             for one in decided.with_edges(method, instances, of, self.edges_of(method))
         ]
+
+    def summarised(
+        self,
+        split: str,
+        made: Sequence[Series],
+        pairs: Sequence[tuple[tuple[str, str], tuple[str, str]]],
+        classes: Sequence[str] = (),
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Tidy tables of series of a split's instances, and of paired differences (:func:`decided.report`)."""
+        index, events = self.splits[split].index, self.main.data.events
+        return decided.report(index, made, pairs, events, classes=classes, **self.resampling)
 
     def log_odds(self, at_shifts: FeatureFrames, index: pd.DataFrame) -> dict[str, ScoresOverTime]:
         """Log-odds of presence by each of the :attr:`decoders`.

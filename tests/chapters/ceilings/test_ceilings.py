@@ -15,6 +15,7 @@ from igsed_core.base.errors import IgsedError
 from igsed_core.chapters.ceilings import decisions, detectors, figures, overview, study, tables
 from igsed_core.chapters.ceilings.choices import POOLED, STRONG, WEAK, names_of
 from igsed_core.chapters.ceilings.params import Ceilings
+from igsed_core.detection import decided
 from igsed_core.detection.decided import Split
 from igsed_core.metrics.scores import ScoresOverTime
 from igsed_core.metrics.summaries import CLIPS, TWO_WAY, Series
@@ -250,7 +251,10 @@ def tidy() -> tuple[pd.DataFrame, pd.DataFrame, Split]:
     made = [Series(*key, "iou", base + up + rng.normal(0, 0.001, 40)) for key, up in levels.items()]
     made += [Series(one.method, one.rule, "f1", one.values) for one in made]
     events = split.index.assign(source_file=[f"s{i % 20}.wav" for i in range(40)])
-    return (*study.report(split.index, made, ["Bell"], events, replicates=100, seed=0), split)
+    return (
+        *decided.report(split.index, made, study.pairs(made), events, classes=["Bell"], replicates=100, seed=0),
+        split,
+    )
 
 
 def test_the_answer_names_gain_and_ceilings() -> None:

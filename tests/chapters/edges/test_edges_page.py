@@ -98,7 +98,7 @@ def gained(**gains: float) -> tuple[pd.DataFrame, pd.DataFrame]:
         for rule, share in ((decided.FOUND, 0.0), (decided.TOUCHED, 0.5), (decided.CALIBRATED, 1.0)):
             made.append(Series(method, rule, "iou", base + share * (gain + rng.normal(0, 0.004, 40))))
     events = split.index.assign(source_file=[f"s{i % 20}.wav" for i in range(40)])
-    return study.report(split.index, made, events, replicates=100, seed=0)
+    return decided.report(split.index, made, study.pairs(made), events, replicates=100, seed=0)
 
 
 def test_the_answer_names_who_gains_and_who_loses() -> None:

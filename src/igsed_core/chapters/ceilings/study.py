@@ -11,7 +11,7 @@ from igsed_core.chapters.ceilings import decisions
 from igsed_core.detection import decided
 from igsed_core.detection.decided import Split
 from igsed_core.main_job import edged
-from igsed_core.metrics import frames, summaries
+from igsed_core.metrics import frames
 from igsed_core.metrics.summaries import Series
 
 LOCALISER, CAM, FW_WS, IG = edged.LOCALISER, edged.CAM, edged.FW_WS, edged.IG
@@ -69,33 +69,3 @@ def pairs(made: Sequence[Series]) -> list[tuple[tuple[str, str], tuple[str, str]
     gains = [((method, CALIBRATED), (method, FOUND)) for method, rule in keys if rule == CALIBRATED]
     others = [key for key in keys if key[0] != LOCALISER and key[1] != TOUCHED and not key[0].startswith(PERFECT)]
     return [*gains, ((LOCALISER, TOUCHED), own[1]), *((mine, other) for mine in own for other in others)]
-
-
-def report(
-    index: pd.DataFrame,
-    made: Sequence[Series],
-    classes: Sequence[str],
-    events: pd.DataFrame,
-    *,
-    replicates: int,
-    seed: int,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Summarise every series, over all and by class, and the paired differences of :func:`pairs`.
-
-    Parameters
-    ----------
-    index, made, classes, replicates, seed
-        As for :func:`igsed_core.metrics.summaries.summarise`.
-    events
-        ``clip, label, source_file``: clips share source files, so that the differences draw these anew as well.
-
-    Returns
-    -------
-    tuple
-        As :func:`igsed_core.metrics.summaries.summarise` and :func:`igsed_core.metrics.summaries.in_both_ways`.
-    """
-    options = {"replicates": replicates, "seed": seed}
-    return (
-        summaries.summarise(index, made, classes=classes, **options),  # type: ignore[arg-type]
-        summaries.in_both_ways(index, made, pairs(made), events, **options),
-    )

@@ -96,8 +96,7 @@ class Work(Edged):
 
     def report(self, made: list[Series]) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Tidy tables of all series and of their differences."""
-        data = self.main.data
-        return study.report(self.splits["test"].index, made, data.classes, data.events, **self.resampling)
+        return self.summarised("test", made, study.pairs(made), self.main.data.classes)
 
     def poolings(self) -> pd.DataFrame:
         """Train heads that pool in other ways, and read each."""

@@ -10,7 +10,6 @@ import pandas as pd
 
 from igsed_core.detection import decided, edges
 from igsed_core.detection.decided import Split
-from igsed_core.metrics import summaries
 from igsed_core.metrics.scores import ScoresOverTime
 from igsed_core.metrics.summaries import Series
 
@@ -24,30 +23,10 @@ DURATIONS = (0.0, 0.5, 1.0, 2.0, np.inf)  # s, of events
 MISSED_COLUMNS = ["split", "method", "class", "n_gates", "missed_gates", "n_events", "missed_events"]
 
 
-def report(
-    index: pd.DataFrame, made: Sequence[Series], events: pd.DataFrame, *, replicates: int, seed: int
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Summarise every series, and what calibrated edges give each detector (:data:`COMPARED`).
-
-    Parameters
-    ----------
-    index, made, replicates, seed
-        As for :func:`igsed_core.metrics.summaries.summarise`.
-    events
-        ``clip, label, source_file``: clips share source files, so that the differences draw these anew as well.
-
-    Returns
-    -------
-    tuple
-        As :func:`igsed_core.metrics.summaries.summarise` and :func:`igsed_core.metrics.summaries.in_both_ways`.
-    """
-    options = {"replicates": replicates, "seed": seed}
+def pairs(made: Sequence[Series]) -> list[tuple[tuple[str, str], tuple[str, str]]]:
+    """What calibrated edges give each detector (:data:`COMPARED`)."""
     methods = dict.fromkeys(one.method for one in made)
-    pairs = [((method, rule), (method, other)) for method in methods for rule, other in COMPARED]
-    return (
-        summaries.summarise(index, made, **options),  # type: ignore[arg-type]
-        summaries.in_both_ways(index, made, pairs, events, **options),
-    )
+    return [((method, rule), (method, other)) for method in methods for rule, other in COMPARED]
 
 
 def by_duration(split: Split, events: pd.DataFrame, made: Sequence[Series]) -> pd.DataFrame:

@@ -55,7 +55,7 @@ class Work(Edged):
 
     def report(self, made: list[Series]) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Tidy tables of all series, and of what the edges give."""
-        return study.report(self.splits[SPLIT].index, made, self.main.data.events, **self.resampling)
+        return self.summarised(SPLIT, made, study.pairs(made))
 
     def by_duration(self, made: list[Series]) -> pd.DataFrame:
         """IoU before and after calibrated edges, by length of event."""
