@@ -10,7 +10,8 @@ def answer(found: Found) -> Answer:
     """Whom calibrated edges help."""
     differences = found.tables["edges_differences"]
     return Answer(
-        f"{overview.gains(differences, margin=found.margin)} {overview.parts(differences)} No time label is used; "
-        "intervals draw clips and source files anew.",
-        ("edges_differences", "edges_durations"),
+        f"{overview.gains(differences, margin=found.margin)} A part of that need not be the gates', but comes of marking "
+        "every frame that an event touches; below the two are parted. No time label is used; intervals draw clips and "
+        "source files anew.",
+        ("edges_differences",),
     )
