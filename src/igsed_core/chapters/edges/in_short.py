@@ -10,7 +10,7 @@ def answer(found: Found) -> Answer:
     """Whom calibrated edges help."""
     differences = found.tables["edges_differences"]
     return Answer(
-        f"{overview.gains(differences, margin=found.margin)} A part of that need not be the gates', but comes of marking "
+        f"{overview.gains(differences, margin=found.margin)} A part of that may come not of the gates, but of marking "
         "every frame that an event touches; below the two are parted. No time label is used; intervals draw clips and "
         "source files anew.",
         ("edges_differences",),
