@@ -13,7 +13,7 @@ PYTEST := $(BIN)/pytest
 # These run the pipeline from end to end and use all cores themselves.
 WHOLE_RUNS := $(addprefix tests/workflow/,test_book.py test_smoke_run.py)
 # What reads the built book as its readers do takes one core per browser.
-READERS := tests/workflow/test_book_read.py
+READERS := $(addprefix tests/workflow/,test_book_read.py test_references.py)
 # What takes a minute or more begins first, so that no core waits for it at the end.
 LONG := $(addprefix tests/,workflow/sweeps/test_slurm.py workflow/test_paper_run.py workflow/test_stopped_runs.py \
   workflow/test_stages.py workflow/sweeps/test_driver.py show/test_sentences.py)

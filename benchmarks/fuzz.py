@@ -36,7 +36,7 @@ def main() -> int:
         seed = seeds.randrange(2**31)
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--hypothesis-show-statistics"]
         done = subprocess.run(
-            [*command, f"--hypothesis-seed={seed}", MODULE],
+            [*command, "--hypothesis-profile=default", f"--hypothesis-seed={seed}", MODULE],
             cwd=ROOT,
             env={**os.environ, "IGSED_FUZZ_EXAMPLES": str(EXAMPLES)},
             capture_output=True,

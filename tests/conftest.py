@@ -10,8 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import pytest
 
+# What lands must not hang on luck: the same examples each time. `pytest --hypothesis-profile default` draws new ones,
+# as benchmarks/fuzz.py does.
+hypothesis.settings.register_profile("repeated", derandomize=True)
+hypothesis.settings.load_profile("repeated")
 ROOT = Path(__file__).resolve().parents[1]
 # A shell ignores Ctrl-C for what it starts in the background (`make test &`); tests of it need the usual answer.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
