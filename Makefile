@@ -14,9 +14,6 @@ PYTEST := $(BIN)/pytest
 WHOLE_RUNS := $(addprefix tests/workflow/,test_book.py test_smoke_run.py)
 # What reads the built book as its readers do takes one core per browser.
 READERS := $(addprefix tests/workflow/,test_book_read.py test_references.py)
-# What takes a minute or more begins first, so that no core waits for it at the end.
-LONG := $(addprefix tests/,workflow/sweeps/test_slurm.py workflow/test_paper_run.py workflow/test_stopped_runs.py \
-  workflow/test_stages.py workflow/sweeps/test_driver.py show/test_sentences.py)
 NBMAKE = IGSED_RUNS_DIR="$$PWD/.smoke/nbmake" IGSED_STORE_DIR="$$PWD/.smoke/runs/.store" \
   IGSED_DATA_DIR="$$PWD/.smoke/data" $(PYTEST) --nbmake
 
@@ -61,7 +58,7 @@ test: parity ## all tests
 	  wait $$run; run=$$?; cat .run.log; rm -f .run.log; exit $$((units | run))
 
 test-units: parity ## a part of `make test`: what needs no run of the smoke parameters
-	$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder --durations=30 $(LONG) tests $(addprefix --ignore=,$(WHOLE_RUNS) $(READERS))
+	$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder --durations=30 tests $(addprefix --ignore=,$(WHOLE_RUNS) $(READERS))
 
 test-run: parity ## a part of `make test`: the smoke run, its book, its readers, and every notebook by itself
 	rm -rf .smoke .nbmake

@@ -13,7 +13,7 @@ import re
 from pathlib import Path
 
 from igsed_core.workflow import stages
-from igsed_core.workflow.sweeps import costs, driver
+from igsed_core.workflow.sweeps import costs, driver, sweep_file
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "book" / "cluster_plan.md"
@@ -44,18 +44,27 @@ def core_hours(encoder: str) -> dict[str, float]:
     return {stage: seconds / 3600 for stage, seconds in found.items()}
 
 
-def jobs_of_one() -> int:
+def shards(stage: str, hours: float) -> int:
+    """Jobs that share each long step of a stage, as a plan decides it; 1: the stage's own job does all."""
+    steps = stages.get(stage).params.long_steps
+    cost = costs.Cost(hours * 3600, 0.0, "measured")
+    return cost.shards(steps, SHARDS, sweep_file.SHARD_SECONDS) if steps else 1
+
+
+def jobs_of_one(encoder: str) -> int:
     """Jobs of one experiment: a job a stage, and its shards."""
-    return sum(1 + SHARDS * stage.params.long_steps for stage in stages.STAGES.values())
+    found = {name: shards(name, hours) for name, hours in core_hours(encoder).items()}
+    return sum(1 + (n * stages.get(name).params.long_steps if n > 1 else 0) for name, n in found.items())
 
 
 def longest_chain(encoder: str) -> float:
     """Hours from the first to the last stage of one experiment when no job waits for a core."""
     found = core_hours(encoder)
-    hours = {name: hours / (SHARDS if stages.get(name).params.long_steps else 1) for name, hours in found.items()}
+    hours = {name: hours / shards(name, hours) for name, hours in found.items()}
     done: dict[str, float] = {}
     for name, stage in stages.STAGES.items():
-        rounds = (stage.params.long_steps + 1) * (costs.START + 30.0) / 3600  # with half a minute of polling each
+        shared = stage.params.long_steps if shards(name, found[name]) > 1 else 0
+        rounds = (shared + 1) * (costs.START + 30.0) / 3600  # with half a minute of polling each
         done[name] = max((done[up] for up in stage.upstream), default=0.0) + hours[name] + rounds
     return max(done.values())
 
@@ -71,7 +80,8 @@ def page() -> str:
         captum = found["integrated_gradients"]
         lines.append(f"| `{encoder}` | {sum(found.values()):.2g} | {captum:.2g} | {longest_chain(encoder):.2g} |")
     experiments = SEEDS * len(ENCODERS)
-    jobs, work = experiments * jobs_of_one(), SEEDS * sum(sum(core_hours(encoder).values()) for encoder in ENCODERS)
+    jobs = SEEDS * sum(map(jobs_of_one, ENCODERS))
+    work = SEEDS * sum(sum(core_hours(encoder).values()) for encoder in ENCODERS)
     starts = jobs * costs.START / 3600
     # Soundscapes do not depend on the encoder: one set of them a seed.
     wall = max((work + starts) / (NODES * CORES), max(map(longest_chain, ENCODERS)))

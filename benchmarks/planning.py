@@ -30,7 +30,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="igsed-planning-") as folder:
         os.environ.update(IGSED_RUNS_DIR=f"{folder}/runs", IGSED_DATA_DIR=f"{folder}/data")
         text = (
-            f"sweep: planning\nbase: {ROOT / 'params' / 'smoke.yaml'}\nshards: {options.shards}\n"
+            f"sweep: planning\nbase: {ROOT / 'params' / 'smoke.yaml'}\nshards: {options.shards}\nshard_seconds: 0\n"
             f"grid: {{seed: 1..{options.experiments}}}\n"
         )
         path = Path(folder) / "sweep.yaml"
@@ -40,21 +40,18 @@ def main() -> None:
 
 def measure(path: Path, most_jobs: int) -> None:
     """Plan a sweep file's experiments; hand a first group of them to Snakemake."""
-    from igsed_core.workflow import stages
     from igsed_core.workflow.sweeps import driver, plan, sweep_file
-    from igsed_core.workflow.sweeps.costs import Costs
 
     started = time.perf_counter()
     sweep = sweep_file.read(path)
     made = plan.make(sweep)
-    costs = Costs.of_store(stages.STAGES)
-    found = plan.estimate(made, costs)
+    found = plan.estimate(made)
     groups = list(made.groups(most_jobs or driver.MOST_JOBS))
     seconds, mib = time.perf_counter() - started, peak_mib()
     print(f"ours: {len(sweep.experiments)} experiments, {found.jobs} jobs, {seconds:.1f} s, {mib:.0f} MiB")
     if most_jobs:
         sweep.folder.mkdir(parents=True)
-        driver.write_batch(made, groups[0], costs)
+        driver.write_batch(made, groups[0])
         number = sum(1 for _ in made.jobs(groups[0]))
         command = [*driver.snakemake(sweep, ROOT / "profiles" / "local", 1), "--dry-run"]
         started = time.perf_counter()

@@ -13,6 +13,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from long_files import LONG
+
 # What lands must not hang on luck: the same examples each time. `pytest --hypothesis-profile default` draws new ones,
 # as benchmarks/fuzz.py does.
 hypothesis.settings.register_profile("repeated", derandomize=True)
@@ -21,6 +23,12 @@ ROOT = Path(__file__).resolve().parents[1]
 # A shell ignores Ctrl-C for what it starts in the background (`make test &`); tests of it need the usual answer.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the long files first; the others keep their order, and so do the tests of a file."""
+    place = {str(ROOT / "tests" / name): number for number, name in enumerate(LONG)}
+    items.sort(key=lambda item: place.get(str(item.path), len(LONG)))
 
 
 @dataclass(frozen=True)

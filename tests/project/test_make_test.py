@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from long_files import LONG
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -17,3 +19,7 @@ def test_the_tests_beside_the_run_do_not_make_it_again() -> None:
     asking = {path.name for path in (ROOT / "tests").rglob("test_*.py") if asks.search(path.read_text())}
     assert len(groups) == 2
     assert asking == named
+
+
+def test_what_begins_first_is_there() -> None:
+    assert [name for name in LONG if not (ROOT / "tests" / name).is_file()] == []

@@ -363,6 +363,20 @@ def test_bad_scores_are_named(content: str, told: str, tmp_path: Path, said: Cal
     assert told in words and "a.tsv" in words
 
 
+def test_scores_of_another_length_are_named(tmp_path: Path, said: Callable[..., str]) -> None:
+    (tmp_path / "scores").mkdir()
+    put(tmp_path / "a.wav", tone(440.0, 2.0))
+    scores = tmp_path / "scores" / "a.tsv"
+    words = ("evaluate", *tables(tmp_path, EVENT, EVENT), "--scores", tmp_path / "scores")
+    for n in (2, 4):
+        scores.write_text(SCORES + "".join(f"{t}\t{t + 1}\t0.5\n" for t in range(n)))
+        assert n == 2 or f"{scores}: the scores end at 4 s, and 'a.wav' at 2 s" in said(*words, "--audio", tmp_path)
+        assert cli.main([*map(str, words)]) == 0  # they say how long the recording is
+    assert cli.main([*map(str, words)]) == 0
+    scores.write_text(SCORES + "".join(f"{t / 3:.3f}\t{(t + 1) / 3:.3f}\t0.5\n" for t in range(6)))  # rounded
+    assert cli.main([*map(str, words), "--audio", str(tmp_path)]) == 0
+
+
 def test_scores_are_found_or_told(tmp_path: Path, said: Callable[..., str], capsys: pytest.CaptureFixture[str]) -> None:
     rows = "".join(f"{t}\t{t + 1}\t{float(t == 1)}\n" for t in range(2))
     both = tables(tmp_path, EVENT, EVENT)

@@ -20,12 +20,15 @@ from igsed_core.base import files
 from igsed_core.base.errors import IgsedError
 from igsed_core.workflow import checks
 from igsed_core.workflow.sweeps import driver, job, plan, report, status
-from igsed_core.workflow.sweeps.costs import Cost, Costs
+from igsed_core.workflow.sweeps.costs import Cost
 from igsed_core.workflow.sweeps.sweep_file import Sweep
 
 ROOT = Path(__file__).resolve().parents[3]
 Written = Callable[[str], Sweep]
-TEXT = "sweep: noise\nbase: SMOKE\nshards: 2\ngrid: {frame_length: [0.1, 0.2]}\nvariations: [{chapters: none}]\n"
+TEXT = (
+    "sweep: noise\nbase: SMOKE\nshards: 2\nshard_seconds: 0\n"
+    "grid: {frame_length: [0.1, 0.2]}\nvariations: [{chapters: none}]\n"
+)
 
 
 @pytest.fixture
@@ -33,7 +36,7 @@ def planned(written: Written) -> plan.Plan:
     """Two experiments, nothing made."""
     made = plan.make(written(TEXT))
     made.sweep.folder.mkdir(parents=True)
-    driver.write_batch(made, made.missing(), Costs())
+    driver.write_batch(made, made.missing())
     return made
 
 
@@ -59,7 +62,7 @@ def test_a_job_is_given_what_the_batch_says(planned: plan.Plan) -> None:
 def test_a_gpu_reaches_the_stages_that_can_use_one(written: Written) -> None:
     made = plan.make(written(TEXT + "gpu: true\ncores: 4\n"))
     made.sweep.folder.mkdir(parents=True)
-    driver.write_batch(made, made.missing(), Costs())
+    driver.write_batch(made, made.missing())
     rows = files.read_json(made.sweep.folder / job.BATCH)["jobs"].values()
     assert {row["stage"] for row in rows if row["gpu"]} == {"training", "integrated_gradients"}
     assert {row["cores"] for row in rows if row["stage"] == "integrated_gradients"} == {4}
@@ -71,7 +74,7 @@ def test_every_stage_with_a_device_is_given_a_gpu(written: Written) -> None:
         written(TEXT.replace("chapters: none", "chapters: self_attention, attention_device: auto") + "gpu: true\n")
     )
     made.sweep.folder.mkdir(parents=True)
-    driver.write_batch(made, made.missing(), Costs())
+    driver.write_batch(made, made.missing())
     rows = files.read_json(made.sweep.folder / job.BATCH)["jobs"].values()
     assert "self_attention" in {row["stage"] for row in rows if row["gpu"]}
 

@@ -41,7 +41,7 @@ def test_keys_are_those_of_a_run_of_the_experiment_alone(written: Written) -> No
 
 
 def test_every_job_comes_after_all_that_it_needs(written: Written) -> None:
-    made = plan.make(written(HEAD + "shards: 3\ngrid: {snr_min: [0, 5]}\n"))
+    made = plan.make(written(HEAD + "shards: 3\nshard_seconds: 0\ngrid: {snr_min: [0, 5]}\n"))
     seen: set[str] = set()
     for job in made.jobs():
         assert set(job.needs) <= seen, job
@@ -56,10 +56,50 @@ def test_every_job_comes_after_all_that_it_needs(written: Written) -> None:
 
 
 def test_long_trainings_and_attacks_of_the_chapters_are_shared_out(written: Written) -> None:
-    made = plan.make(written(HEAD + "shards: 4\ngrid: {snr_min: [0]}\n"))
+    made = plan.make(written(HEAD + "shards: 4\nshard_seconds: 0\ngrid: {snr_min: [0]}\n"))
     rounds = {node.stage: made.steps(node) for node in made.nodes.values()}
     named = ("ceilings", "adversarial", "representations", "self_attention", "vocal_percussion")
     assert {name: rounds[name] for name in named} == dict(zip(named, (1, 2, 1, 3, 1), strict=True))
+
+
+def test_a_long_step_is_shared_and_a_short_one_is_not(written: Written) -> None:
+    """A job takes twelve seconds to start: what takes a minute is no work for twenty of them."""
+    sweep = written(HEAD + "shards: 20\ngrid: {snr_min: [0]}\nvariations: [{chapters: none}]\n")
+    for stage, seconds in (("data_synthesis", 100.0), ("training", 1_000.0), ("integrated_gradients", 1e6)):
+        record = {"params": {}, "core_seconds": seconds}
+        files.write_json(paths.store_dir() / stage / "a" / "record.json", record)
+    made = plan.make(sweep)
+    shards = {node.stage: node.shards for node in made.nodes.values()}
+    assert {name: shards[name] for name in ("data_synthesis", "training", "integrated_gradients", "results")} == {
+        "data_synthesis": 1,
+        "training": 8,
+        "integrated_gradients": 20,
+        "results": 1,
+    }
+    assert sum(1 for _ in made.jobs()) == plan.estimate(made).jobs == len(made.nodes) + 8 + 20
+
+
+@pytest.mark.parametrize(
+    "damage", ["", "[]", "{}", '{"asked": [20, 120]}', '{"asked": [20, 120], "of": 3}', "not json"]
+)
+def test_a_call_that_goes_on_has_the_shards_of_the_one_before(written: Written, damage: str) -> None:
+    head, grid = HEAD + "shards: 20\n", "grid: {snr_min: [0]}\nvariations: [{chapters: none}]\n"
+
+    def planned(text: str) -> dict[str, int]:
+        return {node.stage: node.shards for node in plan.make(written(text)).nodes.values()}
+
+    made = plan.make(written(head + grid))
+    made.sweep.folder.mkdir(parents=True)
+    plan.keep(made)
+    first = planned(head + grid)
+    record = {"params": {}, "core_seconds": 1e6}
+    files.write_json(paths.store_dir() / "training" / "a" / "record.json", record)
+    assert planned(head + grid) == first
+    longer = {**first, "training": 20}
+    assert first["training"] < 20
+    assert planned(head + "shard_seconds: 121\n" + grid)["training"] == 20  # other limits: decided anew
+    (made.sweep.folder / plan.DECIDED).write_text(damage)
+    assert planned(head + grid) == longer
 
 
 def test_what_is_at_hand_is_no_job(written: Written) -> None:
@@ -79,7 +119,9 @@ def test_what_is_at_hand_is_no_job(written: Written) -> None:
 
 
 def test_groups_hold_every_missing_node_once_and_are_complete_in_order(written: Written) -> None:
-    made = plan.make(written(HEAD + "shards: 4\ngrid: {seed: 1..5}\nvariations: [{chapters: none}]\n"))
+    made = plan.make(
+        written(HEAD + "shards: 4\nshard_seconds: 0\ngrid: {seed: 1..5}\nvariations: [{chapters: none}]\n")
+    )
     groups = list(made.groups(40))
     assert len(groups) > 1
     flat = [node.id for group in groups for node in group]

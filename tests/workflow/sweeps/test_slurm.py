@@ -29,6 +29,7 @@ SWEEP = f"""
 sweep: sw
 base: {ROOT / "params" / "smoke.yaml"}
 shards: 2
+shard_seconds: 0
 grid: {{frame_length: [0.1, 0.2]}}
 variations:
   - {{chapters: none, n_train: 24, n_eval: 12, bank_train_files: 4, bank_eval_files: 4, bank_backgrounds: 2}}

@@ -68,6 +68,8 @@ def test_long_values_give_names_that_a_folder_can_have(written: Written) -> None
         (HEAD + "variations: {}\n", "list of mappings"),
         (HEAD + "shards: 0\n", "whole number"),
         (HEAD + "shards: many\n", "whole number"),
+        (HEAD + "shard_seconds: -1\n", "whole number from 0"),
+        (HEAD + "shard_seconds: 0.5\n", "whole number from 0"),
         (HEAD + "shards: ٣\n", "whole number"),
         (HEAD + "grid: {seed: 1.." + "9" * 5000 + "}\n", "18 digits"),
         (HEAD + "grid: {snr_min: [5, 5.0, 5e0]}\n", "comes twice"),

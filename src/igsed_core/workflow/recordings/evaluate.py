@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -43,7 +44,7 @@ def evaluate(
     truth
         Table in DCASE's strong form; a row with a filename alone says that a file holds no event.
     audio_folder
-        Of the recordings, for their lengths; without it a file is as long as its last event says.
+        Of the recordings, for their lengths; without it a file is as long as its scores, or its last event, say.
     scores_folder
         Of score files (``<recording>.tsv``, as ``igsed locate --scores`` writes them), for PSDS over all thresholds.
     collar
@@ -84,15 +85,20 @@ def evaluate(
     if unknown := sorted(set(found["label"]) - set(classes)):
         progress.tell(f"igsed: the truth knows no {', '.join(unknown)}: events of that class are left out")
         found = found[found["label"].isin(classes)]
-    if audio_folder is None:
+    known = {} if scores_folder is None else _all_scores(scores_folder, files, classes)
+    if audio_folder is not None:
+        durations = _durations(audio_folder, files)
+        durations |= {name: one.within(durations[name]) for name, one in known.items()}
+    elif scores_folder is not None:
+        durations = {name: one.end for name, one in known.items()}
+    else:
         progress.tell("igsed: without --audio a file is as long as its last event says; PSDS counts hours")
         last = pd.concat([table for table in (found, true) if len(table)] or [true]).groupby("clip")["offset"].max()
         durations = {name: float(last.get(name, event_lists.SEGMENT)) for name in files}
-    else:
-        durations = _durations(audio_folder, files)
+    if audio_folder is not None or scores_folder is not None:
         for path, table in ((predictions, found), (truth, true)):
             _require_within(path, table, durations)
-    scores = None if scores_folder is None else _all_scores(scores_folder, files, classes)
+    scores = {name: (one.values, one.length) for name, one in known.items()} or None
     figures = event_lists.evaluate(found, true, durations, classes, scores=scores, collar=collar, seed=seed)
     if out is not None:
         storage.write_table(out, figures)
@@ -125,7 +131,7 @@ def _require_within(path: Path, table: pd.DataFrame, durations: dict[str, float]
         first = late.iloc[0]
         raise IgsedError(
             f"{text.shown(path)}: the event at {first['onset']:g} s begins after the end of {first['clip']!r} "
-            f"({durations[first['clip']]:.2f} s): correct it, or --audio FOLDER"
+            f"({durations[first['clip']]:.2f} s): correct it, or the folder of --audio or --scores"
         )
     over = table[table["offset"] > length + _SLACK]
     if len(over):
@@ -136,7 +142,29 @@ def _require_within(path: Path, table: pd.DataFrame, durations: dict[str, float]
         )
 
 
-def _all_scores(folder: Path, names: list[str], classes: list[str]) -> dict[str, tuple[NDArray[np.float64], float]]:
+@dataclass(frozen=True)
+class _Scores:
+    """A file of scores: values ``(n_frames, n_classes)``, the length of a frame and the end of the last (s)."""
+
+    place: Path
+    name: str
+    columns: list[str]
+    values: NDArray[np.float64]
+    length: float
+    end: float
+
+    def within(self, duration: float) -> float:
+        """A recording's length in seconds; its end is in the last frame, and rounded times may leave out a little."""
+        frames = len(self.values)
+        if not self.length * (frames - 1) < duration < self.length * (frames + _ROUNDED):
+            raise IgsedError(
+                f"{text.shown(self.place)}: the scores end at {self.end:g} s, and {self.name!r} at {duration:g} s: "
+                "write them for this recording by `igsed locate --scores`, or correct --audio FOLDER"
+            )
+        return min(duration, self.length * frames)
+
+
+def _all_scores(folder: Path, names: list[str], classes: list[str]) -> dict[str, _Scores]:
     if listing.find_folder(folder) is None:
         raise IgsedError(f"folder {text.shown(folder)} of the scores {_missing(folder)}: give that of `--scores`")
     by_name: dict[str, list[Path]] = {}
@@ -151,15 +179,14 @@ def _all_scores(folder: Path, names: list[str], classes: list[str]) -> dict[str,
                 f"{text.shown(folder)} holds {len(places)} files {wanted!r} for {name!r}: give the folder of "
                 "`igsed locate --scores` in which each recording has one"
             )
-        found[name] = _scores(places[0], classes)
-    absent = [label for label in classes if not any(label in columns for columns, _, _ in found.values())]
+        found[name] = _scores(places[0], name, classes)
+    absent = [label for label in classes if not any(label in one.columns for one in found.values())]
     if absent:
         progress.tell(f"igsed: no file of scores knows {', '.join(absent)}: their scores count as zero")
-    return {name: (values, length) for name, (_, values, length) in found.items()}
+    return found
 
 
-def _scores(place: Path, classes: list[str]) -> tuple[list[str], NDArray[np.float64], float]:
-    """Columns of a file of scores, the scores of the classes, and the length of a frame in seconds."""
+def _scores(place: Path, name: str, classes: list[str]) -> _Scores:
     try:
         table = pd.read_csv(io.StringIO(text.read(place)), sep="\t").rename(columns=text.name)
         onsets, offsets = (table[name].to_numpy(float) for name in ("onset", "offset"))
@@ -181,4 +208,7 @@ def _scores(place: Path, classes: list[str]) -> tuple[list[str], NDArray[np.floa
             raise ValueError("some scores are NaN or infinite")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise IgsedError(f"{text.shown(place)} is no file of scores ({error}): write it by `--scores`") from error
-    return list(table.columns), values, float(lengths[0])
+    # The mean of all but the last, since times may be rounded.
+    length = float(onsets[-1] / (len(table) - 1) if len(table) > 1 else lengths[0])
+    end = min(float(offsets[-1]), length * len(table))
+    return _Scores(place, name, list(table.columns), values, length, end)

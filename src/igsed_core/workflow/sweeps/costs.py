@@ -56,6 +56,17 @@ class Cost:
         """Core seconds of one of so many shards, with its start."""
         return START + self.seconds / shards
 
+    def shards(self, steps: int, most: int, least: float) -> int:
+        """Jobs that share each of a stage's long steps so that none computes for less than ``least`` seconds.
+
+        Examples
+        --------
+        >>> from igsed_core.workflow.sweeps.costs import Cost
+        >>> [Cost(seconds, 0.0, "measured").shards(2, 20, 120.0) for seconds in (100.0, 1_000.0, 100_000.0)]
+        [1, 4, 20]
+        """
+        return max(1, min(most, int(self.seconds / steps / least))) if least else most
+
     def asked_memory(self) -> int:
         """MiB to ask a scheduler for, at the first attempt."""
         return max(_LEAST_MEMORY, math.ceil(self.memory * _SPARE_MEMORY / 100) * 100)

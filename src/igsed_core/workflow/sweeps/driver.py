@@ -14,11 +14,10 @@ from filelock import FileLock
 from igsed_core.base import children, files, paths, store
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.progress import tell
-from igsed_core.workflow import checks, kernels, notebook, stages
+from igsed_core.workflow import checks, kernels, notebook
 from igsed_core.workflow.sweeps import job as jobs
 from igsed_core.workflow.sweeps import plan as planning
 from igsed_core.workflow.sweeps import report
-from igsed_core.workflow.sweeps.costs import Costs
 from igsed_core.workflow.sweeps.plan import Job, Node, Plan
 from igsed_core.workflow.sweeps.status import SUMMARY
 from igsed_core.workflow.sweeps.sweep_file import Sweep
@@ -59,11 +58,11 @@ def run(sweep: Sweep, *, profile: Path, cores: int, most_jobs: int = MOST_JOBS) 
         _check(plan, profile)
         cancel_left(sweep)
         _describe(plan)
+        planning.keep(plan)
         _forget_untrue(plan)
-        costs = Costs.of_store(stages.STAGES)
         with _warm_ones(profile) as further:
             for group in plan.groups(most_jobs):
-                write_batch(plan, group, costs)
+                write_batch(plan, group)
                 _make(sweep, snakemake(sweep, profile, cores), further)
         plan = planning.make(sweep)
         for name, experiment in sweep.experiments.items():
@@ -91,7 +90,7 @@ def dry_run(sweep: Sweep, *, profile: Path) -> str:
     _check_places(sweep, profile)
     plan = planning.make(sweep)
     _check(plan, profile)
-    found = planning.estimate(plan, Costs.of_store(stages.STAGES))
+    found = planning.estimate(plan)
     every = sum(map(len, plan.of_experiment.values()))
     missing = len(plan.missing())
     groups = sum(1 for _ in plan.groups(MOST_JOBS))
@@ -100,7 +99,7 @@ def dry_run(sweep: Sweep, *, profile: Path) -> str:
         f"{len(sweep.experiments)} experiments, which vary {', '.join(sweep.parameters) or 'nothing'}",
         f"{every} stages, {len(plan.nodes)} of them different: {every - len(plan.nodes)} are shared",
         f"{len(plan.nodes) - missing} at hand, {missing} to be made",
-        f"{found.jobs} jobs ({sweep.shards} a long step), in {groups} {'group' if groups == 1 else 'groups'}",
+        f"{found.jobs} jobs (at most {sweep.shards} for a long step), in {groups} group{'s' if groups > 1 else ''}",
         f"about {found.core_hours:.3g} core hours with the starts of jobs; all experiments, each run by itself from an "
         f"empty store without shards, {found.alone_core_hours:.3g}",
         f"estimated from times {sources or 'of none'}",
@@ -179,6 +178,7 @@ def _describe(plan: Plan) -> None:
             "sweep": sweep.name,
             "varied": sweep.varied,
             "shards": sweep.shards,
+            "shard_seconds": sweep.shard_seconds,
             "cores": sweep.cores,
             "gpu": sweep.gpu,
             "scratch": sweep.scratch,
@@ -195,19 +195,18 @@ def _forget_untrue(plan: Plan) -> None:
                 path.unlink()
 
 
-def write_batch(plan: Plan, group: list[Node], costs: Costs) -> None:
+def write_batch(plan: Plan, group: list[Node]) -> None:
     """Write what Snakemake and the jobs read."""
     sweep = plan.sweep
     made = {node.id for node in group}
     rows: dict[str, Any] = {}
     for one in plan.jobs(group):
         node = plan.nodes[one.node]
-        rows[one.id] = _row(sweep, node, one, costs, [need for need in one.needs if need.partition(".")[0] in made])
+        rows[one.id] = _row(sweep, node, one, [need for need in one.needs if need.partition(".")[0] in made])
     files.write_json(sweep.folder / jobs.BATCH, {"scratch": sweep.scratch, "jobs": rows})
 
 
-def _row(sweep: Sweep, node: Node, one: Job, costs: Costs, needs: list[str]) -> dict[str, Any]:
-    cost = costs.of(node.params, sweep.experiments[node.experiment])
+def _row(sweep: Sweep, node: Node, one: Job, needs: list[str]) -> dict[str, Any]:
     cores = 1 if node.params.light else sweep.cores
     gpu = sweep.gpu and any(getattr(node.params, name) != "cpu" for name in checks.devices_of(node.params))
     return {
@@ -216,8 +215,8 @@ def _row(sweep: Sweep, node: Node, one: Job, costs: Costs, needs: list[str]) -> 
         "shard": one.shard,
         "needs": needs,
         "cores": cores,
-        "memory": cost.asked_memory(),
-        "minutes": cost.asked_minutes(cores, sweep.shards if one.shard else 1),
+        "memory": node.cost.asked_memory(),
+        "minutes": node.cost.asked_minutes(cores, node.shards if one.shard else 1),
         "gpu": int(gpu),
     }
 

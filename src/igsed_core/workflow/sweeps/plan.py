@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from igsed_core.base import files
 from igsed_core.base.code import still
+from igsed_core.base.errors import IgsedError
 from igsed_core.base.params import StageParams
 from igsed_core.base.paths import store_dir
 from igsed_core.workflow import experiments, stages
 from igsed_core.workflow.sweeps.costs import START, Cost, Costs
 from igsed_core.workflow.sweeps.sweep_file import Sweep
+
+DECIDED = "shards.json"  # in a sweep's folder: what an earlier call decided
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,10 @@ class Node:
         Identifiers of the nodes before it.
     whole
         Whether it lies whole in the store.
+    cost
+        What it takes.
+    shards
+        Jobs among which each of its long steps is shared; 1: the stage's own job does all.
     data_whole
         Whether at least its artefacts do.
     """
@@ -42,6 +50,8 @@ class Node:
     params: StageParams
     upstream: tuple[str, ...]
     whole: bool
+    cost: Cost
+    shards: int = 1
     data_whole: bool = False
 
     @property
@@ -100,18 +110,20 @@ class Plan:
             before = tuple(up for up in node.upstream if not self.nodes[up].whole)
             for step in range(1, self.steps(node) + 1):
                 shards = []
-                for number in range(self.sweep.shards):
-                    job = f"{node.id}.{step}-{number}-of-{self.sweep.shards}"
-                    yield Job(job, node.id, f"{step}:{number}/{self.sweep.shards}", before)
+                for number in range(node.shards):
+                    job = f"{node.id}.{step}-{number}-of-{node.shards}"
+                    yield Job(job, node.id, f"{step}:{number}/{node.shards}", before)
                     shards.append(job)
                 before = tuple(shards)
             yield Job(node.id, node.id, "", before)
 
     def steps(self, node: Node) -> int:
         """Rounds of shards of a node: none where one job does everything, or the results are at hand already."""
-        if self.sweep.shards == 1 or node.data_whole:
-            return 0
-        return type(node.params).long_steps
+        return 0 if node.shards == 1 or node.data_whole else type(node.params).long_steps
+
+    def number(self, node: Node) -> int:
+        """Jobs of a node."""
+        return self.steps(node) * node.shards + 1
 
     def groups(self, most_jobs: int) -> Iterator[list[Node]]:
         """Split the missing nodes into groups of at most so many jobs, each complete once those before it are.
@@ -128,7 +140,7 @@ class Plan:
         for names in self.of_experiment.values():
             mine = [node for name in names if not (node := self.nodes[name]).whole and name not in seen]
             seen.update(node.id for node in mine)
-            number = sum(self.steps(node) * self.sweep.shards + 1 for node in mine)
+            number = sum(map(self.number, mine))
             if group and size + number > most_jobs:
                 yield group
                 group, size = [], 0
@@ -139,7 +151,10 @@ class Plan:
 
 
 def make(sweep: Sweep) -> Plan:
-    """Plan a sweep: every stage of every experiment with its key, and what of it is at hand.
+    """Plan a sweep: every stage of every experiment with its key, what of it is at hand, and its shards.
+
+    Shards follow the recorded times (:meth:`Cost.shards`). A stage keeps the number that an earlier call gave it
+    (:func:`keep`), so that a call which goes on, or asks how far all is, means the same jobs.
 
     Raises
     ------
@@ -160,6 +175,7 @@ class _Remembered(stages.Code):
 
 def _make(sweep: Sweep) -> Plan:
     code = _Remembered()
+    costs, decided = Costs.of_store(stages.STAGES), _decided(sweep)
     there = _in_store()
     remembered: dict[Any, stages.Keys] = {}
     nodes: dict[str, Node] = {}
@@ -178,10 +194,41 @@ def _make(sweep: Sweep) -> Plan:
                 data_whole = keys.data.key in there.get(stage_name, ()) and keys.data_is_whole()
                 whole = data_whole and keys.finished() is not None
                 before = tuple(mine[up].id for up in stage.upstream)
-                nodes[identifier] = Node(stage_name, keys, name, params, before, whole, data_whole)
+                cost, steps = costs.of(params, experiment), type(params).long_steps
+                shards = cost.shards(steps, sweep.shards, sweep.shard_seconds) if steps else 1
+                shards = decided.get(identifier, shards)
+                nodes[identifier] = Node(stage_name, keys, name, params, before, whole, cost, shards, data_whole)
             mine[stage_name] = nodes[identifier]
         of_experiment[name] = tuple(node.id for node in mine.values())
     return Plan(sweep, nodes, of_experiment)
+
+
+def keep(plan: Plan) -> None:
+    """Write down the number of shards of each stage."""
+    of = {node.id: node.shards for node in plan.nodes.values() if node.shards > 1 or not node.data_whole}
+    files.write_json(plan.sweep.folder / DECIDED, {"asked": _asked(plan.sweep), "of": of})
+
+
+def _asked(sweep: Sweep) -> list[int]:
+    return [sweep.shards, sweep.shard_seconds]
+
+
+def _decided(sweep: Sweep) -> dict[str, int]:
+    """Identifier of a node -> the number of its shards, where an earlier call with the same limits decided it."""
+    path = sweep.folder / DECIDED
+    try:
+        content = files.read_json(path) if path.is_file() else {}
+    except (IgsedError, ValueError):
+        return {}  # damaged: decided anew, which costs time at most
+    if (
+        not isinstance(content, dict)
+        or content.get("asked") != _asked(sweep)
+        or not isinstance(content.get("of"), dict)
+    ):
+        return {}
+    return {
+        name: number for name, number in content["of"].items() if type(number) is int and 1 <= number <= sweep.shards
+    }
 
 
 def _in_store() -> dict[str, set[str]]:
@@ -213,17 +260,14 @@ class Estimate:
     sources: dict[str, int]
 
 
-def estimate(plan: Plan, costs: Costs) -> Estimate:
+def estimate(plan: Plan) -> Estimate:
     """Estimate a plan from recorded times."""
-    cost_of: dict[str, Cost] = {
-        name: costs.of(node.params, plan.sweep.experiments[node.experiment]) for name, node in plan.nodes.items()
-    }
     jobs, seconds = 0, 0.0
     sources: dict[str, int] = {}
     for node in plan.missing():
-        number = plan.steps(node) * plan.sweep.shards + 1
+        number = plan.number(node)
         jobs += number
-        seconds += cost_of[node.id].share(1) + (number - 1) * START
-        sources[cost_of[node.id].source] = sources.get(cost_of[node.id].source, 0) + 1
-    alone = sum(cost_of[name].share(1) for names in plan.of_experiment.values() for name in names)
+        seconds += node.cost.share(1) + (number - 1) * START
+        sources[node.cost.source] = sources.get(node.cost.source, 0) + 1
+    alone = sum(plan.nodes[name].cost.share(1) for names in plan.of_experiment.values() for name in names)
     return Estimate(jobs, seconds / 3600, alone / 3600, sources)

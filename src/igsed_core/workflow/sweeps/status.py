@@ -9,11 +9,10 @@ from typing import Any
 
 from igsed_core.base import files
 from igsed_core.base.errors import IgsedError
-from igsed_core.workflow import experiments, stages
+from igsed_core.workflow import experiments
 from igsed_core.workflow.sweeps import job as jobs
 from igsed_core.workflow.sweeps import plan as planning
 from igsed_core.workflow.sweeps import sweep_file
-from igsed_core.workflow.sweeps.costs import Costs
 from igsed_core.workflow.sweeps.plan import Plan
 from igsed_core.workflow.sweeps.sweep_file import Sweep
 
@@ -47,7 +46,7 @@ def of(name: str) -> str:
         lines.append(f"{kind:28}{count[DONE]:>8}{count[RUNNING]:>9}{count[FAILED]:>8}{count[WAITING]:>9}")
     finished = sum(all(plan.nodes[i].whole for i in ids) for ids in plan.of_experiment.values())
     lines.append(f"{finished} of {len(plan.of_experiment)} experiments are whole")
-    left = planning.estimate(plan, Costs.of_store(stages.STAGES))
+    left = planning.estimate(plan)
     at_once = max(1, sum(state == RUNNING for state in states.values()))
     if left.jobs:
         hours = left.core_hours / (at_once * plan.sweep.cores)
@@ -98,15 +97,19 @@ def started(name: str) -> Sweep:
         raise IgsedError(f"no sweep {name!r} was started: there are {', '.join(known) or 'none'}")
     content: dict[str, Any] = files.read_json(folder / SUMMARY)
     try:
-        for key, most in (("shards", sweep_file.MOST_SHARDS), ("cores", sweep_file.MOST_CORES)):
-            if type(content[key]) is not int or not 1 <= content[key] <= most:
+        for key, least, most in (
+            ("shards", 1, sweep_file.MOST_SHARDS),
+            ("shard_seconds", 0, sweep_file.MOST_SHARD_SECONDS),
+            ("cores", 1, sweep_file.MOST_CORES),
+        ):
+            if type(content[key]) is not int or not least <= content[key] <= most:
                 raise TypeError(f"{key} is {content[key]}")
         found = {one: experiments.load(folder / jobs.PARAMETERS / f"{one}.json") for one in content["varied"]}
         return Sweep(
             content["sweep"],
             found,
             content["varied"],
-            **{key: content[key] for key in ("shards", "cores", "gpu", "scratch")},
+            **{key: content[key] for key in ("shards", "shard_seconds", "cores", "gpu", "scratch")},
         )
     except (KeyError, TypeError) as error:
         raise IgsedError(f"{folder / SUMMARY} is damaged: start the sweep again, what is finished is kept") from error

@@ -18,8 +18,10 @@ from igsed_core.base.params import LONGEST_NAME, absolute, shown
 from igsed_core.workflow import experiments, parameter_file
 from igsed_core.workflow.experiments import Experiment
 
-KEYS = ("sweep", "base", "grid", "variations", "shards", "cores", "gpu", "scratch")
+KEYS = ("sweep", "base", "grid", "variations", "shards", "shard_seconds", "cores", "gpu", "scratch")
 MOST_SHARDS = 1000
+SHARD_SECONDS = 120  # ten times what a job takes to start
+MOST_SHARD_SECONDS = 86_400
 MOST_CORES = 1024
 _MOST_EXPERIMENTS = 10_000
 _LARGEST_FILE = 1_000_000  # bytes
@@ -39,7 +41,9 @@ class Sweep:
     varied
         Experiment -> the parameters that vary in the sweep, and its values of them.
     shards
-        Jobs among which a long step is shared.
+        Jobs among which a long step is shared, at most.
+    shard_seconds
+        Core seconds that each of them has to do, at least: a step that takes less has fewer jobs, or none of its own.
     cores
         Cores of a job that computes much.
     gpu
@@ -52,6 +56,7 @@ class Sweep:
     experiments: dict[str, Experiment]
     varied: dict[str, dict[str, Any]]
     shards: int = 1
+    shard_seconds: int = SHARD_SECONDS
     cores: int = 1
     gpu: bool = False
     scratch: str = ""
@@ -80,7 +85,7 @@ def read(path: Path) -> Sweep:
     path
         YAML with the keys ``sweep`` (the name), ``base`` (a parameter file; a relative path starts from the sweep
         file's folder), ``grid`` (parameter -> list of values, or ``1..10``), ``variations`` (a list of mappings, each
-        combined with every point of the grid), ``shards``, ``cores``, ``gpu`` and ``scratch``.
+        combined with every point of the grid), ``shards``, ``shard_seconds``, ``cores``, ``gpu`` and ``scratch``.
 
     Raises
     ------
@@ -129,6 +134,9 @@ def read(path: Path) -> Sweep:
         found,
         varied,
         shards=_number(content.get("shards"), source, "shards", MOST_SHARDS),
+        shard_seconds=_number(
+            content.get("shard_seconds"), source, "shard_seconds", MOST_SHARD_SECONDS, least=0, default=SHARD_SECONDS
+        ),
         cores=_number(content.get("cores"), source, "cores", MOST_CORES),
         gpu=_truth(content.get("gpu"), source, "gpu"),
         scratch=_scalar(content.get("scratch"), source, "scratch"),
@@ -229,10 +237,10 @@ def _scalar(node: yaml.Node | None, source: str, key: str) -> str:
     return str(node.value)
 
 
-def _number(node: yaml.Node | None, source: str, key: str, most: int) -> int:
-    text = _scalar(node, source, key) or "1"
-    if not re.fullmatch(r"[0-9]{1,6}", text) or not 1 <= int(text) <= most:
-        raise IgsedError(f"{source}: {key!r} is {shown(text)}: give a whole number from 1 to {most}")
+def _number(node: yaml.Node | None, source: str, key: str, most: int, *, least: int = 1, default: int = 1) -> int:
+    text = _scalar(node, source, key) or str(default)
+    if not re.fullmatch(r"[0-9]{1,6}", text) or not least <= int(text) <= most:
+        raise IgsedError(f"{source}: {key!r} is {shown(text)}: give a whole number from {least} to {most}")
     return int(text)
 
 
