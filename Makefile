@@ -13,12 +13,12 @@ PYTEST := $(BIN)/pytest
 # These run the pipeline from end to end and use all cores themselves.
 WHOLE_RUNS := $(addprefix tests/workflow/,test_book.py test_smoke_run.py)
 # What reads the built book as its readers do takes one core per browser.
-READERS := $(addprefix tests/workflow/,test_book_read.py test_references.py)
+READERS := $(addprefix tests/workflow/,test_book_opened.py test_book_read.py test_references.py)
 NBMAKE = IGSED_RUNS_DIR="$$PWD/.smoke/nbmake" IGSED_STORE_DIR="$$PWD/.smoke/runs/.store" \
   IGSED_DATA_DIR="$$PWD/.smoke/data" $(PYTEST) --nbmake
 
 .DEFAULT_GOAL := help
-.PHONY: help setup parity book pdf release test test-units test-run lint serve bench clean distclean
+.PHONY: help setup parity book pdf release test test-units test-run test-notebooks lint serve bench clean distclean
 
 help: ## this list
 	@echo "make TARGET, where TARGET is"
@@ -63,10 +63,14 @@ test-units: parity ## a part of `make test`: what needs no run of the smoke para
 test-run: parity ## a part of `make test`: the smoke run, its book, its readers, and every notebook by itself
 	rm -rf .smoke .nbmake
 	IGSED_TEST_FOLDER=.smoke $(PYTEST) --durations=5 $(WHOLE_RUNS)
-	IGSED_TEST_FOLDER=.smoke $(PYTEST) -n 2 --dist loadgroup --durations=5 $(READERS)
 	$(BIN)/igsed notebooks params/smoke.yaml experiment=nbmake --out .nbmake
-	@# They find in the store what the run computed. First what others read from, in its order (the main job and
-	@# page 10), then the other pages, two at a time.
+	@# Side by side: what reads the pages, and the notebooks, which find in the store what the run computed.
+	@$(MAKE) --no-print-directory test-notebooks > .nbmake.log 2>&1 & notebooks=$$!; \
+	  IGSED_TEST_FOLDER=.smoke $(PYTEST) -n 2 --dist loadgroup --durations=5 $(READERS); readers=$$?; \
+	  wait $$notebooks; notebooks=$$?; cat .nbmake.log; rm -f .nbmake.log; exit $$((readers | notebooks))
+
+test-notebooks:
+	@# First what others read from, in its order (the main job and page 10), then the other pages, two at a time.
 	$(NBMAKE) .nbmake/0[1-6]_*.ipynb .nbmake/10_*.ipynb
 	$(NBMAKE) -n 2 --durations=5 .nbmake/0[7-9]_*.ipynb .nbmake/1[1-9]_*.ipynb .nbmake/2[0-9]_*.ipynb
 

@@ -78,8 +78,14 @@ FINDINGS = """async ([theme, rules]) => {
 # What a page does once it is resized comes with a frame of its own.
 LAID_OUT = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 COLOURS = ["color-contrast", "link-in-text-block"]
-THEMES = {"light": None, "dark": COLOURS}
-IN_EVERY_WAY = ("book/intro", "book/06_results")
+# What a narrow screen can change; words, roles and colours are those of the wide one, but for the menu.
+LAYOUT = ["scrollable-region-focusable", "target-size", "link-in-text-block", "meta-viewport", "css-orientation-lock"]
+RULES = {
+    ("desktop", "light"): None,
+    ("desktop", "dark"): COLOURS,
+    ("phone", "light"): LAYOUT,
+}
+IN_EVERY_WAY = ("book/intro", "book/06_results")  # by all rules of a theme, with what is the same on all pages
 
 
 def ready(tab: Any) -> None:
@@ -124,15 +130,12 @@ def visit(browser: Any, smoke_book: Path, axe: str | None, pages: Sequence[str])
         if axe is None:
             continue
         tab.evaluate(axe)
-        for size, (width, height) in SIZES.items():
-            tab.set_viewport_size({"width": width, "height": height})
+        every = {("phone", "light"): None, ("phone", "dark"): COLOURS} if page in IN_EVERY_WAY else {}
+        for (size, theme), rules in {**RULES, **every}.items():
+            tab.set_viewport_size(dict(zip(("width", "height"), SIZES[size], strict=True)))
             tab.evaluate(LAID_OUT)
-            for theme, rules in THEMES.items():
-                # In the dark a phone shows the colours of a desktop, but for its menu, which is the same on all pages.
-                if (size, theme) == ("phone", "dark") and page not in IN_EVERY_WAY:
-                    continue
-                if found := tab.evaluate(FINDINGS, [theme, rules]):
-                    said.found[page, size, theme] = found
+            if found := tab.evaluate(FINDINGS, [theme, rules]):
+                said.found[page, size, theme] = found
     tab.close()
     return said
 
