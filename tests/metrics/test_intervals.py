@@ -144,3 +144,17 @@ def test_the_table_of_coverage_is_whole_and_says_what_the_docstrings_do(coverage
     assert (table["experiments"] >= 4000).all()
     assert found.xs(coverage.USED, level="method").between(0.935, 0.975).all()
     assert found["iou", "percentile", 5] == pytest.approx(0.84, abs=0.01)
+
+
+@pytest.mark.parametrize(("within", "value"), [(intervals.SHARE, 0.9), (intervals.APART, -0.9)])
+def test_no_end_lies_where_no_value_can(within: tuple[float, float], value: float) -> None:
+    """Student's t for two clips is wide: it said that a share may be above one."""
+    drawn = np.concatenate([[value], np.clip(value + np.linspace(-0.3, 0.3, 101), *within)])
+    free = intervals.interval(drawn, 2)
+    assert min(free) < within[0] or max(free) > within[1]
+    low, high = intervals.interval(drawn, 2, within=within)
+    assert (low, high) == (max(free[0], within[0]), min(free[1], within[1]))
+
+
+def test_what_is_not_decided_stays_so_within_bounds() -> None:
+    assert np.isnan(intervals.interval(np.full(10, 0.5), 5, within=intervals.SHARE)).all()

@@ -201,7 +201,7 @@ def _psds_rows(
     rows = []
     for (method, rule), values in of_psds.items():
         key = (split, method, rule, "psds", summaries.ALL, summaries.CLASS, np.nan)
-        rows.append((*key, values[0], n_classes, np.nan, *intervals.interval(values, n_clips)))
+        rows.append((*key, values[0], n_classes, np.nan, *intervals.interval(values, n_clips, within=intervals.SHARE)))
     return pd.DataFrame(rows, columns=summaries.COLUMNS)
 
 

@@ -241,5 +241,4 @@ def _psds_of_scores(
 
 def _interval(resampled: NDArray[np.float64], n_files: int) -> tuple[float, float]:
     """Interval of a metric of which all values lie between 0 and 1: what no value can be is cut off."""
-    low, high = intervals.interval(resampled, n_files)
-    return float(np.clip(low, 0.0, 1.0)), float(np.clip(high, 0.0, 1.0))
+    return intervals.interval(resampled, n_files, within=intervals.SHARE)

@@ -19,11 +19,19 @@ from scipy import stats
 from igsed_core.metrics.judging import FEWEST
 
 LEVEL = 0.95
+SHARE = (0.0, 1.0)  # where all values of a share lie
+APART = (-1.0, 1.0)  # ... and of the difference of two
 FEW = 12  # clips, below which the percentiles of replicates fall short however they are stretched
 _EQUAL = 1e-12  # replicates no farther apart are equal but for rounding
 
 
-def intervals(resampled: NDArray[np.float64], n: ArrayLike, *, level: float = LEVEL) -> NDArray[np.float64]:
+def intervals(
+    resampled: NDArray[np.float64],
+    n: ArrayLike,
+    *,
+    level: float = LEVEL,
+    within: tuple[float, float] = (-np.inf, np.inf),
+) -> NDArray[np.float64]:
     """Intervals of many series at once.
 
     Parameters
@@ -35,6 +43,8 @@ def intervals(resampled: NDArray[np.float64], n: ArrayLike, *, level: float = LE
         Number of units that were resampled (clips), one for all or one for each series, ``[shape=(n_series,)]``.
     level
         Nominal coverage.
+    within
+        What no value can lie beyond (:data:`SHARE`, :data:`APART`): Student's t for few units may, and is cut there.
 
     Returns
     -------
@@ -69,12 +79,18 @@ def intervals(resampled: NDArray[np.float64], n: ArrayLike, *, level: float = LE
         for column in np.flatnonzero(of_size & ~whole):
             kept = replicates[there[:, column], column][:, None]
             result[:, column] = _of_whole(value[[column]], kept, size, level)[:, 0]
-    return result
+    return np.clip(result, *within)
 
 
-def interval(resampled: NDArray[np.float64], n: float, *, level: float = LEVEL) -> tuple[float, float]:
+def interval(
+    resampled: NDArray[np.float64],
+    n: float,
+    *,
+    level: float = LEVEL,
+    within: tuple[float, float] = (-np.inf, np.inf),
+) -> tuple[float, float]:
     """Interval of one series, ``[shape=(1 + replicates,)]`` (:func:`intervals`)."""
-    low, high = intervals(resampled[:, None], n, level=level)[:, 0]
+    low, high = intervals(resampled[:, None], n, level=level, within=within)[:, 0]
     return float(low), float(high)
 
 

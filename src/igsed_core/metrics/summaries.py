@@ -252,7 +252,7 @@ def difference(
         What was resampled, if not the clips alone.
     """
     n_units = n_clips if n_units is None else n_units
-    low, high = intervals.interval(apart, n_units)
+    low, high = intervals.interval(apart, n_units, within=intervals.APART)
     return float(apart[0]), n, n_clips, low, high, float(intervals.p_values(apart[:, None], n_units)[0]), False
 
 

@@ -87,7 +87,7 @@ def _minus_trivial(drawn: Mapping[str, NDArray[np.float64]], n_clips: int) -> li
     best = max(trivial, key=lambda one: one[0])
     found = []
     for name, one in drawn.items():
-        low, high = intervals.interval(one - best, n_clips)
+        low, high = intervals.interval(one - best, n_clips, within=intervals.APART)
         found.append(none if name in TRIVIAL else (float(one[0] - best[0]), float(low), float(high)))
     return found
 

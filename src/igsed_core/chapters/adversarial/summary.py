@@ -131,7 +131,7 @@ def area(drawn: NDArray[np.float64], n_clips: int) -> tuple[float, float, float]
     """
     if np.isnan(drawn[0]):
         return np.nan, np.nan, np.nan
-    low, high = np.clip(intervals.interval(drawn, n_clips), 0, 1)
+    low, high = intervals.interval(drawn, n_clips, within=intervals.SHARE)
     if drawn[0] in (0.0, 1.0):  # all agree: no more is known than so many clips can tell
         low, high = intervals.wilson(drawn[0], n_clips)
     return float(drawn[0]), float(low), float(high)

@@ -94,9 +94,11 @@ def table(trained: Sequence[Trained], judge: Judge) -> pd.DataFrame:
         draws = {name: drawn(values[there]) for name, values in shares.items()}
         n_clips = len(np.unique(clip))
         for name in WEIGHTS:
-            ends = np.clip(intervals.interval(draws[name], n_clips), 0.0, 1.0)
+            ends = intervals.interval(draws[name], n_clips, within=intervals.SHARE)
             apart = draws[ATTENTION] - draws[name]
-            low, high = (np.nan, np.nan) if name == ATTENTION else intervals.interval(apart, n_clips)
+            low, high = (
+                (np.nan, np.nan) if name == ATTENTION else intervals.interval(apart, n_clips, within=intervals.APART)
+            )
             values.append(np.nan if name == ATTENTION else float(intervals.p_values(apart[:, None], n_clips)[0]))
             key = (system, name, "test", int(there.sum()), draws[name][0], *ends)
             rows.append((*key, np.nan if name == ATTENTION else apart[0], low, high))

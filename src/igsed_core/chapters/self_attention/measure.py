@@ -313,7 +313,7 @@ def differences(results: Sequence[Result], pairs: Sequence[tuple[Named, Named]])
     for (one, other), metric in itertools.product(pairs, COMPARED):
         (first, each, n), (second, _, _) = (known[*name, metric] for name in (one, other))
         apart = first - second
-        low, high = intervals.interval(apart, n)
+        low, high = intervals.interval(apart, n, within=intervals.APART)
         values.append(float(intervals.p_values(apart[:, None], n)[0]))
         rows.append((*one, *other, metric, "test", n, len(each), apart[0], low, high))
     columns = [
@@ -358,7 +358,7 @@ def by_event(results: Sequence[Result], judge: Judge) -> pd.DataFrame:
             parts = [np.bincount(true.clip[mine], weights=w, minlength=true.n_clips) for w in (hits[mine], None)]
             drawn = judge.ratio((parts[0].astype(float), parts[1].astype(float)))
             n_clips = int((parts[1] > 0).sum())
-            ends = np.clip(intervals.interval(drawn, n_clips), 0.0, 1.0)
+            ends = intervals.interval(drawn, n_clips, within=intervals.SHARE)
             rows.append((name, by, low, high, "test", int(mine.sum()), n_clips, drawn[0], *ends))
     columns = ["system", "by", "low", "high", "split", "n", "n_clips", "value", "ci_low", "ci_high"]
     return pd.DataFrame(rows, columns=columns)

@@ -54,7 +54,7 @@ def accuracies(
             drawn = _resampled(
                 mine["value"].to_numpy()[:, None], mine["n_boxemes"].to_numpy(), average, replicates, seed
             )
-            low, high = intervals.intervals(drawn, len(mine))[:, 0]
+            low, high = intervals.intervals(drawn, len(mine), within=intervals.SHARE)[:, 0]
             rows.append(
                 {
                     **dict(zip(keys, key, strict=True)),
@@ -95,7 +95,7 @@ def differences(
     for one, other in pairs:
         gap = (table[one] - table[other]).to_numpy()
         drawn = _resampled(gap[:, None], np.ones(len(gap)), "user", replicates, seed)
-        low, high = intervals.intervals(drawn, len(gap))[:, 0]
+        low, high = intervals.intervals(drawn, len(gap), within=intervals.APART)[:, 0]
         values.append(float(intervals.p_values(drawn, len(gap))[0]))
         rows.append(
             {
@@ -106,10 +106,12 @@ def differences(
     return judging.judge_family(pd.DataFrame(rows), values, margin=MARGIN)
 
 
-def mean_interval(values: NDArray[np.float64], *, replicates: int, seed: int) -> tuple[float, float, float]:
-    """Mean over users with its interval; of values ``[shape=(n_users,)]``."""
+def mean_interval(
+    values: NDArray[np.float64], *, replicates: int, seed: int, within: tuple[float, float]
+) -> tuple[float, float, float]:
+    """Mean over users with its interval; of values ``[shape=(n_users,)]``, all of them ``within`` these."""
     drawn = _resampled(values[:, None], np.ones(len(values)), "user", replicates, seed)
-    low, high = intervals.intervals(drawn, len(values))[:, 0]
+    low, high = intervals.intervals(drawn, len(values), within=within)[:, 0]
     return float(drawn[0, 0]), float(low), float(high)
 
 

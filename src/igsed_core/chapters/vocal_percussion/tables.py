@@ -106,8 +106,8 @@ def when_table(table: pd.DataFrame) -> pd.DataFrame:
                 "Label set": _REFERENCES.get(str(system)) or SYSTEMS.get(str(system), str(system)),
                 "method": when.METHODS.get(str(method), NONE),
                 **{name: number(by[name]["value"]) for name in when.REGIONS},
-                "attack and coda": with_interval(_share(by[when.INSIDE])),
-                "highest frame inside": with_interval(_share(by[when.POINTED])),
+                "attack and coda": with_interval(by[when.INSIDE]),
+                "highest frame inside": with_interval(by[when.POINTED]),
                 "centroid (kHz)": number(by[when.CENTROID]["value"], 1),
             }
         )
@@ -208,9 +208,3 @@ def baselines_note() -> str:
     """Say what is missing where the speech recogniser's package is not installed; empty where it is."""
     missing = study.SPEECH if not study.speech.available() else ""
     return f"The row {SYSTEMS[missing]} is missing: hmmlearn is not installed here." if missing else ""
-
-
-def _share(row: dict[str, Any]) -> dict[str, Any]:
-    """A share and its interval, whose ends Student's t may put beyond nothing and all."""
-    low, high = (min(max(row[name], 0.0), 1.0) if pd.notna(row[name]) else row[name] for name in ("ci_low", "ci_high"))
-    return {**row, "ci_low": low, "ci_high": high}

@@ -24,6 +24,7 @@ from igsed_core.chapters.vocal_percussion.material import Part
 from igsed_core.chapters.vocal_percussion.network import BoxemeNetwork
 from igsed_core.chapters.vocal_percussion.side_by_side import threaded
 from igsed_core.chapters.vocal_percussion.study import Network
+from igsed_core.metrics import intervals
 
 BEFORE, ATTACK, CODA, AFTER = "before", "attack", "coda", "after"
 REGIONS = (BEFORE, ATTACK, CODA, AFTER)
@@ -231,7 +232,8 @@ def summarise(explanations: pd.DataFrame, *, replicates: int, seed: int) -> pd.D
     rows = []
     for key, group in explanations.groupby(["system", "method", "measure"], sort=False):
         values = group.groupby("user", sort=False)["value"].mean().to_numpy()
-        value, low, high = measure.mean_interval(values, replicates=replicates, seed=seed)
+        within = (0.0, np.inf) if key[2] == CENTROID else intervals.SHARE
+        value, low, high = measure.mean_interval(values, replicates=replicates, seed=seed, within=within)
         rows.append((*key, "test", len(values), value, low, high))
     return pd.DataFrame(rows, columns=["system", "method", "measure", "split", "n", "value", "ci_low", "ci_high"])
 
