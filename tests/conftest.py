@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
 
 from long_files import LONG
+from smoke_run import SmokeRun
 
 # What lands must not hang on luck: the same examples each time. `pytest --hypothesis-profile default` draws new ones,
 # as benchmarks/fuzz.py does.
@@ -29,41 +30,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the long files first; the others keep their order, and so do the tests of a file."""
     place = {str(ROOT / "tests" / name): number for number, name in enumerate(LONG)}
     items.sort(key=lambda item: place.get(str(item.path), len(LONG)))
-
-
-@dataclass(frozen=True)
-class SmokeRun:
-    """The smoke parameters, run to the rendered book by the command that README names."""
-
-    runs: Path
-    data: Path
-    output: str
-
-    @property
-    def root(self) -> Path:
-        """Folder of the experiment."""
-        return self.runs / "smoke"
-
-    def stage(self, name: str) -> Path:
-        """Folder of one stage's artefacts."""
-        return self.root / "stages" / name
-
-    @property
-    def html(self) -> Path:
-        """Folder of the rendered book."""
-        return self.root / "book" / "_build" / "html"
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """Environment in which a command sees this run."""
-        return {**os.environ, "IGSED_RUNS_DIR": str(self.runs), "IGSED_DATA_DIR": str(self.data)}
-
-    def igsed(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Call the command line on this run."""
-        command = [sys.executable, "-m", "igsed_core", *words]
-        return subprocess.run(
-            command, cwd=ROOT, env=self.environment, check=check, capture_output=True, text=True, timeout=900
-        )
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -96,3 +62,18 @@ def smoke_run(tmp_path_factory: pytest.TempPathFactory) -> SmokeRun:
 def smoke_book(smoke_run: SmokeRun) -> Path:
     """Folder of the smoke run's rendered book."""
     return smoke_run.html
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Chromium; a test that wants it is skipped where there is none."""
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("no Chromium on this machine: pages are not opened")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        arguments = ["--no-sandbox", "--disable-background-networking"]
+        running = playwright.chromium.launch(executable_path=chromium, args=arguments)
+        yield running
+        running.close()

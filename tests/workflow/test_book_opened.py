@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import http.server
 import re
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -16,12 +15,10 @@ import pandas as pd
 import pytest
 import yaml
 
-from conftest import SmokeRun
 from igsed_core.workflow import stages
+from smoke_run import SmokeRun
 
 ROOT = Path(__file__).resolve().parents[2]
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: pages are not opened")
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text())
 PAGES = [TOC["root"], *(chapter["file"] for part in TOC["parts"] for chapter in part["chapters"])]
 PARTS = 2  # browsers that open the pages side by side
@@ -57,18 +54,7 @@ FACTS = """async () => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        arguments = ["--no-sandbox", "--disable-background-networking"]
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield running
-        running.close()
-
-
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server(smoke_book: Path) -> Iterator[str]:
     """The book as `make serve` shows it."""
 
@@ -126,7 +112,7 @@ WAYS = [
 ]
 
 
-@pytest.fixture(scope="module", params=WAYS)
+@pytest.fixture(scope="session", params=WAYS)
 def seen(request: pytest.FixtureRequest, browser: Any, smoke_book: Path, server: str) -> dict[str, Seen]:
     """Pages of a part, opened as files or from a server."""
     way, part = request.param

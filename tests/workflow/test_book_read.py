@@ -20,7 +20,6 @@ import yaml
 from igsed_core.workflow import glossary_links, redirects
 
 ROOT = Path(__file__).resolve().parents[2]
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text())
 PAGES = [TOC["root"], *(chapter["file"] for part in TOC["parts"] for chapter in part["chapters"])]
 READ = [page for page in PAGES if not page.startswith("book/api/") or page == "book/api/paper"]  # API pages are alike
@@ -29,22 +28,10 @@ SIZES = {"desktop": (1440, 900), "phone": (390, 844)}
 AXE = "axe-core@4.11.0"
 BOXES = 'mjx-container[display="true"], .igsed-table-frame'
 READY = 2.0  # s of the page's main thread
-needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: pages are not opened")
 TERMS = glossary_links.terms(ROOT / "book" / "glossary.md")
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        arguments = ["--no-sandbox", "--disable-background-networking"]
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield running
-        running.close()
-
-
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def axe(tmp_path_factory: pytest.TempPathFactory) -> str | None:
     """Script of axe-core, from the npm registry, or None: it is not copied into the repository."""
     npm = shutil.which("npm")
@@ -102,7 +89,7 @@ class Visit:
     found: dict[tuple[str, str, str], list[str]] = field(default_factory=dict)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def visited(browser: Any, smoke_book: Path, axe: str | None) -> Callable[[int], Visit]:
     """Open the pages of a part, once for all that is asked of them."""
     return functools.cache(lambda part: visit(browser, smoke_book, axe, READ[part::PARTS]))
@@ -146,7 +133,6 @@ of_each_part = pytest.mark.parametrize(
 )
 
 
-@needs_browser
 @of_each_part
 def test_axe_finds_nothing_serious(visited: Callable[[int], Visit], axe: str | None, part: int) -> None:
     if axe is None:
@@ -154,13 +140,11 @@ def test_axe_finds_nothing_serious(visited: Callable[[int], Visit], axe: str | N
     assert visited(part).found == {}
 
 
-@needs_browser
 @of_each_part
 def test_a_page_is_soon_interactive(visited: Callable[[int], Visit], part: int) -> None:
     assert {page: seconds for page, seconds in visited(part).seconds.items() if seconds > READY} == {}
 
 
-@needs_browser
 def test_a_tap_opens_a_figure_large(browser: Any, smoke_book: Path) -> None:
     tab = opened(browser, viewport={"width": 390, "height": 844}, has_touch=True)
     tab.goto((smoke_book / "book" / "06_results.html").as_uri())
@@ -174,7 +158,6 @@ def test_a_tap_opens_a_figure_large(browser: Any, smoke_book: Path) -> None:
     tab.close()
 
 
-@needs_browser
 def test_on_a_phone_the_verdict_is_on_the_screen(browser: Any, smoke_book: Path) -> None:
     tab = opened(browser, viewport={"width": 390, "height": 844})
     tab.goto((smoke_book / "book" / "14_audit.html").as_uri())
@@ -186,7 +169,6 @@ def test_on_a_phone_the_verdict_is_on_the_screen(browser: Any, smoke_book: Path)
     tab.close()
 
 
-@needs_browser
 def test_what_is_wide_scrolls_in_its_box_and_can_be_reached(browser: Any, smoke_book: Path) -> None:
     tab = opened(browser, viewport={"width": 390, "height": 844})
     wide = 0
@@ -201,7 +183,6 @@ def test_what_is_wide_scrolls_in_its_box_and_can_be_reached(browser: Any, smoke_
     tab.close()
 
 
-@needs_browser
 def test_on_a_phone_figures_are_read_and_captions_are_whole(browser: Any, smoke_book: Path) -> None:
     """Figures scroll in a frame that the keyboard reaches; a caption is no wider than the screen."""
     tab = opened(browser, viewport={"width": 390, "height": 844})
@@ -224,7 +205,6 @@ def test_on_a_phone_figures_are_read_and_captions_are_whole(browser: Any, smoke_
     tab.close()
 
 
-@needs_browser
 def test_on_a_phone_it_can_be_read_what_a_file_holds(browser: Any, smoke_book: Path) -> None:
     """Names of files do not break by themselves, and left 85 pixels for the words beside them."""
     tab = opened(browser, viewport={"width": 390, "height": 844})
@@ -235,7 +215,6 @@ def test_on_a_phone_it_can_be_read_what_a_file_holds(browser: Any, smoke_book: P
     tab.close()
 
 
-@needs_browser
 @pytest.mark.parametrize("page", ["06_results", "17_vocal_percussion", "encoders", "parameters"])
 def test_paper_shows_no_control_and_loses_no_column(browser: Any, smoke_book: Path, page: str) -> None:
     tab = opened(browser, viewport={"width": 700, "height": 1000})
@@ -258,7 +237,6 @@ def test_paper_shows_no_control_and_loses_no_column(browser: Any, smoke_book: Pa
     tab.close()
 
 
-@needs_browser
 def test_paper_has_every_row_of_a_long_table(browser: Any, smoke_book: Path) -> None:
     tab = opened(browser)
     tab.goto((smoke_book / "book" / "06_results.html").as_uri())
@@ -275,7 +253,6 @@ def test_paper_has_every_row_of_a_long_table(browser: Any, smoke_book: Path) -> 
     tab.close()
 
 
-@needs_browser
 def test_a_word_says_its_meaning_under_the_pointer_and_the_keyboard(browser: Any, smoke_book: Path) -> None:
     tab = opened(browser, viewport={"width": 390, "height": 844})
     tab.goto((smoke_book / "book" / "method.html").as_uri())
