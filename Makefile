@@ -12,8 +12,8 @@ BIN := .venv/bin
 PYTEST := $(BIN)/pytest
 # These run the pipeline from end to end and use all cores themselves.
 WHOLE_RUNS := $(addprefix tests/workflow/,test_book.py test_smoke_run.py)
-# What reads the built book as its readers do takes one core per browser.
-READERS := $(addprefix tests/workflow/,test_book_opened.py test_book_read.py test_references.py)
+# What reads the built book as its readers do takes one core per browser; a class of tests opens its pages once.
+READERS := $(addprefix tests/workflow/,test_book_read.py test_book_opened.py test_references.py)
 NBMAKE = IGSED_RUNS_DIR="$$PWD/.smoke/nbmake" IGSED_STORE_DIR="$$PWD/.smoke/runs/.store" \
   IGSED_DATA_DIR="$$PWD/.smoke/data" $(PYTEST) --nbmake
 
@@ -66,7 +66,7 @@ test-run: parity ## a part of `make test`: the smoke run, its book, its readers,
 	$(BIN)/igsed notebooks params/smoke.yaml experiment=nbmake --out .nbmake
 	@# Side by side: what reads the pages, and the notebooks, which find in the store what the run computed.
 	@$(MAKE) --no-print-directory test-notebooks > .nbmake.log 2>&1 & notebooks=$$!; \
-	  IGSED_TEST_FOLDER=.smoke $(PYTEST) -n 2 --dist loadgroup --durations=5 $(READERS); readers=$$?; \
+	  IGSED_TEST_FOLDER=.smoke $(PYTEST) -n 2 --dist loadscope --no-loadscope-reorder --durations=5 $(READERS); readers=$$?; \
 	  wait $$notebooks; notebooks=$$?; cat .nbmake.log; rm -f .nbmake.log; exit $$((readers | notebooks))
 
 test-notebooks:

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
 import pytest
@@ -104,67 +104,72 @@ def look(tab: Any, home: str, page: str) -> Seen:
     return one
 
 
-# All questions about the pages of a part, opened in one way, go to the worker that opened them.
-WAYS = [
-    pytest.param((way, part), id=f"{way} {part}", marks=pytest.mark.xdist_group(f"opened {way} {part}"))
-    for way in ("file", "http")
-    for part in range(PARTS)
-]
+class PagesOpened:
+    """All questions about every second page, as a file or from a server; a class goes to one process."""
+
+    served: ClassVar[bool]
+    part: ClassVar[int]
+
+    @pytest.fixture(scope="class")
+    def seen(self, request: pytest.FixtureRequest, browser: Any, smoke_book: Path, server: str) -> dict[str, Seen]:
+        tab = browser.new_page(viewport={"width": 800, "height": 900})
+        tab.set_default_timeout(120_000)
+        home = server if request.cls.served else smoke_book.as_uri()
+        found = {page: look(tab, home, page) for page in PAGES[request.cls.part :: PARTS]}
+        tab.close()
+        return found
+
+    def test_the_console_is_clean(self, seen: dict[str, Seen]) -> None:
+        assert {page: one.problems for page, one in seen.items() if one.problems} == {}
+
+    def test_nothing_is_asked_of_another_host(self, seen: dict[str, Seen]) -> None:
+        assert {page: one.foreign for page, one in seen.items() if one.foreign} == {}
+
+    def test_every_figure_is_there(self, seen: dict[str, Seen]) -> None:
+        for page, one in seen.items():
+            assert all(width > 0 for width in one.facts["images"]), page
+            if page == "book/06_results":
+                assert len(one.facts["images"]) >= 4
+            if page == "book/intro":
+                assert len(one.facts["images"]) == 2  # the answer, and the words in one picture
+
+    def test_maths_is_typeset(self, seen: dict[str, Seen]) -> None:
+        for page, one in seen.items():
+            assert all(n == 1 for n in one.facts["maths"]), page
+            if not page.startswith("book/api/"):  # docstrings name variables of the shell
+                assert not re.search(r"\\(frac|mathrm|begin|int|alpha|tau)\b|\$\S", one.facts["text"]), page
+            if page == "book/method":
+                assert len(one.facts["maths"]) > 10
+
+    def test_sounds_can_be_played(self, seen: dict[str, Seen]) -> None:
+        for page, one in seen.items():
+            assert all(duration > 0 for duration in one.facts["audio"]), page
+            if page == "book/01_data_synthesis":
+                assert one.facts["audio"] == [pytest.approx(10.0, abs=0.2)] * 3
+
+    def test_every_table_can_be_sorted(self, seen: dict[str, Seen]) -> None:
+        for page, one in seen.items():
+            assert one.facts["sortable"] == one.facts["tables"], page
+            assert one.facts["tables"] >= (3 if page == "book/06_results" else 0)
+
+    def test_a_page_800_pixels_wide_does_not_scroll_sideways(self, seen: dict[str, Seen]) -> None:
+        assert {page: one.facts["overflow"] for page, one in seen.items() if one.facts["overflow"] > 0} == {}
 
 
-@pytest.fixture(scope="session", params=WAYS)
-def seen(request: pytest.FixtureRequest, browser: Any, smoke_book: Path, server: str) -> dict[str, Seen]:
-    """Pages of a part, opened as files or from a server."""
-    way, part = request.param
-    tab = browser.new_page(viewport={"width": 800, "height": 900})
-    tab.set_default_timeout(120_000)
-    home = smoke_book.as_uri() if way == "file" else server
-    found = {page: look(tab, home, page) for page in PAGES[part::PARTS]}
-    tab.close()
-    return found
+class TestFirstPartAsFiles(PagesOpened):
+    served, part = False, 0
 
 
-def test_the_console_is_clean(seen: dict[str, Seen]) -> None:
-    assert {page: one.problems for page, one in seen.items() if one.problems} == {}
+class TestSecondPartAsFiles(PagesOpened):
+    served, part = False, 1
 
 
-def test_nothing_is_asked_of_another_host(seen: dict[str, Seen]) -> None:
-    assert {page: one.foreign for page, one in seen.items() if one.foreign} == {}
+class TestFirstPartServed(PagesOpened):
+    served, part = True, 0
 
 
-def test_every_figure_is_there(seen: dict[str, Seen]) -> None:
-    for page, one in seen.items():
-        assert all(width > 0 for width in one.facts["images"]), page
-        if page == "book/06_results":
-            assert len(one.facts["images"]) >= 4
-        if page == "book/intro":
-            assert len(one.facts["images"]) == 2  # the answer, and the words in one picture
-
-
-def test_maths_is_typeset(seen: dict[str, Seen]) -> None:
-    for page, one in seen.items():
-        assert all(n == 1 for n in one.facts["maths"]), page
-        if not page.startswith("book/api/"):  # docstrings name variables of the shell
-            assert not re.search(r"\\(frac|mathrm|begin|int|alpha|tau)\b|\$\S", one.facts["text"]), page
-        if page == "book/method":
-            assert len(one.facts["maths"]) > 10
-
-
-def test_sounds_can_be_played(seen: dict[str, Seen]) -> None:
-    for page, one in seen.items():
-        assert all(duration > 0 for duration in one.facts["audio"]), page
-        if page == "book/01_data_synthesis":
-            assert one.facts["audio"] == [pytest.approx(10.0, abs=0.2)] * 3
-
-
-def test_every_table_can_be_sorted(seen: dict[str, Seen]) -> None:
-    for page, one in seen.items():
-        assert one.facts["sortable"] == one.facts["tables"], page
-        assert one.facts["tables"] >= (3 if page == "book/06_results" else 0)
-
-
-def test_a_page_800_pixels_wide_does_not_scroll_sideways(seen: dict[str, Seen]) -> None:
-    assert {page: one.facts["overflow"] for page, one in seen.items() if one.facts["overflow"] > 0} == {}
+class TestSecondPartServed(PagesOpened):
+    served, part = True, 1
 
 
 def test_a_click_on_a_heading_sorts(browser: Any, smoke_book: Path) -> None:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 import html
 import math
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import bs4
 import pytest
@@ -89,12 +88,6 @@ class Visit:
     found: dict[tuple[str, str, str], list[str]] = field(default_factory=dict)
 
 
-@pytest.fixture(scope="session")
-def visited(browser: Any, smoke_book: Path, axe: str | None) -> Callable[[int], Visit]:
-    """Open the pages of a part, once for all that is asked of them."""
-    return functools.cache(lambda part: visit(browser, smoke_book, axe, READ[part::PARTS]))
-
-
 def visit(browser: Any, smoke_book: Path, axe: str | None, pages: Sequence[str]) -> Visit:
     """Open each page: how soon it is ready, and what axe finds in both sizes and themes."""
     tab = opened(browser)
@@ -127,22 +120,30 @@ def visit(browser: Any, smoke_book: Path, axe: str | None, pages: Sequence[str])
     return said
 
 
-# Both questions about the pages of a part go to the worker that opened them.
-of_each_part = pytest.mark.parametrize(
-    "part", [pytest.param(part, marks=pytest.mark.xdist_group(f"pages {part}")) for part in range(PARTS)]
-)
+class PagesOfAPart:
+    """Both questions about every second page; a class goes to one process, which opens each page once."""
+
+    part: ClassVar[int]
+
+    @pytest.fixture(scope="class")
+    def visited(self, request: pytest.FixtureRequest, browser: Any, smoke_book: Path, axe: str | None) -> Visit:
+        return visit(browser, smoke_book, axe, READ[request.cls.part :: PARTS])
+
+    def test_axe_finds_nothing_serious(self, visited: Visit, axe: str | None) -> None:
+        if axe is None:
+            pytest.skip(f"no npm, or it cannot fetch {AXE}: accessibility is not checked")
+        assert visited.found == {}
+
+    def test_a_page_is_soon_interactive(self, visited: Visit) -> None:
+        assert {page: seconds for page, seconds in visited.seconds.items() if seconds > READY} == {}
 
 
-@of_each_part
-def test_axe_finds_nothing_serious(visited: Callable[[int], Visit], axe: str | None, part: int) -> None:
-    if axe is None:
-        pytest.skip(f"no npm, or it cannot fetch {AXE}: accessibility is not checked")
-    assert visited(part).found == {}
+class TestFirstPart(PagesOfAPart):
+    part = 0
 
 
-@of_each_part
-def test_a_page_is_soon_interactive(visited: Callable[[int], Visit], part: int) -> None:
-    assert {page: seconds for page, seconds in visited(part).seconds.items() if seconds > READY} == {}
+class TestSecondPart(PagesOfAPart):
+    part = 1
 
 
 def test_a_tap_opens_a_figure_large(browser: Any, smoke_book: Path) -> None:
