@@ -104,20 +104,21 @@ def look(tab: Any, home: str, page: str) -> Seen:
     return one
 
 
+@pytest.fixture(scope="class")
+def seen(request: pytest.FixtureRequest, browser: Any, smoke_book: Path, server: str) -> dict[str, Seen]:
+    tab = browser.new_page(viewport={"width": 800, "height": 900})
+    tab.set_default_timeout(120_000)
+    home = server if request.cls.served else smoke_book.as_uri()
+    found = {page: look(tab, home, page) for page in PAGES[request.cls.part :: PARTS]}
+    tab.close()
+    return found
+
+
 class PagesOpened:
     """All questions about every second page, as a file or from a server; a class goes to one process."""
 
     served: ClassVar[bool]
     part: ClassVar[int]
-
-    @pytest.fixture(scope="class")
-    def seen(self, request: pytest.FixtureRequest, browser: Any, smoke_book: Path, server: str) -> dict[str, Seen]:
-        tab = browser.new_page(viewport={"width": 800, "height": 900})
-        tab.set_default_timeout(120_000)
-        home = server if request.cls.served else smoke_book.as_uri()
-        found = {page: look(tab, home, page) for page in PAGES[request.cls.part :: PARTS]}
-        tab.close()
-        return found
 
     def test_the_console_is_clean(self, seen: dict[str, Seen]) -> None:
         assert {page: one.problems for page, one in seen.items() if one.problems} == {}

@@ -120,14 +120,15 @@ def visit(browser: Any, smoke_book: Path, axe: str | None, pages: Sequence[str])
     return said
 
 
+@pytest.fixture(scope="class")
+def visited(request: pytest.FixtureRequest, browser: Any, smoke_book: Path, axe: str | None) -> Visit:
+    return visit(browser, smoke_book, axe, READ[request.cls.part :: PARTS])
+
+
 class PagesOfAPart:
     """Both questions about every second page; a class goes to one process, which opens each page once."""
 
     part: ClassVar[int]
-
-    @pytest.fixture(scope="class")
-    def visited(self, request: pytest.FixtureRequest, browser: Any, smoke_book: Path, axe: str | None) -> Visit:
-        return visit(browser, smoke_book, axe, READ[request.cls.part :: PARTS])
 
     def test_axe_finds_nothing_serious(self, visited: Visit, axe: str | None) -> None:
         if axe is None:
