@@ -95,6 +95,11 @@ def test_a_second_build_leaves_the_book_as_it_is(smoke_run):
     assert index.stat().st_mtime_ns == before
 
 
+def test_the_book_of_a_run_kept_elsewhere_takes_no_others_place(smoke_book):
+    """`make test` after `make book` left the small run's book in the place of the user's."""
+    assert (ROOT / "_build" / "html").resolve() != smoke_book.resolve()
+
+
 def test_every_chapter_became_a_page_of_modest_size(smoke_book):
     for page in PAGES:
         assert 5_000 < (smoke_book / f"{page}.html").stat().st_size < book.MAX_PAGE

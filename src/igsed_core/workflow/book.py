@@ -39,7 +39,7 @@ _KEY = ".key"
 def build(experiment: Experiment) -> Path:
     """Build the book of an experiment whose stages have run; a book that is up to date is left as it is.
 
-    ``_build/html`` in the project's folder then points to it, unless the runs are kept outside the project.
+    ``_build/html`` in the project's folder then points to it, unless runs are kept elsewhere, as those of tests are.
 
     Returns
     -------
@@ -74,7 +74,7 @@ def build(experiment: Experiment) -> Path:
     finally:
         shutil.rmtree(staging, ignore_errors=True)
         lock.release()
-    if html.is_relative_to(project_root()):
+    if html.is_relative_to(project_root() / "runs"):
         _link(project_root() / "_build" / "html", html)
     return html / "index.html"
 
