@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,14 @@ class Code:
         return plugins.digest_of(uses, looks=looks)
 
 
+class Remembered(Code):
+    """The same few notebooks and entries of registries, which stay as they are, for many sets of parameters."""
+
+    def __init__(self) -> None:
+        self.of_notebook = cache(super().of_notebook)  # type: ignore[method-assign]
+        self.of_entries = cache(super().of_entries)  # type: ignore[method-assign, assignment]
+
+
 FRESH = Code()
 
 
@@ -169,14 +178,14 @@ def _shipped(*names: str) -> dict[str, Any]:
     return {"shipped": found} if found else {}
 
 
-def keys(experiment: Experiment) -> dict[str, Keys]:
-    """Return the keys of every stage of an experiment."""
+def keys(experiment: Experiment, code: Code = FRESH) -> dict[str, Keys]:
+    """Return the keys of every stage of an experiment, whose code is hashed as in :func:`keys_of`."""
     result: dict[str, Keys] = {}
     with imports.unchanged():
         for name, params in experiment.stages.items():
             stage = get(name)
             check_twin(stage)
-            result[name] = keys_of(stage, params, {up: result[up].data.key for up in stage.upstream})[0]
+            result[name] = keys_of(stage, params, {up: result[up].data.key for up in stage.upstream}, code)[0]
     return result
 
 
