@@ -112,7 +112,9 @@ def _installed(path: str) -> list[tuple[str, int]]:
         if os.path.isfile(path):
             return [(path, os.stat(path).st_mtime_ns)]
         with os.scandir(path) as entries:
-            return sorted((one.path, one.stat().st_mtime_ns) for one in entries if one.name.lower().endswith(_INSTALLED))
+            return sorted(
+                (one.path, one.stat().st_mtime_ns) for one in entries if one.name.lower().endswith(_INSTALLED)
+            )
     except OSError:
         return []
 
