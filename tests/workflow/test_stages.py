@@ -455,16 +455,16 @@ def test_text_of_a_notebook_changes_its_page_alone(book: Path) -> None:
     ],
 )
 def test_tables_that_ship_change_the_pages_that_show_them_alone(book: Path, stage: str, pages: set[str]) -> None:
-    before = keys_with()
+    before = keys()
     folder = book.parent / "results" / stage
     folder.mkdir(parents=True)
     (folder / f"{stage}.csv").write_text("system,value\n")
     (folder / "provenance.json").write_text(json.dumps({"sha256": {stage: "0a"}}))
-    shown = keys_with()
+    shown = keys()
     assert changed(before, shown) == set()
     assert changed(before, shown, "page") == pages
     (folder / f"{stage}.csv").write_text("system,value\nsyllable,0.9\n")
-    assert changed(shown, keys_with(), "page") == pages
+    assert changed(shown, keys(), "page") == pages
 
 
 def test_a_cell_that_computes_stales_its_stage_and_what_follows(book: Path) -> None:

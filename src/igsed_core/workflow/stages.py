@@ -109,13 +109,26 @@ class Code:
         """Hash entries of registries (:func:`igsed_core.base.plugins.digest_of`)."""
         return plugins.digest_of(uses, looks=looks)
 
+    def of_shipped(self, names: tuple[str, ...]) -> dict[str, Any]:
+        """Hash the tables of a long run that ship with the project and are shown beside a run's own, if there are any.
+
+        Those of the first stage are called by their names alone.
+        """
+        found = {
+            one.name if name == names[0] else f"{name}/{one.name}": hashlib.sha256(one.read_bytes()).hexdigest()
+            for name in names
+            for one in sorted((project_root() / shipped.FOLDER / name).glob("*"))
+        }
+        return {"shipped": found} if found else {}
+
 
 class Remembered(Code):
-    """The same few notebooks and entries of registries, which stay as they are, for many sets of parameters."""
+    """The same few notebooks, entries of registries and tables, which stay as they are, for many sets of parameters."""
 
     def __init__(self) -> None:
         self.of_notebook = cache(super().of_notebook)  # type: ignore[method-assign]
         self.of_entries = cache(super().of_entries)  # type: ignore[method-assign, assignment]
+        self.of_shipped = cache(super().of_shipped)  # type: ignore[method-assign]
 
 
 FRESH = Code()
@@ -162,20 +175,10 @@ def keys_of(
                 "data": entry.name,
                 "code": page,
                 "looks": code.of_entries(uses, True)[1],
-                **_shipped(stage.name, *params.shows),
+                **code.of_shipped((stage.name, *params.shows)),
             },
         ),
     ), made_from
-
-
-def _shipped(*names: str) -> dict[str, Any]:
-    """Hash the tables of a long run that ship with the project and are shown beside a run's own, if there are any."""
-    found = {
-        one.name if name == names[0] else f"{name}/{one.name}": hashlib.sha256(one.read_bytes()).hexdigest()
-        for name in names
-        for one in sorted((project_root() / shipped.FOLDER / name).glob("*"))
-    }
-    return {"shipped": found} if found else {}
 
 
 def keys(experiment: Experiment, code: Code = FRESH) -> dict[str, Keys]:
