@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,9 @@ _CORRELATIONS = ("rank_correlation", "partial_correlation")
 _REASONS = ("kept_inside", "kept_outside", "rank_correlation", "on_other", "on_background")
 _COUNTS = ("detected_and_present", "missed_as_zero", "false_as_zero", "both_as_zero")
 _FIGURES = ("iou", "f1", "pointing_game")
+
+OF_PAPER = ("audit_bounds", "audit_paper_averages", "audit_countings", "audit_mix", "audit_recalls", "audit_random")
+OF_DATA = ("audit_energy", "audit_placement", "audit_overlap", "audit_removed")
 
 
 class Tables:
@@ -82,7 +86,7 @@ class Tables:
         return pd.DataFrame(rows, columns=[*COLUMNS, *(name for name in columns if name not in COLUMNS)])
 
     def apart(self, *keys: tuple[str, str, str, str, str], average: str = "instance", **columns: str) -> pd.DataFrame:
-        """Differences (method, rule, other method, other rule, metric)."""
+        """Differences (method, rule, other method, other rule, metric), corrected together."""
         names = ("method", "rule", "other_method", "other_rule", "metric")
         rows = [
             dict(zip(names, key, strict=True)) | self.cell() | {"average": average, "split": "test", "class": "all"}
@@ -340,14 +344,30 @@ class Tables:
             for others in (("run",) if choice == factorial.ALL_CHOICES else ("paper", "averaged"))
         ]
         keys = pd.DataFrame(known, columns=["choice", "to", "others"])
-        tables = []
-        for metric in ("iou", "f1", "pointing_game", "auroc"):
-            rows = self.apart(*((f"{i}", "r", "o", "r", metric) for i in range(len(keys))))
-            tables.append(pd.concat([keys, rows[["metric", "average", "value", "n", "ci_low", "ci_high"]]], axis=1))
-        return pd.concat(tables, ignore_index=True).assign(**{"from": "paper"})
+        metrics = ("iou", "f1", "pointing_game", "auroc")
+        rows = [
+            {**key, "metric": metric, "average": "instance", **self.cell()}
+            for metric, key in itertools.product(metrics, keys.to_dict("records"))
+        ]
+        columns = [*keys.columns, "metric", "average", "value", "n", "ci_low", "ci_high"]
+        return pd.DataFrame(rows, columns=columns).assign(**{"from": "paper"})
 
-    def audit(self) -> dict[str, pd.DataFrame]:
-        """All tables that the verdicts read."""
+    def audit(self) -> Mapping[str, pd.DataFrame]:
+        """All tables that the verdicts read, each made when it is asked for: most verdicts read few."""
+        has_layer = bool(self.rng.random() < 0.5)  # CNN14 alone has it
+        makers: dict[tuple[str, ...], Callable[[Tables], dict[str, pd.DataFrame]]] = {
+            ("audit", "audit_peaks"): lambda made: made.measured(has_layer),
+            ("audit_differences",): lambda made: {"audit_differences": made.changed(has_layer)},
+            ("audit_factorial_effects",): lambda made: {"audit_factorial_effects": made.effects()},
+            OF_PAPER: Tables.of_paper,
+            OF_DATA: Tables.of_data,
+        }
+        return _Parts(
+            {names: (maker, Tables(int(self.rng.integers(2**32)), self.kind)) for names, maker in makers.items()}
+        )
+
+    def measured(self, has_layer: bool) -> dict[str, pd.DataFrame]:
+        """What the audit measures, and the peaks of its curves."""
         asked = {
             "sign": [(f"ig:{name}", "percentile", q) for name in sign.READINGS for q in ("iou", "pointing_game")]
             + [("ig:absolute", "reason", q) for q in _REASONS]
@@ -358,10 +378,15 @@ class Tables:
             "target": [("ig:probability", "agreement", "mask_iou")],
             "window": [("ig:hamming", "encoder", q) for q in ("level", "features", "flips")],
         }
-        if has_layer := bool(self.rng.random() < 0.5):  # CNN14 alone has it
+        if has_layer:
             asked["embedding"] = [("ig:kept", "agreement", "mask_iou")]
         threshold = float(self.rng.choice([1, 40]))
         audit = [self.tidy(*keys, threshold=threshold, question=q) for q, keys in asked.items()]
+        peaks, curves = self.fig3()
+        return {"audit": pd.concat([*audit, curves], ignore_index=True), "audit_peaks": peaks}
+
+    def changed(self, has_layer: bool) -> pd.DataFrame:
+        """Differences between readings."""
         others = [f"ig:{name}" for name in sign.READINGS if name != sign.PAPER]
         pairs = [(n, "percentile", "ig:absolute", "percentile", q) for n in others for q in ("iou", "pointing_game")]
         what_if = {
@@ -372,21 +397,13 @@ class Tables:
                 *((("embedding", "ig:kept"),) if has_layer else ()),
             )
         }
-        differences = [
+        tables = [
             self.apart(("ig", "class", "ig", "instance", "iou"), average="gap", question="averages"),
             self.apart(("random", "hits", "truth", "activity", "pointing_game"), question="chance"),
             self.apart(*pairs, question="sign"),
             *(self.apart(*keys, question=question) for question, keys in what_if.items()),
         ]
-        peaks, curves = self.fig3()
-        return {
-            "audit": pd.concat([*audit, curves], ignore_index=True),
-            "audit_differences": pd.concat(differences, ignore_index=True),
-            "audit_factorial_effects": self.effects(),
-            "audit_peaks": peaks,
-            **self.of_paper(),
-            **self.of_data(),
-        }
+        return pd.concat(tables, ignore_index=True)
 
     def fig3(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Curves over thresholds, sharp, flat or without a value, and their peaks."""
@@ -400,8 +417,10 @@ class Tables:
             rows += [(method, rule, metric, t, v) for t, v in zip(taus, values, strict=True)]
         curves = pd.DataFrame(rows, columns=["method", "rule", "metric", "threshold", "value"])
         curves = curves.assign(question="fig3", average="instance", **{"class": "all", "n": self.cell()["n"]})
-        best = curves.groupby(["method", "rule", "metric"])["value"].transform(lambda v: v.fillna(-1).max())
-        top = curves[curves["value"].fillna(-1) == best].drop_duplicates(["method", "rule", "metric"])
+        height = curves.assign(value=curves["value"].fillna(-1)).groupby(["method", "rule", "metric"])["value"]
+        top = curves[curves["value"].fillna(-1) == height.transform("max")].drop_duplicates(
+            ["method", "rule", "metric"]
+        )
         theirs = paper.threshold_sensitivity().rename(columns={"peak_percentile": "paper_threshold"})
         return top.merge(theirs[["method", "metric", "paper_threshold"]], on=["method", "metric"]), curves
 
@@ -467,3 +486,27 @@ class Tables:
             "audit_overlap": pd.concat(pools, ignore_index=True),
             "audit_removed": pd.DataFrame({"pool": ["train", "eval"], "generated": [0, 5], "removed": [0, 1]}),
         }
+
+
+class _Parts(Mapping[str, pd.DataFrame]):
+    """Tables, several made by one maker with random numbers of its own, when the first of them is asked for."""
+
+    def __init__(
+        self, makers: dict[tuple[str, ...], tuple[Callable[[Tables], dict[str, pd.DataFrame]], Tables]]
+    ) -> None:
+        self._maker = {name: (names, *made) for names, made in makers.items() for name in names}
+        self._made: dict[str, pd.DataFrame] = {}
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        if name not in self._made:
+            names, maker, tables = self._maker[name]
+            made = maker(tables)
+            assert set(made) == set(names)
+            self._made |= made
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._maker)
+
+    def __len__(self) -> int:
+        return len(self._maker)

@@ -171,9 +171,25 @@ def test_packages_are_named_with_their_versions(tiny: Path) -> None:
 
 def test_a_new_version_of_a_package_changes_the_digest(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = code.digest(["tiny.forms"]), code.digest(["tiny.plain"])
-    monkeypatch.setattr(code, "_version", lambda name: "99.0")
+    monkeypatch.setattr(code, "version_of", lambda name: "99.0")
     assert code.digest(["tiny.forms"]) != before[0]
     assert code.digest(["tiny.plain"]) == before[1]
+
+
+def test_what_is_installed_is_remembered_until_something_else_is(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def found() -> dict[str, list[str]]:
+        """As another process finds it."""
+        code._distributions.cache_clear()
+        return code._distributions(tuple(sys.path))
+
+    before = found()
+    assert before == {top: sorted({*names}) for top, names in importlib.metadata.packages_distributions().items()}
+    with monkeypatch.context() as patch:
+        patch.setattr(importlib.metadata, "packages_distributions", lambda: pytest.fail("looked for again"))
+        assert found() == before
+    write(tiny.parent / "late-1.0.dist-info" / "METADATA", "Name: late\nVersion: 1.0\n")
+    write(tiny.parent / "late-1.0.dist-info" / "top_level.txt", "of_late\n")
+    assert found() == before | {"of_late": ["late"]}
 
 
 def test_a_new_python_changes_the_digest(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -362,6 +378,19 @@ def test_both_forms_have_the_same_digests(tiny: Path) -> None:
     )
 
 
+def test_that_a_pair_is_in_step_is_remembered_by_its_bytes(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    notebook, text = ipynb(tiny.parent / "page.ipynb", CELLS), percent(tiny.parent / "page.py", CELLS)
+    assert cells.same_cells(text, notebook)
+    with monkeypatch.context() as patch:
+        patch.setattr(cells, "_read_cells", lambda *_: pytest.fail("read again"))
+        assert cells.same_cells(text, notebook)
+    write(text, text.read_text().replace("study.run(2)", "study.run(3)"))
+    assert not cells.same_cells(text, notebook)
+    assert not cells.same_cells(text, notebook)
+    with pytest.raises(IgsedError, match=r"none\.py cannot be read"):
+        cells.same_cells(tiny / "none.py", notebook)
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "book").glob("*.ipynb")), ids=lambda path: path.stem)
 def test_the_books_pairs_have_the_same_digests(path: Path) -> None:
     assert cells.stage_digest(path, drawing) == cells.stage_digest(path.with_suffix(".py"), drawing)
@@ -405,7 +434,7 @@ def test_what_a_change_of_a_module_makes_stale(
 def test_a_package_counts_where_it_is_imported(digests, monkeypatch: pytest.MonkeyPatch) -> None:
     with_numpy = replaced("from tiny import", "import numpy\nfrom tiny import")
     before = digests(CELLS), digests(with_numpy)
-    monkeypatch.setattr(code, "_version", lambda name: "99.0")
+    monkeypatch.setattr(code, "version_of", lambda name: "99.0")
     after = digests(CELLS), digests(with_numpy)
     assert (after[0][0] != before[0][0], after[0][1] != before[0][1]) == (False, True)  # figures import matplotlib
     assert (after[1][0] != before[1][0], after[1][1] != before[1][1]) == (True, True)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 import cnn14_checkpoint
+import uncompiled
 from igsed_core.base.errors import IgsedError
 from igsed_core.data import assets
 from igsed_core.data.audio import EXTENSIONS
@@ -61,13 +62,14 @@ def authors(
     patch = pytest.MonkeyPatch()
     request.addfinalizer(patch.undo)
     patch.setenv("HOME", str(home))
-    models = pytest.importorskip(
-        "panns_inference.models",
-        reason="panns_inference is absent: pip install -e '.[parity]' -c constraints.txt",
-        exc_type=ImportError,
-    )
-    patch.setattr(models, "init_layer", lambda layer: None)  # the weights are given
-    network = models.Cnn14(32_000, 1024, 320, 64, 50, 14_000, 527)
+    with uncompiled.librosa():
+        models = pytest.importorskip(
+            "panns_inference.models",
+            reason="panns_inference is absent: pip install -e '.[parity]' -c constraints.txt",
+            exc_type=ImportError,
+        )
+        patch.setattr(models, "init_layer", lambda layer: None)  # the weights are given
+        network = models.Cnn14(32_000, 1024, 320, 64, 50, 14_000, 527)
     network.load_state_dict(state, strict=True)
     return network.requires_grad_(False).eval()
 

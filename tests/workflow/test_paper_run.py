@@ -1,7 +1,7 @@
 """params/paper.yaml from nothing but a server: a stand-in for DESED and for CNN14's checkpoint, both behind HTTP.
 
-The archive has DESED's layout and sounds of the procedural bank, the checkpoint CNN14's format and random weights:
-what is held here is the road, not the result.
+The archive has DESED's layout and sounds of the procedural bank, the checkpoint CNN14's format and random weights
+of few channels: what is held here is the road, not the result. The whole network is held by tests/models/test_cnn14.py.
 """
 
 from __future__ import annotations
@@ -45,11 +45,32 @@ SMALL = {
     **{"repr_files": 2, "repr_width": 2, "repr_epochs": 1, "repr_recipes": "modern", "repr_maps": 2, "repr_steps": 2},
     **{"repr_replicates": 20, "repr_workers": 1, "tf_methods": "cam", "tf_clips": 1},
 }
-# The stand-in has another checksum than the published checkpoint, in every process of the run.
+# The stand-in has another checksum than the published checkpoint and few channels, in every process of the run. The
+# network is changed as it is imported, since most processes need none.
 CUSTOMISE = """
+import importlib.machinery
+import sys
 from dataclasses import replace
 from igsed_core.data import assets
+
 assets.REGISTRY["cnn14"] = replace(assets.REGISTRY["cnn14"], checksum="md5:{md5}", size=0)
+
+class Thin(importlib.machinery.PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        if name != "igsed_core.models.encoders.cnn14":
+            return None
+        spec = super().find_spec(name, path, target)
+        whole = spec.loader.exec_module
+
+        def exec_module(module):
+            whole(module)
+            module._CHANNELS, module.N_FEATURES = {channels}, {channels}[-1]
+
+        spec.loader.exec_module = exec_module
+        return spec
+
+sys.meta_path.insert(0, Thin)
 """
 
 
@@ -77,8 +98,10 @@ def paper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PaperRun]:
     desed_archive.write_archive(bank, served / ARCHIVE)
     desed_archive.write_list(served / desed.VALIDATION_LIST, ["Dog/none_0.wav"])
     desed_archive.write_notes(served)
-    cnn14_checkpoint.write(served / CHECKPOINT)
-    (site / "sitecustomize.py").write_text(CUSTOMISE.format(md5=pooch.file_hash(str(served / CHECKPOINT), alg="md5")))
+    with cnn14_checkpoint.thin():
+        cnn14_checkpoint.write(served / CHECKPOINT)
+    md5 = pooch.file_hash(str(served / CHECKPOINT), alg="md5")
+    (site / "sitecustomize.py").write_text(CUSTOMISE.format(md5=md5, channels=cnn14_checkpoint.THIN))
     with serve(served) as server:
         environment = {
             **os.environ,

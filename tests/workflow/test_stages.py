@@ -211,10 +211,17 @@ def keys(**values: Any) -> dict[str, Keys]:
     return stages.keys(experiments.from_values(values))
 
 
+UNCHANGED = stages.Remembered()
+
+
+def keys_with(**values: Any) -> dict[str, Keys]:
+    """The keys of this package and its notebooks, of which no file changes from test to test."""
+    return stages.keys(experiments.from_values(values), UNCHANGED)
+
+
 @cache
 def keys_before(**values: Any) -> dict[str, Keys]:
-    """The keys of this package, of which no file changes meanwhile."""
-    return keys(**values)
+    return keys_with(**values)
 
 
 @pytest.mark.parametrize(
@@ -234,7 +241,7 @@ def keys_before(**values: Any) -> dict[str, Keys]:
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
 )
 def test_stages_that_a_parameter_makes_stale(values: dict[str, Any], stale: set[str]) -> None:
-    before, after = keys_before(), keys(**values)
+    before, after = keys_before(), keys_with(**values)
     assert changed(before, after) == stale
     assert changed(before, after, "page") == stale
 
@@ -247,7 +254,7 @@ def test_each_parameter_makes_its_stage_and_those_after_it_stale(name: str) -> N
     field = experiments.parameter_fields()[name]
     wanted = set() if field.metadata["execution"] else {*takers}.union(*(downstream(taker) for taker in takers))
     base = {"quadrature": "gausslegendre"} if name == "engine" else {}  # Captum does not have the default rule
-    assert changed(keys_before(**base), keys(**base, **{name: OTHER[name]})) == wanted
+    assert changed(keys_before(**base), keys_with(**base, **{name: OTHER[name]})) == wanted
 
 
 @pytest.fixture(scope="module")
@@ -276,6 +283,12 @@ def package(copied: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     for path, text in before.items():
         if not path.is_file() or path.read_bytes() != text:
             path.write_bytes(text)
+
+
+@cache
+def keys_of_copy() -> dict[str, Keys]:
+    """The keys of the copied package as it was copied, which each test finds and leaves behind."""
+    return keys()
 
 
 @cache
@@ -332,7 +345,7 @@ COMPUTING = [
 @pytest.mark.parametrize("module", COMPUTING)
 def test_a_changed_module_stales_exactly_the_stages_that_reach_it(package: Path, module: str) -> None:
     wanted = reaching(f"igsed_core.{module}")
-    before = keys()
+    before = keys_of_copy()
     path = package / (module.replace(".", "/") + ".py")
     path = path if path.is_file() else path.with_suffix("") / "__init__.py"
     path.write_text(path.read_text() + "\n_CHANGED = 1\n")
@@ -343,7 +356,7 @@ def test_a_changed_module_stales_exactly_the_stages_that_reach_it(package: Path,
 
 @pytest.mark.parametrize("module", ["show/style.py", "show/display.py", "chapters/methods/figures.py"])
 def test_a_module_that_draws_stales_pages_only(package: Path, module: str) -> None:
-    before = keys()
+    before = keys_of_copy()
     (package / module).write_text((package / module).read_text() + "\n_CHANGED = 1\n")
     after = keys()
     assert changed(before, after) == set()
@@ -354,13 +367,13 @@ def test_a_module_that_draws_stales_pages_only(package: Path, module: str) -> No
 
 @pytest.mark.parametrize("module", ["workflow/cli.py", "workflow/book.py", "workflow/book_pages.py"])
 def test_code_that_changes_no_result_changes_no_key(package: Path, module: str) -> None:
-    before = keys()
+    before = keys_of_copy()
     (package / module).write_text((package / module).read_text() + "\n_CHANGED = 1\n")
     assert keys() == before
 
 
 def test_comments_docstrings_and_compiled_files_change_no_data_key(package: Path) -> None:
-    before = keys()
+    before = keys_of_copy()
     (package / "data" / "__pycache__").mkdir()
     (package / "data" / "__pycache__" / "x.pyc").write_bytes(b"x")
     mixing = package / "data" / "mixing.py"
@@ -371,10 +384,10 @@ def test_comments_docstrings_and_compiled_files_change_no_data_key(package: Path
 def test_a_checkpoint_outside_is_part_of_the_key(tmp_path: Path) -> None:
     weights = tmp_path / "weights.pt"
     weights.write_bytes(b"1")
-    before = keys(weights=str(weights))
-    assert keys(weights=str(weights)) == before
+    before = keys_with(weights=str(weights))
+    assert keys_with(weights=str(weights)) == before
     os.utime(weights, ns=(1, 1))
-    after = keys(weights=str(weights))
+    after = keys_with(weights=str(weights))
     assert changed(before, after) == AFTER_TRAINING
 
 
@@ -382,27 +395,27 @@ def test_a_folder_bank_outside_is_part_of_the_key(tmp_path: Path) -> None:
     from tiny_bank import write_bank
 
     bank = write_bank(tmp_path / "bank")
-    before = keys(soundbank=str(bank))
-    assert keys(soundbank=str(bank)) == before
+    before = keys_with(soundbank=str(bank))
+    assert keys_with(soundbank=str(bank)) == before
     sound = next(bank.rglob("*.wav"))
     os.utime(sound, ns=(1, 1))
-    assert changed(before, keys(soundbank=str(bank))) == WITH_SOUNDSCAPES
+    assert changed(before, keys_with(soundbank=str(bank))) == WITH_SOUNDSCAPES
 
 
 @pytest.mark.parametrize("change", [{"shifts": 4}, {"components": 3}])
 def test_other_conditions_take_the_localiser_of_its_own_page(change: dict[str, int]) -> None:
-    assert changed(keys(), keys(**change)) == {"localiser", "conditions", "ceilings", "edges"}
+    assert changed(keys_before(), keys_with(**change)) == {"localiser", "conditions", "ceilings", "edges"}
 
 
 def test_recordings_outside_are_part_of_the_key_of_their_stage(tmp_path: Path) -> None:
     (tmp_path / "events.tsv").write_text("filename\tonset\toffset\tevent_label\n")
-    before = keys(recordings=str(tmp_path))
-    assert keys(recordings=str(tmp_path)) == before
-    assert changed(keys(), before) == {"conditions"}
+    before = keys_with(recordings=str(tmp_path))
+    assert keys_with(recordings=str(tmp_path)) == before
+    assert changed(keys_before(), before) == {"conditions"}
     os.utime(tmp_path / "events.tsv", ns=(1, 1))
-    assert changed(before, keys(recordings=str(tmp_path))) == {"conditions"}
+    assert changed(before, keys_with(recordings=str(tmp_path))) == {"conditions"}
     with pytest.raises(IgsedError, match=r"parameter 'recordings' is '.*nothing': no such folder"):
-        keys(recordings=str(tmp_path / "nothing"))
+        keys_with(recordings=str(tmp_path / "nothing"))
 
 
 def test_a_bank_that_is_not_there() -> None:

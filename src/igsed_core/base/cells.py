@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from igsed_core.base import code, imports
+from igsed_core.base import code, imports, parsed
 from igsed_core.base.errors import IgsedError
 
 _PARAMETERS = {"parameters", "injected-parameters"}
@@ -120,8 +121,27 @@ def stage_digest(notebook: Path, drawing: Callable[[str], bool], *, roots: Itera
 
 
 def same_cells(one: Path, other: Path) -> bool:
-    """Whether two notebooks, each in either form, have the same cells."""
-    return _cells(one) == _cells(other)
+    """Whether two notebooks, each in either form, have the same cells.
+
+    Raises
+    ------
+    IgsedError
+        If one is missing or is no notebook.
+    """
+    reader = f"{parsed.version(__file__)} jupytext {code.version_of('jupytext')}"
+    key = imports.REMEMBERED.key(reader, hashlib.sha256(_bytes(one)).digest() + _bytes(other))
+    known = imports.REMEMBERED.get(key)
+    if known is None:
+        known = _cells(one) == _cells(other)
+        imports.REMEMBERED.put(key, known)
+    return bool(known)
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise IgsedError(f"notebook {path} cannot be read ({error.strerror}): check its name") from None
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ class Remembered:
     @property
     def path(self) -> Path:
         """The file: in the cache of sounds and weights, beside what belongs to the programs that a run starts."""
-        return data_dir() / ".programs" / f"sources-{_version(self._reader)}.json"
+        return data_dir() / ".programs" / f"sources-{version(self._reader)}.json"
 
     @staticmethod
     def key(package: str, content: bytes) -> str:
@@ -82,6 +82,7 @@ class Remembered:
 
 
 @cache
-def _version(reader: str) -> str:
+def version(reader: str) -> str:
+    """Return what this Python and the code of a file that reads sources are known by."""
     code = hashlib.sha256(Path(reader).read_bytes()).hexdigest()
     return f"{sys.version_info[0]}.{sys.version_info[1]}-{code[:16]}"

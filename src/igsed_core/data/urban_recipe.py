@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import soundfile
-from scipy import signal
 
 from igsed_core.base import files, shards, text
 from igsed_core.base.errors import IgsedError
@@ -284,6 +283,8 @@ def _write_noise(path: Path, rate: int, *, seed: int) -> None:
     """Brownian noise, without what lies below hearing: its level would count, and nobody would hear it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     steps = np.random.default_rng([seed, 0xB0]).standard_normal(round((DURATION + 1.0) * rate))
+    from scipy import signal  # every command that reads parameters comes by here, and it takes half a second
+
     high = signal.butter(2, 20.0, "highpass", fs=rate, output="sos")
     noise = signal.sosfilt(high, np.cumsum(steps))[rate:]
     soundfile.write(path, 0.5 * noise / np.abs(noise).max(), rate)

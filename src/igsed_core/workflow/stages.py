@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,27 @@ class Code:
         """Hash entries of registries (:func:`igsed_core.base.plugins.digest_of`)."""
         return plugins.digest_of(uses, looks=looks)
 
+    def of_shipped(self, names: tuple[str, ...]) -> dict[str, Any]:
+        """Hash the tables of a long run that ship with the project and are shown beside a run's own, if there are any.
+
+        Those of the first stage are called by their names alone.
+        """
+        found = {
+            one.name if name == names[0] else f"{name}/{one.name}": hashlib.sha256(one.read_bytes()).hexdigest()
+            for name in names
+            for one in sorted((project_root() / shipped.FOLDER / name).glob("*"))
+        }
+        return {"shipped": found} if found else {}
+
+
+class Remembered(Code):
+    """The same few notebooks, entries of registries and tables, which stay as they are, for many sets of parameters."""
+
+    def __init__(self) -> None:
+        self.of_notebook = cache(super().of_notebook)  # type: ignore[method-assign]
+        self.of_entries = cache(super().of_entries)  # type: ignore[method-assign, assignment]
+        self.of_shipped = cache(super().of_shipped)  # type: ignore[method-assign]
+
 
 FRESH = Code()
 
@@ -153,30 +175,20 @@ def keys_of(
                 "data": entry.name,
                 "code": page,
                 "looks": code.of_entries(uses, True)[1],
-                **_shipped(stage.name, *params.shows),
+                **code.of_shipped((stage.name, *params.shows)),
             },
         ),
     ), made_from
 
 
-def _shipped(*names: str) -> dict[str, Any]:
-    """Hash the tables of a long run that ship with the project and are shown beside a run's own, if there are any."""
-    found = {
-        one.name if name == names[0] else f"{name}/{one.name}": hashlib.sha256(one.read_bytes()).hexdigest()
-        for name in names
-        for one in sorted((project_root() / shipped.FOLDER / name).glob("*"))
-    }
-    return {"shipped": found} if found else {}
-
-
-def keys(experiment: Experiment) -> dict[str, Keys]:
-    """Return the keys of every stage of an experiment."""
+def keys(experiment: Experiment, code: Code = FRESH) -> dict[str, Keys]:
+    """Return the keys of every stage of an experiment, whose code is hashed as in :func:`keys_of`."""
     result: dict[str, Keys] = {}
     with imports.unchanged():
         for name, params in experiment.stages.items():
             stage = get(name)
             check_twin(stage)
-            result[name] = keys_of(stage, params, {up: result[up].data.key for up in stage.upstream})[0]
+            result[name] = keys_of(stage, params, {up: result[up].data.key for up in stage.upstream}, code)[0]
     return result
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy.signal
 from numpy.typing import NDArray
 
 from igsed_core.data.soundbank.real_sources import READ, SHORT, SUSTAINED, TICKS
@@ -26,6 +25,8 @@ Samples = NDArray[np.float64]
 
 def prepared(samples: NDArray[np.floating]) -> Samples:
     """Take off what is below 40 Hz, ``[shape=(n_samples,)]``."""
+    import scipy.signal  # every command that reads parameters comes by here, and it takes half a second
+
     high = scipy.signal.butter(2, LOWEST, "highpass", fs=RATE, output="sos")
     return np.asarray(scipy.signal.sosfiltfilt(high, np.asarray(samples, dtype=np.float64)))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from igsed_core.base import files
@@ -165,16 +164,8 @@ def make(sweep: Sweep) -> Plan:
         return _make(sweep)
 
 
-class _Remembered(stages.Code):
-    """The same few notebooks and entries of registries, whatever the number of experiments."""
-
-    def __init__(self) -> None:
-        self.of_notebook = cache(super().of_notebook)  # type: ignore[method-assign]
-        self.of_entries = cache(super().of_entries)  # type: ignore[method-assign, assignment]
-
-
 def _make(sweep: Sweep) -> Plan:
-    code = _Remembered()
+    code = stages.Remembered()
     costs, decided = Costs.of_store(stages.STAGES), _decided(sweep)
     there = _in_store()
     remembered: dict[Any, stages.Keys] = {}

@@ -166,17 +166,18 @@ def _peaks(found: Found) -> dict[str, list[Row]]:
     """By reading the peak of each curve, with ``first`` and ``last``: how far it reaches."""
     curves = found["audit"]
     curves = curves[(curves["question"] == "fig3") & (curves["average"] == "instance")]
+    by_curve = {
+        key: mine[["threshold", "value"]].to_numpy(dtype=float).T
+        for key, mine in curves.groupby(["method", "rule", "metric"], sort=False)
+    }
     peaks: dict[str, list[Row]] = {}
     for row in found["audit_peaks"].to_dict("records"):
-        mine = curves[
-            (curves["method"] == row["method"]) & (curves["rule"] == row["rule"]) & (curves["metric"] == row["metric"])
-        ].sort_values("threshold")
-        low = mine[mine["value"] < row["value"] - FLAT]["threshold"]
-        inside = mine[mine["value"] >= row["value"] - FLAT]["threshold"]
+        at, height = by_curve.get((row["method"], row["rule"], row["metric"]), np.empty((2, 0)))
+        low, inside = at[height < row["value"] - FLAT], at[height >= row["value"] - FLAT]
         place = float(row["threshold"])
-        left, right = low[low < place].max(), low[low > place].min()
-        reach = inside[~(inside < left) & ~(inside > right)]
-        first, last = min([place, *reach]), max([place, *reach])
+        left, right = low[low < place].max(initial=-np.inf), low[low > place].min(initial=np.inf)
+        reach = inside[(inside >= left) & (inside <= right)]
+        first, last = float(min([place, *reach])), float(max([place, *reach]))
         peaks.setdefault(str(row["rule"]), []).append({**row, "first": first, "last": last})  # type: ignore[dict-item]
     return peaks
 
