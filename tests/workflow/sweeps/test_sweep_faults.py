@@ -177,21 +177,39 @@ def test_status_of_what_is_no_name_lists_the_sweeps(name: str, sweep: Sweep) -> 
         status.of(name)
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"sweep": "noise"}', "\xff"])
-def test_a_summary_that_is_damaged_or_older_says_how_to_go_on(content: str, sweep: Sweep, idle: None) -> None:
+def test_a_summary_that_is_damaged_or_older_says_how_to_go_on(sweep: Sweep, idle: None) -> None:
     """Status said "remove it and run the same command again", after which there was no sweep."""
     driver_ends(sweep)
     place = sweep.folder / status.SUMMARY
     older = json.loads(place.read_text())
     del older["shard_seconds"]
-    for text in (content, json.dumps(older)):
-        place.write_text(text, encoding="latin-1")
+    damages = ("", "{", "[]", "{}", '{"sweep": "noise"}', "\xff", json.dumps(older))
+    for content in damages:
+        place.write_text(content, encoding="latin-1")
         with pytest.raises(IgsedError, match=r"sweep\.json is damaged, or of another version.*: start the sweep again"):
             status.of("noise")
-    for damaged in (*(sweep.folder / job.PARAMETERS).iterdir(), sweep.folder / job.BATCH, sweep.folder / plan.DECIDED):
+    others = (*(sweep.folder / job.PARAMETERS).iterdir(), sweep.folder / job.BATCH, sweep.folder / plan.DECIDED)
+    for content, damaged in zip(damages, others, strict=False):
         damaged.write_text(content, encoding="latin-1")
     driver_ends(sweep)  # as if nothing had been
     assert "0 of 2 experiments are whole" in status.of("noise")
+
+
+def test_a_cluster_is_asked_only_where_there_is_one(
+    sweep: Sweep, idle: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A Slurm that is installed and does not run was waited for at each call, and what it said was lost."""
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    asked = programs / "squeue"
+    asked.write_text("#!/bin/sh\necho 'slurm_load_jobs error' >&2\nexit 1\n")
+    asked.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    driver_ends(sweep)
+    assert "squeue" not in capsys.readouterr().err
+    (sweep.folder / driver._ON_SLURM).touch()  # an earlier call ran there
+    driver_ends(sweep)
+    assert "squeue does not answer (slurm_load_jobs error)" in capsys.readouterr().err
 
 
 def driver_ends(sweep: Sweep) -> None:

@@ -22,6 +22,7 @@ from igsed_core.workflow.sweeps.plan import Job, Node, Plan
 from igsed_core.workflow.sweeps.status import SUMMARY
 from igsed_core.workflow.sweeps.sweep_file import Sweep
 
+_ON_SLURM = ".slurm"  # in the folder of a sweep of which a call has run on a cluster
 MOST_JOBS = 2000  # in one call of Snakemake: its graph takes about 1 ms and 60 kB a job, more where they are many
 
 
@@ -55,7 +56,10 @@ def run(sweep: Sweep, *, profile: Path, cores: int, most_jobs: int = MOST_JOBS) 
     with _alone(sweep):
         plan = planning.make(sweep)
         _check(plan, profile)
-        cancel_left(sweep)
+        if slurm := places.on_slurm(profile):
+            (sweep.folder / _ON_SLURM).touch()
+        if slurm or (sweep.folder / _ON_SLURM).exists():  # where there is no Slurm that answers, asking takes 10 s
+            cancel_left(sweep)
         _describe(plan)
         planning.keep(plan)
         _hold(plan, sweep)
@@ -134,7 +138,8 @@ def _make(sweep: Sweep, command: list[str], further: dict[str, str]) -> None:
     try:
         children.run(command, further=further)
     except KeyboardInterrupt:
-        cancel_left(sweep)
+        if (sweep.folder / _ON_SLURM).exists():
+            cancel_left(sweep)
         raise
 
 
@@ -172,6 +177,9 @@ def cancel_left(sweep: Sweep) -> list[str]:
     if not shutil.which("squeue"):
         return []
     asked = subprocess.run(["squeue", "--me", "-h", "-o", "%i %j"], check=False, capture_output=True, text=True)
+    if asked.returncode:
+        said = " ".join(asked.stderr.split()) or f"status {asked.returncode}"
+        tell(f"igsed: squeue does not answer ({said}): jobs that an earlier call has left may be done twice, unharmed")
     rows = [line.split(maxsplit=1) for line in asked.stdout.splitlines()]
     left = [row[0] for row in rows if len(row) == 2 and row[1].startswith(job_prefix(sweep))]
     if left:
