@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
 from pathlib import Path
 
-from igsed_core.base import files, paths
+from igsed_core.base import paths
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.params import shown
 from igsed_core.workflow import experiments
@@ -111,9 +112,10 @@ def started(name: str) -> Sweep:
     folder = sweep_file.folder_of(name)
     try:
         return _as_written(name, folder)
-    except (IgsedError, LookupError, TypeError, ValueError, AttributeError) as error:
+    except (IgsedError, OSError, LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
         # What a parameter file of it lacks is said; what the summary lacks is of no use to anybody.
-        why = f" ({error})" if isinstance(error, IgsedError) else ""
+        said = error.strerror if isinstance(error, OSError) else error if isinstance(error, IgsedError) else ""
+        why = f" ({said})" if said else ""
         raise IgsedError(
             f"{folder / SUMMARY} is damaged, or of another version of igsed{why}: start the sweep again, what is "
             "finished is kept"
@@ -122,7 +124,7 @@ def started(name: str) -> Sweep:
 
 def _as_written(name: str, folder: Path) -> Sweep:
     """Read a sweep's folder; whatever is odd in it is an error of one kind or another."""
-    content = files.read_json(folder / SUMMARY)
+    content = json.loads((folder / SUMMARY).read_bytes())
     for key, least, most in (
         ("shards", 1, sweep_file.MOST_SHARDS),
         ("shard_seconds", 0, sweep_file.MOST_SHARD_SECONDS),
