@@ -15,7 +15,10 @@ VALUES = os.path.abspath("parameters.json")
 with open(VALUES, encoding="utf-8") as stream:
     EXPERIMENT = experiments.from_values(json.load(stream), source=VALUES)
 IGSED = shlex.join(children.igsed())
-MARKERS = {name: os.path.relpath(path) for name, path in stages.markers(EXPERIMENT).items()}
+KEYS = stages.keys(EXPERIMENT)
+# A stage that finds another key, since somebody edits code meanwhile, says so: its marker would have another name.
+PLANNED = {name: keys.page.key for name, keys in KEYS.items()}
+MARKERS = {name: os.path.relpath(path) for name, path in stages.markers(EXPERIMENT, KEYS).items()}
 # Stages that compute much. One of the main job, which others wait for, uses all cores by itself. Chapters go two at a
 # time with half of the cores each: the parts of them that use one core leave none idle.
 HEAVY = [name for name in EXPERIMENT.stages if not stages.get(name).light]
@@ -56,10 +59,11 @@ for stage in map(stages.get, EXPERIMENT.stages):
         params:
             stage=stage.name,
             variables=variables_of(stage.name),
+            planned=PLANNED[stage.name],
         # Beside a stage of the main job there is room for a light one.
         threads: 1 if stage.light else max(1, min(workflow.cores - 1, cores_of(stage.name)))
         priority: len(ORDER) - ORDER.index(stage.name) if stage.name in ORDER else 0
         resources:
             heavy=0 if stage.light else 1 if stage.name in SHARED else 2,
         shell:
-            "{params.variables} {IGSED} stage {params.stage} {VALUES:q}"
+            "{params.variables} {IGSED} stage {params.stage} {VALUES:q} --planned {params.planned}"

@@ -76,13 +76,14 @@ def test_a_dry_run_names_the_whole_paths(planned: tuple[Path, list[list[str]]], 
     root, commands = planned
     ours = str(checkout / "src" / "igsed_core" / "base" / "warm.py")
     wanted = [*(ours if word == warm.__file__ else word for word in children.igsed()), "stage"]
+    keys = stages.keys(experiments.load(root / "parameters.json"))
     assert {tuple(words[words.index(sys.executable) :]) for words in commands} == {
-        (*wanted, stage, str(root / "parameters.json")) for stage in stages.STAGES
+        (*wanted, stage, str(root / "parameters.json"), "--planned", keys[stage].page.key) for stage in stages.STAGES
     }
 
 
 def test_two_chapters_at_a_time_have_half_of_the_cores_each(planned: tuple[Path, list[list[str]]]) -> None:
-    given = {words[-2]: words[: words.index(sys.executable)] for words in planned[1]}
+    given = {words[-4]: words[: words.index(sys.executable)] for words in planned[1]}
     light = {name for name, stage in stages.STAGES.items() if stage.light}
     halves = set(experiments.CHAPTERS) - light
     assert given == {name: ["IGSED_CORES=2", "OMP_NUM_THREADS=2"] * (name in halves) for name in stages.STAGES}
@@ -114,8 +115,8 @@ def test_the_stages_are_called_with_whole_paths(
     words = (root / "calls").read_text().splitlines()
     number = int(words[0]) + 1
     calls = [words[i : i + number] for i in range(0, len(words), number)]
-    assert sorted(call[-3:] for call in calls) == sorted(
-        ["stage", stage, str(root / "parameters.json")] for stage in stages.STAGES
+    assert sorted(call[-5:-1] for call in calls) == sorted(
+        ["stage", stage, str(root / "parameters.json"), "--planned"] for stage in stages.STAGES
     )
     assert {call[3] for call in calls} == {str(checkout / "src" / "igsed_core" / "base" / "warm.py")}
 

@@ -145,6 +145,15 @@ def test_what_is_not_used_is_told(clips: Path, tmp_path: Path, capsys: pytest.Ca
     assert all(words in told for words in ("x.m4a (not read", "dead.wav (a link", "loose.wav (lies in no class"))
 
 
+def test_labels_that_may_be_a_mistake_are_told(clips: Path, tmp_path: Path, said: Callable[..., str]) -> None:
+    """A class for each way to write it, and one for two that another program had written together."""
+    table = tmp_path / "labels.tsv"
+    table.write_text("filename\tevent_labels\nlow/0.wav\tHigh,low;x\nhigh/1.wav\thigh\n")
+    told = said("train", table, "--audio", clips, "--encoder", "nothing", "--out", tmp_path / "m")
+    assert "igsed: classes 'High' and 'high' differ in capitals alone: give them one spelling" in told
+    assert "igsed: class 'low;x' holds ';', which other programs put between labels: write commas" in told
+
+
 # --- locate ------------------------------------------------------------------------------------------------
 
 
@@ -411,6 +420,8 @@ def test_scores_are_found_or_told(tmp_path: Path, said: Callable[..., str], caps
         ("nowhere:f", "check the names"),
         ("typo.igsed", "there is no such file"),
         ("mods:ok --classes a,a", "given twice"),
+        ("mods:ok --sample-rate 8000 --classes a --classes b,c", "--classes is given twice: give it once"),
+        ("mods:ok --sample-rate 8000 --classes a,b --targets b,b", "class 'b' is given twice among those to explain"),
         ("mods:ok --sample-rate 0", "0 Hz"),
     ],
 )

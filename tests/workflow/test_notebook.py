@@ -19,7 +19,7 @@ from igsed_core.base.errors import IgsedError
 from igsed_core.base.paths import RunPaths, store_dir
 from igsed_core.base.run import StageRun, labelled
 from igsed_core.main_job.params import DataSynthesis, Results
-from igsed_core.workflow import experiments, notebook, stages
+from igsed_core.workflow import cli, experiments, notebook, stages
 
 BEGIN = "from igsed_core.workflow import notebook\nrun = notebook.begin('data_synthesis', globals())"
 
@@ -290,6 +290,33 @@ def test_execute_leaves_record_marker_and_page(book: Path) -> None:
     assert [cell["execution_count"] for cell in cells if cell["cell_type"] == "code"] == [1, 2, 3, 4]
     done = paths.marker("data_synthesis", made.page.key)
     assert list(done.parent.iterdir()) == [done]
+
+
+def test_what_was_changed_since_the_run_began_is_told(
+    book: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Snakemake said that a marker was missing after five seconds, once the stage had run to its end."""
+    (tmp_path / "mine.yaml").write_text("experiment: mine\nchapters: none\n")
+    assert cli.main(["stage", "data_synthesis", str(tmp_path / "mine.yaml"), "--planned", "0123456789abcdef"]) == 1
+    told = capsys.readouterr().err
+    assert "what stage 'data_synthesis' depends on was changed meanwhile (code, a notebook, a table in results/" in told
+    assert told.endswith("run the same command again; what was finished is kept\n")
+    assert not RunPaths("mine").root.exists()
+
+
+def test_a_table_that_is_edited_while_its_page_is_made_leaves_no_page(book: Path) -> None:
+    """The page was kept under the key of the table as it had been."""
+    table = book.parent / "results" / "data_synthesis" / "a.csv"
+    edit = f"from pathlib import Path\ntable = Path({str(table)!r})\ntable.parent.mkdir(parents=True)\ntable.touch()"
+    write_notebook(book, f"{FINISH}\n{edit}")
+    experiment = experiments.from_values({"experiment": "mine"})
+    before = stages.keys(experiment)["data_synthesis"]
+    with pytest.raises(IgsedError, match="'data_synthesis' depends on was changed meanwhile"):
+        notebook.execute("data_synthesis", experiment)
+    after = stages.keys(experiment)["data_synthesis"]
+    assert before.page != after.page and before.data == after.data
+    assert after.data_is_whole()  # what was finished is kept
+    assert not before.page.folder.exists() and not after.page.folder.exists()
 
 
 def test_another_experiment_takes_page_and_results_from_the_store(book: Path) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from igsed_core.base import paths
 from igsed_core.base.errors import IgsedError
 
 
@@ -43,14 +44,20 @@ def atomic(path: Path) -> Iterator[Path]:
             ) from error
         # What the block reads may fail too: only what concerns the file being written is explained here.
         if any(_concerns(name, path) for name in (error.filename, error.filename2)):
-            raise IgsedError(
-                f"{path} cannot be written ({error.strerror or error}): make its folder writable, or choose another "
-                "folder with IGSED_RUNS_DIR (results) or IGSED_DATA_DIR (cache)"
-            ) from error
+            raise IgsedError(f"{path} cannot be written ({error.strerror or error}): {_remedy(error, path)}") from error
         raise
     finally:
         with contextlib.suppress(OSError):  # where nothing can be written, nothing was left behind either
             temporary.unlink(missing_ok=True)
+
+
+def _remedy(error: OSError, path: Path) -> str:
+    """What to do where a file cannot be written."""
+    if isinstance(error, IsADirectoryError | NotADirectoryError | FileExistsError):
+        place = next((one for one in (path, *path.parents) if os.path.lexists(one)), path)
+        if place.is_dir() == (place == path):
+            return f"move {place} elsewhere, which is in the way"
+    return "make its folder writable, or choose another folder with IGSED_RUNS_DIR (results) or IGSED_DATA_DIR (cache)"
 
 
 _TEMPORARY = re.compile(r"\.[0-9a-f]{12}\.[0-9a-f]{12}\.tmp.*")
@@ -153,23 +160,24 @@ def read_bytes(
         If it is missing, a folder or no regular file, too large, or cannot be read; the message names it and the
         remedy.
     """
+    shown = paths.shown(path)
     try:
         if not path.exists():
-            link = f" is a link to {os.readlink(path)}, which" if path.is_symlink() else ""
-            raise IgsedError(f"{what} {path}{link} does not exist: {instead}")
+            link = f" is a link to {paths.shown(Path(os.readlink(path)))}, which" if path.is_symlink() else ""
+            raise IgsedError(f"{what} {shown}{link} does not exist: {instead}")
         if path.is_dir():
-            raise IgsedError(f"{what} {path} is a folder: give the path of a file in it")
+            raise IgsedError(f"{what} {shown} is a folder: give the path of a file in it")
         if not path.is_file():
-            raise IgsedError(f"{what} {path} is no regular file: save it as one first")
+            raise IgsedError(f"{what} {shown} is no regular file: save it as one first")
         if largest is not None and path.stat().st_size > largest:
             raise IgsedError(
-                f"{what} {path} has {path.stat().st_size / 1e6:.1f} MB, and none has more than {largest / 1e6:g} MB: "
+                f"{what} {shown} has {path.stat().st_size / 1e6:.1f} MB, and none has more than {largest / 1e6:g} MB: "
                 "it is another kind of file"
             )
         return path.read_bytes()
     except OSError as error:
         raise IgsedError(
-            f"{what} {path} cannot be read ({error.strerror or error}): see that the path is right and that you may "
+            f"{what} {shown} cannot be read ({error.strerror or error}): see that the path is right and that you may "
             "read it"
         ) from error
 
@@ -187,7 +195,7 @@ def read_text(path: Path, what: str, **options: Any) -> str:
     IgsedError
         As :func:`read_bytes`, and if the file is in another encoding or holds NUL characters.
     """
-    content = read_bytes(path, what, **options)
+    shown, content = paths.shown(path), read_bytes(path, what, **options)
     encoding = next((name for mark, name in _MARKS.items() if content.startswith(mark)), "utf-8")
     try:
         text = content.decode(encoding)
@@ -195,11 +203,11 @@ def read_text(path: Path, what: str, **options: Any) -> str:
         line = content[: error.start].count(b"\n") + 1
         name = encoding.upper().removesuffix("-SIG")
         raise IgsedError(
-            f"{what} {path} is no {name} text (byte 0x{content[error.start]:02x} in line {line}): save it as UTF-8"
+            f"{what} {shown} is no {name} text (byte 0x{content[error.start]:02x} in line {line}): save it as UTF-8"
         ) from error
     if "\0" in text:
         raise IgsedError(
-            f"{what} {path} holds NUL characters, so it is no text, or UTF-16 without its mark: save it as UTF-8"
+            f"{what} {shown} holds NUL characters, so it is no text, or UTF-16 without its mark: save it as UTF-8"
         )
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
@@ -220,7 +228,16 @@ def holds(path: Path, text: str) -> bool:
 
 def write_json(path: Path, value: Any) -> None:
     """Write JSON, indented, whole or not at all."""
-    write_text(path, json.dumps(value, indent=1, default=str) + "\n")
+    write_text(path, _as_json(value))
+
+
+def _as_json(value: Any) -> str:
+    return json.dumps(value, indent=1, default=str) + "\n"
+
+
+def holds_json(path: Path, value: Any) -> bool:
+    """Whether a file is there and holds what :func:`write_json` would write."""
+    return holds(path, _as_json(value))
 
 
 def read_json(path: Path) -> Any:

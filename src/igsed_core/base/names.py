@@ -9,6 +9,7 @@ from igsed_core.base.errors import IgsedError
 
 ALL = "all"  # in the column `class` of every table: over all classes
 MEAN = "mean over classes"  # there, too
+_SEPARATORS = (";", "|")
 RESERVED = frozenset({ALL, MEAN})
 
 
@@ -56,3 +57,29 @@ def check_classes(classes: Sequence[str]) -> None:
         if name in seen:
             raise IgsedError(f"class {name!r} is given twice: give each its own name")
         seen.add(name)
+
+
+def doubtful(classes: Sequence[str]) -> list[str]:
+    """Say in a sentence each what about names of classes is allowed and may yet be a mistake.
+
+    Examples
+    --------
+    >>> from igsed_core.base.names import doubtful
+    >>> print(doubtful(["Dog", "dog"])[0])
+    classes 'Dog' and 'dog' differ in capitals alone: give them one spelling if they are one sound
+    >>> print(doubtful(["low;high", "cat"])[0])
+    class 'low;high' holds ';', which other programs put between labels: write commas if it is more than one class
+    """
+    told, seen = [], dict[str, str]()
+    for name in sorted(classes):
+        other = seen.setdefault(unicodedata.normalize("NFKC", name).casefold(), name)
+        if other != name:
+            told.append(
+                f"classes {other!r} and {name!r} differ in capitals alone: give them one spelling if they are one sound"
+            )
+        if found := next((mark for mark in _SEPARATORS if mark in name), ""):
+            told.append(
+                f"class {name!r} holds {found!r}, which other programs put between labels: write commas if it is more "
+                "than one class"
+            )
+    return told

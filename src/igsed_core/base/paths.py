@@ -46,6 +46,25 @@ def absolute(text: str | Path, base: Path | None = None) -> Path:
         raise IgsedError(f"{written!r} is no path: it holds a character that none can hold") from error
 
 
+_LONGEST_SHOWN = 400  # characters of a path in a message: beyond, its middle says nothing
+
+
+def shown(path: Path) -> str:
+    """Write a path into a message: in one line whatever it holds, and in few whatever its length.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from igsed_core.base import paths
+    >>> print(paths.shown(Path("/tmp/a b.yaml")), paths.shown(Path("a" + chr(10) + "b")))
+    /tmp/a b.yaml 'a\\nb'
+    """
+    text = str(path)
+    text = text if text.isprintable() else repr(text)
+    half = _LONGEST_SHOWN // 2
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:half]}...{text[-half:]}"
+
+
 def user_path(text: str | Path) -> Path:
     """Return a path of the command line for use: ``~`` and variables are expanded, the rest stands as typed.
 

@@ -33,6 +33,7 @@ _MANIFEST = "entry.json"
 _CONTENTS = "contents.json"
 RECORD = "record.json"  # what a finished stage says of itself
 _LOCK = ".lock"
+HELD = "held.json"  # in a sweep's folder: what it refers to until its experiments do
 PATIENCE = 2.0  # s after which a run that waits for another says so
 
 
@@ -227,7 +228,8 @@ def entries() -> list[Entry]:
 def references() -> dict[str, set[str]]:
     """Return entry name -> experiments that refer to it, directly or through other entries.
 
-    An experiment refers to what its folder links to; a stage's record names what it was made from.
+    An experiment refers to what its folder links to; a stage's record names what it was made from. A sweep that is not
+    at its end refers to all that it makes.
     """
     root = store_dir()
     found: dict[str, set[str]] = {}
@@ -236,17 +238,26 @@ def references() -> dict[str, set[str]]:
         if experiment in found.setdefault(name, set()):
             return
         found[name].add(experiment)
-        record = root / name / "record.json"
+        record = root / name / RECORD
         if record.is_file():
             for other in _mapping(record).get("uses", []):
                 follow(other, experiment)
+        else:  # yet to be finished: what it shares with others lies behind its links
+            for one in (root / name).glob("*"):
+                linked(one, experiment)
+
+    def linked(place: Path, experiment: str) -> None:
+        if place.is_symlink() and (target := place.resolve()).is_relative_to(root):
+            follow("/".join(target.relative_to(root).parts[:2]), experiment)
 
     for folder in sorted(runs_dir().glob("*")):
         if folder.name.startswith(".") or not folder.is_dir():
             continue
         for link in (folder / "stages").glob("*"):
-            if link.is_symlink() and link.resolve().is_relative_to(root):
-                follow("/".join(link.resolve().relative_to(root).parts[:2]), folder.name)
+            linked(link, folder.name)
+        if (held := folder / HELD).is_file():
+            for name in _mapping(held).get("entries", ()):
+                follow(str(name), folder.name)
         for marker in (folder / ".done").glob("*.json"):
             follow(str(_mapping(marker).get("page", "")), folder.name)
     return found

@@ -249,6 +249,8 @@ def explain(
             raise IgsedError(f"the model has {len(logits)} outputs and {len(names)} class names: name every output")
         if unknown := [name for name in targets if name not in names]:
             raise IgsedError(f"class {unknown[0]!r} is none of the model's: choose from {', '.join(names)}")
+        if twice := [name for n, name in enumerate(targets) if name in targets[:n]]:
+            raise IgsedError(f"class {twice[0]!r} is given twice among those to explain: name it once")
         wanted = (
             [names.index(name) for name in targets] or np.flatnonzero(logits > 0).tolist() or [int(logits.argmax())]
         )

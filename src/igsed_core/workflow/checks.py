@@ -12,6 +12,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import cast
 
+from igsed_core.base import paths
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.params import StageParams, names_of
 from igsed_core.chapters.conditions.params import Conditions
@@ -116,7 +117,7 @@ def check_paths(experiment: Experiment) -> None:
             except OSError as error:
                 reason = f"which cannot be looked at ({error.strerror or error})"
             if reason:
-                raise IgsedError(f"parameter {f.name!r} names {place}, {reason}: {remedy}")
+                raise IgsedError(f"parameter {f.name!r} names {paths.shown(place)}, {reason}: {remedy}")
 
 
 def check_encoder(training: Training, sample_rate: int) -> None:

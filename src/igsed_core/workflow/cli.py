@@ -111,6 +111,7 @@ def _parser() -> argparse.ArgumentParser:
         sub = command(name, function, text)
         if name == "stage":
             sub.add_argument("stage", choices=list(stages.STAGES))
+            sub.add_argument("--planned", default="", metavar="KEY", help="refuse if the page's key is another one")
         sub.add_argument("params", type=paths.user_path, help="parameter file, for instance params/embedded.yaml")
         sub.add_argument("overrides", nargs="*", metavar="name=value", help="parameters to change")
         if name in ("run", "book", "pdf"):
@@ -181,7 +182,7 @@ def _stage(options: argparse.Namespace) -> None:
     experiment = experiments.load(options.params, options.overrides)
     checks.check_paths(experiment)
     print(f"igsed: {options.stage} ...", file=sys.stderr)
-    notebook.execute(options.stage, experiment)
+    notebook.execute(options.stage, experiment, planned=options.planned)
 
 
 def _notebooks(options: argparse.Namespace) -> None:

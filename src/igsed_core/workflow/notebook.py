@@ -28,8 +28,11 @@ from igsed_core.workflow.experiments import Experiment
 
 # Exact keys of the stages before a notebook, for the kernel of a run: another run may change the experiment meanwhile.
 UPSTREAM_VARIABLE = "IGSED_UPSTREAM"
+VALUES = "parameters.json"  # in an experiment's folder: what `igsed run` ran it with
 _LEFT_BEHIND = 3600.0  # s after which nobody goes on writing a temporary file in a run's folder
 _DONE = stages.PAGE_DONE
+CHANGED = "was changed meanwhile (code, a notebook, a table in results/, a package, or a file that a parameter names)"
+_AGAIN = "run the same command again; what was finished is kept"
 
 
 def begin(stage_name: str, namespace: Mapping[str, Any]) -> StageRun:
@@ -168,25 +171,36 @@ def parameterise(
         raise IgsedError(f"notebook {stage.notebook} failed: {error}\n(see {target})") from None
 
 
-def execute(stage_name: str, experiment: Experiment) -> Path:
+def execute(stage_name: str, experiment: Experiment, *, planned: str = "") -> Path:
     """Execute one stage's notebook for an experiment, keep the page in the store and leave its marker.
+
+    Parameters
+    ----------
+    stage_name, experiment
+        The stage, and the experiment that it is run for.
+    planned
+        Key of the page as the run has planned it; empty where nobody has.
 
     Returns
     -------
     Path
         The executed notebook, ``runs/<experiment>/notebooks/<notebook>.ipynb``.
+
+    Raises
+    ------
+    IgsedError
+        If a cell fails, or if what the page depends on is not what it was when the run, or this stage, began.
     """
     stage = stages.get(stage_name)
     every = stages.keys(experiment)
     mine = every[stage_name]
+    check_planned(mine, planned)
     target = RunPaths(experiment.name).notebooks / f"{stage.notebook}.ipynb"
     upstream = {name: every[name].data.key for name in stage.upstream}
     parameterise(stage, experiment.stages[stage_name], target, execute=True, upstream=upstream)
+    check_planned(stages.keys_of(stage, experiment.stages[stage_name], upstream)[0], mine.page.key)
     if Finished.read(mine.data) is None:
-        raise IgsedError(
-            f"notebook {stage.notebook} or its code was changed while it ran: run the same command again; "
-            "what was finished is kept"
-        )
+        raise IgsedError(f"notebook {stage.notebook} ended without its artefacts: {_AGAIN}")
     with mine.page.lock():
         mine.page.describe({"stage": stage_name, "data": mine.data.name})
         with files.atomic(mine.page.folder / target.name) as temporary:
@@ -195,6 +209,25 @@ def execute(stage_name: str, experiment: Experiment) -> Path:
         files.write_json(mine.page.folder / _DONE, {"stage": stage_name})
     adopt(experiment, stage_name, mine)
     return target
+
+
+def check_planned(found: stages.Keys, planned: str) -> None:
+    """Make sure that a stage is still the one that was planned.
+
+    Parameters
+    ----------
+    found
+        Its keys now.
+    planned
+        Key of its page then; empty where nobody planned it.
+
+    Raises
+    ------
+    IgsedError
+        If it is not.
+    """
+    if planned and found.page.key != planned:
+        raise IgsedError(f"what stage {found.data.kind!r} depends on {CHANGED}: {_AGAIN}")
 
 
 def execute_shard(stage_name: str, experiment: Experiment, shard: shards.Shard) -> None:
@@ -289,7 +322,7 @@ def run(params: Path, overrides: list[str], *, cores: int, dry_run: bool = False
     paths = RunPaths(experiment.name)
     with _alone(paths):
         files.sweep(paths.root, age=_LEFT_BEHIND)
-        values = paths.root / "parameters.json"
+        values = paths.root / VALUES
         files.write_json(values, experiment.values())
         missing = [name for name, mine in every.items() if not adopt(experiment, name, mine)]
         if missing:

@@ -83,10 +83,10 @@ def read(path: Path, text: Collection[str]) -> dict[str, Any]:
             values[name] = _value_of(value, name in text)
         return values
     except yaml.YAMLError as error:
-        raise IgsedError(f"{source} is not valid YAML: {_reason(error)}") from None
+        raise IgsedError(f"{source} is not valid YAML: {reason(error)}") from None
     except (RecursionError, ValueError, OverflowError) as error:  # escapes beyond Unicode, lists nested without end
         form = "JSON" if path.suffix == ".json" else "YAML"
-        raise IgsedError(f"{source} is not valid {form}: {_reason(error)}") from None
+        raise IgsedError(f"{source} is not valid {form}: {reason(error)}") from None
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -125,7 +125,7 @@ def value(written: str, *, text: bool) -> Any:
         node = yaml.compose(written, Loader=_StrictLoader)
         return None if node is None else _value_of(node, text)
     except (yaml.YAMLError, RecursionError, ValueError, OverflowError) as error:
-        raise ValueError(_reason(error)) from None
+        raise ValueError(reason(error)) from None
 
 
 def _value_of(node: yaml.Node, text: bool) -> Any:
@@ -157,11 +157,13 @@ def _value_of(node: yaml.Node, text: bool) -> Any:
     return float(lowered.replace(".", "") if lowered.endswith((".inf", ".nan")) else lowered)
 
 
-def _reason(error: Exception) -> str:
-    """One sentence of PyYAML's report, with the place."""
+def reason(error: Exception) -> str:
+    """Return one sentence of PyYAML's report, with the place."""
     if isinstance(error, yaml.MarkedYAMLError):
         mark = error.problem_mark or error.context_mark
         words = error.problem or error.context or "it cannot be understood"
+        if "'\\t'" in words:  # as an editor may put one in
+            words = "a tab stands where YAML takes blanks only: write blanks"
         return f"{words} (line {mark.line + 1}, column {mark.column + 1})" if mark else words
     if isinstance(error, yaml.reader.ReaderError):
         return f"it holds the control character U+{int(error.character):04X}: remove it"

@@ -210,7 +210,7 @@ def check_twin(stage: Stage) -> None:
         )
 
 
-def markers(experiment: Experiment) -> dict[str, Path]:
+def markers(experiment: Experiment, known: dict[str, Keys] | None = None) -> dict[str, Path]:
     """Return each stage's marker file: it exists if artefacts and executed page are good."""
     paths = RunPaths(experiment.name)
-    return {name: paths.marker(name, of.page.key) for name, of in keys(experiment).items()}
+    return {name: paths.marker(name, of.page.key) for name, of in (known or keys(experiment)).items()}

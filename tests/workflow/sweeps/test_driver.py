@@ -112,7 +112,7 @@ def test_failures_are_named_with_reason_and_log(planned: plan.Plan) -> None:
     failed, killed = (job.log(planned.sweep.folder, nodes[stage].id) for stage in ("data_synthesis", "training"))
     for log in (failed, killed):
         log.parent.mkdir(parents=True)
-    failed.write_text("making\nigsed: no space left on the disk\n")
+    failed.write_text(f"making\nigsed: no space left on the disk\n{job.ENDED}1\n")
     killed.write_text("attribution: 10 %\n")
     os.utime(killed, (time.time() - 1000, time.time() - 1000))
     states = status.states_of(planned)
@@ -264,13 +264,19 @@ def test_experiments_that_differ_in_nothing_that_is_looked_at_are_checked_once(
     assert len(seen) == 1
 
 
-@pytest.mark.parametrize("damage", [{"shards": "x"}, {"shards": 10**7}, {"cores": 0}, {"cores": "a"}])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        *({"shards": "x"}, {"shards": 10**7}, {"cores": 0}, {"cores": "a"}, {"gpu": "x"}, {"scratch": 3}),
+        *({"varied": []}, {"varied": {}}, {"varied": {"noise.frame_length_0.1": 3}}, {"varied": {"../x": {}}}),
+    ],
+)
 def test_a_damaged_summary_of_a_sweep_is_named(planned: plan.Plan, damage: dict[str, object]) -> None:
     """These were tracebacks, and a status that did not end."""
     driver._describe(planned)
     place = planned.sweep.folder / status.SUMMARY
     place.write_text(json.dumps({**json.loads(place.read_text()), **damage}))
-    with pytest.raises(IgsedError, match=r"sweep\.json is damaged: start the sweep again"):
+    with pytest.raises(IgsedError, match=r"sweep\.json is damaged.*: start the sweep again"):
         status.of("noise")
 
 

@@ -13,6 +13,17 @@ METHODS = ("saliency_waveform", "ixg", "ig", "occlusion_silence")  # for a modul
 Command = Callable[[str, object, str], argparse.ArgumentParser]
 
 
+class _Once(argparse.Action):
+    """An option that holds several names: given twice, the first ones would be lost without a word."""
+
+    def __call__(
+        self, _parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: object, option: str | None = None
+    ) -> None:
+        if getattr(namespace, self.dest) != self.default:
+            raise IgsedError(f"{option} is given twice: give it once, with all names separated by commas")
+        setattr(namespace, self.dest, values)
+
+
 def add(command: Command) -> None:
     """Add the commands; ``command`` makes a parser from name, function and description."""
     path = paths.user_path
@@ -34,7 +45,7 @@ def add(command: Command) -> None:
     sub.add_argument("--out", type=path, required=True, help="folder to write to")
     sub.add_argument("--threshold", type=float, default=0.5, help="probability that the class sounds around, 0 to 1")
     sub.add_argument("--min-duration", type=float, default=0.0, help="of events and gaps, in seconds")
-    sub.add_argument("--classes", default="", help="those wanted, separated by commas")
+    sub.add_argument("--classes", action=_Once, default="", help="those wanted, separated by commas")
     sub.add_argument("--shifts", type=int, default=0, help="of a feature frame; by default the model's")
     sub.add_argument("--no-edges", action="store_true", help="give onsets and offsets as found, not corrected")
     for name, what in (("audacity", "labels for Audacity"), ("jams", "JAMS"), ("html", "a page to listen to")):
@@ -58,8 +69,8 @@ def add(command: Command) -> None:
     )
     sub.add_argument("--weights", type=path, help="of a model's encoder; by default its own")
     sub.add_argument("--sample-rate", type=int, help="of what the module hears, in Hz")
-    sub.add_argument("--classes", default="", help="names of its outputs, in order, separated by commas")
-    sub.add_argument("--targets", default="", help="outputs to explain; by default those above one half")
+    sub.add_argument("--classes", action=_Once, default="", help="names of its outputs, in order, separated by commas")
+    sub.add_argument("--targets", action=_Once, default="", help="outputs to explain; by default those above one half")
     sub.add_argument("--method", default="saliency_waveform", help="for instance ig, occlusion_silence")
     sub.add_argument("--rule", default="smooth_log_hmm", help="that turns importance into events")
     sub.add_argument("--out", type=path, required=True, help="folder to write to")
@@ -70,12 +81,18 @@ def add(command: Command) -> None:
         "--soundscapes", type=path, required=True, help="a run (runs/embedded), or a folder of soundscapes"
     )
     sub.add_argument("--sample-rate", type=int, help="of what the module hears, in Hz")
-    sub.add_argument("--classes", default="", help="names of its outputs, in order, separated by commas")
+    sub.add_argument("--classes", action=_Once, default="", help="names of its outputs, in order, separated by commas")
     sub.add_argument(
-        "--methods", default=",".join(METHODS), help="separated by commas, or `all` that the module allows"
+        "--methods",
+        action=_Once,
+        default=",".join(METHODS),
+        help="separated by commas, or `all` that the module allows",
     )
     sub.add_argument(
-        "--rules", default="", help="threshold rules; by default the paper's and those without a parameter"
+        "--rules",
+        action=_Once,
+        default="",
+        help="threshold rules; by default the paper's and those without a parameter",
     )
     sub.add_argument("--clips", type=int, default=30, help="of the validation and of the test split; 0: all")
     sub.add_argument("--seed", type=int, default=0, help="of the bootstrap over clips")

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from igsed_core.base import bounds, files, paths, progress, store, text
+from igsed_core.base import bounds, files, names, paths, progress, store, text
 from igsed_core.base.errors import IgsedError
 from igsed_core.data import audio, labels, long_audio
 from igsed_core.data.labels import WeakClip
@@ -74,7 +74,8 @@ def train(
     tested = [] if held_out is None else labels.weak(held_out, audio_folder)
     if both := {clip.path.resolve() for clip in clips} & {clip.path.resolve() for clip in tested}:
         raise IgsedError(f"{text.shown(min(both))} is among the training and the held-out clips: remove it from one")
-    labels.classes_of([*clips, *tested])
+    for doubt in names.doubtful(labels.classes_of([*clips, *tested])):
+        progress.tell(f"igsed: {doubt}")
     known = encoders.load(encoder, weights)
     shifted.grid(known, shifts)
     every = [*clips, *tested]

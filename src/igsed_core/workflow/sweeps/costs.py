@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import math
 from collections.abc import Iterable
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from igsed_core.base import files
+from igsed_core.base.errors import IgsedError
 from igsed_core.base.params import StageParams
 from igsed_core.base.paths import store_dir
 from igsed_core.base.store import RECORD
@@ -117,18 +119,12 @@ class Costs:
         read: dict[tuple[str, str], dict[str, Any]] = {}
         for stage in stages:
             for path in sorted((store_dir() / stage).glob(f"*/{RECORD}")):
-                record = read[stage, path.parent.name] = files.read_json(path)
-                # Of a stage that shards shared the notebook's own time says little: the sweep's jobs say it.
-                whole = path.with_name(COST)
-                told = files.read_json(whole) if whole.is_file() else record
-                taken = told.get("core_seconds") or record.get("seconds", 0.0)
-                around = dict(record["params"])
-                for up in record.get("upstream", {}).items():
-                    around |= read.get(up, {}).get("around", {})  # a stage stands after those that it reads from
-                record["around"] = around
-                clips = around.get("n_train", 0) + around.get("n_eval", 0)
-                encoder = around.get("encoder", SHIPPED_ENCODER)
-                found.setdefault(stage, []).append(Recorded(dict(record["params"]), encoder, clips, float(taken)))
+                # What is damaged counts for nothing here, and is made again where it is needed.
+                with contextlib.suppress(IgsedError, LookupError, TypeError, ValueError, AttributeError):
+                    record = files.read_json(path)
+                    one = _recorded(path, record, read)
+                    read[stage, path.parent.name] = record
+                    found.setdefault(stage, []).append(one)
         return cls(found)
 
     def of(self, params: StageParams, experiment: Experiment) -> Cost:
@@ -164,6 +160,20 @@ class Costs:
         if params.stage in OF_ENCODER:
             taken *= max(1.0, _pass(encoder) / _pass(measured.encoder))
         return Cost(taken, memory, source)
+
+
+def _recorded(path: Path, record: dict[str, Any], read: dict[tuple[str, str], dict[str, Any]]) -> Recorded:
+    """Read what a run of a stage took, after those upstream; its record then says what was around it, too."""
+    # Of a stage that shards shared the notebook's own time says little: the sweep's jobs say it.
+    whole = path.with_name(COST)
+    told = files.read_json(whole) if whole.is_file() else record
+    taken = float(told.get("core_seconds") or record.get("seconds", 0.0))
+    around = dict(record["params"])
+    for up in record.get("upstream", {}).items():
+        around |= read.get(up, {}).get("around", {})  # a stage stands after those that it reads from
+    record["around"] = around
+    clips = int(around.get("n_train", 0) + around.get("n_eval", 0))
+    return Recorded(dict(record["params"]), str(around.get("encoder", SHIPPED_ENCODER)), clips, taken)
 
 
 @cache

@@ -9,19 +9,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from igsed_core.base import children, files, paths, store
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.progress import tell
 from igsed_core.workflow import checks, kernels, notebook
 from igsed_core.workflow.sweeps import job as jobs
+from igsed_core.workflow.sweeps import places, report
 from igsed_core.workflow.sweeps import plan as planning
-from igsed_core.workflow.sweeps import report
 from igsed_core.workflow.sweeps.plan import Job, Node, Plan
 from igsed_core.workflow.sweeps.status import SUMMARY
 from igsed_core.workflow.sweeps.sweep_file import Sweep
 
+_ON_SLURM = ".slurm"  # in the folder of a sweep of which a call has run on a cluster
 MOST_JOBS = 2000  # in one call of Snakemake: its graph takes about 1 ms and 60 kB a job, more where they are many
 
 
@@ -51,32 +52,43 @@ def run(sweep: Sweep, *, profile: Path, cores: int, most_jobs: int = MOST_JOBS) 
     IgsedError
         If something is missing, or if experiments did not finish; the message says which, and where their logs are.
     """
-    _check_places(sweep, profile)
-    sweep.folder.mkdir(parents=True, exist_ok=True)
+    places.check(sweep, profile)
     with _alone(sweep):
         plan = planning.make(sweep)
         _check(plan, profile)
-        cancel_left(sweep)
+        if slurm := places.on_slurm(profile):
+            (sweep.folder / _ON_SLURM).touch()
+        if slurm or (sweep.folder / _ON_SLURM).exists():  # where there is no Slurm that answers, asking takes 10 s
+            cancel_left(sweep)
         _describe(plan)
         planning.keep(plan)
+        _hold(plan, sweep)
         _forget_untrue(plan)
         with _warm_ones(profile) as further:
             for group in plan.groups(most_jobs):
                 write_batch(plan, group)
                 _make(sweep, snakemake(sweep, profile, cores), further)
-        plan = planning.make(sweep)
+        planned, plan = plan, planning.make(sweep)
         for name, experiment in sweep.experiments.items():
             for node in map(plan.nodes.__getitem__, plan.of_experiment[name]):
                 notebook.adopt(experiment, node.stage, node.keys)
         page = report.write(plan)
-    failed = {plan.nodes[name].experiment for name in plan.nodes if not plan.nodes[name].whole}
-    if failed:
         short = [name for name, ids in plan.of_experiment.items() if any(not plan.nodes[i].whole for i in ids)]
+        _hold(plan if short else None, sweep)
+    if short:
         raise IgsedError(
-            f"{len(short)} of {len(sweep.experiments)} experiments did not finish: {page} names the stages and their "
-            "logs; the same command goes on from there"
+            f"{len(short)} of {len(sweep.experiments)} experiments did not finish: {_why(planned, plan, page)}"
         )
     return page
+
+
+def _why(planned: Plan, plan: Plan, page: Path) -> str:
+    """What to do about experiments that did not finish."""
+    if planned.nodes.keys() != plan.nodes.keys():
+        return f"what they depend on {notebook.CHANGED}; the same command goes on from there"
+    if set(report.failures(plan)["reason"]) == {report.NOT_COME_TO}:
+        return f"no job was started, for the reason that Snakemake gives above; {page} names them"
+    return f"{page} names the stages and their logs; the same command goes on from there"
 
 
 def dry_run(sweep: Sweep, *, profile: Path) -> str:
@@ -87,7 +99,7 @@ def dry_run(sweep: Sweep, *, profile: Path) -> str:
     IgsedError
         For what a job would refuse later; the message names it and the remedy.
     """
-    _check_places(sweep, profile)
+    places.check(sweep, profile)
     plan = planning.make(sweep)
     _check(plan, profile)
     found = planning.estimate(plan)
@@ -107,25 +119,18 @@ def dry_run(sweep: Sweep, *, profile: Path) -> str:
     return "\n".join(lines)
 
 
-def _check_places(sweep: Sweep, profile: Path) -> None:
-    if not (profile / "config.yaml").is_file():
-        raise IgsedError(f"there is no profile {profile}: give a folder with a config.yaml, such as profiles/slurm")
-    _on_slurm(profile)  # it can be read
-    paths.check_folders(next(iter(sweep.experiments)))
-
-
 def _check(plan: Plan, profile: Path) -> None:
     """Look at everything that jobs would refuse later; at devices and programs only where they run on this machine."""
     wanted = (
         (plan.sweep.experiments[name], [node.stage for node in map(plan.nodes.__getitem__, of) if not node.data_whole])
         for name, of in plan.of_experiment.items()
     )
-    checks.check_each(wanted, here=not _on_slurm(profile))
+    checks.check_each(wanted, here=not places.on_slurm(profile))
 
 
 def _warm_ones(profile: Path) -> contextlib.AbstractContextManager[dict[str, str]]:
     """Let jobs on this machine start with their libraries imported; on another one there is nobody to ask."""
-    return contextlib.nullcontext({}) if _on_slurm(profile) else kernels.warm_ones()
+    return contextlib.nullcontext({}) if places.on_slurm(profile) else kernels.warm_ones()
 
 
 def _make(sweep: Sweep, command: list[str], further: dict[str, str]) -> None:
@@ -133,14 +138,29 @@ def _make(sweep: Sweep, command: list[str], further: dict[str, str]) -> None:
     try:
         children.run(command, further=further)
     except KeyboardInterrupt:
-        cancel_left(sweep)
+        if (sweep.folder / _ON_SLURM).exists():
+            cancel_left(sweep)
         raise
 
 
 @contextlib.contextmanager
 def _alone(sweep: Sweep) -> Iterator[None]:
-    guard = FileLock(sweep.folder / ".lock")
-    store.acquire(guard, f"another call works on sweep {sweep.name!r}")
+    """Let one call at a time work on a sweep: a second one would count the first one's jobs as its own."""
+    place = sweep.folder / places.LOCK
+    guard = FileLock(place)
+    try:
+        sweep.folder.mkdir(parents=True, exist_ok=True)
+        guard.acquire(timeout=store.PATIENCE)
+    except Timeout:
+        raise IgsedError(
+            f"another call works on sweep {sweep.name!r}: wait for its end (`igsed status {sweep.name}` says how far "
+            "it is), or end it; the same command goes on then"
+        ) from None
+    except OSError as error:
+        raise IgsedError(
+            f"{place} cannot be locked ({error.strerror or error}): move what is in the way, or let "
+            f"{paths.RUNS_VARIABLE} name another folder"
+        ) from error
     try:
         yield
     finally:
@@ -157,6 +177,9 @@ def cancel_left(sweep: Sweep) -> list[str]:
     if not shutil.which("squeue"):
         return []
     asked = subprocess.run(["squeue", "--me", "-h", "-o", "%i %j"], check=False, capture_output=True, text=True)
+    if asked.returncode:
+        said = " ".join(asked.stderr.split()) or f"status {asked.returncode}"
+        tell(f"igsed: squeue does not answer ({said}): jobs that an earlier call has left may be done twice, unharmed")
     rows = [line.split(maxsplit=1) for line in asked.stdout.splitlines()]
     left = [row[0] for row in rows if len(row) == 2 and row[1].startswith(job_prefix(sweep))]
     if left:
@@ -170,7 +193,7 @@ def _describe(plan: Plan) -> None:
     sweep = plan.sweep
     for name, experiment in sweep.experiments.items():
         path = sweep.folder / jobs.PARAMETERS / f"{name}.json"
-        if not path.is_file() or files.read_json(path) != experiment.values():
+        if not files.holds_json(path, experiment.values()):
             files.write_json(path, experiment.values())
     files.write_json(
         sweep.folder / SUMMARY,
@@ -195,6 +218,13 @@ def _forget_untrue(plan: Plan) -> None:
                 path.unlink()
 
 
+def _hold(plan: Plan | None, sweep: Sweep) -> None:
+    """Let the store know what a sweep refers to until it is at its end: no experiment names what shards have made."""
+    nodes = plan.nodes.values() if plan else ()
+    names = sorted(one.name for node in nodes for one in (node.keys.data, node.keys.page))
+    files.write_json(sweep.folder / store.HELD, {"entries": names})
+
+
 def write_batch(plan: Plan, group: list[Node]) -> None:
     """Write what Snakemake and the jobs read."""
     sweep = plan.sweep
@@ -203,7 +233,7 @@ def write_batch(plan: Plan, group: list[Node]) -> None:
     for one in plan.jobs(group):
         node = plan.nodes[one.node]
         rows[one.id] = _row(sweep, node, one, [need for need in one.needs if need.partition(".")[0] in made])
-    files.write_json(sweep.folder / jobs.BATCH, {"scratch": sweep.scratch, "jobs": rows})
+    files.write_json(sweep.folder / jobs.BATCH, {"scratch": sweep.scratch, "ended": jobs.ENDED, "jobs": rows})
 
 
 def _row(sweep: Sweep, node: Node, one: Job, needs: list[str]) -> dict[str, Any]:
@@ -221,13 +251,9 @@ def _row(sweep: Sweep, node: Node, one: Job, needs: list[str]) -> dict[str, Any]
     }
 
 
-def _on_slurm(profile: Path) -> bool:
-    return "executor: slurm" in files.read_text(profile / "config.yaml", "profile")
-
-
 def snakemake(sweep: Sweep, profile: Path, cores: int) -> list[str]:
     """Return the command that makes the jobs of ``batch.json``, on this machine or where the profile says."""
-    slurm = _on_slurm(profile)
+    slurm = places.on_slurm(profile)
     on = ["--slurm-jobname-prefix", job_prefix(sweep)] if slurm else ["--cores", str(cores)]
     # Jobs here end with this process, like all that igsed starts; jobs on a cluster cannot see whether it lives.
     apart = f"import os; del os.environ[{children.LIFELINE_VARIABLE!r}]; " if slurm else ""

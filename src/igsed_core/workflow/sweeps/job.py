@@ -15,12 +15,14 @@ from typing import Any
 from igsed_core.base import files
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.parallel import CORES_VARIABLE
+from igsed_core.base.params import shown
 from igsed_core.base.shards import Shard
 from igsed_core.base.warm import USAGE_VARIABLE
 from igsed_core.workflow import experiments, notebook, stages
 from igsed_core.workflow.sweeps.costs import COST
 
 BATCH, MARKERS, PARAMETERS, LOGS = "batch.json", "jobs", "experiments", "logs"
+ENDED = "igsed: this job ended with status "  # the last line of the log of one that failed
 SCRATCH_VARIABLE = "IGSED_SCRATCH"
 
 
@@ -59,6 +61,7 @@ def run(folder: Path, job: str) -> None:
     began = time.perf_counter()
     with _as_given(what["cores"], batch["scratch"]) as usage:
         mine = stages.keys(experiment)[what["stage"]]
+        notebook.check_planned(mine, job.partition("/")[2].partition(".")[0])
         if what["shard"]:
             notebook.execute_shard(what["stage"], experiment, Shard.parse(what["shard"]))
         elif mine.finished() is None:  # else an earlier attempt had just done it when it was killed
@@ -77,8 +80,11 @@ def run(folder: Path, job: str) -> None:
 
 def _whole(folder: Path, job: str, took: dict[str, Any]) -> dict[str, Any]:
     """What a stage took with all its shards."""
-    shards = marker(folder, job).parent.glob(f"{Path(job).name}.*-of-*.json")
-    every = [took, *map(files.read_json, shards)]
+    every = [took]
+    for place in marker(folder, job).parent.glob(f"{Path(job).name}.*-of-*.json"):
+        with contextlib.suppress(IgsedError, LookupError, TypeError):  # a damaged one: what it took is not known
+            shard = files.read_json(place)
+            every.append({name: 0 + shard[name] for name in ("core_seconds", "memory_mib")})
     return {
         "jobs": len(every),
         "core_seconds": round(sum(one["core_seconds"] for one in every), 2),
@@ -106,15 +112,9 @@ def _as_given(cores: int, scratch: str) -> Iterator[Path]:
     """
     given = {CORES_VARIABLE: str(cores), "OMP_NUM_THREADS": str(cores)}
     before = dict(os.environ)
-    place = os.path.expandvars(scratch or os.environ.get(SCRATCH_VARIABLE, ""))
     with contextlib.ExitStack() as held:
-        if place:
-            if "$" in place or not Path(place).is_dir():
-                raise IgsedError(
-                    f"the scratch folder {place!r} is not on this node: let 'scratch' (or {SCRATCH_VARIABLE}) name one "
-                    "that every node has, or leave it out"
-                )
-            given["TMPDIR"] = held.enter_context(tempfile.TemporaryDirectory(prefix="igsed-", dir=place))
+        if own := held.enter_context(scratch_folder(scratch)):
+            given["TMPDIR"] = own
             tempfile.tempdir = None  # it is remembered otherwise
         os.environ.update(given)
         try:
@@ -125,3 +125,38 @@ def _as_given(cores: int, scratch: str) -> Iterator[Path]:
             os.environ.clear()
             os.environ.update(before)
             tempfile.tempdir = None
+
+
+@contextlib.contextmanager
+def scratch_folder(named: str) -> Iterator[str]:
+    """Make a folder on the node for as long as a job runs; none (an empty text) where nobody names a place.
+
+    Parameters
+    ----------
+    named
+        As the sweep file has it; else the variable ``IGSED_SCRATCH`` counts.
+
+    Raises
+    ------
+    IgsedError
+        If there is no such folder on this node, or nothing can be written there.
+    """
+    source = "'scratch'" if named else SCRATCH_VARIABLE
+    place = os.path.expandvars(named or os.environ.get(SCRATCH_VARIABLE, ""))
+    if not place:
+        yield ""
+        return
+    if "$" in place or not Path(place).is_dir():
+        raise IgsedError(
+            f"the scratch folder {shown(place)} is not on this node: let {source} name one that every node has, or "
+            "leave it out"
+        )
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="igsed-", dir=place, ignore_cleanup_errors=True)
+    except OSError as error:
+        raise IgsedError(
+            f"nothing can be written to the scratch folder {place} ({error.strerror or error}): free some space, or "
+            f"let {source} name another one"
+        ) from error
+    with folder:
+        yield folder.name

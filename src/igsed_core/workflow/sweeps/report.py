@@ -23,6 +23,7 @@ COMPARED = (
     *("faithfulness", "localiser", "localiser_differences"),
 )
 METRIC = "iou"
+NOT_COME_TO = "not come to"
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -89,7 +90,7 @@ def failures(plan: Plan) -> pd.DataFrame:
             continue
         log = jobs.log(plan.sweep.folder, job)
         there = log.is_file()
-        why = status.reason(log) or ("killed, or out of time or memory" if there else "not come to")
+        why = status.reason(log) or ("killed, or out of time or memory" if there else NOT_COME_TO)
         experiments = ", ".join(users[node.id])
         rows.append({"stage": node.stage, "experiments": experiments, "reason": why, "log": str(log) if there else ""})
     return pd.DataFrame(rows, columns=["stage", "experiments", "reason", "log"])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
-from igsed_core.base import files
+from igsed_core.base import paths
 from igsed_core.base.errors import IgsedError
+from igsed_core.base.params import shown
 from igsed_core.workflow import experiments
 from igsed_core.workflow.sweeps import job as jobs
 from igsed_core.workflow.sweeps import plan as planning
@@ -18,6 +19,7 @@ from igsed_core.workflow.sweeps.sweep_file import Sweep
 
 SUMMARY = "sweep.json"  # what a call of `igsed sweep` leaves of itself
 DONE, RUNNING, FAILED, WAITING = "done", "running", "failed", "waiting"
+_OPTIONS = ("shards", "shard_seconds", "cores", "gpu", "scratch")
 STALE = 120.0  # s without a word after which a log without an end is taken for that of a job that was killed
 
 
@@ -70,17 +72,29 @@ def states_of(plan: Plan) -> dict[str, str]:
         elif not log.is_file():
             found[one.id] = WAITING
         else:
-            found[one.id] = FAILED if reason(log) or time.time() - log.stat().st_mtime > STALE else RUNNING
+            ended = next(reversed(_lines(log)), "").startswith(jobs.ENDED)
+            found[one.id] = FAILED if ended or time.time() - log.stat().st_mtime > STALE else RUNNING
     return found
 
 
 def reason(log: Path) -> str:
-    """Return why a job failed, by the end of its log; empty if it says nothing."""
-    try:
-        lines = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-    except OSError:
+    """Return why a job failed, by the end of its log; empty if it says nothing.
+
+    What was explained ends with status 1. A job that was killed has another, or none at all, and what it said before
+    (that it waits for another, for instance) is no reason.
+    """
+    *lines, last = _lines(log) or [""]
+    if last != f"{jobs.ENDED}1":
         return ""
-    return next((line for line in reversed(lines) if line.startswith(("igsed:", "Traceback"))), "")
+    explained = next((line for line in reversed(lines) if line.startswith(("igsed:", "Traceback"))), "")
+    return lines[-1] if explained.startswith("Traceback") else explained
+
+
+def _lines(log: Path) -> list[str]:
+    try:
+        return [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    except OSError:
+        return []
 
 
 def started(name: str) -> Sweep:
@@ -91,27 +105,39 @@ def started(name: str) -> Sweep:
     IgsedError
         If there is none of that name.
     """
+    if not sweep_file.is_name(name) or not (sweep_file.folder_of(name) / SUMMARY).is_file():
+        places = paths.runs_dir().glob(f"*.sweep/{SUMMARY}")
+        known = sorted(place.parent.name.removesuffix(".sweep") for place in places if place.is_file())
+        raise IgsedError(f"no sweep {shown(name)} was started: there are {', '.join(known) or 'none'}")
     folder = sweep_file.folder_of(name)
-    if not (folder / SUMMARY).is_file():
-        known = sorted(p.parent.name.removesuffix(".sweep") for p in folder.parent.glob(f"*.sweep/{SUMMARY}"))
-        raise IgsedError(f"no sweep {name!r} was started: there are {', '.join(known) or 'none'}")
-    content: dict[str, Any] = files.read_json(folder / SUMMARY)
     try:
-        for key, least, most in (
-            ("shards", 1, sweep_file.MOST_SHARDS),
-            ("shard_seconds", 0, sweep_file.MOST_SHARD_SECONDS),
-            ("cores", 1, sweep_file.MOST_CORES),
-        ):
-            if type(content[key]) is not int or not least <= content[key] <= most:
-                raise TypeError(f"{key} is {content[key]}")
-        found = {one: experiments.load(folder / jobs.PARAMETERS / f"{one}.json") for one in content["varied"]}
-        return Sweep(
-            content["sweep"],
-            found,
-            content["varied"],
-            **{key: content[key] for key in ("shards", "shard_seconds", "cores", "gpu", "scratch")},
-        )
-    except (KeyError, TypeError) as error:
-        raise IgsedError(f"{folder / SUMMARY} is damaged: start the sweep again, what is finished is kept") from error
-    except IgsedError as error:
-        raise IgsedError(f"{error} (of sweep {name!r}: start it again, what is finished is kept)") from error
+        return _as_written(name, folder)
+    except (IgsedError, OSError, LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        # What a parameter file of it lacks is said; what the summary lacks is of no use to anybody.
+        said = error.strerror if isinstance(error, OSError) else error if isinstance(error, IgsedError) else ""
+        why = f" ({said})" if said else ""
+        raise IgsedError(
+            f"{folder / SUMMARY} is damaged, or of another version of igsed{why}: start the sweep again, what is "
+            "finished is kept"
+        ) from error
+
+
+def _as_written(name: str, folder: Path) -> Sweep:
+    """Read a sweep's folder; whatever is odd in it is an error of one kind or another."""
+    content = json.loads((folder / SUMMARY).read_bytes())
+    for key, least, most in (
+        ("shards", 1, sweep_file.MOST_SHARDS),
+        ("shard_seconds", 0, sweep_file.MOST_SHARD_SECONDS),
+        ("cores", 1, sweep_file.MOST_CORES),
+    ):
+        if type(content[key]) is not int or not least <= content[key] <= most:
+            raise ValueError(f"{key} is {content[key]}")
+    found, varied = {}, content["varied"]
+    for one, values in varied.items():
+        experiment = experiments.load(folder / jobs.PARAMETERS / f"{one}.json")
+        if experiment.name != one or not isinstance(values, dict):
+            raise ValueError(f"{one} is another experiment")
+        found[one] = experiment
+    if not found or type(content["gpu"]) is not bool or type(content["scratch"]) is not str:
+        raise ValueError("a value is of another type")
+    return Sweep(name, found, varied, **{key: content[key] for key in _OPTIONS})

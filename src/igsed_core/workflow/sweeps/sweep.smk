@@ -8,7 +8,8 @@ from igsed_core.base import children
 IGSED = shlex.join(children.igsed())
 
 with open("batch.json", encoding="utf-8") as stream:
-    JOBS = json.load(stream)["jobs"]
+    BATCH = json.load(stream)
+JOBS, ENDED = BATCH["jobs"], BATCH["ended"]
 
 
 def of(stage):
@@ -55,4 +56,4 @@ for stage in sorted({job["stage"] for job in JOBS.values()}):
         params:
             job=f"{stage}/{{id}}",
         shell:
-            "{IGSED} sweep-job . {params.job:q} > {log:q} 2>&1"
+            "{IGSED} sweep-job . {params.job:q} > {log:q} 2>&1 || {{ s=$?; echo '{ENDED}'$s >> {log:q}; exit $s; }}"

@@ -77,6 +77,11 @@ def folder_of(name: str) -> Path:
     return paths.runs_dir() / f"{name}.sweep"
 
 
+def is_name(text: str) -> bool:
+    """Whether a sweep may be called so."""
+    return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}", text) is not None
+
+
 def read(path: Path) -> Sweep:
     """Read and check a sweep file.
 
@@ -98,14 +103,14 @@ def read(path: Path) -> Sweep:
     written = files.read_text(path, "sweep file", largest=_LARGEST_FILE, instead=instead)
     try:
         node = yaml.compose(written, Loader=yaml.SafeLoader)
-    except (yaml.YAMLError, RecursionError) as error:
-        raise IgsedError(f"{source} is not valid YAML: {str(error).splitlines()[0]}") from None
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise IgsedError(f"{source} is not valid YAML: {parameter_file.reason(error)}") from None
     content = _mapping(node, source, "it")
     for key in content:
         if key not in KEYS:
             raise IgsedError(f"{source}: unknown key {key!r}: use {', '.join(KEYS)}")
     name, base = (_scalar(content.get(key), source, key) for key in ("sweep", "base"))
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}", name):
+    if not is_name(name):
         raise IgsedError(
             f"{source}: 'sweep' is {shown(name)}: name the sweep with at most 40 letters, digits, '_' and '-', "
             "since it names folders and jobs"
@@ -114,7 +119,10 @@ def read(path: Path) -> Sweep:
         raise IgsedError(f"{source}: 'base' is missing: name the parameter file that the experiments start from")
     folder = paths.absolute(path).parent
     points = _points(content, source, folder)
-    start = experiments.load(paths.absolute(base, folder))
+    try:
+        start = experiments.load(paths.absolute(base, folder))
+    except IgsedError as error:
+        raise IgsedError(f"{source}, 'base': {error}") from None
     common = start.values()
     found: dict[str, Experiment] = {}
     varied: dict[str, dict[str, Any]] = {}
@@ -124,9 +132,11 @@ def read(path: Path) -> Sweep:
     same: dict[str, str] = {}  # what decides an experiment -> its name
     for point, values, called in zip(points, rows, names, strict=True):
         made = experiments.from_values({**common, **point, "experiment": called}, source=f"{source}, {called}")
-        decides = repr({**made.values(), "experiment": ""})  # 5, 5.0 and 5e0 are one number
+        # 5, 5.0 and 5e0 are one number, and "a, b" names the chapters that "b,a" does.
+        decides = repr({**made.values(), "experiment": "", "chapters": tuple(made.stages)})
         if decides in same:
-            raise IgsedError(f"{source}: {called} comes twice (as {same[decides]}): leave out one of the same values")
+            other = "" if same[decides] == called else f" (as {same[decides]})"
+            raise IgsedError(f"{source}: {called} comes twice{other}: leave out one of the same values")
         same[decides] = called
         found[called], varied[called] = made, values
     return Sweep(
@@ -139,7 +149,7 @@ def read(path: Path) -> Sweep:
         ),
         cores=_number(content.get("cores"), source, "cores", MOST_CORES),
         gpu=_truth(content.get("gpu"), source, "gpu"),
-        scratch=_scalar(content.get("scratch"), source, "scratch"),
+        scratch=_scratch(content.get("scratch"), source),
     )
 
 
@@ -249,6 +259,17 @@ def _truth(node: yaml.Node | None, source: str, key: str) -> bool:
     if text not in ("true", "false"):
         raise IgsedError(f"{source}: {key!r} is {shown(text)}: write true or false")
     return text == "true"
+
+
+def _scratch(node: yaml.Node | None, source: str) -> str:
+    """Folder on the node, which need not be on this machine; a variable in it is looked up there."""
+    text = _scalar(node, source, "scratch")
+    if text and (not re.match(r"/|\$\w|\$\{\w", text) or not text.isprintable()):
+        raise IgsedError(
+            f"{source}: 'scratch' is {shown(text)}: give the whole path of a folder, or begin with a variable that "
+            "every node sets, such as $TMPDIR; where there is none, leave 'scratch' out"
+        )
+    return text
 
 
 def _names(sweep: str, rows: list[dict[str, Any]]) -> list[str]:
