@@ -16,8 +16,6 @@ from igsed_core.workflow.sweeps import job as jobs
 from igsed_core.workflow.sweeps.status import SUMMARY
 from igsed_core.workflow.sweeps.sweep_file import Sweep
 
-LOCK = ".lock"  # in a sweep's folder
-
 
 def check(sweep: Sweep, profile: Path) -> None:
     """Make sure that the profile can be read, and that jobs can write to every folder that they will write to.
@@ -45,7 +43,9 @@ def check(sweep: Sweep, profile: Path) -> None:
 
 def _is_a_sweeps(folder: Path) -> bool:
     """Whether a sweep has made a folder, or may take it."""
-    return folder.is_dir() and (any((folder / name).exists() for name in (LOCK, SUMMARY)) or not any(folder.iterdir()))
+    return folder.is_dir() and (
+        any((folder / name).exists() for name in (jobs.LOCK, SUMMARY)) or not any(folder.iterdir())
+    )
 
 
 def _check_name(name: str, experiment: Experiment) -> None:
