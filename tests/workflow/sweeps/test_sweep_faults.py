@@ -102,6 +102,14 @@ def test_a_folder_that_cannot_be_written_is_named(
     assert "file is a file" in told and told.endswith(f"set {variable} to a folder that can be written to")
 
 
+@pytest.mark.parametrize("path", ["/" + "x" * 300, "/" + "xy/" * 3000, '"/tmp/a\\nb"', "'/tmp/a b ''c'' \"d\"'"])
+def test_a_path_that_can_be_none_is_named_with_its_parameter(path: str, written: Written) -> None:
+    """What was too long for a file's name came as an error of the system, without the parameter."""
+    told = refused(written(TEXT.replace("chapters: none", f"chapters: none, weights: {path}")))
+    assert told.startswith("parameter 'weights' names ") and told.endswith("or leave it empty")
+    assert len(told) < 600
+
+
 def test_scratch_is_looked_at_where_the_jobs_run(written: Written, tmp_path: Path) -> None:
     """Each of the jobs said so by itself, hours after a dry run that was content."""
     elsewhere = written(TEXT + "scratch: /no/such/folder\n")

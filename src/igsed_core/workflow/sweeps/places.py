@@ -10,7 +10,7 @@ import yaml
 from igsed_core.base import files, paths
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.paths import RunPaths
-from igsed_core.workflow import notebook, parameter_file
+from igsed_core.workflow import checks, notebook, parameter_file
 from igsed_core.workflow.experiments import Experiment
 from igsed_core.workflow.sweeps import job as jobs
 from igsed_core.workflow.sweeps.status import SUMMARY
@@ -36,6 +36,7 @@ def check(sweep: Sweep, profile: Path) -> None:
     paths.check_writable(sweep.folder, f"set {paths.RUNS_VARIABLE} to a folder that can be written to")
     for name, experiment in sweep.experiments.items():
         _check_name(name, experiment)
+        checks.check_paths(experiment)  # before keys are made from what lies there
     if not slurm:  # jobs run on this machine
         with jobs.scratch_folder(sweep.scratch):
             pass
