@@ -58,9 +58,9 @@ def test_a_second_call_is_refused_and_the_first_one_undisturbed(sweep: Sweep, mo
     """It waited without an end, and then planned with what it had seen before."""
     monkeypatch.setattr(store, "PATIENCE", 0.05)
     sweep.folder.mkdir(parents=True)
-    with FileLock(sweep.folder / places.LOCK), pytest.raises(IgsedError, match="another call works on sweep 'noise'"):
+    with FileLock(sweep.folder / job.LOCK), pytest.raises(IgsedError, match="another call works on sweep 'noise'"):
         driver.run(sweep, profile=LOCAL, cores=1)
-    assert [path.name for path in sweep.folder.iterdir()] == [places.LOCK]
+    assert [path.name for path in sweep.folder.iterdir()] == [job.LOCK]
 
 
 def test_a_folder_that_is_somebody_elses_is_left_alone(sweep: Sweep) -> None:
@@ -74,7 +74,7 @@ def test_a_folder_that_is_somebody_elses_is_left_alone(sweep: Sweep) -> None:
     assert (sweep.folder / "sweep.csv").read_text() == "mine"
     (sweep.folder / "sweep.csv").unlink()
     driver.dry_run(sweep, profile=LOCAL)  # an empty one may be taken
-    (sweep.folder / places.LOCK).mkdir()
+    (sweep.folder / job.LOCK).mkdir()
     with pytest.raises(IgsedError, match=r"\.lock cannot be locked .*: move what is in the way"):
         driver.run(sweep, profile=LOCAL, cores=1)
 
@@ -100,6 +100,14 @@ def test_a_folder_that_cannot_be_written_is_named(
     monkeypatch.setenv(variable, str(tmp_path / "file" / "below"))
     told = refused(sweep)
     assert "file is a file" in told and told.endswith(f"set {variable} to a folder that can be written to")
+
+
+@pytest.mark.parametrize("path", ["/" + "x" * 300, "/" + "xy/" * 3000, '"/tmp/a\\nb"', "'/tmp/a b ''c'' \"d\"'"])
+def test_a_path_that_can_be_none_is_named_with_its_parameter(path: str, written: Written) -> None:
+    """What was too long for a file's name came as an error of the system, without the parameter."""
+    told = refused(written(TEXT.replace("chapters: none", f"chapters: none, weights: {path}")))
+    assert told.startswith("parameter 'weights' names ") and told.endswith("or leave it empty")
+    assert len(told) < 600
 
 
 def test_scratch_is_looked_at_where_the_jobs_run(written: Written, tmp_path: Path) -> None:
@@ -207,7 +215,7 @@ def test_a_cluster_is_asked_only_where_there_is_one(
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
     driver_ends(sweep)
     assert "squeue" not in capsys.readouterr().err
-    (sweep.folder / driver._ON_SLURM).touch()  # an earlier call ran there
+    (sweep.folder / job.ON_SLURM).touch()  # an earlier call ran there
     driver_ends(sweep)
     assert "squeue does not answer (slurm_load_jobs error)" in capsys.readouterr().err
 
@@ -237,6 +245,24 @@ def test_a_job_that_waits_has_not_failed_and_one_that_was_killed_gives_no_reason
     assert report.failures(made).set_index("stage").loc["data_synthesis", "reason"].startswith("killed")
     log.write_text(f"Traceback (most recent call last):\n  File\nValueError: x\n{job.ENDED}1\n")
     assert status.reason(log) == "ValueError: x"
+
+
+def test_after_the_end_of_a_call_nothing_runs_and_what_was_pruned_waits(sweep: Sweep) -> None:
+    made = plan.make(sweep)
+    driver._describe(made)
+    killed, pruned = made.missing()[0].id, made.missing()[1].id
+    for one in (killed, pruned):
+        files.write_text(job.log(sweep.folder, one), "mixing: 3 %\n")
+    files.write_json(job.marker(sweep.folder, pruned), {})
+    with FileLock(sweep.folder / job.LOCK):
+        assert status.works_on(sweep)
+        assert status.states_of(made)[killed] == status.RUNNING
+    assert not status.works_on(sweep)
+    states = status.states_of(made, alive=False)
+    assert (states[killed], states[pruned]) == (status.FAILED, status.WAITING)
+    assert "no call works on it: `igsed sweep` goes on from there" in status.of("noise")
+    (sweep.folder / job.ON_SLURM).touch()
+    assert status.works_on(sweep)  # jobs on a cluster go on by themselves
 
 
 def test_damaged_records_of_what_was_taken_cost_an_estimate_alone(sweep: Sweep) -> None:

@@ -22,7 +22,6 @@ from igsed_core.workflow.sweeps.plan import Job, Node, Plan
 from igsed_core.workflow.sweeps.status import SUMMARY
 from igsed_core.workflow.sweeps.sweep_file import Sweep
 
-_ON_SLURM = ".slurm"  # in the folder of a sweep of which a call has run on a cluster
 MOST_JOBS = 2000  # in one call of Snakemake: its graph takes about 1 ms and 60 kB a job, more where they are many
 
 
@@ -57,8 +56,8 @@ def run(sweep: Sweep, *, profile: Path, cores: int, most_jobs: int = MOST_JOBS) 
         plan = planning.make(sweep)
         _check(plan, profile)
         if slurm := places.on_slurm(profile):
-            (sweep.folder / _ON_SLURM).touch()
-        if slurm or (sweep.folder / _ON_SLURM).exists():  # where there is no Slurm that answers, asking takes 10 s
+            (sweep.folder / jobs.ON_SLURM).touch()
+        if slurm or (sweep.folder / jobs.ON_SLURM).exists():  # where there is no Slurm that answers, asking takes 10 s
             cancel_left(sweep)
         _describe(plan)
         planning.keep(plan)
@@ -138,7 +137,7 @@ def _make(sweep: Sweep, command: list[str], further: dict[str, str]) -> None:
     try:
         children.run(command, further=further)
     except KeyboardInterrupt:
-        if (sweep.folder / _ON_SLURM).exists():
+        if (sweep.folder / jobs.ON_SLURM).exists():
             cancel_left(sweep)
         raise
 
@@ -146,7 +145,7 @@ def _make(sweep: Sweep, command: list[str], further: dict[str, str]) -> None:
 @contextlib.contextmanager
 def _alone(sweep: Sweep) -> Iterator[None]:
     """Let one call at a time work on a sweep: a second one would count the first one's jobs as its own."""
-    place = sweep.folder / places.LOCK
+    place = sweep.folder / jobs.LOCK
     guard = FileLock(place)
     try:
         sweep.folder.mkdir(parents=True, exist_ok=True)

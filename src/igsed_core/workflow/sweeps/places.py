@@ -10,13 +10,11 @@ import yaml
 from igsed_core.base import files, paths
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.paths import RunPaths
-from igsed_core.workflow import notebook, parameter_file
+from igsed_core.workflow import checks, notebook, parameter_file
 from igsed_core.workflow.experiments import Experiment
 from igsed_core.workflow.sweeps import job as jobs
 from igsed_core.workflow.sweeps.status import SUMMARY
 from igsed_core.workflow.sweeps.sweep_file import Sweep
-
-LOCK = ".lock"  # in a sweep's folder
 
 
 def check(sweep: Sweep, profile: Path) -> None:
@@ -38,6 +36,7 @@ def check(sweep: Sweep, profile: Path) -> None:
     paths.check_writable(sweep.folder, f"set {paths.RUNS_VARIABLE} to a folder that can be written to")
     for name, experiment in sweep.experiments.items():
         _check_name(name, experiment)
+        checks.check_paths(experiment)  # before keys are made from what lies there
     if not slurm:  # jobs run on this machine
         with jobs.scratch_folder(sweep.scratch):
             pass
@@ -45,7 +44,9 @@ def check(sweep: Sweep, profile: Path) -> None:
 
 def _is_a_sweeps(folder: Path) -> bool:
     """Whether a sweep has made a folder, or may take it."""
-    return folder.is_dir() and (any((folder / name).exists() for name in (LOCK, SUMMARY)) or not any(folder.iterdir()))
+    return folder.is_dir() and (
+        any((folder / name).exists() for name in (jobs.LOCK, SUMMARY)) or not any(folder.iterdir())
+    )
 
 
 def _check_name(name: str, experiment: Experiment) -> None:

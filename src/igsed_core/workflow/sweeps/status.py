@@ -7,6 +7,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from igsed_core.base import paths
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.params import shown
@@ -37,7 +39,8 @@ def of(name: str) -> str:
         If no sweep of that name was started.
     """
     plan = planning.make(started(name))
-    states = states_of(plan)
+    alive = works_on(plan.sweep)
+    states = states_of(plan, alive=alive)
     table: dict[str, Counter[str]] = {}
     for identifier, state in states.items():
         stage = identifier.partition("/")[0]
@@ -50,7 +53,11 @@ def of(name: str) -> str:
     lines.append(f"{finished} of {len(plan.of_experiment)} experiments are whole")
     left = planning.estimate(plan)
     at_once = max(1, sum(state == RUNNING for state in states.values()))
-    if left.jobs:
+    if left.jobs and not alive:
+        lines.append(
+            f"about {left.core_hours:.3g} core hours are left; no call works on it: `igsed sweep` goes on from there"
+        )
+    elif left.jobs:
         hours = left.core_hours / (at_once * plan.sweep.cores)
         lines.append(
             f"about {left.core_hours:.3g} core hours are left: {hours:.3g} hours with the {at_once} jobs that now run"
@@ -59,21 +66,40 @@ def of(name: str) -> str:
     return "\n".join(lines)
 
 
-def states_of(plan: Plan) -> dict[str, str]:
-    """Return the state of every job of a sweep, finished nodes among them, by identifier."""
+def works_on(sweep: Sweep) -> bool:
+    """Whether jobs of a sweep may be running: a call works on it, or one ran on a cluster, where jobs outlive it."""
+    if (sweep.folder / jobs.ON_SLURM).exists():
+        return True
+    try:
+        with FileLock(sweep.folder / jobs.LOCK, timeout=0):
+            return False
+    except (Timeout, OSError):  # somebody else's folder cannot be asked
+        return True
+
+
+def states_of(plan: Plan, *, alive: bool = True) -> dict[str, str]:
+    """Return the state of every job of a sweep, finished nodes among them, by identifier.
+
+    Parameters
+    ----------
+    plan
+        The sweep, as the store now has it.
+    alive
+        Whether jobs may be running.
+    """
     found = {}
     for node in plan.nodes.values():
         if node.whole:
             found[node.id] = DONE
     for one in plan.jobs():
         log = jobs.log(plan.sweep.folder, one.id)
-        if one.shard and jobs.marker(plan.sweep.folder, one.id).is_file():
-            found[one.id] = DONE
+        if jobs.marker(plan.sweep.folder, one.id).is_file():  # of a stage that has gone from the store it says nothing
+            found[one.id] = DONE if one.shard else WAITING
         elif not log.is_file():
             found[one.id] = WAITING
         else:
             ended = next(reversed(_lines(log)), "").startswith(jobs.ENDED)
-            found[one.id] = FAILED if ended or time.time() - log.stat().st_mtime > STALE else RUNNING
+            found[one.id] = FAILED if ended or not alive or time.time() - log.stat().st_mtime > STALE else RUNNING
     return found
 
 
