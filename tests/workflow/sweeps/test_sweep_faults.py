@@ -144,7 +144,7 @@ def test_what_was_changed_meanwhile_is_told_and_the_same_call_goes_on(
     shard, whole = next(one for one in first.jobs() if one.shard), first.missing()[0]
 
     def edit(*_: object) -> None:
-        monkeypatch.setattr(stages, "_shipped", lambda *names: {"shipped": {"a.csv": "edited"}})
+        monkeypatch.setattr(stages.Code, "of_shipped", lambda self, names: {"shipped": {"a.csv": "edited"}})
 
     monkeypatch.setattr(driver, "_make", edit)
     with pytest.raises(
