@@ -105,9 +105,11 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_stage_executes_one_notebook_with_the_overrides(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
-    monkeypatch.setattr(notebook, "execute", lambda stage, experiment: calls.append((stage, experiment)))
-    assert cli.main(["stage", "baselines", str(PARAMS / "smoke.yaml"), "energy=power"]) == 0
-    assert calls == [("baselines", experiments.load(PARAMS / "smoke.yaml", ["energy=power"]))]
+    monkeypatch.setattr(notebook, "execute", lambda *of, planned: calls.append((*of, planned)))
+    words = ["stage", "baselines", str(PARAMS / "smoke.yaml"), "energy=power"]
+    assert cli.main(words) == cli.main([*words, "--planned", "abc"]) == 0
+    experiment = experiments.load(PARAMS / "smoke.yaml", ["energy=power"])
+    assert calls == [("baselines", experiment, ""), ("baselines", experiment, "abc")]
 
 
 @pytest.mark.parametrize(
@@ -215,7 +217,7 @@ def test_an_error_whose_reader_has_gone(tmp_path: Path) -> None:
 def test_another_broken_pipe_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """That of a worker process must not pass for a reader who has gone."""
 
-    def breaks(*_: object) -> None:
+    def breaks(*_: object, **__: object) -> None:
         raise BrokenPipeError
 
     monkeypatch.setattr(notebook, "execute", breaks)
