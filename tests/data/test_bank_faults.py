@@ -285,9 +285,7 @@ def test_a_folder_that_cannot_be_read_is_named(bank_dir: Path, monkeypatch: pyte
 
 def test_a_cache_that_cannot_be_written_is_named(bank_dir: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(
-        IgsedError, match=r"cannot be (prepared|written).*: move \S*file elsewhere, which is in"
-    ):
+    with pytest.raises(IgsedError, match=r"cannot be (prepared|written).*: move \S*file elsewhere, which is in"):
         prepare(bank_dir, tmp_path / "file" / "cache")
 
 
