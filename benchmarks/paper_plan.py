@@ -44,28 +44,27 @@ def core_hours(encoder: str) -> dict[str, float]:
     return {stage: seconds / 3600 for stage, seconds in found.items()}
 
 
-def shards(stage: str, hours: float) -> int:
-    """Jobs that share each long step of a stage, as a plan decides it; 1: the stage's own job does all."""
+def rounds(stage: str, hours: float) -> tuple[int, int]:
+    """Rounds of shards of a stage, and shards in each, as a plan decides them; none and 1 where it is not shared."""
     steps = stages.get(stage).params.long_steps
-    cost = costs.Cost(hours * 3600, 0.0, "measured")
-    return cost.shards(steps, SHARDS, sweep_file.SHARD_SECONDS) if steps else 1
+    number = costs.Cost(hours * 3600, 0.0, "measured").shards(steps, SHARDS, sweep_file.SHARD_SECONDS)
+    return (steps if number > 1 else 0), number
 
 
 def jobs_of_one(encoder: str) -> int:
     """Jobs of one experiment: a job a stage, and its shards."""
-    found = {name: shards(name, hours) for name, hours in core_hours(encoder).items()}
-    return sum(1 + (n * stages.get(name).params.long_steps if n > 1 else 0) for name, n in found.items())
+    shared = (rounds(name, hours) for name, hours in core_hours(encoder).items())
+    return sum(1 + number * shards for number, shards in shared)
 
 
 def longest_chain(encoder: str) -> float:
     """Hours from the first to the last stage of one experiment when no job waits for a core."""
     found = core_hours(encoder)
-    hours = {name: hours / shards(name, hours) for name, hours in found.items()}
     done: dict[str, float] = {}
     for name, stage in stages.STAGES.items():
-        shared = stage.params.long_steps if shards(name, found[name]) > 1 else 0
-        rounds = (shared + 1) * (costs.START + 30.0) / 3600  # with half a minute of polling each
-        done[name] = max((done[up] for up in stage.upstream), default=0.0) + hours[name] + rounds
+        number, shards = rounds(name, found[name])
+        starts = (number + 1) * (costs.START + 30.0) / 3600  # with half a minute of polling each
+        done[name] = max((done[up] for up in stage.upstream), default=0.0) + found[name] / shards + starts
     return max(done.values())
 
 

@@ -10,15 +10,13 @@ from urllib.parse import unquote, urlparse
 import nbformat
 import pandas as pd
 import pytest
-import yaml
 
+from built_pages import PAGES
 from igsed_core.base.errors import IgsedError
 from igsed_core.show import clip_browser
 from igsed_core.workflow import book, book_extras, book_pages, stages
 
 ROOT = Path(__file__).resolve().parents[2]
-TOC = yaml.safe_load((ROOT / "_toc.yml").read_text())
-PAGES = [TOC["root"], *(chapter["file"] for part in TOC["parts"] for chapter in part["chapters"])]
 
 
 def notebook_with(parameters, injected):

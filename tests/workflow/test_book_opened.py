@@ -13,14 +13,11 @@ from typing import Any, ClassVar
 
 import pandas as pd
 import pytest
-import yaml
 
+from built_pages import PAGES, ready
 from igsed_core.workflow import stages
 from smoke_run import SmokeRun
 
-ROOT = Path(__file__).resolve().parents[2]
-TOC = yaml.safe_load((ROOT / "_toc.yml").read_text())
-PAGES = [TOC["root"], *(chapter["file"] for part in TOC["parts"] for chapter in part["chapters"])]
 PARTS = 2  # browsers that open the pages side by side
 
 
@@ -95,9 +92,7 @@ def look(tab: Any, home: str, page: str) -> Seen:
     for event, listener in listeners.items():
         tab.on(event, listener)
     tab.goto(f"{home}/{page}.html", wait_until="load")
-    tab.wait_for_function("!window.MathJax?.startup || MathJax.startup.promise")
-    tab.wait_for_function("document.querySelectorAll('table.igsed-table:not(.dataTable)').length === 0", timeout=60_000)
-    tab.evaluate("window.MathJax?.startup?.promise")
+    ready(tab)
     one.facts = tab.evaluate(FACTS)
     for event, listener in listeners.items():
         tab.remove_listener(event, listener)

@@ -14,13 +14,11 @@ from typing import Any, ClassVar
 
 import bs4
 import pytest
-import yaml
 
+from built_pages import PAGES, ready
 from igsed_core.workflow import glossary_links, redirects
 
 ROOT = Path(__file__).resolve().parents[2]
-TOC = yaml.safe_load((ROOT / "_toc.yml").read_text())
-PAGES = [TOC["root"], *(chapter["file"] for part in TOC["parts"] for chapter in part["chapters"])]
 READ = [page for page in PAGES if not page.startswith("book/api/") or page == "book/api/paper"]  # API pages are alike
 PARTS = 2  # browsers that read the pages side by side
 SIZES = {"desktop": (1440, 900), "phone": (390, 844)}
@@ -72,12 +70,6 @@ RULES = {
     ("phone", "light"): LAYOUT,
 }
 IN_EVERY_WAY = ("book/intro", "book/06_results")  # by all rules of a theme, with what is the same on all pages
-
-
-def ready(tab: Any) -> None:
-    tab.wait_for_function("!window.MathJax?.startup || MathJax.startup.promise")
-    tab.evaluate("window.MathJax?.startup?.promise")
-    tab.wait_for_function("document.querySelectorAll('table.igsed-table:not(.dataTable)').length === 0", timeout=60_000)
 
 
 @dataclass

@@ -25,14 +25,14 @@ from filelock import FileLock, Timeout
 
 from igsed_core.base import files
 from igsed_core.base.errors import IgsedError
-from igsed_core.base.paths import runs_dir, store_dir
+from igsed_core.base.paths import RUNS_VARIABLE, runs_dir, store_dir
 from igsed_core.base.progress import tell
 
 KEY_LENGTH = 16
 _MANIFEST = "entry.json"
 _CONTENTS = "contents.json"
 RECORD = "record.json"  # what a finished stage says of itself
-_LOCK = ".lock"
+LOCK = ".lock"  # in an entry, and in the folder of an experiment or a sweep: held by who works on it
 HELD = "held.json"  # in a sweep's folder: what it refers to until its experiments do
 PATIENCE = 2.0  # s after which a run that waits for another says so
 
@@ -115,7 +115,7 @@ class Entry:
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            guard = _GUARDS.setdefault(self.folder, FileLock(self.folder / _LOCK))
+            guard = _GUARDS.setdefault(self.folder, FileLock(self.folder / LOCK))
             if not guard.is_locked:  # it is where a notebook's first cell is run again in the same kernel
                 acquire(guard, f"another run is making {self.name}")
         except OSError as error:
@@ -147,6 +147,45 @@ def acquire(guard: FileLock, why: str) -> None:
     except Timeout:
         tell(f"igsed: {why}: waiting for it")
         guard.acquire()
+
+
+@contextlib.contextmanager
+def alone(folder: Path, why: str, *, refusal: str = "") -> Iterator[None]:
+    """Let one process at a time work on the folder of an experiment or a sweep.
+
+    Parameters
+    ----------
+    folder
+        Made if it is not there.
+    why
+        Who has it, in words. A second one waits and says so ...
+    refusal
+        ... unless there is a remedy to tell: then it is refused.
+
+    Raises
+    ------
+    IgsedError
+        If another one has it, and ``refusal`` is given, or if the folder cannot be locked.
+    """
+    place = folder / LOCK
+    guard = FileLock(place)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if refusal:
+            guard.acquire(timeout=PATIENCE)
+        else:
+            acquire(guard, why)
+    except Timeout:
+        raise IgsedError(f"{why}: {refusal}") from None
+    except OSError as error:
+        raise IgsedError(
+            f"{place} cannot be locked ({error.strerror or error}): move what is in the way, or let "
+            f"{RUNS_VARIABLE} name another folder"
+        ) from error
+    try:
+        yield
+    finally:
+        guard.release()
 
 
 def entry(kind: str, made_from: dict[str, Any]) -> Entry:
@@ -290,7 +329,7 @@ def listed() -> list[Listed]:
 def prune(unused: Iterable[Listed]) -> None:
     """Remove artefacts; one that a run is making at this moment is left alone."""
     for one in unused:
-        guard = FileLock(one.entry.folder / _LOCK)
+        guard = FileLock(one.entry.folder / LOCK)
         try:
             guard.acquire(timeout=0)
         except Timeout:

@@ -411,7 +411,7 @@ def _spreads(
         return {}
     squares = bootstrap.weighted_means(values[:, wanted] ** 2, drawn, own[:, wanted])
     spreads = np.sqrt(np.clip(squares - means.instance[:, wanted] ** 2, 0, None))
-    ends = np.clip(intervals.intervals(spreads, _clips(clip_of, own[:, wanted])), 0.0, None)
+    ends = intervals.intervals(spreads, _clips(clip_of, own[:, wanted]), within=(0.0, np.inf))
     return {i: (float(ends[0, j]), float(ends[1, j])) for j, i in enumerate(wanted)}
 
 

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import ast
-import contextlib
 import json
 import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-
-from filelock import FileLock
 
 from igsed_core.base import children, files, shards, store
 from igsed_core.base.errors import IgsedError
@@ -351,19 +349,6 @@ def _say_what_would_run(experiment: Experiment, every: dict[str, stages.Keys]) -
         print(f"{name:24} {state:34} {mine.data.name}")
 
 
-@contextlib.contextmanager
-def _alone(paths: RunPaths) -> Iterator[None]:
+def _alone(paths: RunPaths) -> AbstractContextManager[None]:
     """Let one run at a time work on an experiment; a second one waits, and says so."""
-    guard = FileLock(paths.root / ".lock")
-    try:
-        paths.root.mkdir(parents=True, exist_ok=True)
-        store.acquire(guard, f"another run works on experiment {paths.experiment!r}")
-    except OSError as error:
-        raise IgsedError(
-            f"{paths.root / '.lock'} cannot be locked ({error.strerror or error}): move what is in the way, or let "
-            "IGSED_RUNS_DIR name another folder"
-        ) from error
-    try:
-        yield
-    finally:
-        guard.release()
+    return store.alone(paths.root, f"another run works on experiment {paths.experiment!r}")

@@ -58,9 +58,9 @@ def test_a_second_call_is_refused_and_the_first_one_undisturbed(sweep: Sweep, mo
     """It waited without an end, and then planned with what it had seen before."""
     monkeypatch.setattr(store, "PATIENCE", 0.05)
     sweep.folder.mkdir(parents=True)
-    with FileLock(sweep.folder / job.LOCK), pytest.raises(IgsedError, match="another call works on sweep 'noise'"):
+    with FileLock(sweep.folder / store.LOCK), pytest.raises(IgsedError, match="another call works on sweep 'noise'"):
         driver.run(sweep, profile=LOCAL, cores=1)
-    assert [path.name for path in sweep.folder.iterdir()] == [job.LOCK]
+    assert [path.name for path in sweep.folder.iterdir()] == [store.LOCK]
 
 
 def test_a_folder_that_is_somebody_elses_is_left_alone(sweep: Sweep) -> None:
@@ -74,7 +74,7 @@ def test_a_folder_that_is_somebody_elses_is_left_alone(sweep: Sweep) -> None:
     assert (sweep.folder / "sweep.csv").read_text() == "mine"
     (sweep.folder / "sweep.csv").unlink()
     driver.dry_run(sweep, profile=LOCAL)  # an empty one may be taken
-    (sweep.folder / job.LOCK).mkdir()
+    (sweep.folder / store.LOCK).mkdir()
     with pytest.raises(IgsedError, match=r"\.lock cannot be locked .*: move what is in the way"):
         driver.run(sweep, profile=LOCAL, cores=1)
 
@@ -254,7 +254,7 @@ def test_after_the_end_of_a_call_nothing_runs_and_what_was_pruned_waits(sweep: S
     for one in (killed, pruned):
         files.write_text(job.log(sweep.folder, one), "mixing: 3 %\n")
     files.write_json(job.marker(sweep.folder, pruned), {})
-    with FileLock(sweep.folder / job.LOCK):
+    with FileLock(sweep.folder / store.LOCK):
         assert status.works_on(sweep)
         assert status.states_of(made)[killed] == status.RUNNING
     assert not status.works_on(sweep)

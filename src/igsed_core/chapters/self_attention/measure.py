@@ -280,11 +280,10 @@ def summary(results: Sequence[Result]) -> pd.DataFrame:
     """
     rows = []
     for (system, rule, metric), (drawn, each, n) in means(results).items():
-        low, high = intervals.interval(drawn, n)
-        if not metric.endswith(("_er", "_er_100ms")):
-            low, high = np.clip([low, high], 0.0, 1.0)
+        within = (0.0, np.inf) if metric.endswith(("_er", "_er_100ms")) else intervals.SHARE
+        low, high = intervals.interval(drawn, n, within=within)
         spread = float(np.std(each, ddof=1)) if len(each) > 1 else np.nan
-        rows.append((system, rule, metric, "test", n, len(each), drawn[0], max(low, 0.0), high, spread))
+        rows.append((system, rule, metric, "test", n, len(each), drawn[0], low, high, spread))
     columns = ["system", "rule", "metric", "split", "n", "networks", "value", "ci_low", "ci_high", "std"]
     return pd.DataFrame(rows, columns=columns)
 

@@ -95,9 +95,8 @@ def evaluate(
         progress.tell("igsed: without --audio a file is as long as its last event says; PSDS counts hours")
         last = pd.concat([table for table in (found, true) if len(table)] or [true]).groupby("clip")["offset"].max()
         durations = {name: float(last.get(name, event_lists.SEGMENT)) for name in files}
-    if audio_folder is not None or scores_folder is not None:
-        for path, table in ((predictions, found), (truth, true)):
-            _require_within(path, table, durations)
+    for path, table in ((predictions, found), (truth, true)):
+        _require_within(path, table, durations)
     scores = {name: (one.values, one.length) for name, one in known.items()} or None
     figures = event_lists.evaluate(found, true, durations, classes, scores=scores, collar=collar, seed=seed)
     if out is not None:

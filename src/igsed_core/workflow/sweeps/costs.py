@@ -61,12 +61,16 @@ class Cost:
     def shards(self, steps: int, most: int, least: float) -> int:
         """Jobs that share each of a stage's long steps so that none computes for less than ``least`` seconds.
 
+        One, the stage's own, where it has no long step.
+
         Examples
         --------
         >>> from igsed_core.workflow.sweeps.costs import Cost
         >>> [Cost(seconds, 0.0, "measured").shards(2, 20, 120.0) for seconds in (100.0, 1_000.0, 100_000.0)]
         [1, 4, 20]
         """
+        if not steps:
+            return 1
         return max(1, min(most, int(self.seconds / steps / least))) if least else most
 
     def asked_memory(self) -> int:

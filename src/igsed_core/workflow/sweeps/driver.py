@@ -5,11 +5,8 @@ from __future__ import annotations
 import contextlib
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-from filelock import FileLock, Timeout
 
 from igsed_core.base import children, files, paths, store
 from igsed_core.base.errors import IgsedError
@@ -19,7 +16,7 @@ from igsed_core.workflow.sweeps import job as jobs
 from igsed_core.workflow.sweeps import places, report
 from igsed_core.workflow.sweeps import plan as planning
 from igsed_core.workflow.sweeps.plan import Job, Node, Plan
-from igsed_core.workflow.sweeps.status import SUMMARY
+from igsed_core.workflow.sweeps.status import OPTIONS, SUMMARY
 from igsed_core.workflow.sweeps.sweep_file import Sweep
 
 MOST_JOBS = 2000  # in one call of Snakemake: its graph takes about 1 ms and 60 kB a job, more where they are many
@@ -52,7 +49,11 @@ def run(sweep: Sweep, *, profile: Path, cores: int, most_jobs: int = MOST_JOBS) 
         If something is missing, or if experiments did not finish; the message says which, and where their logs are.
     """
     places.check(sweep, profile)
-    with _alone(sweep):
+    busy = f"another call works on sweep {sweep.name!r}"  # a second one would count the first one's jobs as its own
+    remedy = (
+        f"wait for its end (`igsed status {sweep.name}` says how far it is), or end it; the same command goes on then"
+    )
+    with store.alone(sweep.folder, busy, refusal=remedy):
         plan = planning.make(sweep)
         _check(plan, profile)
         if slurm := places.on_slurm(profile):
@@ -142,30 +143,6 @@ def _make(sweep: Sweep, command: list[str], further: dict[str, str]) -> None:
         raise
 
 
-@contextlib.contextmanager
-def _alone(sweep: Sweep) -> Iterator[None]:
-    """Let one call at a time work on a sweep: a second one would count the first one's jobs as its own."""
-    place = sweep.folder / jobs.LOCK
-    guard = FileLock(place)
-    try:
-        sweep.folder.mkdir(parents=True, exist_ok=True)
-        guard.acquire(timeout=store.PATIENCE)
-    except Timeout:
-        raise IgsedError(
-            f"another call works on sweep {sweep.name!r}: wait for its end (`igsed status {sweep.name}` says how far "
-            "it is), or end it; the same command goes on then"
-        ) from None
-    except OSError as error:
-        raise IgsedError(
-            f"{place} cannot be locked ({error.strerror or error}): move what is in the way, or let "
-            f"{paths.RUNS_VARIABLE} name another folder"
-        ) from error
-    try:
-        yield
-    finally:
-        guard.release()
-
-
 def job_prefix(sweep: Sweep) -> str:
     """What the names of a sweep's jobs on a cluster begin with; another folder's sweep of that name has another."""
     return f"igsed-{sweep.name[:30]}-{store.digest(str(sweep.folder))[:6]}"
@@ -199,11 +176,7 @@ def _describe(plan: Plan) -> None:
         {
             "sweep": sweep.name,
             "varied": sweep.varied,
-            "shards": sweep.shards,
-            "shard_seconds": sweep.shard_seconds,
-            "cores": sweep.cores,
-            "gpu": sweep.gpu,
-            "scratch": sweep.scratch,
+            **{name: getattr(sweep, name) for name in OPTIONS},
         },
     )
 

@@ -23,7 +23,6 @@ from igsed_core.workflow.sweeps.costs import COST
 
 BATCH, MARKERS, PARAMETERS, LOGS = "batch.json", "jobs", "experiments", "logs"
 ENDED = "igsed: this job ended with status "  # the last line of the log of one that failed
-LOCK = ".lock"  # of a sweep's folder, held by the call that works on it
 ON_SLURM = ".slurm"  # there where a call has run on a cluster
 SCRATCH_VARIABLE = "IGSED_SCRATCH"
 

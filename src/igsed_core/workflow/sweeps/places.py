@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from igsed_core.base import files, paths
+from igsed_core.base import files, paths, store
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.paths import RunPaths
 from igsed_core.workflow import checks, notebook, parameter_file
@@ -45,7 +45,7 @@ def check(sweep: Sweep, profile: Path) -> None:
 def _is_a_sweeps(folder: Path) -> bool:
     """Whether a sweep has made a folder, or may take it."""
     return folder.is_dir() and (
-        any((folder / name).exists() for name in (jobs.LOCK, SUMMARY)) or not any(folder.iterdir())
+        any((folder / name).exists() for name in (store.LOCK, SUMMARY)) or not any(folder.iterdir())
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -185,8 +186,8 @@ def _make(sweep: Sweep) -> Plan:
                 data_whole = keys.data.key in there.get(stage_name, ()) and keys.data_is_whole()
                 whole = data_whole and keys.finished() is not None
                 before = tuple(mine[up].id for up in stage.upstream)
-                cost, steps = costs.of(params, experiment), type(params).long_steps
-                shards = cost.shards(steps, sweep.shards, sweep.shard_seconds) if steps else 1
+                cost = costs.of(params, experiment)
+                shards = cost.shards(type(params).long_steps, sweep.shards, sweep.shard_seconds)
                 shards = decided.get(identifier, shards)
                 nodes[identifier] = Node(stage_name, keys, name, params, before, whole, cost, shards, data_whole)
             mine[stage_name] = nodes[identifier]
@@ -195,8 +196,8 @@ def _make(sweep: Sweep) -> Plan:
 
 
 def keep(plan: Plan) -> None:
-    """Write down the number of shards of each stage."""
-    of = {node.id: node.shards for node in plan.nodes.values() if node.shards > 1 or not node.data_whole}
+    """Write down the number of shards of each stage that is to be made."""
+    of = {node.id: node.shards for node in plan.missing()}
     files.write_json(plan.sweep.folder / DECIDED, {"asked": _asked(plan.sweep), "of": of})
 
 
@@ -206,20 +207,12 @@ def _asked(sweep: Sweep) -> list[int]:
 
 def _decided(sweep: Sweep) -> dict[str, int]:
     """Identifier of a node -> the number of its shards, where an earlier call with the same limits decided it."""
-    path = sweep.folder / DECIDED
-    try:
-        content = files.read_json(path) if path.is_file() else {}
-    except (IgsedError, ValueError):
-        return {}  # damaged: decided anew, which costs time at most
-    if (
-        not isinstance(content, dict)
-        or content.get("asked") != _asked(sweep)
-        or not isinstance(content.get("of"), dict)
-    ):
-        return {}
-    return {
-        name: number for name, number in content["of"].items() if type(number) is int and 1 <= number <= sweep.shards
-    }
+    # What is damaged is decided anew, which costs time at most.
+    with contextlib.suppress(IgsedError, LookupError, TypeError, AttributeError):
+        content = files.read_json(sweep.folder / DECIDED)
+        if content["asked"] == _asked(sweep):
+            return {name: n for name, n in content["of"].items() if type(n) is int and 1 <= n <= sweep.shards}
+    return {}
 
 
 def _in_store() -> dict[str, set[str]]:

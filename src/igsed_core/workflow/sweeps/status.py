@@ -9,7 +9,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from igsed_core.base import paths
+from igsed_core.base import paths, store
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.params import shown
 from igsed_core.workflow import experiments
@@ -21,7 +21,7 @@ from igsed_core.workflow.sweeps.sweep_file import Sweep
 
 SUMMARY = "sweep.json"  # what a call of `igsed sweep` leaves of itself
 DONE, RUNNING, FAILED, WAITING = "done", "running", "failed", "waiting"
-_OPTIONS = ("shards", "shard_seconds", "cores", "gpu", "scratch")
+OPTIONS = ("shards", "shard_seconds", "cores", "gpu", "scratch")
 STALE = 120.0  # s without a word after which a log without an end is taken for that of a job that was killed
 
 
@@ -71,7 +71,7 @@ def works_on(sweep: Sweep) -> bool:
     if (sweep.folder / jobs.ON_SLURM).exists():
         return True
     try:
-        with FileLock(sweep.folder / jobs.LOCK, timeout=0):
+        with FileLock(sweep.folder / store.LOCK, timeout=0):
             return False
     except (Timeout, OSError):  # somebody else's folder cannot be asked
         return True
@@ -166,4 +166,4 @@ def _as_written(name: str, folder: Path) -> Sweep:
         found[one] = experiment
     if not found or type(content["gpu"]) is not bool or type(content["scratch"]) is not str:
         raise ValueError("a value is of another type")
-    return Sweep(name, found, varied, **{key: content[key] for key in _OPTIONS})
+    return Sweep(name, found, varied, **{key: content[key] for key in OPTIONS})
