@@ -6,6 +6,7 @@ import json
 import os
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -105,16 +106,41 @@ def test_it_ends_when_whoever_asked_is_killed(variables: dict[str, str], tmp_pat
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_reaches_the_program(variables: dict[str, str], how: signal.Signals, tmp_path: Path) -> None:
     ready = tmp_path / "ready"
+    # What a handler raises while a file closes itself is lost: the sign is made in one call.
     code = (
-        "import signal, sys, time\n"
+        "import os, signal, sys, time\n"
         "def told(number, frame): print('told', number); sys.exit(5)\n"
-        f"signal.signal({int(how)}, told); open({str(ready)!r}, 'w').write('ready'); time.sleep(300)"
+        f"signal.signal({int(how)}, told); os.mkdir({str(ready)!r})\n"
+        "while True: time.sleep(0.1)"
     )
     asking = subprocess.Popen(command(code), env=variables, stdout=subprocess.PIPE, text=True)
     awaited(ready.exists)
     asking.send_signal(how)
     assert asking.communicate(timeout=240)[0] == f"told {int(how)}\n"
     assert asking.returncode == 5
+
+
+def test_a_signal_that_comes_before_the_waiting_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    server, asked = socket.socketpair()
+    select = warm.select.select
+    handlers = {number: signal.getsignal(number) for number in warm._HANDED_ON}
+    numbers = iter([signal.SIGTERM, signal.SIGINT])
+
+    def late(*files: object) -> object:
+        if number := next(numbers, None):
+            os.kill(os.getpid(), number)
+        else:
+            server.sendall(b"7")
+        return select(*files)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(warm.select, "select", late)
+    try:
+        with server, asked:
+            assert warm._answer(asked) == b"7"
+            assert server.recv(64) == bytes([signal.SIGTERM, signal.SIGINT])
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 def test_the_server_and_its_programs_end_with_the_process_that_started_it(tmp_path: Path) -> None:

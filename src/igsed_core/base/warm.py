@@ -17,6 +17,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import selectors
 import signal
 import socket
@@ -108,19 +109,30 @@ def ask(command: Sequence[str]) -> int | None:
         except OSError:
             return None
         asked.settimeout(None)
-        for number in _HANDED_ON:
-            if signal.getsignal(number) != signal.SIG_IGN:
-                signal.signal(number, lambda number, _: _hand_on(asked, number))
         with contextlib.suppress(OSError):
-            if told := asked.recv(16):
+            if told := _answer(asked):
                 return int(told)
         return 1  # the server has gone, and with it what it had started
 
 
-def _hand_on(asked: socket.socket, number: int) -> None:
-    """Let a signal reach the program: Jupyter interrupts what it has started, which is this process."""
-    with contextlib.suppress(OSError):
-        asked.send(bytes([number]))
+def _answer(asked: socket.socket) -> bytes:
+    """Wait for the server's last word, and hand signals on: Jupyter interrupts the process that it started, this one.
+
+    The system writes each signal's number where it is waited for, so that none is lost on the way into the waiting.
+    """
+    arrived, written = socket.socketpair()
+    with arrived, written:
+        written.setblocking(False)
+        signal.set_wakeup_fd(written.fileno())
+        for number in _HANDED_ON:
+            if signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, lambda *_: None)
+        while True:
+            ready, _, _ = select.select([asked, arrived], [], [])
+            if asked in ready:
+                signal.set_wakeup_fd(-1)
+                return asked.recv(16)
+            asked.sendall(arrived.recv(64))
 
 
 class _Server:
@@ -274,7 +286,6 @@ def _kill(pid: int) -> None:
 def _import_libraries(parent: int) -> None:
     """Import; end at once where the process that started this one has gone meanwhile."""
     import importlib
-    import select
     import threading
 
     done = threading.Event()

@@ -123,4 +123,4 @@ def test_differences_say_how_they_were_resampled(events: pd.DataFrame) -> None:
     alone, both = (
         found[found["resampled"] == way].reset_index(drop=True) for way in (summaries.CLIPS, summaries.TWO_WAY)
     )
-    assert (alone["value"] == both["value"]).all()
+    np.testing.assert_allclose(alone["value"], both["value"], rtol=1e-12)  # a product of matrices of other sizes
