@@ -34,7 +34,7 @@ LIBRARIES = (
     *("tqdm.auto", "numpy", "torch", "scipy.signal", "scipy.stats", "scipy.ndimage", "pandas", "matplotlib.pyplot"),
     *("ipykernel.kernelapp", "ipykernel.ipkernel", "IPython", "papermill", "soundfile", "yaml", "safetensors.numpy"),
 )
-# Snakemake sets these for every job; those of a light stage are the server's.
+# Snakemake sets these for every job.
 THREADS = tuple(f"{name}_NUM_THREADS" for name in ("OMP", "GOTO", "OPENBLAS", "MKL", "NUMEXPR"))
 _READ_AT_IMPORT = (
     *("OMP_", "GOTO_", "OPENBLAS_", "MKL_", "NUMEXPR_", "KMP_", "GOMP_", "BLIS_", "ATEN_", "TORCH", "PYTORCH", "CUDA"),
@@ -50,7 +50,7 @@ def asking(command: Sequence[str]) -> list[str]:
 
 
 @contextlib.contextmanager
-def server(variables: Mapping[str, str]) -> Iterator[dict[str, str]]:
+def server(variables: Mapping[str, str], threads: int = 1) -> Iterator[dict[str, str]]:
     """Start a server for the length of a block; yield the variable by which programs find it.
 
     Nothing is started where there is one already, or where forking is not safe (anywhere but on Linux).
@@ -59,6 +59,8 @@ def server(variables: Mapping[str, str]) -> Iterator[dict[str, str]]:
     ----------
     variables
         The environment of the server; programs that it starts have their own.
+    threads
+        Of libraries, which read it as they are imported: programs with this number are forked.
     """
     if sys.platform != "linux" or os.environ.get(VARIABLE):
         yield {}
@@ -71,7 +73,7 @@ def server(variables: Mapping[str, str]) -> Iterator[dict[str, str]]:
             listening.listen(64)  # whoever comes before the imports are done waits
             process = subprocess.Popen(
                 [sys.executable, "-P", "-s", os.path.abspath(__file__), str(listening.fileno()), str(reading)],
-                env={**variables, **dict.fromkeys(THREADS, "1")},
+                env={**variables, **dict.fromkeys(THREADS, str(threads))},
                 pass_fds=(listening.fileno(), reading),
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,

@@ -126,9 +126,9 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--dry-run", action="store_true", help="say how many jobs, what is shared, how long, and stop")
     sub = command("status", _status, "say how far a sweep is: stages, shards, what failed, time left")
     sub.add_argument("name", help="name of the sweep")
-    sub = command("sweep-job", _sweep_job, "do one job of a sweep; Snakemake calls it")
+    sub = command("sweep-job", _sweep_job, "do jobs of a sweep, one after another; Snakemake calls it")
     sub.add_argument("folder", type=paths.user_path, help="folder of the sweep, runs/NAME.sweep")
-    sub.add_argument("job", help="identifier of the job in its batch.json")
+    sub.add_argument("jobs", nargs="+", metavar="JOB", help="identifier of a job in its batch.json")
     sub = command("fetch", _fetch, "fetch public weights and sounds now; a run fetches what it needs by itself")
     sub.add_argument("names", nargs="*", metavar="NAME", help=f"what to fetch: {', '.join(fetching.NAMES)}")
     sub.add_argument("--dry-run", action="store_true", help="say sizes, licences, from where and to where, and stop")
@@ -222,7 +222,9 @@ def _status(options: argparse.Namespace) -> None:
 def _sweep_job(options: argparse.Namespace) -> None:
     from igsed_core.workflow.sweeps import job
 
-    job.run(options.folder, options.job)
+    if len(options.jobs) > 1:
+        raise SystemExit(job.run_lot(options.folder, options.jobs))
+    job.run(options.folder, options.jobs[0])
 
 
 def _fetch(options: argparse.Namespace) -> None:

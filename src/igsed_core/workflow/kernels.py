@@ -108,12 +108,13 @@ _INHERITED = {
 
 
 @contextlib.contextmanager
-def warm_ones() -> Iterator[dict[str, str]]:
+def warm_ones(threads: int = 1) -> Iterator[dict[str, str]]:
     """Let kernels and stages start with their libraries imported; yield the variables for who starts them.
 
-    The server forks for whoever has its own variables, as far as libraries read them when they are imported.
+    The server forks for whoever has its own variables, as far as libraries read them when they are imported; so many
+    ``threads`` among them.
     """
-    with warm.server(children.environment(_own())) as further:
+    with warm.server(children.environment(_own()), threads) as further:
         yield {**_own(), **further}
 
 

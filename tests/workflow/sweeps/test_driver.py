@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -11,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TextIO
 
 import pandas as pd
 import pytest
@@ -20,7 +22,7 @@ from igsed_core.base import files
 from igsed_core.base.errors import IgsedError
 from igsed_core.workflow import checks
 from igsed_core.workflow.sweeps import driver, job, plan, report, status
-from igsed_core.workflow.sweeps.costs import Cost
+from igsed_core.workflow.sweeps.costs import Cost, asked_minutes
 from igsed_core.workflow.sweeps.sweep_file import Sweep
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -51,19 +53,110 @@ def test_snakemake_plans_exactly_our_jobs(planned: plan.Plan) -> None:
 
 
 def test_a_job_is_given_what_the_batch_says(planned: plan.Plan) -> None:
-    rows = files.read_json(planned.sweep.folder / job.BATCH)["jobs"]
+    rows = files.read_json(planned.sweep.folder / job.BATCH)["lots"]
     light = next(row for row in rows.values() if row["stage"] == "baselines")
-    heavy = next(row for row in rows.values() if row["stage"] == "training" and not row["shard"])
+    heavy = next(row for row in rows.values() if row["stage"] == "training" and "-of-" not in row["jobs"][0])
     assert (light["cores"], light["gpu"], heavy["gpu"]) == (1, 0, 0)
     assert heavy["memory"] >= 1500
     assert heavy["minutes"] >= 10
+
+
+def test_snakemake_plans_short_jobs_together(written: Written) -> None:
+    made = plan.make(written(TEXT.replace("shards: 2\nshard_seconds: 0\n", "")))
+    made.sweep.folder.mkdir(parents=True)
+    driver.write_batch(made, made.missing(), together=1e6)
+    batch = files.read_json(made.sweep.folder / job.BATCH)
+    assert set(batch["jobs"]) == {one.id for one in made.jobs()}
+    first, second = batch["lots"].values()  # of two experiments; the second's stands after the first's
+    assert (len(first["jobs"]), len(second["jobs"])) == (6, 2)
+    assert first["needs"] == [] and second["needs"] == [first["jobs"][-1]]
+    nodes = [made.nodes[one] for one in first["jobs"]]
+    assert first["memory"] == max(node.cost.asked_memory() for node in nodes)
+    assert first["minutes"] == asked_minutes(sum(node.cost.seconds for node in nodes), first["cores"])
+    assert first["cores"] == made.sweep.cores == max(batch["jobs"][one]["cores"] for one in first["jobs"])
+    command = [*driver.snakemake(made.sweep, ROOT / "profiles" / "local", 2), "--dry-run", "--printshellcmds"]
+    command = [word for word in command if word not in ("--quiet", "rules", "host", "progress")]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert set(re.findall(r"output: jobs/(\S+)\.json", done.stdout)) == set(batch["lots"])
+    for name, lot in batch["lots"].items():
+        assert f"sweep-job . {' '.join(lot['jobs'])} > logs/{name}.lot.log" in done.stdout
+
+
+def test_a_lot_ends_with_the_job_that_fails_and_the_next_attempt_goes_on(
+    planned: plan.Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, lot = planned.sweep.folder, [one.id for one in planned.jobs()][:3]
+    monkeypatch.setattr(job.kernels, "warm_ones", lambda _: contextlib.nullcontext({}))
+    begun: list[str] = []
+    statuses = {lot[0]: 0, lot[1]: -9, lot[2]: 0}
+
+    def run(command: list[str], *, output: TextIO, further: dict[str, str]) -> int:
+        assert command[-3:-1] == ["sweep-job", str(folder)] and further["OMP_NUM_THREADS"] == str(planned.sweep.cores)
+        begun.append(command[-1])
+        os.write(output.fileno(), b"said\n")
+        if not statuses[command[-1]]:
+            files.write_json(job.marker(folder, command[-1]), {})
+        return statuses[command[-1]]
+
+    monkeypatch.setattr(job.children, "run", run)
+    assert job.run_lot(folder, lot) == 137
+    assert begun == lot[:2]
+    assert job.log(folder, lot[0]).read_text() == "said\n"
+    assert job.log(folder, lot[1]).read_text() == f"said\n{job.ENDED}137\n"
+    states = status.states_of(planned)
+    assert (states[lot[1]], states[lot[2]]) == (status.FAILED, status.WAITING)
+    statuses[lot[1]] = 0
+    assert job.run_lot(folder, lot) == 0
+    assert begun == [*lot[:2], *lot[1:]]
+    assert job.log(folder, lot[1]).read_text() == "said\n"
+
+
+def test_a_job_that_says_nothing_is_seen_to_run(
+    planned: plan.Plan, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(job, "BEAT", 0.05)
+    name = next(one.id for one in planned.jobs())
+    log = job.log(planned.sweep.folder, name)
+    files.write_text(log, "said\n")
+    os.utime(log, (0, 0))
+    assert status.states_of(planned)[name] == status.FAILED
+    with job.alive(log):
+        end = time.monotonic() + 60
+        while log.stat().st_mtime == 0 and time.monotonic() < end:
+            time.sleep(0.05)
+        assert status.states_of(planned)[name] == status.RUNNING
+    os.utime(log, (0, 0))
+    time.sleep(0.2)
+    assert status.states_of(planned)[name] == status.FAILED
+    with job.alive(tmp_path / "missing"):  # nothing to touch, nothing made
+        time.sleep(0.2)
+    assert not (tmp_path / "missing").exists()
+
+
+def test_a_lot_makes_what_its_jobs_make(written: Written) -> None:
+    tiny = "n_train: 24, n_eval: 12, bank_train_files: 4, bank_eval_files: 4, bank_backgrounds: 2"
+    made = plan.make(
+        written(f"sweep: two\nbase: SMOKE\ngrid: {{seed: 1..2}}\nvariations: [{{chapters: none, {tiny}}}]\n")
+    )
+    driver._describe(made)
+    first = [node for node in made.nodes.values() if node.stage == "data_synthesis"]
+    driver.write_batch(made, first)
+    command = [sys.executable, "-m", "igsed_core", "sweep-job", str(made.sweep.folder), *(node.id for node in first)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert len(first) == 2
+    for node in first:
+        took = files.read_json(job.marker(made.sweep.folder, node.id))
+        assert took["core_seconds"] > 0.5 and took["memory_mib"] > 50
+        assert node.keys.finished() is not None
 
 
 def test_a_gpu_reaches_the_stages_that_can_use_one(written: Written) -> None:
     made = plan.make(written(TEXT + "gpu: true\ncores: 4\n"))
     made.sweep.folder.mkdir(parents=True)
     driver.write_batch(made, made.missing())
-    rows = files.read_json(made.sweep.folder / job.BATCH)["jobs"].values()
+    rows = files.read_json(made.sweep.folder / job.BATCH)["lots"].values()
     assert {row["stage"] for row in rows if row["gpu"]} == {"training", "integrated_gradients"}
     assert {row["cores"] for row in rows if row["stage"] == "integrated_gradients"} == {4}
 
@@ -75,7 +168,7 @@ def test_every_stage_with_a_device_is_given_a_gpu(written: Written) -> None:
     )
     made.sweep.folder.mkdir(parents=True)
     driver.write_batch(made, made.missing())
-    rows = files.read_json(made.sweep.folder / job.BATCH)["jobs"].values()
+    rows = files.read_json(made.sweep.folder / job.BATCH)["lots"].values()
     assert "self_attention" in {row["stage"] for row in rows if row["gpu"]}
 
 

@@ -133,6 +133,29 @@ def test_groups_hold_every_missing_node_once_and_are_complete_in_order(written: 
         assert all(up in done for node in group for up in node.upstream)
 
 
+@pytest.mark.parametrize("seconds", [0.0, 30.0, 120.0, 1e9])
+def test_lots_are_of_one_experiment_in_order_and_what_is_long_is_alone(written: Written, seconds: float) -> None:
+    made = plan.make(written(HEAD + "shards: 20\ngrid: {snr_min: [0, 5], seed: 1..2}\n"))
+    lots = list(made.lots(seconds=seconds))
+    assert [node for lot in lots for node in lot] == made.missing()  # each once, after all that it needs
+    for lot in lots:
+        assert len({node.experiment for node in lot}) == 1
+        if len(lot) > 1:
+            assert all(node.shards == 1 and node.cost.seconds < seconds for node in lot)
+            assert sum(node.cost.seconds for node in lot[:-1]) < seconds
+    found = plan.estimate(made, together=seconds)
+    alone = plan.estimate(made)
+    assert found.jobs == alone.jobs - sum(len(lot) - 1 for lot in lots)
+    assert alone.core_hours - found.core_hours == pytest.approx((alone.jobs - found.jobs) * costs.START / 3600)
+    assert (found.jobs < alone.jobs) == (seconds > 0)
+
+
+def test_stages_for_a_gpu_and_others_share_no_lot(written: Written) -> None:
+    made = plan.make(written(HEAD + "gpu: true\ngrid: {snr_min: [0]}\nvariations: [{chapters: none}]\n"))
+    lots = list(made.lots(seconds=1e9))
+    assert [{node.gpu for node in lot} for lot in lots] == [{False}, {True}, {False}]
+
+
 def test_the_estimate_is_of_the_nearest_recorded_run(written: Written) -> None:
     sweep = written(HEAD + "grid: {snr_min: [0]}\nvariations: [{chapters: none}]\n")
     made = plan.make(sweep)
@@ -205,4 +228,4 @@ def test_a_thousand_experiments_of_twenty_shards_are_planned_within_a_minute_and
 
 @pytest.mark.parametrize(("seconds", "shards", "minutes"), [(10.0, 1, 10), (36000.0, 1, 2401), (36000.0, 100, 25)])
 def test_minutes_asked_for_have_room(seconds: float, shards: int, minutes: int) -> None:
-    assert costs.Cost(seconds, 500.0, "measured").asked_minutes(1, shards) == minutes
+    assert costs.asked_minutes(seconds / shards, 1) == minutes

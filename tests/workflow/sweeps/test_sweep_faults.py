@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from filelock import FileLock
@@ -284,13 +285,12 @@ def test_damaged_records_of_what_was_taken_cost_an_estimate_alone(sweep: Sweep) 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="Snakemake runs jobs by bash")
 def test_a_job_that_ends_badly_says_so_at_the_end_of_its_log(tmp_path: Path) -> None:
-    line = (
-        next(x for x in (driver_file() / "sweep.smk").read_text().splitlines() if "sweep-job ." in x).strip().strip('"')
-    )
+    lines = (driver_file() / "sweep.smk").read_text().partition("        shell:\n")[2].splitlines()
+    line = "".join(one.strip().strip('"') for one in lines)
+    assert "sweep-job ." in line
     log = tmp_path / "a b.log"
-    command = line.format(
-        IGSED="exit_7() { echo x; return 7; }; exit_7", params=_Job(), log=_Quoted(log), ENDED=job.ENDED
-    )
+    params = SimpleNamespace(jobs=_Quoted("training/a"), told=_Quoted(log))
+    command = line.format(IGSED="exit_7() { echo x; return 7; }; exit_7", params=params, ENDED=job.ENDED)
     assert os.waitstatus_to_exitcode(os.system(f"bash -euc {_quote(command)}")) == 7
     assert log.read_text() == f"x\n{job.ENDED}7\n"
 
@@ -311,7 +311,3 @@ class _Quoted:
 
     def __format__(self, form: str) -> str:
         return _quote(str(self.path))
-
-
-class _Job:
-    job = _Quoted("training/a")

@@ -54,10 +54,6 @@ class Cost:
     memory: float
     source: str
 
-    def share(self, shards: int) -> float:
-        """Core seconds of one of so many shards, with its start."""
-        return START + self.seconds / shards
-
     def shards(self, steps: int, most: int, least: float) -> int:
         """Jobs that share each of a stage's long steps so that none computes for less than ``least`` seconds.
 
@@ -77,9 +73,10 @@ class Cost:
         """MiB to ask a scheduler for, at the first attempt."""
         return max(_LEAST_MEMORY, math.ceil(self.memory * _SPARE_MEMORY / 100) * 100)
 
-    def asked_minutes(self, cores: int, shards: int = 1) -> int:
-        """Minutes to ask a scheduler for, at the first attempt."""
-        return max(_LEAST_MINUTES, math.ceil(_SPARE_TIME * self.share(shards) / cores / 60))
+
+def asked_minutes(seconds: float, cores: int) -> int:
+    """Minutes to ask a scheduler for, at the first attempt, for so many core seconds and the job's start."""
+    return max(_LEAST_MINUTES, math.ceil(_SPARE_TIME * (START + seconds) / cores / 60))
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from igsed_core.workflow import checks, kernels, notebook
 from igsed_core.workflow.sweeps import job as jobs
 from igsed_core.workflow.sweeps import places, report
 from igsed_core.workflow.sweeps import plan as planning
+from igsed_core.workflow.sweeps.costs import asked_minutes
 from igsed_core.workflow.sweeps.plan import Job, Node, Plan
 from igsed_core.workflow.sweeps.status import OPTIONS, SUMMARY
 from igsed_core.workflow.sweeps.sweep_file import Sweep
@@ -66,7 +67,7 @@ def run(sweep: Sweep, *, profile: Path, cores: int, most_jobs: int = MOST_JOBS) 
         _forget_untrue(plan)
         with _warm_ones(profile) as further:
             for group in plan.groups(most_jobs):
-                write_batch(plan, group)
+                write_batch(plan, group, together=_together(sweep, profile))
                 _make(sweep, snakemake(sweep, profile, cores), further)
         planned, plan = plan, planning.make(sweep)
         for name, experiment in sweep.experiments.items():
@@ -102,7 +103,7 @@ def dry_run(sweep: Sweep, *, profile: Path) -> str:
     places.check(sweep, profile)
     plan = planning.make(sweep)
     _check(plan, profile)
-    found = planning.estimate(plan)
+    found = planning.estimate(plan, together=_together(sweep, profile))
     every = sum(map(len, plan.of_experiment.values()))
     missing = len(plan.missing())
     groups = sum(1 for _ in plan.groups(MOST_JOBS))
@@ -197,29 +198,64 @@ def _hold(plan: Plan | None, sweep: Sweep) -> None:
     files.write_json(sweep.folder / store.HELD, {"entries": names})
 
 
-def write_batch(plan: Plan, group: list[Node]) -> None:
-    """Write what Snakemake and the jobs read."""
+def _together(sweep: Sweep, profile: Path) -> float:
+    """Core seconds up to which stages share a job: on a cluster each job starts anew, here they are forked."""
+    return sweep.shard_seconds if places.on_slurm(profile) else 0
+
+
+def write_batch(plan: Plan, group: list[Node], *, together: float = 0) -> None:
+    """Write what Snakemake and the jobs read.
+
+    Parameters
+    ----------
+    plan, group
+        The sweep, and those of its nodes that are made now.
+    together
+        Core seconds up to which one job for Snakemake does several (:meth:`Plan.lots`), named after its last.
+    """
     sweep = plan.sweep
-    made = {node.id for node in group}
     rows: dict[str, Any] = {}
-    for one in plan.jobs(group):
-        node = plan.nodes[one.node]
-        rows[one.id] = _row(sweep, node, one, [need for need in one.needs if need.partition(".")[0] in made])
-    files.write_json(sweep.folder / jobs.BATCH, {"scratch": sweep.scratch, "ended": jobs.ENDED, "jobs": rows})
+    lots: dict[str, Any] = {}
+    last: dict[str, str] = {}  # of the lot in which a job is
+    for nodes in plan.lots(group, seconds=together):
+        mine = list(plan.jobs(nodes))
+        for one in mine:
+            rows[one.id] = _row(sweep, plan.nodes[one.node], one)
+        for lot in [mine] if len(nodes) > 1 else [[one] for one in mine]:
+            last |= {one.id: lot[-1].id for one in lot}
+            needs = dict.fromkeys(last[need] for one in lot for need in one.needs if need in last)
+            lots[lot[-1].id] = _asked(sweep, plan, lot) | {"needs": [need for need in needs if need != lot[-1].id]}
+    files.write_json(
+        sweep.folder / jobs.BATCH, {"scratch": sweep.scratch, "ended": jobs.ENDED, "jobs": rows, "lots": lots}
+    )
 
 
-def _row(sweep: Sweep, node: Node, one: Job, needs: list[str]) -> dict[str, Any]:
-    cores = 1 if node.params.light else sweep.cores
-    gpu = sweep.gpu and any(getattr(node.params, name) != "cpu" for name in checks.devices_of(node.params))
+def _cores(sweep: Sweep, node: Node) -> int:
+    return 1 if node.params.light else sweep.cores
+
+
+def _row(sweep: Sweep, node: Node, one: Job) -> dict[str, Any]:
+    """What a job is told."""
     return {
         "stage": node.stage,
         "experiment": node.experiment,
         "shard": one.shard,
-        "needs": needs,
+        "cores": _cores(sweep, node),
+    }
+
+
+def _asked(sweep: Sweep, plan: Plan, lot: list[Job]) -> dict[str, Any]:
+    """What Snakemake is told of jobs that are done one after another."""
+    nodes = [plan.nodes[one.node] for one in lot]
+    cores = max(_cores(sweep, node) for node in nodes)
+    seconds = sum(node.cost.seconds / (node.shards if one.shard else 1) for one, node in zip(lot, nodes, strict=True))
+    return {
+        "stage": nodes[-1].stage,
+        "jobs": [one.id for one in lot],
         "cores": cores,
-        "memory": node.cost.asked_memory(),
-        "minutes": node.cost.asked_minutes(cores, node.shards if one.shard else 1),
-        "gpu": int(gpu),
+        "memory": max(node.cost.asked_memory() for node in nodes),
+        "minutes": asked_minutes(seconds, cores),
+        "gpu": int(nodes[0].gpu),
     }
 
 

@@ -7,23 +7,25 @@ import json
 import os
 import resource
 import tempfile
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from igsed_core.base import files
+from igsed_core.base import children, files, warm
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.parallel import CORES_VARIABLE
 from igsed_core.base.params import shown
 from igsed_core.base.shards import Shard
 from igsed_core.base.warm import USAGE_VARIABLE
-from igsed_core.workflow import experiments, notebook, stages
+from igsed_core.workflow import experiments, kernels, notebook, stages
 from igsed_core.workflow.sweeps.costs import COST
 
 BATCH, MARKERS, PARAMETERS, LOGS = "batch.json", "jobs", "experiments", "logs"
 ENDED = "igsed: this job ended with status "  # the last line of the log of one that failed
 ON_SLURM = ".slurm"  # there where a call has run on a cluster
+BEAT = 30.0  # s
 SCRATCH_VARIABLE = "IGSED_SCRATCH"
 
 
@@ -60,7 +62,7 @@ def run(folder: Path, job: str) -> None:
     path = folder / PARAMETERS / f"{what['experiment']}.json"
     experiment = experiments.load(path)
     began = time.perf_counter()
-    with _as_given(what["cores"], batch["scratch"]) as usage:
+    with alive(log(folder, job)), _as_given(what["cores"], batch["scratch"]) as usage:
         mine = stages.keys(experiment)[what["stage"]]
         notebook.check_planned(mine, job.partition("/")[2].partition(".")[0])
         if what["shard"]:
@@ -77,6 +79,61 @@ def run(folder: Path, job: str) -> None:
     if not what["shard"] and not (mine.data.folder / COST).exists():
         files.write_json(mine.data.folder / COST, _whole(folder, job, took))
     files.write_json(marker(folder, job), took)
+
+
+@contextlib.contextmanager
+def alive(path: Path) -> Iterator[None]:
+    """Keep a job's log young for as long as it runs, however long it says nothing: ``igsed status`` goes by its age."""
+    ended = threading.Event()
+
+    def touch() -> None:
+        while not ended.wait(BEAT):
+            with contextlib.suppress(OSError):
+                os.utime(path)
+
+    thread = threading.Thread(target=touch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def run_lot(folder: Path, lot: Sequence[str]) -> int:
+    """Do jobs one after another, each by a process and with a log of its own, forked from libraries imported once.
+
+    What an earlier attempt has done is not done again. The first that fails ends the lot.
+
+    Returns
+    -------
+    int
+        Exit status of the job that failed, or 0.
+    """
+    planned = files.read_json(folder / BATCH)["jobs"]
+    cores_of = {one: planned[one]["cores"] for one in lot if not marker(folder, one).exists()}
+    with contextlib.ExitStack() as held:
+        servers = {cores: held.enter_context(kernels.warm_ones(cores)) for cores in set(cores_of.values())}
+        for one, cores in cores_of.items():
+            further = {**servers[cores], **dict.fromkeys(warm.THREADS, str(cores))}  # as Snakemake gives them to a job
+            if status := _with_log(folder, one, further):
+                return status
+    return 0
+
+
+def _with_log(folder: Path, job: str, further: Mapping[str, str]) -> int:
+    """Do a job by a process of its own; return its exit status, which is the last line of the log of one that fails."""
+    path = log(folder, job)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as stream:
+        stream.truncate(0)
+        command = [*children.igsed(), "sweep-job", str(folder), job]
+        status = children.run(command, output=stream, further=further)
+        if status < 0:
+            status = 128 - status  # as a shell has it
+        if status:
+            stream.write(f"{ENDED}{status}\n")
+    return status
 
 
 def _whole(folder: Path, job: str, took: dict[str, Any]) -> dict[str, Any]:

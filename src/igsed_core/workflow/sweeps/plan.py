@@ -13,7 +13,7 @@ from igsed_core.base.code import still
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.params import StageParams
 from igsed_core.base.paths import store_dir
-from igsed_core.workflow import experiments, stages
+from igsed_core.workflow import checks, experiments, stages
 from igsed_core.workflow.sweeps.costs import START, Cost, Costs
 from igsed_core.workflow.sweeps.sweep_file import Sweep
 
@@ -42,6 +42,8 @@ class Node:
         Jobs among which each of its long steps is shared; 1: the stage's own job does all.
     data_whole
         Whether at least its artefacts do.
+    gpu
+        Whether its jobs ask for a GPU.
     """
 
     stage: str
@@ -53,6 +55,7 @@ class Node:
     cost: Cost
     shards: int = 1
     data_whole: bool = False
+    gpu: bool = False
 
     @property
     def id(self) -> str:
@@ -125,6 +128,33 @@ class Plan:
         """Jobs of a node."""
         return self.steps(node) * node.shards + 1
 
+    def lots(self, nodes: list[Node] | None = None, *, seconds: float) -> Iterator[list[Node]]:
+        """Put nodes together that one job of a cluster makes one after another, since a job takes a while to start.
+
+        Nodes of one experiment that follow one another go together until they have so many core seconds. One that has
+        them by itself, or shards, or another need of a GPU, is a lot of its own. Every lot needs lots before it alone.
+
+        Parameters
+        ----------
+        nodes
+            By default all that are missing.
+        seconds
+            0: every node by itself.
+        """
+        lot: list[Node] = []
+        for node in self.missing() if nodes is None else nodes:
+            alike = lot and (node.experiment, node.gpu) == (lot[0].experiment, lot[0].gpu)
+            short = not self.steps(node) and node.cost.seconds < seconds
+            if lot and not (alike and short and sum(one.cost.seconds for one in lot) < seconds):
+                yield lot
+                lot = []
+            lot.append(node)
+            if not short:
+                yield lot
+                lot = []
+        if lot:
+            yield lot
+
     def groups(self, most_jobs: int) -> Iterator[list[Node]]:
         """Split the missing nodes into groups of at most so many jobs, each complete once those before it are.
 
@@ -189,7 +219,8 @@ def _make(sweep: Sweep) -> Plan:
                 cost = costs.of(params, experiment)
                 shards = cost.shards(type(params).long_steps, sweep.shards, sweep.shard_seconds)
                 shards = decided.get(identifier, shards)
-                nodes[identifier] = Node(stage_name, keys, name, params, before, whole, cost, shards, data_whole)
+                gpu = sweep.gpu and any(getattr(params, one) != "cpu" for one in checks.devices_of(params))
+                nodes[identifier] = Node(stage_name, keys, name, params, before, whole, cost, shards, data_whole, gpu)
             mine[stage_name] = nodes[identifier]
         of_experiment[name] = tuple(node.id for node in mine.values())
     return Plan(sweep, nodes, of_experiment)
@@ -244,14 +275,15 @@ class Estimate:
     sources: dict[str, int]
 
 
-def estimate(plan: Plan) -> Estimate:
-    """Estimate a plan from recorded times."""
+def estimate(plan: Plan, *, together: float = 0) -> Estimate:
+    """Estimate a plan from recorded times, with lots of so many core seconds (:meth:`Plan.lots`)."""
     jobs, seconds = 0, 0.0
     sources: dict[str, int] = {}
-    for node in plan.missing():
-        number = plan.number(node)
+    for lot in plan.lots(seconds=together):
+        number = sum(map(plan.number, lot)) if len(lot) == 1 else 1
         jobs += number
-        seconds += node.cost.share(1) + (number - 1) * START
-        sources[node.cost.source] = sources.get(node.cost.source, 0) + 1
-    alone = sum(plan.nodes[name].cost.share(1) for names in plan.of_experiment.values() for name in names)
+        seconds += sum(node.cost.seconds for node in lot) + number * START
+        for node in lot:
+            sources[node.cost.source] = sources.get(node.cost.source, 0) + 1
+    alone = sum(START + plan.nodes[name].cost.seconds for names in plan.of_experiment.values() for name in names)
     return Estimate(jobs, seconds / 3600, alone / 3600, sources)

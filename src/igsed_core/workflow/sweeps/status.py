@@ -22,7 +22,7 @@ from igsed_core.workflow.sweeps.sweep_file import Sweep
 SUMMARY = "sweep.json"  # what a call of `igsed sweep` leaves of itself
 DONE, RUNNING, FAILED, WAITING = "done", "running", "failed", "waiting"
 OPTIONS = ("shards", "shard_seconds", "cores", "gpu", "scratch")
-STALE = 120.0  # s without a word after which a log without an end is taken for that of a job that was killed
+STALE = 4 * jobs.BEAT  # s untouched, after which a log without an end is taken for that of a job that was killed
 
 
 def of(name: str) -> str:

@@ -1,5 +1,6 @@
 # The jobs of one group of a sweep. `igsed sweep` writes batch.json and calls Snakemake in the sweep's folder; which jobs
-# there are, and what each needs, is decided there (igsed_core.workflow.sweeps.plan) and not here.
+# there are, what each needs, and which short ones are done one after another as one job here (a lot, named after its
+# last), is decided there (igsed_core.workflow.sweeps.plan) and not here.
 import json
 import shlex
 
@@ -9,12 +10,12 @@ IGSED = shlex.join(children.igsed())
 
 with open("batch.json", encoding="utf-8") as stream:
     BATCH = json.load(stream)
-JOBS, ENDED = BATCH["jobs"], BATCH["ended"]
+LOTS, ENDED = BATCH["lots"], BATCH["ended"]
 
 
 def of(stage):
     # Snakemake looks at the names of a function's parameters: the stage has to come in by a closure.
-    return lambda wildcards: JOBS[f"{stage}/{wildcards.id}"]
+    return lambda wildcards: LOTS[f"{stage}/{wildcards.id}"]
 
 
 def needs(stage):
@@ -30,12 +31,17 @@ def given(stage, name):
     return lambda wildcards: of(stage)(wildcards)[name]
 
 
+def told(stage):
+    # Each job of a lot has a log of its own.
+    return lambda wildcards: f"logs/{stage}/{wildcards.id}{'.lot' * (len(of(stage)(wildcards)['jobs']) > 1)}.log"
+
+
 rule all:
     input:
-        [f"jobs/{job}.json" for job in JOBS],
+        [f"jobs/{job}.json" for job in LOTS],
 
 
-for stage in sorted({job["stage"] for job in JOBS.values()}):
+for stage in sorted({lot["stage"] for lot in LOTS.values()}):
 
     rule:
         name:
@@ -54,6 +60,8 @@ for stage in sorted({job["stage"] for job in JOBS.values()}):
             runtime=asked(stage, "minutes"),
             gpu=given(stage, "gpu"),
         params:
-            job=f"{stage}/{{id}}",
+            jobs=given(stage, "jobs"),
+            told=told(stage),
         shell:
-            "{IGSED} sweep-job . {params.job:q} > {log:q} 2>&1 || {{ s=$?; echo '{ENDED}'$s >> {log:q}; exit $s; }}"
+            "{IGSED} sweep-job . {params.jobs:q} > {params.told:q} 2>&1 || "
+            "{{ s=$?; echo '{ENDED}'$s >> {params.told:q}; exit $s; }}"
