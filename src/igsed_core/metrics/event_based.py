@@ -130,7 +130,11 @@ def mask_spans(mask: NDArray[np.bool_], frame_length: float, duration: float | N
     >>> mask_spans(np.array([False, True, True, False, True]), 0.5).tolist()
     [[0.5, 1.5], [2.0, 2.5]]
     """
-    spans = np.asarray(frames.runs(mask) * frame_length)
+    return _seconds(frames.runs(mask), frame_length, duration)
+
+
+def _seconds(runs: NDArray[np.int64], frame_length: float, duration: float | None) -> Spans:
+    spans = np.asarray(runs * frame_length)
     return spans if duration is None else np.minimum(spans, duration)
 
 
@@ -167,8 +171,15 @@ def matches(detected: Spans, true: Spans, *, collar: float = COLLAR, offset_shar
 
 
 def _matches(detected: Spans, true: Spans, collar: float, offset_share: float) -> int:
+    return int(_matches_by_mask(np.zeros(len(detected), dtype=np.int64), detected, true, collar, offset_share, 1)[0])
+
+
+def _matches_by_mask(
+    of: NDArray[np.int64], detected: Spans, true: Spans, collar: float, offset_share: float, n_masks: int
+) -> NDArray[np.int64]:
+    """Count matches of each mask's events (``of``: whose each is) with the same true ones, ``[shape=(n_masks,)]``."""
     if not len(detected) or not len(true):
-        return 0
+        return np.zeros(n_masks, dtype=np.int64)
     # Only events that begin near each other are held to one another: of a recording of days all pairs are too many.
     true = true[np.argsort(true[:, 0], kind="stable")]
     near = collar + 2 * _EPSILON
@@ -178,10 +189,12 @@ def _matches(detected: Spans, true: Spans, collar: float, offset_share: float) -
     tolerated = np.maximum(collar, offset_share * (true[second, 1] - true[second, 0]))
     fits = (apart[:, 0] <= collar + _EPSILON) & (apart[:, 1] <= tolerated + _EPSILON)
     first, second = first[fits], second[fits]
-    if len(np.unique(first)) == len(first) and len(np.unique(second)) == len(second):
-        return len(first)
-    pairs = csr_array((np.ones(len(first), dtype=bool), (first, second)), shape=(len(detected), len(true)))
-    return int((maximum_bipartite_matching(pairs, perm_type="column") >= 0).sum())
+    each = of[first] * len(true) + second  # a true event of a mask
+    if len(np.unique(first)) < len(first) or len(np.unique(each)) < len(each):
+        _, each = np.unique(each, return_inverse=True)
+        pairs = csr_array((np.ones(len(first), dtype=bool), (first, each)))
+        first = np.flatnonzero(maximum_bipartite_matching(pairs, perm_type="column") >= 0)
+    return np.bincount(of[first], minlength=n_masks)
 
 
 def pairs_within(low: NDArray[np.int64], high: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -245,11 +258,10 @@ def counts(
     tp = np.zeros(flat.shape[:2], dtype=np.int64)
     n_detected = np.zeros_like(tp)
     for i, one in enumerate(true):
-        spans = checked(one)
-        for j, mask in enumerate(flat[:, i]):
-            found = mask_spans(mask, frame_length, duration)
-            n_detected[j, i] = len(found)
-            tp[j, i] = _matches(found, spans, collar, offset_share)
+        of, runs = frames.runs_by_row(flat[:, i])
+        found = _seconds(runs, frame_length, duration)
+        n_detected[:, i] = np.bincount(of, minlength=len(flat))
+        tp[:, i] = _matches_by_mask(of, found, checked(one), collar, offset_share, len(flat))
     shape = masks.shape[:-1]
     n_true = np.array([len(spans) for spans in true])
     return EventCounts(tp.reshape(shape), (n_detected - tp).reshape(shape), (n_true - tp).reshape(shape))

@@ -297,6 +297,33 @@ def runs(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
     -------
     np.ndarray [shape=(n_runs, 2)]
     """
-    padded = np.zeros(len(mask) + 2, dtype=bool)
-    padded[1:-1] = mask
-    return np.flatnonzero(padded[1:] != padded[:-1]).reshape(-1, 2)
+    return runs_by_row(mask[None])[1]
+
+
+def runs_by_row(masks: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the runs of active frames of several masks.
+
+    Parameters
+    ----------
+    masks
+        ``[shape=(n_masks, n_frames)]``
+
+    Returns
+    -------
+    of : np.ndarray [shape=(n_runs,)]
+        Number of each run's mask, rising.
+    runs : np.ndarray [shape=(n_runs, 2)]
+        As of :func:`runs`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from igsed_core.metrics.frames import runs_by_row
+    >>> of, found = runs_by_row(np.array([[True, True, False], [False, False, False], [True, False, True]]))
+    >>> of.tolist(), found.tolist()
+    ([0, 2, 2], [[0, 2], [0, 1], [2, 3]])
+    """
+    padded = np.zeros((len(masks), masks.shape[1] + 2), dtype=bool)
+    padded[:, 1:-1] = masks
+    row, frame = np.nonzero(padded[:, 1:] != padded[:, :-1])
+    return row[::2], frame.reshape(-1, 2)

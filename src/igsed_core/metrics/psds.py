@@ -24,6 +24,8 @@ from igsed_core.metrics.intersection import SCENARIO_1, SCENARIO_2, TOLERANCE, P
 
 __all__ = ["SCENARIO_1", "SCENARIO_2", "Changes", "Scenario", "changes", "of_points", "score"]
 
+_CACHED = 1 << 18  # counts at once: arrays that a processor's own memory holds
+
 
 @dataclass(frozen=True, eq=False)
 class Changes:
@@ -226,15 +228,18 @@ def _most_found(
 ) -> NDArray[np.float64]:
     """Most events of a class found with at most 0, 1, 2, ... false positives: ``(n_replicates, n_steps)``."""
     rows, columns, last = _in_order(points)
-    drawn = np.ascontiguousarray(np.rint(weights.T), dtype=np.int32)[clip_of[rows]]  # (n_points, n_replicates)
-    found, false = (
-        np.cumsum(drawn * change[rows, columns, None].astype(np.int32), axis=0, dtype=np.int32)[last]
-        for change in (points.found, points.false)
-    )
-    best = np.zeros(len(weights) * n_steps, dtype=np.int32)
-    point, replicate = np.nonzero(false < n_steps)
-    np.maximum.at(best, replicate * n_steps + false[point, replicate], found[point, replicate])
-    return np.maximum.accumulate(best.reshape(len(weights), n_steps), axis=1).astype(float)
+    ends, clips = np.flatnonzero(last), clip_of[rows]
+    found, false = (change[rows, columns].astype(np.int32) for change in (points.found, points.false))
+    drawn = np.rint(weights).astype(np.int32)
+    best = np.zeros((len(weights), n_steps), dtype=np.int32)
+    at_once = max(1, _CACHED // max(1, len(rows)))
+    for part in range(0, len(weights), at_once):
+        times = drawn[part : part + at_once, clips]  # (n_replicates of the part, n_points)
+        n_false = np.cumsum(times * false, axis=1, dtype=np.int32)[:, ends]
+        n_found = np.cumsum(times * found, axis=1, dtype=np.int32)[:, ends]
+        replicate, point = np.nonzero(n_false < n_steps)
+        np.maximum.at(best, (part + replicate, n_false[replicate, point]), n_found[replicate, point])
+    return np.maximum.accumulate(best, axis=1).astype(float)
 
 
 def _in_order(points: Changes) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:

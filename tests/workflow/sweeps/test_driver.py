@@ -71,7 +71,7 @@ def test_snakemake_plans_short_jobs_together(written: Written) -> None:
     assert (len(first["jobs"]), len(second["jobs"])) == (6, 2)
     assert first["needs"] == [] and second["needs"] == [first["jobs"][-1]]
     nodes = [made.nodes[one] for one in first["jobs"]]
-    assert first["memory"] == max(node.cost.asked_memory() for node in nodes)
+    assert first["memory"] == max(node.cost.asked_memory() for node in nodes) + driver.SERVERS_MEMORY
     assert first["minutes"] == asked_minutes(sum(node.cost.seconds for node in nodes), first["cores"])
     assert first["cores"] == made.sweep.cores == max(batch["jobs"][one]["cores"] for one in first["jobs"])
     command = [*driver.snakemake(made.sweep, ROOT / "profiles" / "local", 2), "--dry-run", "--printshellcmds"]

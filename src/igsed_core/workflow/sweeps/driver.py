@@ -20,6 +20,7 @@ from igsed_core.workflow.sweeps.plan import Job, Node, Plan
 from igsed_core.workflow.sweeps.status import OPTIONS, SUMMARY
 from igsed_core.workflow.sweeps.sweep_file import Sweep
 
+SERVERS_MEMORY = 1000  # MiB of a lot: its own process, and the libraries that are imported for its jobs
 MOST_JOBS = 2000  # in one call of Snakemake: its graph takes about 1 ms and 60 kB a job, more where they are many
 
 
@@ -253,7 +254,7 @@ def _asked(sweep: Sweep, plan: Plan, lot: list[Job]) -> dict[str, Any]:
         "stage": nodes[-1].stage,
         "jobs": [one.id for one in lot],
         "cores": cores,
-        "memory": max(node.cost.asked_memory() for node in nodes),
+        "memory": max(node.cost.asked_memory() for node in nodes) + (SERVERS_MEMORY if len(lot) > 1 else 0),
         "minutes": asked_minutes(seconds, cores),
         "gpu": int(nodes[0].gpu),
     }
