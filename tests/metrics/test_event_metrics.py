@@ -82,10 +82,13 @@ def test_matches_agree_with_trying_everything(seed: int) -> None:
 @given(st.integers(0, 2**31))
 def test_counts_agree_with_the_slow_reference(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    masks, truth = rng.random((2, 3, 15)) < 0.5, rng.random((3, 15)) < 0.5
+    masks, truth = rng.random((4, 3, 15)) < 0.5, rng.random((3, 15)) < 0.5
     true = [event_based.mask_spans(row, 0.1) for row in truth]
+    wide = event_based.counts(masks, true, frame_length=0.1, collar=0.65)  # one event fits several of the other kind
     found = event_based.counts(masks, true, frame_length=0.1)
-    for t, i in np.ndindex(2, 3):
+    for t, i in np.ndindex(4, 3):
+        alone = event_based.mask_spans(masks[t, i], 0.1)
+        assert wide.tp[t, i] == event_based.matches(alone, true[i], collar=0.65)
         detected, events = (reference_metrics.runs(m, 0.1) for m in (masks[t, i], truth[i]))
         # the collar of exactly 200 ms on a grid of 100 ms: leave rounding out of it
         detected = [(round(a, 9), round(b, 9)) for a, b in detected]
