@@ -172,6 +172,21 @@ def test_the_estimate_is_of_the_nearest_recorded_run(written: Written) -> None:
     assert Costs.of_store(["training"]).of(node.params, experiment).seconds == 80.0
 
 
+def test_without_a_record_the_estimate_is_of_the_size_that_ships(written: Written) -> None:
+    sweep = written(HEAD + "grid: {n_train: [80, 81, 2222]}\nvariations: [{chapters: none, n_eval: 28}]\n")
+    of = {
+        experiment.stages["data_synthesis"].n_train: {  # type: ignore[attr-defined]
+            name: costs.Costs().of(params, experiment).seconds for name, params in experiment.stages.items()
+        }
+        for experiment in sweep.experiments.values()
+    }
+    rows = {(row["stage"], row["size"]): float(row["core_seconds"]) for row in costs.shipped()}
+    for name in of[80]:
+        most = max(rows[name, "smoke"], rows[name, "embedded"])
+        assert (of[80][name], of[81][name]) == (rows[name, "smoke"], most)
+        assert of[2222][name] == pytest.approx(most * 2250 / 1250)
+
+
 def test_the_estimate_knows_the_encoder_and_the_number_of_soundscapes(written: Written) -> None:
     sweep = written(
         HEAD + "grid: {encoder: [embedded, cnn14], n_train: [100, 400]}\nvariations: [{chapters: none, n_eval: 100}]\n"

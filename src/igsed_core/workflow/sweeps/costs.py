@@ -25,7 +25,7 @@ START = 12.0  # s that a job takes before it computes: an interpreter, a kernel,
 _SPARE_MEMORY, _SPARE_TIME = 1.5, 4.0  # asked for, over what was measured
 _LEAST_MEMORY, _LEAST_MINUTES = 1500, 10
 UNKNOWN = 600.0  # s of a stage that nobody measured
-SHIPPED_CLIPS, SHIPPED_ENCODER = 1250, "embedded"  # of the larger size in the table
+SHIPPED_CLIPS, SHIPPED_ENCODER = {"smoke": 108, "embedded": 1250}, "embedded"  # of the sizes in the table
 # Forward and gradient pass of a clip on one thread, s (book/encoders_cost.md).
 PASS = {"embedded": 0.026, "embedded_mean": 0.026, "mn04_as": 0.052, "cnn14": 1.1}
 # Stages whose time is passes of the encoder, nearly; that of the others does not depend on it.
@@ -46,8 +46,8 @@ class Cost:
     memory
         Most memory of all its processes, MiB.
     source
-        Where that is from: ``measured`` (in the store, with these parameters or the nearest), ``shipped`` (the largest
-        size of the table, mostly at most what it takes) or ``unknown``.
+        Where that is from: ``measured`` (in the store, with these parameters or the nearest), ``shipped`` (a size of
+        the table, mostly at most what it takes) or ``unknown``.
     """
 
     seconds: float
@@ -133,9 +133,9 @@ class Costs:
 
         Of the recorded runs those with the same encoder count, of these those whose own parameters differ in the fewest
         values, of these those with the nearest number of soundscapes (the median of several). Without one, the figures
-        that ship with the package, of the larger size. More soundscapes than were measured take more in proportion, and
-        so does a slower encoder, by its passes, in the stages that are passes mostly. Fewer soundscapes or a faster
-        encoder are not taken to take less.
+        that ship with the package, of the smallest size that has as many soundscapes. More soundscapes than were
+        measured take more in proportion, and so does a slower encoder, by its passes, in the stages that are passes
+        mostly. Fewer soundscapes or a faster encoder are not taken to take less.
         """
         memory = _shipped_memory(params.stage)
         encoder, clips = _seen(params, experiment)
@@ -151,8 +151,10 @@ class Costs:
             best = sorted((one for one in known if far(one) == nearest), key=lambda one: one.core_seconds)
             measured, source = best[len(best) // 2], "measured"
         elif rows := [row for row in shipped() if row["stage"] == params.stage]:
-            most = max(float(row["core_seconds"]) for row in rows)
-            measured, source = Recorded({}, SHIPPED_ENCODER, SHIPPED_CLIPS, most), "shipped"
+            sizes = sorted({SHIPPED_CLIPS[row["size"]] for row in rows})
+            size = next((one for one in sizes if one >= clips > 0), sizes[-1])
+            most = max(float(row["core_seconds"]) for row in rows if SHIPPED_CLIPS[row["size"]] <= size)
+            measured, source = Recorded({}, SHIPPED_ENCODER, size, most), "shipped"
         else:
             return Cost(UNKNOWN, memory, "unknown")
         taken = measured.core_seconds
