@@ -7,6 +7,7 @@ take minutes run with IGSED_SLURM_FAULTS=1; what they found stands on the book's
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import shutil
@@ -141,6 +142,17 @@ def running(folder: Path) -> list[int]:
     return sorted(int(row[0]) for row in rows if len(row) == 2 and str(folder) in row[1])
 
 
+def programs(folder: Path) -> list[int]:
+    """Processes that do jobs of a test's sweep."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            here = place.joinpath("cwd").readlink()
+            if here.is_relative_to(folder) and b"\0sweep-job\0" in place.joinpath("cmdline").read_bytes():
+                found.append(int(place.name))
+    return found
+
+
 def wait_for(condition: Callable[[], object], what: str, limit: float = 300.0) -> None:
     end = time.monotonic() + limit
     while not condition():
@@ -249,10 +261,11 @@ def test_a_job_over_its_memory_is_named_and_made_by_the_next_call(sweep: Sweep, 
 @slow
 def test_a_job_over_its_time_is_named_and_made_by_the_next_call(sweep: Sweep, here: Path, tmp_path: Path) -> None:
     first = sweep()
-    wait_for(lambda: running(tmp_path), "a job runs")
-    for job in running(tmp_path):  # a minute is Slurm's least limit, and the job would not take so long
+    wait_for(lambda: programs(tmp_path), "a job's program runs")
+    for pid in programs(tmp_path):  # a minute is Slurm's least limit, and the job would not take so long
+        os.kill(pid, signal.SIGSTOP)
+    for job in running(tmp_path):
         subprocess.run(["scontrol", "update", f"JobId={job}", "TimeLimit=1"], check=True)
-        subprocess.run(["scancel", "--signal=STOP", str(job)], check=True)
     first.communicate(timeout=LIMIT)
     assert first.returncode == 1
     assert set(failed(tmp_path)["stage"]) == {"data_synthesis"}
