@@ -120,10 +120,19 @@ def test_a_signal_reaches_the_program(variables: dict[str, str], how: signal.Sig
     assert asking.returncode == 5
 
 
+@pytest.fixture
+def handlers() -> Iterator[None]:
+    """What this process does with signals is afterwards what it was."""
+    before = {number: signal.getsignal(number) for number in warm._HANDED_ON}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("handlers")
 def test_a_signal_that_comes_before_the_waiting_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     server, asked = socket.socketpair()
     select = warm.select.select
-    handlers = {number: signal.getsignal(number) for number in warm._HANDED_ON}
     numbers = iter([signal.SIGTERM, signal.SIGINT])
 
     def late(*files: object) -> object:
@@ -134,13 +143,28 @@ def test_a_signal_that_comes_before_the_waiting_is_not_lost(monkeypatch: pytest.
         return select(*files)  # type: ignore[arg-type]
 
     monkeypatch.setattr(warm.select, "select", late)
-    try:
-        with server, asked:
-            assert warm._answer(asked) == b"7"
-            assert server.recv(64) == bytes([signal.SIGTERM, signal.SIGINT])
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+    with server, asked:
+        assert warm._answer(asked) == b"7"
+        assert server.recv(64) == bytes([signal.SIGTERM, signal.SIGINT])
+
+
+@pytest.mark.usefixtures("handlers")
+def test_a_signal_to_a_program_that_has_just_ended_loses_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    server, asked = socket.socketpair()
+    select = warm.select.select
+
+    def late(*files: object) -> object:
+        if server.fileno() < 0:
+            return select(*files)  # type: ignore[arg-type]
+        os.kill(os.getpid(), signal.SIGINT)
+        ready = select(*files)  # type: ignore[arg-type]
+        server.sendall(b"7")
+        server.close()
+        return ready
+
+    monkeypatch.setattr(warm.select, "select", late)
+    with asked:
+        assert warm._answer(asked) == b"7"
 
 
 def test_the_server_and_its_programs_end_with_the_process_that_started_it(tmp_path: Path) -> None:

@@ -134,7 +134,8 @@ def _answer(asked: socket.socket) -> bytes:
             if asked in ready:
                 signal.set_wakeup_fd(-1)
                 return asked.recv(16)
-            asked.sendall(arrived.recv(64))
+            with contextlib.suppress(OSError):  # it has just ended, and its last word is still to be read
+                asked.sendall(arrived.recv(64))
 
 
 class _Server:

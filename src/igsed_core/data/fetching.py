@@ -12,7 +12,7 @@ from igsed_core.base import text
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.paths import data_dir
 from igsed_core.data import archives, assets, listing
-from igsed_core.data.assets import GROUPS, REGISTRY
+from igsed_core.data.catalogue import GROUPS, REGISTRY
 from igsed_core.data.download import FetchError, size_text
 from igsed_core.data.soundbank import real
 
@@ -31,7 +31,7 @@ UNPACKED = {
 
 
 def groups(names: Sequence[str]) -> list[str]:
-    """Return the groups that names stand for, in the order of `assets.GROUPS`."""
+    """Return the groups that names stand for, in the order of `catalogue.GROUPS`."""
     return [name for name in GROUPS if EVERYTHING in names or name in names]
 
 

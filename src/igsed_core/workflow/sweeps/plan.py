@@ -280,7 +280,7 @@ def estimate(plan: Plan, *, together: float = 0) -> Estimate:
     jobs, seconds = 0, 0.0
     sources: dict[str, int] = {}
     for lot in plan.lots(seconds=together):
-        number = sum(map(plan.number, lot)) if len(lot) == 1 else 1
+        number = plan.number(lot[0]) if len(lot) == 1 else 1
         jobs += number
         seconds += sum(node.cost.seconds for node in lot) + number * START
         for node in lot:
