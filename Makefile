@@ -3,8 +3,9 @@
 PARAMS ?= params/embedded.yaml
 ARGS ?=
 PORT ?= 8000
-# A virtual environment that happens to be active, or stray variables, must not leak into ours.
-unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH VIRTUAL_ENV
+# A virtual environment that happens to be active, or stray variables, must not leak into ours; nor must a container's
+# PYTHONDONTWRITEBYTECODE, by which each of hundreds of processes would compile all that it imports.
+unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
 # The shell takes a path from its environment, so that it may hold blanks, brackets and quotes.
 export PARAMS
 

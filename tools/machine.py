@@ -43,8 +43,9 @@ def say(message: str) -> None:
 
 
 def clean_environment() -> dict[str, str]:
-    """Return the environment without what would lead pip, or an import, anywhere but into the virtual environment."""
-    diverting = ("PYTHONPATH", "PYTHONHOME", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_REQUIRE_VIRTUALENV")
+    """Return the environment without what would lead pip, an import or byte code anywhere but into .venv."""
+    diverting = {"PYTHONPATH", "PYTHONHOME", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_REQUIRE_VIRTUALENV"}
+    diverting |= {"PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX"}
     environment = {key: value for key, value in os.environ.items() if key not in diverting}
     # PYTHONSAFEPATH: a `random.py` in the folder that `make` runs in must not take the place of Python's own.
     settled = {"PYTHONSAFEPATH": "1", "PIP_USER": "0", "PIP_NO_INPUT": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}

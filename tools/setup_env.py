@@ -73,8 +73,12 @@ def logged(*command: str | Path) -> bool:
 
 
 def pip(*arguments: str | Path) -> bool:
-    """Let the virtual environment's pip install what is named, and nothing that it asks for."""
-    return logged(PYTHON, "-m", "pip", "install", "--progress-bar", "off", "--no-deps", *arguments)
+    """Let the virtual environment's pip install what is named, and nothing that it asks for.
+
+    Byte code comes with the first import: most of what is installed is never imported, and compiling all of it takes as
+    long as installing it.
+    """
+    return logged(PYTHON, "-m", "pip", "install", "--progress-bar", "off", "--no-deps", "--no-compile", *arguments)
 
 
 def log_tail() -> str:
@@ -173,10 +177,11 @@ def install_packages() -> None:
     """
     pinned = pins()
     forget_half_installed()
-    ready = pip(pinned["setuptools"], pinned["wheel"])
+    # First a pip of today: the one that comes with Python 3.11 takes four times as long to choose among wheels.
+    ready = pip(pinned["pip"], pinned["setuptools"], pinned["wheel"])
     if ready:
         install_torch(pinned["torch"])
-        say(f"installing {len(pinned)} pinned packages: about two minutes the first time, in .venv/setup.log")
+        say(f"installing {len(pinned)} pinned packages: about a minute the first time, in .venv/setup.log")
         # The project by a relative path: pip reads `[...]` at the end of one as a list of extras.
         ready = pip("--no-build-isolation", "-r", CONSTRAINTS) and pip("--no-build-isolation", "--editable", ".")
     if not ready:
@@ -208,7 +213,10 @@ def check() -> None:
     ]
     if unmet:
         raise SetupError("constraints.txt does not hold together:\n    " + "\n    ".join(unmet))
-    if not logged(PYTHON, "-c", "import igsed_core.attribution._zennit, torch, captum, scaper, soundfile"):
+    # With these the byte code of what every process imports is there, for whoever forbids Python to write any later.
+    imports = "import igsed_core.attribution._zennit, torch, captum, scaper, soundfile, snakemake.cli, myst_nb"
+    imports += "; from igsed_core.base import warm; list(map(__import__, warm.LIBRARIES))"
+    if not logged(PYTHON, "-c", imports):
         raise SetupError(f"A package does not import:\n{log_tail()}\nRun `make distclean` and try again.")
 
 
@@ -220,7 +228,7 @@ def add_parity() -> None:
     PARITY_STAMP.unlink(missing_ok=True)
     pinned = pins(PARITY)
     last = pinned.pop(COMPILED)
-    say(f"installing {len(pinned) + 1} packages that tests compare with (about a minute the first time)")
+    say(f"installing {len(pinned) + 1} packages that tests compare with (half a minute the first time)")
     if not pip("--no-build-isolation", *pinned.values()):
         say(f"they could not be installed, so tests that compare with them are skipped (see {LOG})")
     elif not pip("--no-build-isolation", last):
