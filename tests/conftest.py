@@ -13,6 +13,7 @@ from typing import Any
 import hypothesis
 import pytest
 
+from igsed_core.base import parsed
 from long_files import LONG
 from smoke_run import SmokeRun
 
@@ -21,6 +22,8 @@ from smoke_run import SmokeRun
 hypothesis.settings.register_profile("repeated", derandomize=True)
 hypothesis.settings.load_profile("repeated")
 ROOT = Path(__file__).resolve().parents[1]
+# Tests have caches of sounds of their own, and all the same source files: what is read from those is read once.
+os.environ.setdefault(parsed.VARIABLE, str(ROOT / ".pytest_cache" / "sources"))
 # A shell ignores Ctrl-C for what it starts in the background (`make test &`); tests of it need the usual answer.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)

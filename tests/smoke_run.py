@@ -42,5 +42,5 @@ class SmokeRun:
         """Call the command line on this run."""
         command = [sys.executable, "-m", "igsed_core", *words]
         return subprocess.run(
-            command, cwd=ROOT, env=self.environment, check=check, capture_output=True, text=True, timeout=900
+            command, cwd=ROOT, env=self.environment, check=check, capture_output=True, text=True, timeout=3000
         )

@@ -13,6 +13,7 @@ from igsed_core.base import imports, parsed
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("IGSED_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.delenv(parsed.VARIABLE, raising=False)
     monkeypatch.setattr(parsed, "FEWEST", 1)
     monkeypatch.setattr(imports, "REMEMBERED", parsed.Remembered(imports.__file__))
     imports._read_source.cache_clear()

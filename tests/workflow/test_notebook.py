@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,12 @@ import pandas as pd
 import pytest
 
 from igsed_core.base import files, provenance
+from igsed_core.base import warm as warmth
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.paths import RunPaths, store_dir
 from igsed_core.base.run import StageRun, labelled
 from igsed_core.main_job.params import DataSynthesis, Results
-from igsed_core.workflow import cli, experiments, notebook, stages
+from igsed_core.workflow import cli, experiments, kernels, notebook, stages
 
 BEGIN = "from igsed_core.workflow import notebook\nrun = notebook.begin('data_synthesis', globals())"
 
@@ -253,6 +255,19 @@ def test_provenance_names_versions_commit_and_machine() -> None:
 # --- papermill itself -------------------------------------------------------------------------------------
 
 
+@pytest.fixture(scope="module")
+def server() -> Iterator[dict[str, str]]:
+    """A server of kernels, as a run has one."""
+    with kernels.warm_ones() as further:
+        yield further
+
+
+@pytest.fixture
+def warm(server: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a test's kernels be forked; in the others they are as anybody has them."""
+    monkeypatch.setenv(warmth.VARIABLE, server[warmth.VARIABLE])
+
+
 @pytest.fixture
 def book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project whose first notebook does nothing but begin and finish."""
@@ -304,7 +319,7 @@ def test_what_was_changed_since_the_run_began_is_told(
     assert not RunPaths("mine").root.exists()
 
 
-def test_a_table_that_is_edited_while_its_page_is_made_leaves_no_page(book: Path) -> None:
+def test_a_table_that_is_edited_while_its_page_is_made_leaves_no_page(warm: None, book: Path) -> None:
     """The page was kept under the key of the table as it had been."""
     table = book.parent / "results" / "data_synthesis" / "a.csv"
     edit = f"from pathlib import Path\ntable = Path({str(table)!r})\ntable.parent.mkdir(parents=True)\ntable.touch()"
@@ -319,7 +334,7 @@ def test_a_table_that_is_edited_while_its_page_is_made_leaves_no_page(book: Path
     assert not before.page.folder.exists() and not after.page.folder.exists()
 
 
-def test_another_experiment_takes_page_and_results_from_the_store(book: Path) -> None:
+def test_another_experiment_takes_page_and_results_from_the_store(warm: None, book: Path) -> None:
     notebook.execute("data_synthesis", experiments.from_values({"experiment": "one"}))
     other = experiments.from_values({"experiment": "two"})
     made = stages.keys(other)["data_synthesis"]
@@ -334,7 +349,7 @@ def test_another_experiment_takes_page_and_results_from_the_store(book: Path) ->
     assert set(files.read_table(RunPaths("two").results / "clips.csv")["experiment"]) == {"two"}
 
 
-def test_a_marker_without_its_artefacts_is_not_believed(book: Path) -> None:
+def test_a_marker_without_its_artefacts_is_not_believed(warm: None, book: Path) -> None:
     experiment = experiments.from_values({"experiment": "mine"})
     notebook.execute("data_synthesis", experiment)
     made = stages.keys(experiment)["data_synthesis"]
@@ -353,7 +368,7 @@ def test_papermill_with_an_unknown_parameter(book: Path, tmp_path: Path) -> None
     assert not RunPaths("embedded").root.exists()
 
 
-def test_a_failing_cell_is_told_without_a_traceback_if_it_was_explained(book: Path, tmp_path: Path) -> None:
+def test_a_failing_cell_is_told_without_a_traceback_if_it_was_explained(warm: None, book: Path, tmp_path: Path) -> None:
     write_notebook(book, "from igsed_core.base.errors import IgsedError\nraise IgsedError('file x is bad: remove it')")
     stage, params = stages.get("data_synthesis"), DataSynthesis()
     target = tmp_path / "out" / "01_data_synthesis.ipynb"

@@ -84,7 +84,7 @@ class PaperRun:
         overrides = [f"{name}={value}" for name, value in SMALL.items()]
         command = [sys.executable, "-m", "igsed_core", "run", "params/paper.yaml", *overrides]
         return subprocess.run(
-            command, cwd=ROOT, env=self.environment, check=False, capture_output=True, text=True, timeout=900
+            command, cwd=ROOT, env=self.environment, check=False, capture_output=True, text=True, timeout=3000
         )
 
 

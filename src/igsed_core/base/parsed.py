@@ -20,6 +20,7 @@ from typing import Any
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.paths import data_dir
 
+VARIABLE = "IGSED_SOURCES"  # folder for the file, if not the cache's own
 LARGEST = 5_000  # entries; beyond that, those of this process are kept alone
 FEWEST = 20  # new entries that are worth a file: some milliseconds each
 
@@ -40,8 +41,9 @@ class Remembered:
 
     @property
     def path(self) -> Path:
-        """The file: in the cache of sounds and weights, beside what belongs to the programs that a run starts."""
-        return data_dir() / ".programs" / f"sources-{version(self._reader)}.json"
+        """The file: in the cache of sounds and weights, or where :data:`VARIABLE` says."""
+        folder = Path(os.environ.get(VARIABLE) or data_dir() / ".programs")
+        return folder / f"sources-{version(self._reader)}.json"
 
     @staticmethod
     def key(package: str, content: bytes) -> str:

@@ -430,9 +430,22 @@ def test_explanations_under_attack_from_end_to_end(
 
 
 def test_attacks_on_one_of_several_outputs_leave_the_shortest_way_to_the_network(listener: explaining.Listener) -> None:
-    x = sound()[None]
-    found = deepfool(listener.score, x, Vanish(torch.tensor([0])), steps=30)
-    assert bool(found.reached) and float(base.snr(x, found.waveforms)) > 20
+    x = torch.stack([sound(seed) for seed in range(3)])
+    for goal in (0, 1):
+        found = deepfool(listener.score, x, Vanish(torch.tensor([goal] * 3)), steps=30)
+        assert bool(found.reached.all()) and float(base.snr(x, found.waveforms).min()) > 20
+
+
+def test_a_boundary_that_is_all_but_reached_is_crossed() -> None:
+    """Steps of a millionth were lost in the rounding of samples, and the attack went on to its last step in vain."""
+    slope = torch.full((64,), 0.25)
+    x = torch.full((1, 64), 0.5)
+
+    def score(waveforms: torch.Tensor) -> torch.Tensor:
+        return (waveforms @ slope - x[0] @ slope + 1e-9)[:, None]
+
+    found = deepfool(score, x, Vanish(torch.tensor([0])), steps=3)
+    assert bool(found.reached) and int(found.iterations) == 1
 
 
 # ---- words and parameters

@@ -9,6 +9,7 @@ from igsed_core.chapters.adversarial.attacks.base import HIGH, LOW, Attacked, Mo
 from igsed_core.chapters.adversarial.attacks.goals import Goal
 
 RIVALS = 10  # as in the authors' own code
+LEAST = 1e-3  # of a gap, as a logit: a step onto a nearer boundary may be lost when it is added to 32-bit samples
 
 
 def deepfool(
@@ -24,7 +25,8 @@ def deepfool(
     """Leave a class by a perturbation of about the least length.
 
     A boundary ``k`` with gap ``g_k`` and gradient ``w_k`` is ``|g_k| / |w_k|`` away, and the step onto it is
-    ``g_k w_k / |w_k|^2``, a little farther. A clip that has reached its goal is left alone.
+    ``g_k w_k / |w_k|^2``, a little farther (at least :data:`LEAST` as ``g_k``). A clip that has reached its goal is
+    left alone.
 
     Parameters
     ----------
@@ -65,7 +67,7 @@ def deepfool(
         rows = torch.arange(len(left))
         slope = torch.stack(slopes, dim=1)[rows, chosen] if len(slopes) > 1 else slopes[0]
         passes[left[~there]] += few.shape[1]
-        scale = few.detach()[rows, chosen] / lengths[rows, chosen].square()
+        scale = few.detach()[rows, chosen].clamp_min(LEAST) / lengths[rows, chosen].square()
         moved = (changed - (1 + overshoot) * scale[:, None] * slope).clamp(LOW, HIGH)
         changed, left = moved[~there], left[~there]
     return Attacked(result, reached, passes)
