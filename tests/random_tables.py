@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -77,26 +77,35 @@ class Tables:
 
     def tidy(self, *keys: tuple[str, str, str], threshold: float = 50.0, **columns: object) -> pd.DataFrame:
         """Rows of (method, rule, metric) over the instances and over the classes of the test split."""
+        rows = self._rows(keys, threshold, columns)
+        return pd.DataFrame(rows, columns=[*COLUMNS, *(name for name in columns if name not in COLUMNS)])
+
+    def _rows(
+        self, keys: Iterable[tuple[str, str, str]], threshold: float, columns: Mapping[str, object]
+    ) -> list[dict[str, object]]:
         both = itertools.product(keys, ("instance", "class"))
-        rows = [
+        return [
             {"method": m, "rule": r, "metric": q, "average": a, "split": "test", "class": "all", "std": 0.1}
             | {"threshold": threshold, **self.cell(), **columns}
             for (m, r, q), a in both
         ]
-        return pd.DataFrame(rows, columns=[*COLUMNS, *(name for name in columns if name not in COLUMNS)])
 
     def apart(self, *keys: tuple[str, str, str, str, str], average: str = "instance", **columns: str) -> pd.DataFrame:
         """Differences (method, rule, other method, other rule, metric), corrected together."""
+        return self._families((keys, {"average": average, **columns}))
+
+    def _families(self, *families: tuple[Iterable[tuple[str, str, str, str, str]], Mapping[str, str]]) -> pd.DataFrame:
+        """Differences of several families, each with columns of its own, among which each is corrected."""
         names = ("method", "rule", "other_method", "other_rule", "metric")
-        rows = [
-            dict(zip(names, key, strict=True)) | self.cell() | {"average": average, "split": "test", "class": "all"}
-            for key in keys
-        ]
+        rows, p = [], []
+        for number, (keys, columns) in enumerate(families):
+            mine = [dict(zip(names, key, strict=True)) | self.cell() | columns | {"split": number} for key in keys]
+            drawn = self.rng.random(len(mine)) ** 4
+            p += [x if row["ci_high"] > row["ci_low"] else np.nan for row, x in zip(mine, drawn, strict=True)]
+            rows += mine
         found = pd.DataFrame(rows)
-        decided = found["ci_high"] > found["ci_low"]
-        p = np.where(decided, self.rng.random(len(found)) ** 4, np.nan)
-        found = found.assign(p=p, n_clips=found["n"], survives=False)
-        return summaries.with_survivors(found).assign(**columns)
+        found = found.assign(p=p, n_clips=found["n"], survives=False, **{"class": "all"})
+        return summaries.with_survivors(found).assign(split="test")
 
     def main_job(self) -> dict[str, pd.DataFrame]:
         """Tables of the main results."""
@@ -381,9 +390,10 @@ class Tables:
         if has_layer:
             asked["embedding"] = [("ig:kept", "agreement", "mask_iou")]
         threshold = float(self.rng.choice([1, 40]))
-        audit = [self.tidy(*keys, threshold=threshold, question=q) for q, keys in asked.items()]
+        rows = [row for q, keys in asked.items() for row in self._rows(keys, threshold, {"question": q})]
         peaks, curves = self.fig3()
-        return {"audit": pd.concat([*audit, curves], ignore_index=True), "audit_peaks": peaks}
+        audit = pd.DataFrame(rows, columns=[*COLUMNS, "question"])
+        return {"audit": pd.concat([audit, curves], ignore_index=True), "audit_peaks": peaks}
 
     def changed(self, has_layer: bool) -> pd.DataFrame:
         """Differences between readings."""
@@ -397,13 +407,12 @@ class Tables:
                 *((("embedding", "ig:kept"),) if has_layer else ()),
             )
         }
-        tables = [
-            self.apart(("ig", "class", "ig", "instance", "iou"), average="gap", question="averages"),
-            self.apart(("random", "hits", "truth", "activity", "pointing_game"), question="chance"),
-            self.apart(*pairs, question="sign"),
-            *(self.apart(*keys, question=question) for question, keys in what_if.items()),
-        ]
-        return pd.concat(tables, ignore_index=True)
+        hits = [("random", "hits", "truth", "activity", "pointing_game")]
+        questions = {"chance": hits, "sign": pairs, **what_if}
+        return self._families(
+            ([("ig", "class", "ig", "instance", "iou")], {"average": "gap", "question": "averages"}),
+            *((keys, {"average": "instance", "question": name}) for name, keys in questions.items()),
+        )
 
     def fig3(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Curves over thresholds, sharp, flat or without a value, and their peaks."""
@@ -417,10 +426,8 @@ class Tables:
             rows += [(method, rule, metric, t, v) for t, v in zip(taus, values, strict=True)]
         curves = pd.DataFrame(rows, columns=["method", "rule", "metric", "threshold", "value"])
         curves = curves.assign(question="fig3", average="instance", **{"class": "all", "n": self.cell()["n"]})
-        height = curves.assign(value=curves["value"].fillna(-1)).groupby(["method", "rule", "metric"])["value"]
-        top = curves[curves["value"].fillna(-1) == height.transform("max")].drop_duplicates(
-            ["method", "rule", "metric"]
-        )
+        heights = curves["value"].fillna(-1).to_numpy().reshape(-1, len(taus))  # a row for each curve
+        top = curves.iloc[heights.argmax(axis=1) + len(taus) * np.arange(len(heights))]
         theirs = paper.threshold_sensitivity().rename(columns={"peak_percentile": "paper_threshold"})
         return top.merge(theirs[["method", "metric", "paper_threshold"]], on=["method", "metric"]), curves
 
