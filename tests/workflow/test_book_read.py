@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import html
+import json
 import math
 import re
 import shutil
+import statistics
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -24,7 +26,7 @@ PARTS = 2  # browsers that read the pages side by side
 SIZES = {"desktop": (1440, 900), "phone": (390, 844)}
 AXE = "axe-core@4.11.0"
 BOXES = 'mjx-container[display="true"], .igsed-table-frame'
-READY = 2.0  # s of the page's main thread
+READY = 5.0  # times the median page's work: seconds would test the machine
 TERMS = glossary_links.terms(ROOT / "book" / "glossary.md")
 
 
@@ -48,20 +50,55 @@ def opened(browser: Any, **options: Any) -> Any:
     return tab
 
 
-# The theme changes colours alone, so in the dark only rules on colours run again.
-FINDINGS = """async ([theme, rules]) => {
+# Rules on colours look at every piece of text, eight times as long as all other rules together, and a page
+# of code shows the same colours a thousand times: they are given one piece of each look (its colours and letters, what
+# lies behind it, the text around it). The theme changes colours alone, so in the dark only they run again.
+FINDINGS = """async ([theme, rules, every]) => {
   document.documentElement.dataset.theme = theme;
   document.documentElement.dataset.mode = theme;
-  const options = { resultTypes: ["violations"] };
-  if (rules) options.runOnly = { type: "rule", values: rules };
-  const { violations } = await axe.run(document, options);
-  return violations
+  const behind = new Map([[null, ""]]);
+  const background = (node) => {
+    if (!behind.has(node)) {
+      const style = getComputedStyle(node);
+      const own = [style.backgroundColor, style.backgroundImage, style.opacity, style.filter].join();
+      const clear = own === "rgba(0, 0, 0, 0),none,1,none";
+      behind.set(node, background(node.parentElement) + (clear ? "" : "|" + own));
+    }
+    return behind.get(node);
+  };
+  const looks = new Map();
+  for (const node of document.body.querySelectorAll("*")) {
+    if (![...node.childNodes].some((one) => one.nodeType === Node.TEXT_NODE && one.data.trim())) continue;
+    if (!node.checkVisibility({ visibilityProperty: true, opacityProperty: true })) continue;
+    const mine = getComputedStyle(node), around = getComputedStyle(node.parentElement);
+    const letters = [mine.color, mine.fontSize, mine.fontWeight, mine.textDecorationLine, mine.textShadow];
+    const place = [mine.display, mine.visibility, around.color, around.display, background(node)];
+    const look = [node.localName === "a", ...letters, ...place].join();
+    if (!looks.has(look)) looks.set(look, node);
+  }
+  const colours = %s;
+  const resultTypes = ["violations"];
+  const run = (context, runOnly, left = []) => axe.run(context, {
+    resultTypes, ...(runOnly && { runOnly }), rules: Object.fromEntries(left.map((rule) => [rule, { enabled: false }])),
+  });
+  const on = (values) => ({ type: "rule", values });
+  const few = { include: [...looks.values()] };
+  const found = every
+    ? [await run(document, rules && on(rules))]
+    : [
+        ...(!rules ? [await run(document, null, colours)] : []),
+        ...(rules?.some((rule) => !colours.includes(rule))
+          ? [await run(document, on(rules.filter((rule) => !colours.includes(rule))))] : []),
+        await run(few, on(colours.filter((rule) => !rules || rules.includes(rule)))),
+      ];
+  return found.flatMap(({ violations }) => violations)
     .filter((v) => ["serious", "critical"].includes(v.impact))
     .flatMap((v) => v.nodes.map((n) => `${v.id}: ${n.target.join(" ")}`));
 }"""
 # What a page does once it is resized comes with a frame of its own.
 LAID_OUT = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 COLOURS = ["color-contrast", "link-in-text-block"]
+FINDINGS = FINDINGS.replace("%s", json.dumps(COLOURS))
 # What a narrow screen can change; words, roles and colours are those of the wide one, but for the menu.
 LAYOUT = ["scrollable-region-focusable", "target-size", "link-in-text-block", "meta-viewport", "css-orientation-lock"]
 RULES = {
@@ -69,7 +106,7 @@ RULES = {
     ("desktop", "dark"): COLOURS,
     ("phone", "light"): LAYOUT,
 }
-IN_EVERY_WAY = ("book/intro", "book/06_results")  # by all rules of a theme, with what is the same on all pages
+IN_EVERY_WAY = ("book/intro", "book/06_results")  # by all rules of a theme, every piece of text, in both sizes
 
 
 @dataclass
@@ -106,7 +143,7 @@ def visit(browser: Any, smoke_book: Path, axe: str | None, pages: Sequence[str])
         for (size, theme), rules in {**RULES, **every}.items():
             tab.set_viewport_size(dict(zip(("width", "height"), SIZES[size], strict=True)))
             tab.evaluate(LAID_OUT)
-            if found := tab.evaluate(FINDINGS, [theme, rules]):
+            if found := tab.evaluate(FINDINGS, [theme, rules, page in IN_EVERY_WAY]):
                 said.found[page, size, theme] = found
     tab.close()
     return said
@@ -128,7 +165,8 @@ class PagesOfAPart:
         assert visited.found == {}
 
     def test_a_page_is_soon_interactive(self, visited: Visit) -> None:
-        assert {page: seconds for page, seconds in visited.seconds.items() if seconds > READY} == {}
+        most = READY * statistics.median(visited.seconds.values())
+        assert {page: seconds for page, seconds in visited.seconds.items() if seconds > most} == {}
 
 
 class TestFirstPart(PagesOfAPart):
@@ -137,6 +175,25 @@ class TestFirstPart(PagesOfAPart):
 
 class TestSecondPart(PagesOfAPart):
     part = 1
+
+
+@pytest.mark.parametrize(
+    ("page", "spoiled"),
+    [("04_baselines", "summary"), ("04_baselines", "article p a"), ("cluster", "article td"), ("cluster", "code")],
+)
+def test_text_that_cannot_be_read_is_found_among_all_that_looks_alike(
+    browser: Any, smoke_book: Path, axe: str | None, page: str, spoiled: str
+) -> None:
+    if axe is None:
+        pytest.skip(f"no npm, or it cannot fetch {AXE}: accessibility is not checked")
+    tab = opened(browser, viewport=dict(zip(("width", "height"), SIZES["desktop"], strict=True)))
+    tab.goto((smoke_book / "book" / f"{page}.html").as_uri())
+    ready(tab)
+    tab.add_style_tag(content=f"{spoiled} {{ color: #999 !important; background: #aaa !important }}")
+    tab.evaluate(axe)
+    found = {every: tab.evaluate(FINDINGS, ["light", COLOURS, every]) for every in (True, False)}
+    assert 0 < len(found[False]) <= len(found[True]) and set(found[False]) <= set(found[True])
+    tab.close()
 
 
 def test_a_tap_opens_a_figure_large(browser: Any, smoke_book: Path) -> None:
