@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from igsed_core import __version__
-from igsed_core.base import children, files
+from igsed_core.base import children, files, store
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.params import choices_of
 from igsed_core.base.paths import RunPaths
@@ -178,13 +178,44 @@ def test_store_lists_and_prunes(capsys: pytest.CaptureFixture[str]) -> None:
     assert [line.split()[-1] for line in out.splitlines()[:-1]] == ["mine", "nobody", "mine", "nobody"]
     with orphan.lock():
         assert cli.main(["store", "prune", "--yes"]) == 0
-        assert "features/ab: a run is making it, kept" in capsys.readouterr().out
+        out = capsys.readouterr().out
+        assert "features/ab: a run is making it, or uses it now: kept" in out
+        assert out.splitlines()[-1].startswith("removed 1 artefact, 0.0 MB")
     assert orphan.folder.is_dir() and shared.folder.is_dir()
     assert not Entry("training", "4567").folder.exists()
     assert cli.main(["store", "prune", "--yes"]) == 0
     assert not orphan.folder.exists()
     assert cli.main(["store", "prune"]) == 0
     assert "every artefact is in use" in capsys.readouterr().out.splitlines()[-1]
+
+
+def test_what_a_stage_shares_is_not_pruned_while_it_is_made() -> None:
+    """A run died of it: the features that its training had just made were nobody's yet."""
+    stage, shared = Entry("training", "01"), Entry("features", "02")
+    stage.describe({})
+    shared.describe({})
+    link(stage.folder / "features", shared.folder)
+    with stage.lock():
+        assert cli.main(["store", "prune", "--yes"]) == 0
+    assert stage.folder.is_dir() and shared.folder.is_dir()
+    assert cli.main(["store", "prune", "--yes"]) == 0
+    assert not stage.folder.exists() and not shared.folder.exists()
+
+
+def test_what_a_stopped_run_made_is_kept_for_it_until_it_is_at_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    path, further = PARAMS / "smoke.yaml", ["chapters=none"]
+    mine = stages.keys(experiments.load(path, further))["training"].data
+    shared = Entry("features", "02")
+    mine.describe({})
+    shared.describe({})
+    link(mine.folder / "features", shared.folder)
+    monkeypatch.setattr(children, "run", lambda *_, **__: 1)
+    with pytest.raises(IgsedError, match="did not finish"):
+        notebook.run(path, further, cores=1)
+    assert {one.entry: one.users for one in store.listed()} == {mine: ("smoke",), shared: ("smoke",)}
+    monkeypatch.setattr(children, "run", lambda *_, **__: 0)
+    notebook.run(path, further, cores=1)
+    assert {one.users for one in store.listed()} == {()}
 
 
 def test_pruning_asks_first(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -33,7 +33,7 @@ _MANIFEST = "entry.json"
 _CONTENTS = "contents.json"
 RECORD = "record.json"  # what a finished stage says of itself
 LOCK = ".lock"  # in an entry, and in the folder of an experiment or a sweep: held by who works on it
-HELD = "held.json"  # in a sweep's folder: what it refers to until its experiments do
+HELD = "held.json"  # in the folder of a run or a sweep: what it refers to until it is at its end
 PATIENCE = 2.0  # s after which a run that waits for another says so
 
 
@@ -267,8 +267,8 @@ def entries() -> list[Entry]:
 def references() -> dict[str, set[str]]:
     """Return entry name -> experiments that refer to it, directly or through other entries.
 
-    An experiment refers to what its folder links to; a stage's record names what it was made from. A sweep that is not
-    at its end refers to all that it makes.
+    An experiment refers to what its folder links to; a stage's record names what it was made from. A run or a sweep
+    that is not at its end refers to all that it makes (:func:`hold`).
     """
     root = store_dir()
     found: dict[str, set[str]] = {}
@@ -282,24 +282,35 @@ def references() -> dict[str, set[str]]:
             for other in _mapping(record).get("uses", []):
                 follow(other, experiment)
         else:  # yet to be finished: what it shares with others lies behind its links
-            for one in (root / name).glob("*"):
-                linked(one, experiment)
-
-    def linked(place: Path, experiment: str) -> None:
-        if place.is_symlink() and (target := place.resolve()).is_relative_to(root):
-            follow("/".join(target.relative_to(root).parts[:2]), experiment)
+            for other in _linked(root / name):
+                follow(other, experiment)
 
     for folder in sorted(runs_dir().glob("*")):
         if folder.name.startswith(".") or not folder.is_dir():
             continue
-        for link in (folder / "stages").glob("*"):
-            linked(link, folder.name)
+        for name in _linked(folder / "stages"):
+            follow(name, folder.name)
         if (held := folder / HELD).is_file():
             for name in _mapping(held).get("entries", ()):
                 follow(str(name), folder.name)
         for marker in (folder / ".done").glob("*.json"):
             follow(str(_mapping(marker).get("page", "")), folder.name)
     return found
+
+
+def _linked(folder: Path) -> list[str]:
+    """Names of the entries that links in a folder lead to."""
+    root = store_dir()
+    targets = [place.resolve() for place in folder.glob("*") if place.is_symlink()]
+    return ["/".join(one.relative_to(root).parts[:2]) for one in targets if one.is_relative_to(root)]
+
+
+def hold(folder: Path, made: Iterable[Entry]) -> None:
+    """Let the folder of a run or a sweep refer to what it makes, for as long as it is not at its end (``()``)."""
+    if names := sorted(one.name for one in made):
+        files.write_json(folder / HELD, {"entries": names})
+    else:
+        (folder / HELD).unlink(missing_ok=True)
 
 
 def _mapping(path: Path) -> dict[str, Any]:
@@ -326,22 +337,48 @@ def listed() -> list[Listed]:
     return result
 
 
-def prune(unused: Iterable[Listed]) -> None:
-    """Remove artefacts; one that a run is making at this moment is left alone."""
-    for one in unused:
-        guard = FileLock(one.entry.folder / LOCK)
-        try:
-            guard.acquire(timeout=0)
-        except Timeout:
-            print(f"{one.entry.name}: a run is making it, kept")
-            continue
-        try:
-            # Renamed first: whoever looks meanwhile finds all of it or nothing.
-            doomed = one.entry.folder.with_name(f".{one.entry.key}.{uuid.uuid4().hex[:12]}.removed")
-            one.entry.folder.rename(doomed)
-        finally:
-            guard.release()
-        shutil.rmtree(doomed)
+def prune(unused: Iterable[Listed]) -> list[Listed]:
+    """Remove artefacts, and return those that were.
+
+    One that a run is making at this moment is left alone, and so is what that one shares with others.
+    """
+    every = list(unused)
+    busy = [one.entry for one in every if _is_being_made(one.entry)]
+    kept = {name for one in busy for name in (one.name, *_linked(one.folder))}
+    removed = []
+    for one in every:
+        if one.entry.name in kept or not _taken_away(one.entry):
+            print(f"{one.entry.name}: a run is making it, or uses it now: kept")
+        else:
+            removed.append(one)
+    return removed
+
+
+def _is_being_made(one: Entry) -> bool:
+    guard = FileLock(one.folder / LOCK)
+    try:
+        guard.acquire(timeout=0)
+    except Timeout:
+        return True
+    guard.release()
+    return False
+
+
+def _taken_away(one: Entry) -> bool:
+    """Remove an artefact; whether nobody was making it."""
+    guard = FileLock(one.folder / LOCK)
+    try:
+        guard.acquire(timeout=0)
+    except Timeout:
+        return False
+    try:
+        # Renamed first: whoever looks meanwhile finds all of it or nothing.
+        doomed = one.folder.with_name(f".{one.key}.{uuid.uuid4().hex[:12]}.removed")
+        one.folder.rename(doomed)
+    finally:
+        guard.release()
+    shutil.rmtree(doomed)
+    return True
 
 
 def age(seconds_since_1970: float) -> str:

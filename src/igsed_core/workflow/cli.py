@@ -266,12 +266,15 @@ def _store(options: argparse.Namespace) -> None:
         return
     for one in unused:
         print(f"{one.entry.name:42} {one.bytes / 1e6:9.1f} MB  {store.age(one.changed):>7}")
-    freed = f"{len(unused)} artefacts, {sum(one.bytes for one in unused) / 1e6:.1f} MB"
-    if not options.yes and not _agreed(f"Remove these {freed}? [y/N] "):
+    if not options.yes and not _agreed(f"Remove these {_amount(unused)}? [y/N] "):
         print("nothing was removed")
         return
-    store.prune(unused)
-    print(f"removed {freed}")
+    print(f"removed {_amount(store.prune(unused))}")
+
+
+def _amount(artefacts: list[store.Listed]) -> str:
+    number = f"{len(artefacts)} artefact{'s' * (len(artefacts) != 1)}"
+    return f"{number}, {sum(one.bytes for one in artefacts) / 1e6:.1f} MB"
 
 
 def _agreed(question: str) -> bool:

@@ -324,10 +324,12 @@ def run(params: Path, overrides: list[str], *, cores: int, dry_run: bool = False
         files.write_json(values, experiment.values())
         missing = [name for name, mine in every.items() if not adopt(experiment, name, mine)]
         if missing:
+            store.hold(paths.root, [one for mine in every.values() for one in (mine.data, mine.page)])
             with kernels.warm_ones() as further:
                 status = children.run(_snakemake(paths.root, cores), further=further)
             if status:
                 raise IgsedError(f"experiment {experiment.name!r} did not finish: the reason stands above")
+        store.hold(paths.root, ())
     return experiment
 
 

@@ -10,8 +10,8 @@ def answer(found: Found) -> Answer:
     """Whom calibrated edges help."""
     differences = found.tables["edges_differences"]
     return Answer(
-        f"{overview.gains(differences, margin=found.margin)} A part of that may come not of the gates, but of marking "
-        "every frame that an event touches; below the two are parted. No time label is used; intervals draw clips and "
-        "source files anew.",
+        f"{overview.gains(differences, margin=found.margin)} Part or all of that may come of marking every "
+        "frame that an event touches, and not of the gates; below the two are parted. No time label is "
+        "used; intervals draw clips and source files anew.",
         ("edges_differences",),
     )

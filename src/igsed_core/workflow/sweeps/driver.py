@@ -195,8 +195,7 @@ def _forget_untrue(plan: Plan) -> None:
 def _hold(plan: Plan | None, sweep: Sweep) -> None:
     """Let the store know what a sweep refers to until it is at its end: no experiment names what shards have made."""
     nodes = plan.nodes.values() if plan else ()
-    names = sorted(one.name for node in nodes for one in (node.keys.data, node.keys.page))
-    files.write_json(sweep.folder / store.HELD, {"entries": names})
+    store.hold(sweep.folder, [one for node in nodes for one in (node.keys.data, node.keys.page)])
 
 
 def _together(sweep: Sweep, profile: Path) -> float:
