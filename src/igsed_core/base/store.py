@@ -342,43 +342,36 @@ def prune(unused: Iterable[Listed]) -> list[Listed]:
 
     One that a run is making at this moment is left alone, and so is what that one shares with others.
     """
-    every = list(unused)
-    busy = [one.entry for one in every if _is_being_made(one.entry)]
-    kept = {name for one in busy for name in (one.name, *_linked(one.folder))}
-    removed = []
+    every, kept, removed = list(unused), set[str](), []
     for one in every:
-        if one.entry.name in kept or not _taken_away(one.entry):
-            print(f"{one.entry.name}: a run is making it, or uses it now: kept")
-        else:
-            removed.append(one)
+        with _if_free(one.entry) as free:
+            kept.update(() if free else (one.entry.name, *_linked(one.entry.folder)))
+    for one in every:
+        with _if_free(one.entry) as free:
+            if not free or one.entry.name in kept:
+                print(f"{one.entry.name}: a run is making it, or uses it now: kept")
+                continue
+            # Renamed first: whoever looks meanwhile finds all of it or nothing.
+            doomed = one.entry.folder.with_name(f".{one.entry.key}.{uuid.uuid4().hex[:12]}.removed")
+            one.entry.folder.rename(doomed)
+        shutil.rmtree(doomed)
+        removed.append(one)
     return removed
 
 
-def _is_being_made(one: Entry) -> bool:
+@contextlib.contextmanager
+def _if_free(one: Entry) -> Iterator[bool]:
+    """Take an artefact's lock for the length of a block; False where a run has it."""
     guard = FileLock(one.folder / LOCK)
     try:
         guard.acquire(timeout=0)
     except Timeout:
-        return True
-    guard.release()
-    return False
-
-
-def _taken_away(one: Entry) -> bool:
-    """Remove an artefact; whether nobody was making it."""
-    guard = FileLock(one.folder / LOCK)
+        yield False
+        return
     try:
-        guard.acquire(timeout=0)
-    except Timeout:
-        return False
-    try:
-        # Renamed first: whoever looks meanwhile finds all of it or nothing.
-        doomed = one.folder.with_name(f".{one.key}.{uuid.uuid4().hex[:12]}.removed")
-        one.folder.rename(doomed)
+        yield True
     finally:
         guard.release()
-    shutil.rmtree(doomed)
-    return True
 
 
 def age(seconds_since_1970: float) -> str:
