@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import json
 import math
 import re
 import shutil
@@ -53,7 +52,7 @@ def opened(browser: Any, **options: Any) -> Any:
 # Rules on colours look at every piece of text, eight times as long as all other rules together, and a page
 # of code shows the same colours a thousand times: they are given one piece of each look (its colours and letters, what
 # lies behind it, the text around it). The theme changes colours alone, so in the dark only they run again.
-FINDINGS = """async ([theme, rules, every]) => {
+FINDINGS = """async ([theme, rules, every, colours]) => {
   document.documentElement.dataset.theme = theme;
   document.documentElement.dataset.mode = theme;
   const behind = new Map([[null, ""]]);
@@ -76,21 +75,18 @@ FINDINGS = """async ([theme, rules, every]) => {
     const look = [node.localName === "a", ...letters, ...place].join();
     if (!looks.has(look)) looks.set(look, node);
   }
-  const colours = %s;
-  const resultTypes = ["violations"];
-  const run = (context, runOnly, left = []) => axe.run(context, {
-    resultTypes, ...(runOnly && { runOnly }), rules: Object.fromEntries(left.map((rule) => [rule, { enabled: false }])),
-  });
-  const on = (values) => ({ type: "rule", values });
-  const few = { include: [...looks.values()] };
-  const found = every
-    ? [await run(document, rules && on(rules))]
-    : [
-        ...(!rules ? [await run(document, null, colours)] : []),
-        ...(rules?.some((rule) => !colours.includes(rule))
-          ? [await run(document, on(rules.filter((rule) => !colours.includes(rule))))] : []),
-        await run(few, on(colours.filter((rule) => !rules || rules.includes(rule)))),
-      ];
+  const run = (context, options) => axe.run(context, { resultTypes: ["violations"], ...options });
+  const only = (values) => (values ? { runOnly: { type: "rule", values } } : {});
+  const off = { rules: Object.fromEntries(colours.map((rule) => [rule, { enabled: false }])) };
+  const found = [];
+  if (every) {
+    found.push(await run(document, only(rules)));
+  } else {
+    const others = rules?.filter((rule) => !colours.includes(rule));
+    if (!rules || others.length) found.push(await run(document, rules ? only(others) : off));
+    const few = { include: [...looks.values()] };
+    found.push(await run(few, only(colours.filter((rule) => !rules || rules.includes(rule)))));
+  }
   return found.flatMap(({ violations }) => violations)
     .filter((v) => ["serious", "critical"].includes(v.impact))
     .flatMap((v) => v.nodes.map((n) => `${v.id}: ${n.target.join(" ")}`));
@@ -98,7 +94,6 @@ FINDINGS = """async ([theme, rules, every]) => {
 # What a page does once it is resized comes with a frame of its own.
 LAID_OUT = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 COLOURS = ["color-contrast", "link-in-text-block"]
-FINDINGS = FINDINGS.replace("%s", json.dumps(COLOURS))
 # What a narrow screen can change; words, roles and colours are those of the wide one, but for the menu.
 LAYOUT = ["scrollable-region-focusable", "target-size", "link-in-text-block", "meta-viewport", "css-orientation-lock"]
 RULES = {
@@ -143,7 +138,7 @@ def visit(browser: Any, smoke_book: Path, axe: str | None, pages: Sequence[str])
         for (size, theme), rules in {**RULES, **every}.items():
             tab.set_viewport_size(dict(zip(("width", "height"), SIZES[size], strict=True)))
             tab.evaluate(LAID_OUT)
-            if found := tab.evaluate(FINDINGS, [theme, rules, page in IN_EVERY_WAY]):
+            if found := tab.evaluate(FINDINGS, [theme, rules, page in IN_EVERY_WAY, COLOURS]):
                 said.found[page, size, theme] = found
     tab.close()
     return said
@@ -191,7 +186,7 @@ def test_text_that_cannot_be_read_is_found_among_all_that_looks_alike(
     ready(tab)
     tab.add_style_tag(content=f"{spoiled} {{ color: #999 !important; background: #aaa !important }}")
     tab.evaluate(axe)
-    found = {every: tab.evaluate(FINDINGS, ["light", COLOURS, every]) for every in (True, False)}
+    found = {every: tab.evaluate(FINDINGS, ["light", COLOURS, every, COLOURS]) for every in (True, False)}
     assert 0 < len(found[False]) <= len(found[True]) and set(found[False]) <= set(found[True])
     tab.close()
 
