@@ -70,13 +70,20 @@ def measure(run: Path, stage: str, overrides: list[str]) -> dict[str, object]:
 
 
 def memory(process: psutil.Process) -> tuple[int, int] | None:
-    """Proportional and resident memory of a process; None if it has just ended."""
+    """Proportional and resident memory of a process, of one look at it; None if it has just ended."""
     try:
-        used = process.memory_full_info()
+        # Only Linux tells the proportional share.
+        told = dict(
+            line.split(":", 1) for line in Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines()[1:]
+        )
+        return int(told["Pss"].split()[0]) * 2**10, int(told["Rss"].split()[0]) * 2**10
+    except (OSError, KeyError):
+        pass
+    try:
+        used = process.memory_full_info()  # what the process alone uses comes closest
     except (psutil.NoSuchProcess, psutil.AccessDenied):
         return None
-    # Only Linux tells the proportional share; elsewhere what the process alone uses comes closest.
-    return getattr(used, "pss", used.uss), used.rss
+    return used.uss, max(used.uss, used.rss)
 
 
 if __name__ == "__main__":

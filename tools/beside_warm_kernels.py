@@ -2,7 +2,7 @@
 
     python tools/beside_warm_kernels.py pytest --nbmake --nbmake-kernel igsed .nbmake/07_*.ipynb
 
-Fifteen notebooks of the smoke run that find their artefacts in the store took most of their time to import PyTorch.
+Notebooks of the smoke run that find their artefacts in the store took most of their time to import PyTorch.
 """
 
 from __future__ import annotations

@@ -50,6 +50,19 @@ def figures(found: pd.DataFrame, truth: pd.DataFrame, **options) -> pd.Series:
     return table.set_index(["metric", "class"])["value"]
 
 
+def test_a_class_without_a_true_event_has_no_value(tables: tuple[pd.DataFrame, pd.DataFrame]) -> None:
+    """Nor does it move the mean over classes; that it was found is counted over all classes together."""
+    found, truth = tables
+    without = truth[truth["label"] != "Dog"]
+    table = event_lists.evaluate(found, without, FILES, CLASSES, replicates=50).set_index(["metric", "class"])
+    for metric in ("iou", "frame_f1", "segment_f1", "event_f1"):
+        dog = table.loc[(metric, "Dog")]
+        assert dog["n"] == 0 and dog[["value", "ci_low", "ci_high"]].isna().all()
+        if metric != "iou":
+            others = [table.loc[(metric, label), "value"] for label in ("Bell", "Speech")]
+            assert table.loc[(metric, "mean over classes"), "value"] == pytest.approx(np.mean(others))
+
+
 def merged(table: pd.DataFrame) -> pd.DataFrame:
     from igsed_core.metrics.event_based import true_spans
 

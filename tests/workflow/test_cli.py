@@ -96,6 +96,14 @@ def test_wrong_usage(words: list[str], capsys: pytest.CaptureFixture[str]) -> No
     assert "usage: igsed" in capsys.readouterr().err
 
 
+def test_help_lists_what_people_call(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["--help"])
+    told = capsys.readouterr().out
+    assert "``" not in told and "sweep-job" not in told  # which a sweep calls
+    assert "say how far a sweep is" in told
+
+
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         cli.main(["--version"])
@@ -171,11 +179,10 @@ def test_store_lists_and_prunes(capsys: pytest.CaptureFixture[str]) -> None:
     shared.describe({})
     orphan.describe({})
     assert cli.main(["store"]) == 0
-    out = capsys.readouterr().out
-    assert [line.split()[0] for line in out.splitlines()[:-1]] == [
-        *("features/89", "features/ab", "training/0123", "training/4567")
-    ]
-    assert [line.split()[-1] for line in out.splitlines()[:-1]] == ["mine", "nobody", "mine", "nobody"]
+    heading, *rows, total = capsys.readouterr().out.splitlines()
+    assert heading.split() == ["artefact", "size", "age", "used", "by"] and total.startswith("4 artefacts, ")
+    assert [row.split()[0] for row in rows] == ["features/89", "features/ab", "training/0123", "training/4567"]
+    assert [row.split()[-1] for row in rows] == ["mine", "nobody", "mine", "nobody"]
     with orphan.lock():
         assert cli.main(["store", "prune", "--yes"]) == 0
         out = capsys.readouterr().out

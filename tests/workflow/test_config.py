@@ -73,9 +73,7 @@ def test_unknown_parameter_in_a_file(tmp_path: Path) -> None:
         experiments.load(path)
     message = str(error.value)
     assert str(path) in message
-    assert "unknown parameter 'snr_mim'. Did you mean 'snr_min'?" in message
-    for name in experiments.parameter_fields():
-        assert re.search(rf"\b{name}\b", message)
+    assert "unknown parameter 'snr_mim'. Did you mean 'snr_min'? `igsed parameters` lists the valid ones" in message
 
 
 @pytest.mark.parametrize(("old", "new"), RENAMED.items())
@@ -134,7 +132,7 @@ def test_overrides_win_over_the_file(tmp_path: Path) -> None:
         ("snr_min", r"override 'snr_min': write it as name=value"),
         (
             "snr_mim=3",
-            r"override 'snr_mim=3': unknown parameter 'snr_mim'\. Did you mean 'snr_min'\? Valid ones: chapters, exp",
+            r"override 'snr_mim=3': unknown parameter 'snr_mim'\. Did you mean 'snr_min'\? `igsed parameters` lists",
         ),
         ("n_steps=[3", r"override 'n_steps=\[3': '\[3' is no number; write it as name=value"),
         ("n_steps=", r"'n_steps' is None, but must be a whole number"),

@@ -340,6 +340,7 @@ def test_another_experiment_takes_page_and_results_from_the_store(warm: None, bo
     made = stages.keys(other)["data_synthesis"]
     assert notebook.adopt(other, "data_synthesis", made)
     assert stages.markers(other)["data_synthesis"].exists()
+    assert notebook.progress(other) == (1, len(other.stages))
     (injected,) = (
         cell["source"]
         for cell in jupytext.read(RunPaths("two").notebooks / "01_data_synthesis.ipynb").cells

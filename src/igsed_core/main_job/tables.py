@@ -22,6 +22,8 @@ _MEAN = "Mean over classes"
 def table_1(classification: pd.DataFrame, *, split: str = "test", method: str = "clip_level") -> pd.DataFrame:
     """Precision, recall and F1 of each class at clip level (paper, Table I).
 
+    A class that no clip holds has no value, and the last row says how many classes its mean is over.
+
     Parameters
     ----------
     classification
@@ -40,7 +42,9 @@ def table_1(classification: pd.DataFrame, *, split: str = "test", method: str = 
         for metric, title in (("precision", "Precision"), ("recall", "Recall"), ("f1", "F1")):
             cells[title, OURS] = with_interval(ours[label, metric])
             cells[title, PAPER] = number(published.loc[label, metric]) if label in published.index else NONE
-        rows[_MEAN if label == ALL else shown[label]] = cells
+        held = int(ours[label, "f1"]["n"])  # classes, in the last row
+        mean = _MEAN if held == len(labels) - 1 else f"Mean over {held} classes with clips"
+        rows[mean if label == ALL else shown[label]] = cells
     return frame(rows, "Class")
 
 

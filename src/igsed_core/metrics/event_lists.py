@@ -59,7 +59,8 @@ def evaluate(
     -------
     pd.DataFrame
         ``metric, class, value, n, ci_low, ci_high``: the row ``all`` of an F1 adds up counts over classes, ``mean over
-        classes`` averages it; ``n`` is the number of true events, for IoU of pairs of file and class that hold some.
+        classes`` averages it over those with a true event, and a class without one has no value; ``n`` is the number of
+        true events, for IoU of pairs of file and class that hold some.
 
     Raises
     ------
@@ -177,7 +178,8 @@ def _f1_rows(
         mean = bootstrap.mean_of_present(np.where(drawn[0] + drawn[2] > 0, each, np.nan)[:, held], axis=1)
         rows.append((metric, MACRO, mean[0], int(n.sum()), *_interval(mean, n_files)))
     for c, label in enumerate(classes):
-        rows.append((metric, label, each[0, c], int(n[c]), *_interval(each[:, c], n_files)))
+        value = (each[0, c], int(n[c]), *_interval(each[:, c], n_files)) if held[c] else (np.nan, 0, np.nan, np.nan)
+        rows.append((metric, label, *value))
     return rows
 
 

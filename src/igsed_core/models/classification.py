@@ -89,7 +89,8 @@ def report(
     -------
     pd.DataFrame
         The columns of :data:`igsed_core.metrics.summaries.COLUMNS`. In the row of a class ``n`` is the number of clips
-        that hold it; the mean over classes is over the ``n`` classes that the split holds.
+        that hold it, and without one there is no value; the mean over classes is over the ``n`` classes that the split
+        holds.
     """
     rows: list[tuple[object, ...]] = []
     for (split, method), group in predictions.groupby(["split", "method"], sort=False):
@@ -102,7 +103,8 @@ def report(
         for metric, values in zip(("precision", "recall", "f1"), localisation.of_counts(tp, fp, fn), strict=True):
             values[1:][(tp + fn)[1:] == 0] = np.nan
             key = (split, method, RULE, metric)
-            ends = _intervals(metric, tp[0], fp[0], fn[0]).T
+            values[0, ~held] = np.nan
+            ends = np.where(held, _intervals(metric, tp[0], fp[0], fn[0]), np.nan).T
             for label, value, n, interval in zip(present.columns, values[0], truth.sum(axis=0), ends, strict=True):
                 rows.append((*key, label, summaries.INSTANCE, threshold, value, n, np.nan, *interval))
             mean = bootstrap.mean_of_present(values[:, held], axis=1)

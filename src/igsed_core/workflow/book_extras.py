@@ -110,11 +110,12 @@ def _clips(job: MainJob, stage: Path, media: Path) -> Explorer:
 
 
 def _tables(experiment: Experiment) -> dict[str, results_browser.Tidy]:
-    """Read the tidy tables of all stages that the run holds."""
+    """Read the tidy tables of all stages that the run holds, first those that the answer of the book rests on."""
     results = RunPaths(experiment.name).results
+    by_maker = sorted(stages.tables().items(), key=lambda of: of[1][0] != ThresholdSensitivity.stage)
     return {
         name: results_browser.Tidy(stages.get(maker).params.title, files.read_table(results / f"{name}.csv"))
-        for name, (maker, _) in stages.tables().items()
+        for name, (maker, _) in by_maker
         if maker in experiment.stages and (results / f"{name}.csv").is_file()
     }
 

@@ -15,6 +15,7 @@ import select
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from igsed_core import __version__
 from igsed_core.base import children, files, paths, store
@@ -26,6 +27,13 @@ from igsed_core.data import assets, fetching
 from igsed_core.workflow import checks, experiments, stages
 from igsed_core.workflow.experiments import RunParams
 from igsed_core.workflow.recordings import commands as commands_for_recordings
+
+_HELP = (
+    "Can a sound classifier that never saw a time stamp tell when a sound happens? The stages of an experiment and the "
+    "book made of them: run, book, pdf, stage, notebooks, parameters, store. Many experiments: sweep, status. "
+    "Recordings and classifiers of your own: train, locate, evaluate, explain, benchmark. `igsed COMMAND --help` says "
+    "more."
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -92,12 +100,15 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="igsed", description=__doc__)
+    parser = argparse.ArgumentParser(prog="igsed", description=_HELP)
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def command(name: str, function: object, text: str) -> argparse.ArgumentParser:
-        sub = commands.add_parser(name, help=text, description=text)
+    def command(name: str, function: object, text: str, *, inner: bool = False) -> argparse.ArgumentParser:
+        if inner:  # what only a run of ours calls stands in no list
+            sub = commands.add_parser(name, description=text)
+        else:
+            sub = commands.add_parser(name, help=text, description=text)
         sub.set_defaults(command=function)
         return sub
 
@@ -125,8 +136,8 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--cores", type=int, default=0, help="cores of this machine to use; 0 means all")
     sub.add_argument("--dry-run", action="store_true", help="say how many jobs, what is shared, how long, and stop")
     sub = command("status", _status, "say how far a sweep is: stages, shards, what failed, time left")
-    sub.add_argument("name", help="name of the sweep")
-    sub = command("sweep-job", _sweep_job, "do jobs of a sweep, one after another; Snakemake calls it")
+    sub.add_argument("name", nargs="?", default="", help="name of the sweep; without one, those that were started")
+    sub = command("sweep-job", _sweep_job, "do jobs of a sweep, one after another; Snakemake calls it", inner=True)
     sub.add_argument("folder", type=paths.user_path, help="folder of the sweep, runs/NAME.sweep")
     sub.add_argument("jobs", nargs="+", metavar="JOB", help="identifier of a job in its batch.json")
     sub = command("fetch", _fetch, "fetch public weights and sounds now; a run fetches what it needs by itself")
@@ -155,24 +166,31 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _book(options: argparse.Namespace) -> None:
-    from igsed_core.workflow import book, notebook
+    from igsed_core.workflow import notebook
 
     experiment = notebook.run(
         options.params, options.overrides, cores=n_processes(options.cores), dry_run=options.dry_run
     )
     if not options.dry_run:
-        print(f"book: {book.build(experiment)}")
+        print(f"book: {_built(experiment)}")
+
+
+def _built(experiment: experiments.Experiment) -> Path:
+    from igsed_core.workflow import book
+
+    print("igsed: the book, if anything in it has changed ...", file=sys.stderr)
+    return book.build(experiment)
 
 
 def _pdf(options: argparse.Namespace) -> None:
-    from igsed_core.workflow import book, notebook, printing
+    from igsed_core.workflow import notebook, printing
 
     printing.require_browser()
     experiment = notebook.run(
         options.params, options.overrides, cores=n_processes(options.cores), dry_run=options.dry_run
     )
     if not options.dry_run:
-        book.build(experiment)
+        _built(experiment)
         print(f"pdf: {printing.write(experiment)}")
 
 
@@ -183,6 +201,8 @@ def _stage(options: argparse.Namespace) -> None:
     checks.check_paths(experiment)
     print(f"igsed: {options.stage} ...", file=sys.stderr)
     notebook.execute(options.stage, experiment, planned=options.planned)
+    done, every = notebook.progress(experiment)
+    print(f"igsed: {options.stage}: done ({done} of {every} stages)", file=sys.stderr)
 
 
 def _notebooks(options: argparse.Namespace) -> None:
@@ -216,7 +236,7 @@ def _sweep(options: argparse.Namespace) -> None:
 def _status(options: argparse.Namespace) -> None:
     from igsed_core.workflow.sweeps import status
 
-    print(status.of(options.name))
+    print(status.of(options.name) if options.name else status.names())
 
 
 def _sweep_job(options: argparse.Namespace) -> None:
@@ -255,6 +275,7 @@ def _fetch(options: argparse.Namespace) -> None:
 def _store(options: argparse.Namespace) -> None:
     listed = store.listed()
     if options.action == "list":
+        print(f"{'artefact':42} {'size':>12}  {'age':>7}  used by")
         for one in listed:
             users = ", ".join(one.users) or "nobody"
             print(f"{one.entry.name:42} {one.bytes / 1e6:9.1f} MB  {store.age(one.changed):>7}  {users}")

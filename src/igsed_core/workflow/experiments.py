@@ -22,6 +22,7 @@ P = TypeVar("P", bound="StageParams | RunParams")
 STAGE_PARAMS: dict[str, type[StageParams]] = {cls.stage: cls for cls in PAGES}
 MAIN_JOB = tuple(name for name, cls in STAGE_PARAMS.items() if cls.__module__ == "igsed_core.main_job.params")
 CHAPTERS = tuple(name for name in STAGE_PARAMS if name not in MAIN_JOB)
+_LISTED = 40  # names at most that a message lists
 ALL, NONE = "all", "none"
 
 
@@ -175,7 +176,9 @@ def _reject_unknown(values: dict[str, Any], known: dict[str, Any], source: str) 
             raise IgsedError(f"{source}: parameter {name!r} is called {RENAMED[name]!r} now: rename it there")
         near = difflib.get_close_matches(str(name).lower(), known, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise IgsedError(f"{source}: unknown parameter {shown(name)}.{hint} Valid ones: {', '.join(known)}")
+        few = len(known) <= _LISTED
+        valid = f"Valid ones: {', '.join(known)}" if few else "`igsed parameters` lists the valid ones"
+        raise IgsedError(f"{source}: unknown parameter {shown(name)}.{hint} {valid}")
 
 
 def _coerce(f: dataclasses.Field[Any], value: Any, source: str) -> Any:

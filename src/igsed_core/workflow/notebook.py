@@ -21,7 +21,7 @@ from igsed_core.base.params import StageParams
 from igsed_core.base.paths import RunPaths, check_folders, project_root
 from igsed_core.base.run import Finished, StageRun, publish
 from igsed_core.base.store import Entry
-from igsed_core.workflow import checks, experiments, kernels, reproduce, stages
+from igsed_core.workflow import checks, experiments, kernels, local_snakemake, reproduce, stages
 from igsed_core.workflow.experiments import Experiment
 
 # Exact keys of the stages before a notebook, for the kernel of a run: another run may change the experiment meanwhile.
@@ -276,6 +276,13 @@ def adopt(experiment: Experiment, stage_name: str, mine: stages.Keys) -> bool:
     return True
 
 
+def progress(experiment: Experiment) -> tuple[int, int]:
+    """Return how many stages of an experiment its run has marked as whole, and how many there are."""
+    folder = RunPaths(experiment.name).marker("", "").parent
+    marked = {path.name.rpartition("-")[0] for path in folder.glob("*.json")}
+    return len(marked & experiment.stages.keys()), len(experiment.stages)
+
+
 def _named(page: str, experiment: str) -> str:
     """Put an experiment's name into an executed notebook, which another experiment may have made."""
     content = json.loads(page)
@@ -335,7 +342,7 @@ def run(params: Path, overrides: list[str], *, cores: int, dry_run: bool = False
 
 def _snakemake(folder: Path, cores: int) -> list[str]:
     return [
-        *children.python("from snakemake.cli import main; main()", "--snakefile", str(project_root() / "Snakefile")),
+        *local_snakemake.command("--snakefile", str(project_root() / "Snakefile")),
         *("--directory", str(folder), "--cores", str(cores), "--rerun-triggers", "mtime"),
         *("--scheduler", "greedy", "--resources", "heavy=2"),  # so small a graph needs no solver
         *("--quiet", "rules", "host", "progress"),

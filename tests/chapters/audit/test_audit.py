@@ -778,7 +778,7 @@ def test_an_effect_needs_an_interval_off_zero_and_a_size_worth_naming(
     assert "No effect is shown, and none is ruled out" in says(value=0.01, ci_low=-0.01, ci_high=0.06)
     moved = says(value=0.05, ci_low=0.01, ci_high=0.09)
     assert "It matters" in moved
-    assert "This moves what is measured: IoU 0.05 [0.01, 0.09]".replace(", 0", ",\N{NO-BREAK SPACE}0") in moved
+    assert "This moves what is measured: IoU by 0.05 [0.01, 0.09]".replace(", 0", ",\N{NO-BREAK SPACE}0") in moved
     assert "from 40 instances" in moved
     assert "It hardly matters" in says(value=0.006, ci_low=0.002, ci_high=0.010)  # off zero, but too small to name
     assert "Not decided" in says(value=0.2, ci_low=0.2, ci_high=0.2)  # one clip: all replicates are equal
@@ -792,7 +792,7 @@ def test_the_metric_that_decides_is_printed(found: dict[str, pd.DataFrame]) -> N
     still = with_differences(found, "window", value=0.0, ci_low=-0.01, ci_high=0.01)
     where = {"question": "window", "metric": "f1"}
     moved = changed(still, "audit_differences", where, value=0.06, ci_low=0.02, ci_high=0.1)
-    assert "This moves what is measured: F1 0.06" in ANSWERS["window"](moved).verdict
+    assert "This moves what is measured: F1 by 0.06" in ANSWERS["window"](moved).verdict
 
 
 def test_no_reading_of_the_sign_is_called_alike_for_want_of_instances(found: dict[str, pd.DataFrame]) -> None:

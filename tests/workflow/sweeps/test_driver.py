@@ -21,7 +21,7 @@ import yaml
 import tiny_bank
 from igsed_core.base import files
 from igsed_core.base.errors import IgsedError
-from igsed_core.workflow import checks
+from igsed_core.workflow import checks, cli
 from igsed_core.workflow.sweeps import driver, job, plan, report, status
 from igsed_core.workflow.sweeps.costs import Cost, asked_minutes
 from igsed_core.workflow.sweeps.sweep_file import Sweep
@@ -241,6 +241,18 @@ def test_status_of_a_sweep_that_was_never_started_is_told(written: Written) -> N
     written(TEXT)
     with pytest.raises(IgsedError, match="no sweep 'other' was started"):
         status.of("other")
+
+
+def test_status_without_a_name_names_the_sweeps_that_were_started(
+    written: Written, capsys: pytest.CaptureFixture[str]
+) -> None:
+    planned = plan.make(written(TEXT))
+    assert cli.main(["status"]) == 0
+    assert capsys.readouterr().out == "no sweep was started: `igsed sweep FILE` starts one\n"
+    planned.sweep.folder.mkdir(parents=True)
+    driver._describe(planned)
+    assert cli.main(["status"]) == 0
+    assert capsys.readouterr().out == "noise\n"
 
 
 def test_status_counts_jobs_and_says_what_is_left(planned: plan.Plan) -> None:

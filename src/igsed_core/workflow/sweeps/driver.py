@@ -11,7 +11,7 @@ from typing import Any
 from igsed_core.base import children, files, paths, store
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.progress import tell
-from igsed_core.workflow import checks, kernels, notebook
+from igsed_core.workflow import checks, kernels, local_snakemake, notebook
 from igsed_core.workflow.sweeps import job as jobs
 from igsed_core.workflow.sweeps import places, report
 from igsed_core.workflow.sweeps import plan as planning
@@ -266,7 +266,11 @@ def snakemake(sweep: Sweep, profile: Path, cores: int) -> list[str]:
     # Jobs here end with this process, like all that igsed starts; jobs on a cluster cannot see whether it lives.
     apart = f"import os; del os.environ[{children.LIFELINE_VARIABLE!r}]; " if slurm else ""
     return [
-        *children.python(apart + "from snakemake.cli import main; main()"),
+        *(
+            local_snakemake.command()
+            if places.executor(profile) == "local"
+            else children.python(apart + "from snakemake.cli import main; main()")
+        ),
         *("--snakefile", str(Path(__file__).with_name("sweep.smk"))),
         *("--directory", str(sweep.folder), "--profile", str(paths.absolute(profile)), *on),
         *("--rerun-triggers", "mtime", "--scheduler", "greedy", "--keep-going", "--nolock", "--drop-metadata"),

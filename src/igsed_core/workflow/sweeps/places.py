@@ -67,7 +67,12 @@ def _check_name(name: str, experiment: Experiment) -> None:
 
 
 def on_slurm(profile: Path) -> bool:
-    """Whether a profile lets jobs run on a Slurm cluster.
+    """Whether a profile lets jobs run on a Slurm cluster."""
+    return executor(profile) == "slurm"
+
+
+def executor(profile: Path) -> str:
+    """Name of the Snakemake executor that a profile chooses, by default ``local``.
 
     Raises
     ------
@@ -81,4 +86,4 @@ def on_slurm(profile: Path) -> bool:
         raise IgsedError(f"profile {place} is not valid YAML: {parameter_file.reason(error)}") from None
     if content is not None and not isinstance(content, dict):
         raise IgsedError(f"profile {place} must hold 'name: value' lines, Snakemake's options")
-    return (content or {}).get("executor") == "slurm"
+    return str((content or {}).get("executor") or "local")

@@ -66,6 +66,16 @@ def of(name: str) -> str:
     return "\n".join(lines)
 
 
+def names() -> str:
+    """Name the sweeps that were started, a line each, or say that there are none."""
+    return "\n".join(_names()) or "no sweep was started: `igsed sweep FILE` starts one"
+
+
+def _names() -> list[str]:
+    places = paths.runs_dir().glob(f"*.sweep/{SUMMARY}")
+    return sorted(place.parent.name.removesuffix(".sweep") for place in places if place.is_file())
+
+
 def works_on(sweep: Sweep) -> bool:
     """Whether jobs of a sweep may be running: a call works on it, or one ran on a cluster, where jobs outlive it."""
     if (sweep.folder / jobs.ON_SLURM).exists():
@@ -132,9 +142,7 @@ def started(name: str) -> Sweep:
         If there is none of that name.
     """
     if not sweep_file.is_name(name) or not (sweep_file.folder_of(name) / SUMMARY).is_file():
-        places = paths.runs_dir().glob(f"*.sweep/{SUMMARY}")
-        known = sorted(place.parent.name.removesuffix(".sweep") for place in places if place.is_file())
-        raise IgsedError(f"no sweep {shown(name)} was started: there are {', '.join(known) or 'none'}")
+        raise IgsedError(f"no sweep {shown(name)} was started: there are {', '.join(_names()) or 'none'}")
     folder = sweep_file.folder_of(name)
     try:
         return _as_written(name, folder)

@@ -153,7 +153,7 @@ def window(found: Found, *, margin: float = MARGIN) -> Answer:
         f"{seen.short}; which one it was is undecided.",
         f"With {title} in place of the window that the encoder was trained with, mel power changes by "
         f"{number(own['level']['value'])} dB, feature frames by {percent(own['features']['value'], 1)}, and "
-        f"{number(own['flips']['value'])} detections per clip flip ({clips}). What is measured changes by "
+        f"{number(own['flips']['value'])} detections per clip flip ({clips}). Then "
         f"{seen.differences}. {seen.conclusion} The paper's figures do not reveal its window.",
         decided,
     )

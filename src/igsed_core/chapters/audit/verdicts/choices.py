@@ -72,8 +72,8 @@ def factorial(found: Found, *, margin: float = MARGIN) -> Answer:
         "Target, sign, baseline, quadrature: what does each move?",
         "logit, probability; absolute, signed, positive; silence, background; Captum's 50 points, this run's own",
         "probability, absolute, zero-valued waveform, Captum with 50 steps",
-        f"IoU of {', of '.join(f'{CHANGES[key]} {figure(row, margin=margin)}' for key, row in iou.items())}; "
-        f"{sample(n)}",
+        f"IoU changes {', '.join(f'with {CHANGES[key]} by {figure(row, margin=margin)}' for key, row in iou.items())}"
+        f"; {sample(n)}",
         answer,
         verdict,
         NO if undecided else PARTLY,

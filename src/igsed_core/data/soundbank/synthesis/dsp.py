@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import scipy  # scipy.signal comes with its first use: every command reads parameters here, and it takes a second
 from numpy.typing import ArrayLike, NDArray
 from scipy.fft import irfft, next_fast_len, rfft
-from scipy.signal import lfilter, oaconvolve
 
 Signal = NDArray[np.floating]
 Curve = Sequence[tuple[float, float]]
@@ -130,7 +130,7 @@ def resonate(
         if frequency < 0.48 * sample_rate:
             radius = np.exp(-1.0 / (decay * sample_rate))
             angle = 2.0 * np.pi * frequency / sample_rate
-            out += lfilter(
+            out += scipy.signal.lfilter(
                 [0.0, gain * radius * np.sin(angle)],
                 [1.0, -2.0 * radius * np.cos(angle), radius**2],
                 excitation,
@@ -234,7 +234,7 @@ def bursts(n: int, sample_rate: int, onsets: ArrayLike, decay: float, gains: Arr
     np.ndarray [shape=(n,)]
     """
     pole = np.exp(-1.0 / (decay * sample_rate))
-    return lfilter([1.0], [1.0, -pole], impulses(n, sample_rate, onsets, gains))
+    return scipy.signal.lfilter([1.0], [1.0, -pole], impulses(n, sample_rate, onsets, gains))
 
 
 def attack_decay(n: int, sample_rate: int, attack: float, release: float) -> Signal:
@@ -304,6 +304,6 @@ def room(rng: np.random.Generator, x: Signal, sample_rate: int, rt60: float, wet
     """Add a diffuse room tail: decaying noise (Moorer 1979), `wet` relative to the direct sound."""
     n_tail = samples(rt60, sample_rate)
     tail = rng.standard_normal(n_tail) * 10.0 ** (-3.0 * np.arange(n_tail) / n_tail)
-    tail = lfilter([0.6], [1.0, -0.4], tail)
+    tail = scipy.signal.lfilter([0.6], [1.0, -0.4], tail)
     tail /= np.sqrt(np.sum(tail**2))
-    return np.pad(x, (0, n_tail - 1)) + wet * oaconvolve(x, tail)
+    return np.pad(x, (0, n_tail - 1)) + wet * scipy.signal.oaconvolve(x, tail)
