@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from igsed_core.base import progress
@@ -45,3 +47,14 @@ def test_bars_count_bytes_in_thousands(capsys: pytest.CaptureFixture[str], monke
         steps.update(2000)
     told = capsys.readouterr().err
     assert "2.00M/2.00M" in told and "2000/2000" in told
+
+
+@pytest.mark.parametrize(("terminal", "before"), [(True, "\r\x1b[K"), (False, "\n")])
+def test_a_line_is_not_written_into_a_bar_of_another_process(
+    terminal: bool, before: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(progress.TERMINAL_VARIABLE, raising=False)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
+    progress.tell("methods:  40%", apart=False)
+    progress.tell("done", apart=True)
+    assert capsys.readouterr().err == f"methods:  40%\n{before}done\n"

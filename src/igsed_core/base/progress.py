@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, TextIO
 
 TERMINAL_VARIABLE = "IGSED_TERMINAL"
+_CLEAR = "\r\x1b[K"  # what stands in the line
 
 
 def _terminal() -> TextIO:
@@ -108,7 +109,16 @@ def expect(what: str, items: int, seconds: float, *, item: str, at_once: int = 1
     tell(f"{what}: {items} {item}s, about {told} ({seconds:.2g} s for one{together})")
 
 
-def tell(words: str) -> None:
-    """Print a line where the progress bars go."""
+def tell(words: str, *, apart: bool = False) -> None:
+    """Print a line where the progress bars go.
+
+    Parameters
+    ----------
+    words
+        The line.
+    apart
+        Another process may have begun a bar there: the line takes its place, in a file it comes after it.
+    """
     stream = _terminal() if os.environ.get(TERMINAL_VARIABLE) else sys.stderr
-    print(words, file=stream, flush=True)
+    before = "" if not apart else _CLEAR if stream.isatty() else "\n"
+    print(f"{before}{words}", file=stream, flush=True)

@@ -23,6 +23,7 @@ from igsed_core.base.errors import IgsedError
 from igsed_core.base.parallel import n_processes
 from igsed_core.base.params import StageParams, choices_of
 from igsed_core.base.paths import store_dir
+from igsed_core.base.progress import tell
 from igsed_core.data import assets, fetching
 from igsed_core.workflow import checks, experiments, stages
 from igsed_core.workflow.experiments import RunParams
@@ -178,7 +179,7 @@ def _book(options: argparse.Namespace) -> None:
 def _built(experiment: experiments.Experiment) -> Path:
     from igsed_core.workflow import book
 
-    print("igsed: the book, if anything in it has changed ...", file=sys.stderr)
+    tell("igsed: the book, if anything in it has changed ...")
     return book.build(experiment)
 
 
@@ -199,10 +200,10 @@ def _stage(options: argparse.Namespace) -> None:
 
     experiment = experiments.load(options.params, options.overrides)
     checks.check_paths(experiment)
-    print(f"igsed: {options.stage} ...", file=sys.stderr)
+    tell(f"igsed: {options.stage} ...", apart=True)
     notebook.execute(options.stage, experiment, planned=options.planned)
     done, every = notebook.progress(experiment)
-    print(f"igsed: {options.stage}: done ({done} of {every} stages)", file=sys.stderr)
+    tell(f"igsed: {options.stage}: done ({done} of {every} stages)", apart=True)
 
 
 def _notebooks(options: argparse.Namespace) -> None:
