@@ -24,6 +24,7 @@ from igsed_core.base.errors import IgsedError
 from igsed_core.base.paths import data_dir
 
 LIFELINE_VARIABLE = "IGSED_LIFELINE"
+STOPPED = "igsed: stopped"  # how a command that a signal ended begins its last line
 KERNEL = "igsed"  # name of our own kernel spec: a `python3` of the user's may be any program
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

@@ -84,7 +84,7 @@ def _main(arguments: Sequence[str] | None) -> int:
         print(f"igsed: {known}", file=sys.stderr)
         return 1
     except KeyboardInterrupt as error:
-        print("igsed: stopped; what was finished is kept, the same command goes on from there", file=sys.stderr)
+        print(f"{children.STOPPED}; what was finished is kept, the same command goes on from there", file=sys.stderr)
         return 128 + (error.number if isinstance(error, children.Stopped) else signal.SIGINT)
     return 0
 

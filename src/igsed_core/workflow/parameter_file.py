@@ -167,4 +167,6 @@ def reason(error: Exception) -> str:
         return f"{words} (line {mark.line + 1}, column {mark.column + 1})" if mark else words
     if isinstance(error, yaml.reader.ReaderError):
         return f"it holds the control character U+{int(error.character):04X}: remove it"
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply: write 'name: value' lines"
     return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -19,10 +19,10 @@ import pytest
 import yaml
 
 import tiny_bank
-from igsed_core.base import files
+from igsed_core.base import children, files
 from igsed_core.base.errors import IgsedError
 from igsed_core.workflow import checks, cli
-from igsed_core.workflow.sweeps import driver, job, plan, report, status
+from igsed_core.workflow.sweeps import driver, job, plan, report, slurm, status
 from igsed_core.workflow.sweeps.costs import Cost, asked_minutes
 from igsed_core.workflow.sweeps.sweep_file import Sweep
 
@@ -68,9 +68,10 @@ def test_snakemake_plans_short_jobs_together(written: Written) -> None:
     driver.write_batch(made, made.missing(), together=1e6)
     batch = files.read_json(made.sweep.folder / job.BATCH)
     assert set(batch["jobs"]) == {one.id for one in made.jobs()}
-    first, second = batch["lots"].values()  # of two experiments; the second's stands after the first's
-    assert (len(first["jobs"]), len(second["jobs"])) == (6, 2)
-    assert first["needs"] == [] and second["needs"] == [first["jobs"][-1]]
+    # What both experiments need, then what each has for itself: one that fails there does not hold up the other.
+    first, *apart = batch["lots"].values()
+    assert [len(lot["jobs"]) for lot in (first, *apart)] == [4, 2, 2]
+    assert first["needs"] == [] and [lot["needs"] for lot in apart] == [[first["jobs"][-1]]] * 2
     nodes = [made.nodes[one] for one in first["jobs"]]
     assert first["memory"] == max(node.cost.asked_memory() for node in nodes) + driver.SERVERS_MEMORY
     assert first["minutes"] == asked_minutes(sum(node.cost.seconds for node in nodes), first["cores"])
@@ -82,6 +83,8 @@ def test_snakemake_plans_short_jobs_together(written: Written) -> None:
     assert set(re.findall(r"output: jobs/(\S+)\.json", done.stdout)) == set(batch["lots"])
     for name, lot in batch["lots"].items():
         assert f"sweep-job . {' '.join(lot['jobs'])} > logs/{name}.lot.log" in done.stdout
+    # Snakemake makes logs that it knows of, and one would say that its job has begun.
+    assert "log: " not in done.stdout
 
 
 def test_a_lot_ends_with_the_job_that_fails_and_the_next_attempt_goes_on(
@@ -153,6 +156,14 @@ def test_a_lot_makes_what_its_jobs_make(written: Written, tmp_path: Path) -> Non
         assert node.keys.finished() is not None
 
 
+def test_a_lot_of_a_batch_that_was_planned_anew_says_so(planned: plan.Plan) -> None:
+    folder, lot = planned.sweep.folder, [one.id for one in planned.jobs()][:2]
+    for batch in ([], {}, {"jobs": {lot[0]: {"cores": 1}}}):
+        files.write_json(folder / job.BATCH, batch)
+        with pytest.raises(IgsedError, match=r"holds no job .*: start the sweep again, it plans anew"):
+            job.run_lot(folder, lot)
+
+
 def test_a_gpu_reaches_the_stages_that_can_use_one(written: Written) -> None:
     made = plan.make(written(TEXT + "gpu: true\ncores: 4\n"))
     made.sweep.folder.mkdir(parents=True)
@@ -185,14 +196,14 @@ def test_jobs_that_a_killed_call_left_are_cancelled_and_no_others(
     written: Written, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sweep = written(TEXT)
-    prefix = driver.job_prefix(sweep)
-    assert re.fullmatch(r"[A-Za-z0-9_-]{1,50}", driver.job_prefix(Sweep("a" * 30, {}, {})))
+    prefix = slurm.job_prefix(sweep)
+    assert re.fullmatch(r"[A-Za-z0-9_-]{1,50}", slurm.job_prefix(Sweep("a" * 30, {}, {})))
     programs = tmp_path / "programs"
     programs.mkdir()
     program(programs / "squeue", f"echo '11 {prefix}_uuid'; echo '12 {prefix}_uuid'; echo '13 igsed-noise-other_x'")
     program(programs / "scancel", f'echo "$@" > {tmp_path / "cancelled"}')
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
-    assert driver.cancel_left(sweep) == ["11", "12"]
+    assert slurm.cancel_left(sweep) == ["11", "12"]
     assert (tmp_path / "cancelled").read_text().split() == ["11", "12"]
 
 
@@ -205,7 +216,7 @@ def test_failures_are_named_with_reason_and_log(planned: plan.Plan) -> None:
     nodes = {node.stage: node for node in planned.nodes.values()}
     failed, killed = (job.log(planned.sweep.folder, nodes[stage].id) for stage in ("data_synthesis", "training"))
     for log in (failed, killed):
-        log.parent.mkdir(parents=True)
+        log.parent.mkdir(parents=True, exist_ok=True)
     failed.write_text(f"making\nigsed: no space left on the disk\n{job.ENDED}1\n")
     killed.write_text("attribution: 10 %\n")
     os.utime(killed, (time.time() - 1000, time.time() - 1000))
@@ -222,11 +233,47 @@ def test_failures_are_named_with_reason_and_log(planned: plan.Plan) -> None:
 def test_a_log_that_grows_is_that_of_a_running_job(planned: plan.Plan) -> None:
     first = next(iter(planned.jobs()))
     log = job.log(planned.sweep.folder, first.id)
-    log.parent.mkdir(parents=True)
+    log.parent.mkdir(parents=True, exist_ok=True)
     log.write_text("mixing soundscapes: 3 %\n")
     assert status.states_of(planned)[first.id] == status.RUNNING
     files.write_json(job.marker(planned.sweep.folder, first.id), {})
     assert status.states_of(planned)[first.id] == status.DONE
+
+
+def test_a_job_that_a_signal_ended_is_not_said_to_run(planned: plan.Plan) -> None:
+    first = next(iter(planned.jobs())).id
+    log = job.log(planned.sweep.folder, first)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.write_text(f"training: 3 %\n{children.STOPPED}; what was finished is kept\n")
+    assert status.states_of(planned)[first] == status.FAILED
+
+
+def test_a_new_call_begins_without_the_logs_of_what_it_does_again(planned: plan.Plan) -> None:
+    first, second = [one.id for one in planned.jobs()][:2]  # shards of one stage, of which one was done
+    for one in (first, second):
+        path = job.log(planned.sweep.folder, one)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{job.ENDED}1\n")
+    planned.nodes[first.partition(".")[0]].keys.data.describe({})
+    files.write_json(job.marker(planned.sweep.folder, second), {})
+    driver._forget_untrue(planned)
+    states = status.states_of(planned)
+    assert (states[first], states[second]) == (status.WAITING, status.DONE)
+    assert not job.log(planned.sweep.folder, first).exists() and job.log(planned.sweep.folder, second).exists()
+
+
+def test_a_sweep_on_slurm_that_nobody_works_on_says_so(
+    planned: plan.Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was said to run for ever, whatever the queue held."""
+    driver._describe(planned)
+    (planned.sweep.folder / job.ON_SLURM).touch()
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    for printed, alone in (("", True), (f"echo '7 {slurm.job_prefix(planned.sweep)}_uuid'", False), ("exit 1", False)):
+        program(programs / "squeue", printed)
+        assert ("no call works on it" in status.of("noise")) == alone
 
 
 def test_a_marker_counts_for_nothing_where_the_store_lacks_the_stage(planned: plan.Plan) -> None:

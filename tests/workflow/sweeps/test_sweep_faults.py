@@ -237,7 +237,7 @@ def test_a_job_that_waits_has_not_failed_and_one_that_was_killed_gives_no_reason
     made = plan.make(sweep)
     one = made.missing()[0].id
     log = job.log(sweep.folder, one)
-    log.parent.mkdir(parents=True)
+    log.parent.mkdir(parents=True, exist_ok=True)
     waiting = "igsed: another run is making data_synthesis/a: waiting for it\n"
     log.write_text(waiting)
     assert status.states_of(made)[one] == status.RUNNING

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
 from igsed_core.base import children, files, paths, store
 from igsed_core.base.errors import IgsedError
-from igsed_core.base.progress import tell
 from igsed_core.workflow import checks, kernels, local_snakemake, notebook
 from igsed_core.workflow.sweeps import job as jobs
-from igsed_core.workflow.sweeps import places, report
+from igsed_core.workflow.sweeps import places, report, slurm
 from igsed_core.workflow.sweeps import plan as planning
 from igsed_core.workflow.sweeps.costs import asked_minutes
 from igsed_core.workflow.sweeps.plan import Job, Node, Plan
@@ -58,10 +55,12 @@ def run(sweep: Sweep, *, profile: Path, cores: int, most_jobs: int = MOST_JOBS) 
     with store.alone(sweep.folder, busy, refusal=remedy):
         plan = planning.make(sweep)
         _check(plan, profile)
-        if slurm := places.on_slurm(profile):
+        if cluster := places.on_slurm(profile):
             (sweep.folder / jobs.ON_SLURM).touch()
-        if slurm or (sweep.folder / jobs.ON_SLURM).exists():  # where there is no Slurm that answers, asking takes 10 s
-            cancel_left(sweep)
+        if (
+            cluster or (sweep.folder / jobs.ON_SLURM).exists()
+        ):  # where there is no Slurm that answers, asking takes 10 s
+            slurm.cancel_left(sweep)
         _describe(plan)
         planning.keep(plan)
         _hold(plan, sweep)
@@ -141,29 +140,8 @@ def _make(sweep: Sweep, command: list[str], further: dict[str, str]) -> None:
         children.run(command, further=further)
     except KeyboardInterrupt:
         if (sweep.folder / jobs.ON_SLURM).exists():
-            cancel_left(sweep)
+            slurm.cancel_left(sweep)
         raise
-
-
-def job_prefix(sweep: Sweep) -> str:
-    """What the names of a sweep's jobs on a cluster begin with; another folder's sweep of that name has another."""
-    return f"igsed-{sweep.name[:30]}-{store.digest(str(sweep.folder))[:6]}"
-
-
-def cancel_left(sweep: Sweep) -> list[str]:
-    """Cancel jobs that a killed call left in Slurm's queue, so that nothing is done twice; return their numbers."""
-    if not shutil.which("squeue"):
-        return []
-    asked = subprocess.run(["squeue", "--me", "-h", "-o", "%i %j"], check=False, capture_output=True, text=True)
-    if asked.returncode:
-        said = " ".join(asked.stderr.split()) or f"status {asked.returncode}"
-        tell(f"igsed: squeue does not answer ({said}): jobs that an earlier call has left may be done twice, unharmed")
-    rows = [line.split(maxsplit=1) for line in asked.stdout.splitlines()]
-    left = [row[0] for row in rows if len(row) == 2 and row[1].startswith(job_prefix(sweep))]
-    if left:
-        tell(f"igsed: {len(left)} jobs of an earlier call are still there: cancelled, they are made again")
-        subprocess.run(["scancel", *left], check=False)
-    return left
 
 
 def _describe(plan: Plan) -> None:
@@ -184,12 +162,16 @@ def _describe(plan: Plan) -> None:
 
 
 def _forget_untrue(plan: Plan) -> None:
-    """Remove markers of what the store does not hold: it decides, not they."""
+    """Remove markers of what the store does not hold: it decides, not they; and logs of what is to be done again."""
     for node in plan.missing():
         jobs.marker(plan.sweep.folder, node.id).unlink(missing_ok=True)
         if not node.keys.data.folder.is_dir():  # pruned: its shards are gone, too
             for path in jobs.marker(plan.sweep.folder, node.id).parent.glob(f"{node.keys.page.key}.*"):
                 path.unlink()
+    if (plan.sweep.folder / jobs.LOGS).is_dir():
+        for one in plan.jobs():
+            if not jobs.marker(plan.sweep.folder, one.id).exists():
+                jobs.log(plan.sweep.folder, one.id).unlink(missing_ok=True)
 
 
 def _hold(plan: Plan | None, sweep: Sweep) -> None:
@@ -224,6 +206,7 @@ def write_batch(plan: Plan, group: list[Node], *, together: float = 0) -> None:
         for lot in [mine] if len(nodes) > 1 else [[one] for one in mine]:
             last |= {one.id: lot[-1].id for one in lot}
             needs = dict.fromkeys(last[need] for one in lot for need in one.needs if need in last)
+            jobs.log(sweep.folder, lot[-1].id).parent.mkdir(parents=True, exist_ok=True)
             lots[lot[-1].id] = _asked(sweep, plan, lot) | {"needs": [need for need in needs if need != lot[-1].id]}
     files.write_json(
         sweep.folder / jobs.BATCH, {"scratch": sweep.scratch, "ended": jobs.ENDED, "jobs": rows, "lots": lots}
@@ -261,14 +244,14 @@ def _asked(sweep: Sweep, plan: Plan, lot: list[Job]) -> dict[str, Any]:
 
 def snakemake(sweep: Sweep, profile: Path, cores: int) -> list[str]:
     """Return the command that makes the jobs of ``batch.json``, on this machine or where the profile says."""
-    slurm = places.on_slurm(profile)
-    on = ["--slurm-jobname-prefix", job_prefix(sweep)] if slurm else ["--cores", str(cores)]
+    executor = places.executor(profile)
+    on = ["--slurm-jobname-prefix", slurm.job_prefix(sweep)] if executor == "slurm" else ["--cores", str(cores)]
     # Jobs here end with this process, like all that igsed starts; jobs on a cluster cannot see whether it lives.
-    apart = f"import os; del os.environ[{children.LIFELINE_VARIABLE!r}]; " if slurm else ""
+    apart = f"import os; del os.environ[{children.LIFELINE_VARIABLE!r}]; " if executor == "slurm" else ""
     return [
         *(
             local_snakemake.command()
-            if places.executor(profile) == "local"
+            if executor == "local"
             else children.python(apart + "from snakemake.cli import main; main()")
         ),
         *("--snakefile", str(Path(__file__).with_name("sweep.smk"))),

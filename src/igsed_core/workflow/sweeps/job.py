@@ -54,10 +54,7 @@ def run(folder: Path, job: str) -> None:
     IgsedError
         If there is no such job, or the stage fails.
     """
-    batch = files.read_json(folder / BATCH)
-    planned = batch.get("jobs") if isinstance(batch, dict) else None
-    if not isinstance(planned, dict) or job not in planned:
-        raise IgsedError(f"{folder / BATCH} holds no job {job!r}: start the sweep again, it plans anew")
+    batch = _batch(folder, [job])
     what = batch["jobs"][job]
     path = folder / PARAMETERS / f"{what['experiment']}.json"
     experiment = experiments.load(path)
@@ -109,8 +106,13 @@ def run_lot(folder: Path, lot: Sequence[str]) -> int:
     -------
     int
         Exit status of the job that failed, or 0.
+
+    Raises
+    ------
+    IgsedError
+        If there is no such job.
     """
-    planned = files.read_json(folder / BATCH)["jobs"]
+    planned = _batch(folder, lot)["jobs"]
     cores_of = {one: planned[one]["cores"] for one in lot if not marker(folder, one).exists()}
     with contextlib.ExitStack() as held:
         servers = {cores: held.enter_context(kernels.warm_ones(cores)) for cores in set(cores_of.values())}
@@ -119,6 +121,16 @@ def run_lot(folder: Path, lot: Sequence[str]) -> int:
             if status := _with_log(folder, one, further):
                 return status
     return 0
+
+
+def _batch(folder: Path, wanted: Sequence[str]) -> dict[str, Any]:
+    """Read the batch, which must hold some jobs."""
+    batch = files.read_json(folder / BATCH)
+    planned = batch.get("jobs") if isinstance(batch, dict) else None
+    for job in wanted:
+        if not isinstance(planned, dict) or job not in planned:
+            raise IgsedError(f"{folder / BATCH} holds no job {job!r}: start the sweep again, it plans anew")
+    return dict(batch)
 
 
 def _with_log(folder: Path, job: str, further: Mapping[str, str]) -> int:

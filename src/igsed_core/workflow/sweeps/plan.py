@@ -132,7 +132,8 @@ class Plan:
         """Put nodes together that one job of a cluster makes one after another, since a job takes a while to start.
 
         Nodes of one experiment that follow one another go together until they have so many core seconds. One that has
-        them by itself, or shards, or another need of a GPU, is a lot of its own. Every lot needs lots before it alone.
+        them by itself, or shards, is a lot of its own. What other experiments need is in no lot with what they do not
+        need, and what can use a GPU in none with what cannot. Every lot needs lots before it alone.
 
         Parameters
         ----------
@@ -141,9 +142,15 @@ class Plan:
         seconds
             0: every node by itself.
         """
+        every = self.nodes.values()
+        shared = {up for node in every for up in node.upstream if self.nodes[up].experiment != node.experiment}
+
+        def kind(node: Node) -> tuple[str, bool, bool]:
+            return node.experiment, node.gpu, node.id in shared
+
         lot: list[Node] = []
         for node in self.missing() if nodes is None else nodes:
-            alike = lot and (node.experiment, node.gpu) == (lot[0].experiment, lot[0].gpu)
+            alike = lot and kind(node) == kind(lot[0])
             short = not self.steps(node) and node.cost.seconds < seconds
             if lot and not (alike and short and sum(one.cost.seconds for one in lot) < seconds):
                 yield lot

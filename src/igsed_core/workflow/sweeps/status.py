@@ -9,13 +9,13 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from igsed_core.base import paths, store
+from igsed_core.base import children, paths, store
 from igsed_core.base.errors import IgsedError
 from igsed_core.base.params import shown
 from igsed_core.workflow import experiments
 from igsed_core.workflow.sweeps import job as jobs
 from igsed_core.workflow.sweeps import plan as planning
-from igsed_core.workflow.sweeps import sweep_file
+from igsed_core.workflow.sweeps import slurm, sweep_file
 from igsed_core.workflow.sweeps.plan import Plan
 from igsed_core.workflow.sweeps.sweep_file import Sweep
 
@@ -51,7 +51,8 @@ def of(name: str) -> str:
         lines.append(f"{kind:28}{count[DONE]:>8}{count[RUNNING]:>9}{count[FAILED]:>8}{count[WAITING]:>9}")
     finished = sum(all(plan.nodes[i].whole for i in ids) for ids in plan.of_experiment.values())
     lines.append(f"{finished} of {len(plan.of_experiment)} experiments are whole")
-    left = planning.estimate(plan)
+    together = plan.sweep.shard_seconds if (plan.sweep.folder / jobs.ON_SLURM).exists() else 0
+    left = planning.estimate(plan, together=together)
     at_once = max(1, sum(state == RUNNING for state in states.values()))
     if left.jobs and not alive:
         lines.append(
@@ -77,12 +78,10 @@ def _names() -> list[str]:
 
 
 def works_on(sweep: Sweep) -> bool:
-    """Whether jobs of a sweep may be running: a call works on it, or one ran on a cluster, where jobs outlive it."""
-    if (sweep.folder / jobs.ON_SLURM).exists():
-        return True
+    """Whether jobs of a sweep may be running: a call works on it, or left jobs on a cluster, where they outlive it."""
     try:
         with FileLock(sweep.folder / store.LOCK, timeout=0):
-            return False
+            return (sweep.folder / jobs.ON_SLURM).exists() and slurm.in_queue(sweep) != []
     except (Timeout, OSError):  # somebody else's folder cannot be asked
         return True
 
@@ -108,7 +107,7 @@ def states_of(plan: Plan, *, alive: bool = True) -> dict[str, str]:
         elif not log.is_file():
             found[one.id] = WAITING
         else:
-            ended = next(reversed(_lines(log)), "").startswith(jobs.ENDED)
+            ended = next(reversed(_lines(log)), "").startswith((jobs.ENDED, children.STOPPED))
             found[one.id] = FAILED if ended or not alive or time.time() - log.stat().st_mtime > STALE else RUNNING
     return found
 

@@ -32,7 +32,8 @@ def given(stage, name):
 
 
 def told(stage):
-    # Each job of a lot has a log of its own.
+    # Each job of a lot has a log of its own. To Snakemake none is a log: it makes those of jobs that it has not begun,
+    # and a log says that a job has begun.
     return lambda wildcards: f"logs/{stage}/{wildcards.id}{'.lot' * (len(of(stage)(wildcards)['jobs']) > 1)}.log"
 
 
@@ -50,8 +51,6 @@ for stage in sorted({lot["stage"] for lot in LOTS.values()}):
             needs(stage),
         output:
             f"jobs/{stage}/{{id}}.json",
-        log:
-            f"logs/{stage}/{{id}}.log",
         wildcard_constraints:
             id="[^/]+",
         threads: given(stage, "cores")
