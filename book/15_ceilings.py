@@ -31,7 +31,7 @@ run = notebook.begin("ceilings", globals())
 from igsed_core.base import shipped
 from igsed_core.chapters.ceilings import figures, overview, tables
 from igsed_core.chapters.ceilings.work import Work
-from igsed_core.show import display, findings
+from igsed_core.show import display, findings, prose
 
 work = Work.of(run)
 resampling = work.resampling
@@ -55,6 +55,7 @@ figures.ceilings(ceilings)
 
 # %%
 findings.say(overview.ceilings(ceilings, differences))
+prose.glue_sentences(against_labels=overview.against_labels(ceilings, differences))
 
 # %%
 display.show(tables.ceilings_table(ceilings), caption="Detectors at the localiser's resolution (test)")

@@ -79,8 +79,9 @@ run.table("recordings_edges", trained.edges)
 display.show(display.readable(trained.counts), caption="Clips that hold each class, and what is to be known of it")
 
 # %% [markdown]
-# Classes with few examples are named in the last column: for these expect little. What the edges add, and the share of gates in which nothing
-# was found, an estimate of what will be overlooked:
+# The last column names classes with few clips, and those that no held-out clip tests: for these expect little. Below is what the
+# edges take off, and the share of gates in which nothing was found. How many real events are overlooked that share hardly foretells
+# ({doc}`22_edges`):
 
 # %%
 display.show(

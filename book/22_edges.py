@@ -78,6 +78,8 @@ display.show(tables.durations_table(durations), caption="IoU by the length of th
 # 4. The medians over all gates that are found, a number for each class and side, are taken off every event that is found later. An
 #    edge at the border of a clip stays, and frames are marked that a corrected event touches.
 #
+# Integrated Gradients hear fewer gates than the others (parameter `attribution_gates`), since their maps are slow.
+#
 # Here is one of this run's gates: of the class that is corrected most, the gate that comes nearest to the class's medians. So it
 # shows the method at its plainest, not on average.
 
@@ -133,8 +135,8 @@ display.show(tables.missed_table(overlooked, "localiser"), caption="Gates and ev
 # %% [markdown]
 # ## More gates, and real recordings
 #
-# Two runs that ship with the project, by the same rules: that of `params/ceilings.yaml`, with 90 gates of each class and length, and
-# that on real recordings under another encoder (`results/real`).
+# Two runs that ship with the project, by the same rules: that of `params/ceilings.yaml`, with 90 gates of each class and length (for
+# Integrated Gradients five), and that on real recordings under another encoder (`results/real`).
 
 # %%
 for name, title in (("ceilings", "90 gates of each class and length"), ("real", "real recordings")):
@@ -146,6 +148,9 @@ for name, title in (("ceilings", "90 gates of each class and length"), ("real", 
         f"*{title[0].upper()}{title[1:]}.* {overview.gains(apart, margin=work.margin)} {shipped.said(name, 'ceilings')}"
     )
     display.show(tables.gains_table(iou, apart), caption=f"IoU before and after calibrated edges ({title}, test)")
+    softly = shipped.table(name, "edges_soft")
+    if softly is not None:
+        findings.say(overview.soft(softly))
 
 # %% [markdown]
 # ## On your own recordings

@@ -158,7 +158,11 @@ class Tables:
         pairs = [(method, rule, method, other, "iou") for method in methods for rule, other in decisions]
         apart = [self.apart(*pairs, resampled=way) for way in (summaries.CLIPS, TWO_WAY) if pairs]
         columns = ["resampled", *summaries.DIFFERENCE_COLUMNS]
-        return {"edges_differences": pd.concat(apart) if apart else pd.DataFrame(columns=columns)}
+        softly = [{"method": method, "soft": rise, **self.cell()} for method in methods for rise in (0.0, 0.25, 0.5)]
+        return {
+            "edges_differences": pd.concat(apart) if apart else pd.DataFrame(columns=columns),
+            "edges_soft": pd.DataFrame(softly, columns=["method", "soft", "value", "ci_low", "ci_high", "n"]),
+        }
 
     def located(self) -> pd.DataFrame:
         """Events of a recording that was searched in one piece and in parts, or not at all."""

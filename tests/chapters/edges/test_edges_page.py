@@ -251,3 +251,39 @@ def test_the_picture_of_a_gate_shows_all_three_stretches() -> None:
     widths = [collection.get_paths()[0].get_extents().width for collection in spans.collections]
     assert_allclose(widths, [0.5, 0.8, 0.6])
     assert "without" in figures.hear(shown).data
+
+
+def test_harm_where_sounds_rise_slowly_is_said_first_and_only_where_it_is_certain() -> None:
+    columns = ["method", "soft", "value", "ci_low", "ci_high", "n"]
+    rows = [
+        ("localiser", 0.0, -0.9, -1.0, -0.8, 40),  # rises at once
+        ("localiser", 0.25, -0.02, -0.04, 0.0, 40),
+        ("localiser", 0.5, -0.04, -0.08, -0.01, 40),
+        ("cam", 0.5, -0.3, -0.4, -0.2, 0),  # of no gate
+        ("fw_ws", 0.5, 0.1, 0.05, 0.2, 40),
+    ]
+    said = overview.harm_where_soft(pd.DataFrame(rows, columns=columns))
+    assert said.startswith("Where a sound rises slowly, calibrated edges harm: overlap with the gate, the localiser ")
+    assert "0.5 s, from 40 gates" in said and "CAM" not in said and "FW-WS" not in said
+    assert overview.harm_where_soft(pd.DataFrame(rows[:2], columns=columns)) == ""
+
+
+def test_of_a_gain_the_marking_is_told_apart_from_the_gates() -> None:
+    def row(method: str, rule: str, other: str, value: float) -> dict[str, object]:
+        said = {"split": "test", "average": "instance", "metric": "iou", "resampled": TWO_WAY, "n": 99}
+        ends = {"value": value, "ci_low": value - 0.01, "ci_high": value + 0.01}
+        return {"method": method, "rule": rule, "other_method": method, "other_rule": other, **ends, **said}
+
+    steps = (
+        (decided.CALIBRATED, decided.FOUND),
+        (decided.CALIBRATED, decided.TOUCHED),
+        (decided.TOUCHED, decided.FOUND),
+    )
+    table = pd.DataFrame(
+        [row("ig", *step, value) for step, value in zip(steps, (0.068, 0.01, 0.058), strict=True)]
+        + [row("cam", *step, value) for step, value in zip(steps, (-0.07, -0.01, -0.06), strict=True)]
+    )
+    said = overview.parts_of_gains(table)
+    assert "gives, and the gates give: IG 0.058 [0.048" in said and said.rstrip(".").endswith("0.020]")
+    assert "CAM" not in said
+    assert overview.parts_of_gains(table[table["method"] == "cam"]) == ""

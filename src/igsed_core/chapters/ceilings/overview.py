@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from igsed_core.chapters.ceilings import study
@@ -11,6 +13,7 @@ from igsed_core.metrics.summaries import ALL, TWO_WAY
 from igsed_core.show.cells import by_key, number, with_interval
 from igsed_core.show.claims import MARGIN, RELATIONS, figure, sample, verdict_on
 
+Rows = dict[tuple[str, ...], dict[str, Any]]
 _PAIR = ("method", "rule", "other_method", "other_rule")
 
 
@@ -26,18 +29,44 @@ def ceilings(table: pd.DataFrame, differences: pd.DataFrame, *, split: str = "te
     split, margin
         Which rows; the smallest difference worth naming.
     """
-    where = {"split": split, "average": "instance", "class": ALL, "metric": "iou"}
-    ours = by_key(table, ("method", "rule"), **where)
-    paired = {key: where[key] for key in ("split", "average", "metric")}
-    apart = by_key(differences, _PAIR, **paired, resampled=TWO_WAY)
+    ours, apart = _rows(table, differences, split)
     after, before = (study.LOCALISER, study.CALIBRATED), (study.LOCALISER, study.FOUND)
-    known = [key for key in ours if "training" in supervision(*key) and pd.notna(ours[key]["value"])]
     gain = apart.get((*after, *before))
     words = [
         f"With edges calibrated on gates the localiser's IoU is {with_interval(ours.get(after), 3)}, "
         f"{with_interval(ours.get(before), 3)} without: a difference of {with_interval(gain, 3)}"
         f"{_size(gain, margin)}, {sample(gain['n'] if gain else 0)}."
     ]
+    return " ".join([*words, *_held_to_labels(ours, apart, margin)])
+
+
+def against_labels(
+    table: pd.DataFrame, differences: pd.DataFrame, *, split: str = "test", margin: float = MARGIN
+) -> str:
+    """Say how the localiser with calibrated edges stands to detectors that learn from time labels.
+
+    Parameters
+    ----------
+    table, differences
+        The tidy tables ``ceilings.csv`` and ``ceilings_differences.csv``.
+    split, margin
+        Which rows; the smallest difference worth naming.
+    """
+    ours, apart = _rows(table, differences, split)
+    said = _held_to_labels(ours, apart, margin)
+    return f"{' '.join(said)} The best was picked on these clips." if said else "This run has no such detector."
+
+
+def _rows(table: pd.DataFrame, differences: pd.DataFrame, split: str) -> tuple[Rows, Rows]:
+    where = {"split": split, "average": "instance", "class": ALL, "metric": "iou"}
+    paired = {key: where[key] for key in ("split", "average", "metric")}
+    return by_key(table, ("method", "rule"), **where), by_key(differences, _PAIR, **paired, resampled=TWO_WAY)
+
+
+def _held_to_labels(ours: Rows, apart: Rows, margin: float) -> list[str]:
+    words = []
+    after = (study.LOCALISER, study.CALIBRATED)
+    known = [key for key in ours if "training" in supervision(*key) and pd.notna(ours[key]["value"])]
     for title, key in (
         ("the linear detector with strong labels", study.MAIN[1]),
         ("the best detector with strong labels", max(known, key=lambda one: ours[one]["value"], default=None)),
@@ -49,7 +78,7 @@ def ceilings(table: pd.DataFrame, differences: pd.DataFrame, *, split: str = "te
             f"It is {RELATIONS[verdict_on(row, margin=margin)]} {title} at its own resolution ({method_name(key[0])}, "
             f"{RULES[key[1]]}: {with_interval(ours[key], 3)}; difference {with_interval(row, 3)})."
         )
-    return " ".join(words)
+    return words
 
 
 def _size(row: dict[str, object] | None, margin: float) -> str:

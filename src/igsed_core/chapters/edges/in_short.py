@@ -8,10 +8,11 @@ from igsed_core.show.answers import Answer, Found
 
 def answer(found: Found) -> Answer:
     """Whom calibrated edges help."""
-    differences = found.tables["edges_differences"]
-    return Answer(
-        f"{overview.gains(differences, margin=found.margin)} Part or all of that may come of marking every "
-        "frame that an event touches, and not of the gates; below the two are parted. No time label is "
-        "used; intervals draw clips and source files anew.",
-        ("edges_differences",),
+    differences, softly = (found.tables[name] for name in ("edges_differences", "edges_soft"))
+    sentences = (
+        overview.harm_where_soft(softly),
+        overview.gains(differences, margin=found.margin),
+        overview.parts_of_gains(differences, margin=found.margin),
+        "No time label is used; intervals of differences draw clips and source files anew.",
     )
+    return Answer(" ".join(filter(None, sentences)), ("edges_differences", "edges_soft"))

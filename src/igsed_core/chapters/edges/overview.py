@@ -97,6 +97,51 @@ def parts(differences: pd.DataFrame, *, split: str = "test") -> str:
     )
 
 
+def parts_of_gains(differences: pd.DataFrame, *, split: str = "test", margin: float = MARGIN) -> str:
+    """Say of each detector that gains what of it is marking every frame that an event touches, and what the gates'.
+
+    Parameters
+    ----------
+    differences
+        The tidy table ``edges_differences.csv``.
+    split, margin
+        Which rows; the smallest difference worth naming.
+    """
+    all_of_it = _pairs(differences, decided.CALIBRATED, decided.FOUND, split)
+    by_gates = _pairs(differences, decided.CALIBRATED, decided.TOUCHED, split)
+    by_marking = _pairs(differences, decided.TOUCHED, decided.FOUND, split)
+    said = [
+        f"{_SHORT[method]} {with_interval(by_marking[method], 3)} and {with_interval(by_gates[method], 3)}"
+        for method, row in all_of_it.items()
+        if kind_of(row, margin) in (_GAINS, _LITTLE_MORE) and method in by_gates and method in by_marking
+    ]
+    if not said:
+        return ""
+    return f"Of the gain, marking every frame that an event touches gives, and the gates give: {'; '.join(said)}."
+
+
+def harm_where_soft(table: pd.DataFrame) -> str:
+    """Say whom calibrated edges harm where a sound rises slowly; empty if that is certain of nobody.
+
+    Parameters
+    ----------
+    table
+        The tidy table ``edges_soft.csv``.
+    """
+    worst: dict[str, Row] = {}
+    for row in by_key(table, ("method", "soft")).values():
+        certain = row["soft"] and row["n"] and pd.notna(row["ci_high"]) and row["ci_high"] < 0
+        if certain and (row["method"] not in worst or row["value"] < worst[row["method"]]["value"]):
+            worst[row["method"]] = row
+    said = [
+        f"{_SHORT[method]} {figure(row)} (in {row['soft']:g} s, {sample(row['n'], 'gates')})"
+        for method, row in worst.items()
+    ]
+    return (
+        f"Where a sound rises slowly, calibrated edges harm: overlap with the gate, {'; '.join(said)}." if said else ""
+    )
+
+
 def _pairs(differences: pd.DataFrame, rule: str, other: str, split: str) -> dict[str, Row]:
     """Differences between two decisions of the same detector, by detector."""
     if "resampled" in differences:

@@ -106,5 +106,6 @@ def most_moved(spread: pd.DataFrame) -> str:
     most = max(rows, key=lambda row: row["std"])
     return (
         f"Another training moves {short(most['method']) or name(most['method'])} most, whose mean is "
-        f"{number(most['value'])} and whose standard deviation {number(most['std'], 3)}."
+        f"{number(most['value'])} and whose standard deviation {number(most['std'], 3)}, "
+        f"over {number(most['n'], 0)} trainings."
     )
