@@ -138,8 +138,9 @@ class Tables:
     def ladder(self) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
         """Steps of the localiser, and their differences, resampled in two ways."""
         own, tuned = ("shifted_cam", "absence_hmm"), [(m, "share_of_maximum") for m in ("fw_ws", "fw_ss")]
-        ladder = self.tidy(*((*key, q) for key in (own, *tuned) for q in ("iou", "pointing_game")))
-        apart = [(*own, *other, "iou") for other in tuned]
+        others = [*tuned, ("fw_ws", own[1])]
+        ladder = self.tidy(*((*key, q) for key in (own, *others) for q in ("iou", "pointing_game")))
+        apart = [(*own, *other, "iou") for other in others]
         return ladder, self.apart(*apart), self.apart(*apart)
 
     def ceilings(self) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -142,12 +142,13 @@ def test_the_localiser_is_compared_by_the_difference_beside_the_words(made: Tabl
     texts = prose.localiser_sentences(ladder, apart, wide)
     clips = apart[apart["metric"] == "iou"].set_index(["method", "rule", "other_method", "other_rule"])
     verdict_of = {words: said for said, words in RELATIONS.items()}
-    for method in ("fw_ws", "fw_ss"):
-        text = texts[f"localiser_to_{method}_tuned"]
-        words, n = re.match(f"({RELATION}) FW-", text), re.search(r"from (\d+) instance", text)
+    for method, rule in (("fw_ws", "tuned"), ("fw_ss", "tuned"), ("fw_ws", "one_rule")):
+        text = texts[f"localiser_to_{method}_{rule}"]
+        words, n = re.search(f"({RELATION}) FW-", text), re.search(r"from (\d+) instance", text)
         assert words and n, text
         check_verdict(verdict_of[words[1]], text.partition("difference ")[2].partition(", from")[0], int(n[1]))
-        row = clips.loc[(*localiser_words.method_of(ladder), method, localiser_words.TUNED)]
+        known = {"tuned": localiser_words.TUNED, "one_rule": localiser_words.LOCALISER[1]}
+        row = clips.loc[(*localiser_words.method_of(ladder), method, known[rule])]
         if words[1] in ("above", "below"):
             check_survival(text, row)
         else:

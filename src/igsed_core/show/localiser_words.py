@@ -54,6 +54,30 @@ def against_framewise(
     )
 
 
+def under_one_rule(
+    ladder: pd.DataFrame,
+    differences: pd.DataFrame,
+    two_way: pd.DataFrame,
+    *,
+    split: str = "test",
+    margin: float = MARGIN,
+) -> str:
+    """Say how the localiser stands to the detector with the same labels where both are read by the localiser's rule.
+
+    Parameters
+    ----------
+    ladder, differences, two_way, split, margin
+        As for :func:`against_framewise`.
+    """
+    pair = ("method", "rule", "other_method", "other_rule")
+    other = ("fw_ws", LOCALISER[1])
+    rows = by_key(two_way, pair, split=split, average="instance", metric="iou")
+    if (*method_of(ladder), *other) not in rows:
+        return "This run does not read FW-WS by the localiser's rule."
+    said = against_framewise(ladder, differences, two_way, other, split=split, margin=margin)
+    return f"With FW-WS read by the localiser's own rule, which needs no time label, it is {said}."
+
+
 def method_of(ladder: pd.DataFrame) -> tuple[str, str]:
     """Return method and rule of the localiser in a run: with calibrated edges where the run has them.
 
@@ -89,8 +113,9 @@ def answer(
         f" Before its edges were calibrated it was {with_interval(ours.get(LOCALISER))}, a difference of "
         f"{figure(gain)}."
     )
+    one_rule = under_one_rule(ladder, differences, two_way, split=split, margin=margin)
     return (
-        f"{said} Both have a level that was tuned with time labels and are read once per feature frame."
+        f"{said} Both have a level that was tuned with time labels and are read once per feature frame. {one_rule}"
         f"{before if gain else ''} Intervals of differences draw clips and source files anew."
     )
 

@@ -82,7 +82,8 @@ def glue_localiser(
     """Make the localiser's main results available to the pages' text.
 
     Keys: ``localiser_iou``, ``localiser_pointing_game``; ``localiser_to_fw_ws_tuned``, ``localiser_to_fw_ss_tuned``
-    (how it stands to the two at a share of the maximum that was tuned with time labels, with all figures).
+    (how it stands to the two at a share of the maximum that was tuned with time labels, with all figures);
+    ``localiser_to_fw_ws_one_rule`` (how it stands to FW-WS where both are read by its own rule).
 
     Parameters
     ----------
@@ -112,6 +113,9 @@ def localiser_sentences(
         texts[f"localiser_to_{method}_tuned"] = localiser_words.against_framewise(
             ladder, differences, two_way, (method, localiser_words.TUNED), split=split, margin=margin
         )
+    texts["localiser_to_fw_ws_one_rule"] = localiser_words.under_one_rule(
+        ladder, differences, two_way, split=split, margin=margin
+    )
     return texts
 
 
