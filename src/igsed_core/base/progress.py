@@ -117,8 +117,8 @@ def tell(words: str, *, apart: bool = False) -> None:
     words
         The line.
     apart
-        Another process may have begun a bar there: the line takes its place, in a file it comes after it.
+        Another process may have begun a bar there: in a file the line comes after it. On a terminal it takes its place.
     """
     stream = _terminal() if os.environ.get(TERMINAL_VARIABLE) else sys.stderr
-    before = "" if not apart else _CLEAR if stream.isatty() else "\n"
+    before = _CLEAR if stream.isatty() else "\n" if apart else ""
     print(f"{before}{words}", file=stream, flush=True)

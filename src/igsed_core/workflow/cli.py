@@ -200,7 +200,7 @@ def _stage(options: argparse.Namespace) -> None:
 
     experiment = experiments.load(options.params, options.overrides)
     checks.check_paths(experiment)
-    tell(f"igsed: {options.stage} ...", apart=True)
+    tell(f"igsed: {options.stage} ...")
     notebook.execute(options.stage, experiment, planned=options.planned)
     done, every = notebook.progress(experiment)
     tell(f"igsed: {options.stage}: done ({done} of {every} stages)", apart=True)

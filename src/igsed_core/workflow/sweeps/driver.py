@@ -18,6 +18,7 @@ from igsed_core.workflow.sweeps.status import OPTIONS, SUMMARY
 from igsed_core.workflow.sweeps.sweep_file import Sweep
 
 SERVERS_MEMORY = 1000  # MiB of a lot: its own process, and the libraries that are imported for its jobs
+_ON = "the same command goes on from there"
 MOST_JOBS = 2000  # in one call of Snakemake: its graph takes about 1 ms and 60 kB a job, more where they are many
 
 
@@ -86,10 +87,10 @@ def run(sweep: Sweep, *, profile: Path, cores: int, most_jobs: int = MOST_JOBS) 
 def _why(planned: Plan, plan: Plan, page: Path) -> str:
     """What to do about experiments that did not finish."""
     if planned.nodes.keys() != plan.nodes.keys():
-        return f"what they depend on {notebook.CHANGED}; the same command goes on from there"
+        return f"what they depend on {notebook.CHANGED}; {_ON}"
     if set(report.failures(plan)["reason"]) == {report.NOT_COME_TO}:
-        return f"no job was started, for the reason that Snakemake gives above; {page} names them"
-    return f"{page} names the stages and their logs; the same command goes on from there"
+        return f"no job was started, for the reason that Snakemake gives above; {page} names them; {_ON}"
+    return f"{page} names the stages and their logs; {_ON}"
 
 
 def dry_run(sweep: Sweep, *, profile: Path) -> str:
