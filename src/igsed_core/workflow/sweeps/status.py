@@ -81,9 +81,10 @@ def works_on(sweep: Sweep) -> bool:
     """Whether jobs of a sweep may be running: a call works on it, or left jobs on a cluster, where they outlive it."""
     try:
         with FileLock(sweep.folder / store.LOCK, timeout=0):
-            return (sweep.folder / jobs.ON_SLURM).exists() and slurm.in_queue(sweep) != []
+            pass  # let go at once: a call that begins meanwhile would be refused, and the queue may take seconds
     except (Timeout, OSError):  # somebody else's folder cannot be asked
         return True
+    return (sweep.folder / jobs.ON_SLURM).exists() and slurm.in_queue(sweep) != []
 
 
 def states_of(plan: Plan, *, alive: bool = True) -> dict[str, str]:
