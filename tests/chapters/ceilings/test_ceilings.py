@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from igsed_core.metrics.summaries import CLIPS, TWO_WAY, Series
 from igsed_core.models import heads, pooling
 from igsed_core.models.features import FeatureFrames, Targets
 from igsed_core.show import describe
+from random_tables import Tables
 
 CLASSES = ("Bell", "Hum")
 
@@ -307,3 +309,12 @@ def test_training_is_listed_in_words() -> None:
     told = tables.training_table(pd.DataFrame(rows))
     assert told["Detector"].tolist() == ["TCN, strong labels"] * 2
     assert told["time labels"].tolist()[0] == "training" and told["converged"].tolist() == ["yes", "no"]
+
+
+def test_what_the_front_page_says_of_detectors_with_time_labels_has_its_n() -> None:
+    for number in range(12):
+        made = Tables(number, "plain")
+        said = overview.against_labels(*made.ceilings())
+        if said != "This run has no such detector.":
+            assert re.search(r"The best was picked on these clips \(from \d+ instances?( only)?\)\.$", said), said
+            assert "difference" in said

@@ -54,7 +54,10 @@ def against_labels(
     """
     ours, apart = _rows(table, differences, split)
     said = _held_to_labels(ours, apart, margin)
-    return f"{' '.join(said)} The best was picked on these clips." if said else "This run has no such detector."
+    if not said:
+        return "This run has no such detector."
+    n = min(row["n"] for pair, row in apart.items() if pair[:2] == (study.LOCALISER, study.CALIBRATED))
+    return f"{' '.join(said)} The best was picked on these clips ({sample(n)})."
 
 
 def _rows(table: pd.DataFrame, differences: pd.DataFrame, split: str) -> tuple[Rows, Rows]:
