@@ -41,6 +41,8 @@ def further() -> pd.DataFrame:
         for rule, shift in (("raw", 0.0), ("share_of_maximum", 0.1)):
             row = _row(method, "psds", "all", "class", np.nan, value - shift, 10, 0.05)
             rows.append((*row[:2], rule, *row[3:]))
+    chance = _row("random", "chance", "all", "instance", np.nan, 0.25, 30, 0.05)
+    rows.append((*chance[:2], "none", *chance[3:]))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 

@@ -17,6 +17,7 @@ from igsed_core.chapters.localiser import encoders, tables
 from igsed_core.main_job import tables as overview
 from igsed_core.metrics.judging import ABOVE, BELOW, LEVEL, NOT_DECIDED, NOT_TOLD_APART, VERDICTS
 from igsed_core.show import claims, findings, localiser_words, prose
+from igsed_core.show.cells import by_key
 from igsed_core.show.claims import FEW, MARGIN, RELATIONS
 from random_tables import KINDS, Tables
 
@@ -40,6 +41,7 @@ FINDINGS: dict[str, Callable[[Tables], str]] = {
     "under_encoders": lambda made: tables.under_encoders(*made.encoders()),
     "family": lambda made: claims.family(made.family()),
     "psds_limits": lambda made: overview.psds_limits(made.further(), 1140.0),
+    "energy_beside_paper": lambda made: findings.energy_beside_paper(made.main_job()["detection"], made.further()),
     "localiser_answer": lambda made: localiser_words.answer(*made.ladder()),
 }
 
@@ -231,10 +233,20 @@ def test_a_lopsided_interval_of_psds_is_named() -> None:
 @quick
 @given(made=MADE)
 def test_shuffled_maps_are_held_to_chance(made: Tables) -> None:
-    text = findings.shuffled(made.sanity(), made.main_job()["detection"])
-    words = re.search(f"share of (.*) of the instances, ({RELATION}) chance \\((.*), random", text)
+    table = made.sanity()
+    text = findings.shuffled(table, made.main_job()["detection"])
     assert "with energy partialled out" in text and re.search(r", (1 shuffle|5 shuffles)\)", text)
+    words = re.search(f"share of (.*) of the instances, ({RELATION}) chance \\((.*), (the share|one draw)", text)
     assert words, text
+    if (table["metric"] == "beyond_chance").any():
+        assert words[4] == "the share"
+        apart = re.search(r"; difference (.*?)\)", text)
+        assert apart, text
+        where = {"metric": "beyond_chance", "rule": "all", "average": "instance"}
+        row = by_key(table, ("method",), **where)["ig",]
+        check_verdict({said: verdict for verdict, said in RELATIONS.items()}[words[2]], apart[1], row["n"])
+        return
+    assert words[4] == "one draw"
     if not triples(words[1]) or not re.fullmatch(NUMBER, words[3]):
         assert words[2] == RELATIONS[NOT_DECIDED]
         return

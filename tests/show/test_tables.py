@@ -50,19 +50,25 @@ def test_means_stand_side_by_side_where_the_classes_are_the_papers():
 
 
 def test_table_2_compares_every_method_with_the_paper():
-    table = main_tables.table_2(result_tables.detection(), result_tables.detection())
+    table = main_tables.table_2(result_tables.detection())
     published = paper.detection().set_index("method")
     assert list(table["", "Method"]) == ["Integrated Gradients (IG)", "FW-WS", "FW-SS", "Random", "Energy"]
     for method, (_, row) in zip(result_tables.METHODS, table.iterrows(), strict=True):
         value = result_tables.VALUE[method]
         assert row["IoU", "this run"] == f"{value:.2f} [{value - 0.04:.2f},{NARROW}{value + 0.04:.2f}]"
-        assert row["at IG's thresholds", "IoU"] == row["IoU", "this run"]
         assert row["Std IoU", "this run"] == f"0.20 [0.15,{NARROW}0.25]"
         for group, metric in (("IoU", "iou"), ("F1", "f1"), ("Std IoU", "iou_std"), ("Pointing game", "pointing_game")):
             assert float(row[group, "paper"]) == pytest.approx(published.loc[method, metric], abs=0.005)
     over_classes = main_tables.table_2(result_tables.detection(), average="class")
-    assert set(over_classes["Std IoU", "this run"]) == {"0.20"}  # over classes: from the column `std`
-    assert "at IG's thresholds" not in over_classes.columns.get_level_values(0)
+    assert "Std IoU" not in over_classes.columns.get_level_values(0)  # it is one over instances
+
+
+def test_every_method_stands_at_its_own_and_at_igs_thresholds():
+    common = result_tables.detection().assign(value=lambda table: table["value"] - 0.1)
+    table = main_tables.at_ig_thresholds(result_tables.detection(), common)
+    assert list(table["", "Method"]) == list(main_tables.table_2(result_tables.detection())["", "Method"])
+    row = row_of(table, "FW-WS")["F1"]
+    assert row["own threshold"].startswith("0.60 [") and row["IG's"].startswith("0.50 [")
 
 
 def test_table_3_shows_empty_classes_and_class_means():
@@ -70,10 +76,12 @@ def test_table_3_shows_empty_classes_and_class_means():
     kettle, cat, means = (row_of(table, name) for name in ("Kettle", "Cat", "Mean over classes"))
     assert set(kettle.iloc[2:]) == {"–"}
     assert kettle["", "n"] == "0"
-    assert tuple(cat["IG IoU"]) == ("0.40", "0.47")
-    assert means["FW-SS F1", "this run"] == "0.70"
-    assert means["FW-SS F1", "paper"] == "–"  # a mean over other classes
-    assert "[" in row_of(main_tables.table_3(result_tables.per_class()), "Cat")["IG IoU", "this run"]
+    assert tuple(cat["IG"]) == ("0.40", "0.47")
+    assert means["FW-SS", "this run"] == "0.60"
+    assert means["FW-SS", "paper"] == "–"  # a mean over other classes
+    of_f1 = main_tables.table_3(result_tables.per_class(), result_tables.detection(), metric="f1")
+    assert row_of(of_f1, "Mean over classes")["FW-SS", "this run"].startswith("0.70 [")
+    assert "[" in row_of(main_tables.table_3(result_tables.per_class()), "Cat")["IG", "this run"]
 
 
 def test_further_metrics_stand_beside_each_other_with_their_intervals():
@@ -138,7 +146,11 @@ def test_bank_counts_files_by_class_and_pool():
 
 
 def test_the_text_compares_by_intervals():
-    found = {"detection": result_tables.detection(), "instances": result_tables.instances()}
+    found = {
+        "detection": result_tables.detection(),
+        "further": result_tables.further(),
+        "instances": result_tables.instances(),
+    }
     found["differences"] = result_tables.differences(0.02)
     found["differences_two_way"] = result_tables.differences(0.04)
     texts = prose.sentences(found)

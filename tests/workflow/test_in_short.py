@@ -166,16 +166,19 @@ def test_the_ceilings_box_says_what_the_difference_is(size, words):
     assert "level with the linear detector" in in_short.answer("ceilings", wide).text
 
 
-def test_the_recordings_box_names_both_ways_and_the_smaller_n():
+def test_the_recordings_box_names_both_ways_and_their_n():
     table = pd.DataFrame(
         [("one long recording", 0.5, 12), ("clip by clip", 0.6, 11)], columns=["name", "value", "n"]
     ).assign(**{"metric": "iou", "class": "all", "ci_low": 0.4, "ci_high": 0.7})
     settings_of = {"recordings": {"recordings_train_clips": 60}}
     said = in_short.answer("recordings", Found({"recordings_located": table}, params=settings_of)).text
     assert "learnt from 60 clips" in said
-    assert "0.50 [0.40,\N{NO-BREAK SPACE}0.70] searched as one long recording and 0.60" in said
-    assert "searched clip by clip (from 11" in said
-    assert "from 11 pairs of soundscape and class only" in said
+    interval = "[0.40,\N{NO-BREAK SPACE}0.70]"
+    assert (
+        f"searched as one long recording, an IoU of 0.50 {interval} (from 12 pairs of soundscape and class only)"
+        in said
+    )
+    assert f"The IoU is 0.60 {interval} searched clip by clip (from 11 pairs only)" in said
     assert "no paired difference between the ways was computed" in said and "Nothing at all" not in said
     nothing = in_short.answer("recordings", Found({"recordings_located": table.iloc[:0]})).text
     assert "does not decide" in nothing

@@ -15,7 +15,7 @@ from igsed_core.workflow import in_short, real_run
 from random_tables import Tables
 
 MAKERS = {
-    "results": ["detection", "differences", "differences_two_way", "instances"],
+    "results": ["detection", "further", "differences", "differences_two_way", "instances"],
     "methods": ["methods", "methods_cost"],
     "localiser": ["localiser", "localiser_differences", "localiser_differences_two_way"],
 }

@@ -109,11 +109,14 @@ def report(
 
 
 def _ranking(present: Instances) -> list[Series]:
-    return [
+    # The highest of random scores falls on the sound as often as a frame of the clip is active.
+    by_chance = Series("random", NO_RULE, "chance", present.truth.mean(axis=-1))
+    ranked = [
         Series(method, NO_RULE, metric, function(present.ranked[method], present.truth))
         for method in RANKED
         for metric, function in (("auroc", ranking.auroc), ("average_precision", ranking.average_precision))
     ]
+    return [*ranked, by_chance]
 
 
 @dataclass(frozen=True, eq=False)

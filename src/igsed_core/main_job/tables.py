@@ -48,42 +48,62 @@ def table_1(classification: pd.DataFrame, *, split: str = "test", method: str = 
     return frame(rows, "Class")
 
 
-def table_2(
-    detection: pd.DataFrame, at_ig: pd.DataFrame | None = None, *, split: str = "test", average: str = "instance"
-) -> pd.DataFrame:
+def table_2(detection: pd.DataFrame, *, split: str = "test", average: str = "instance") -> pd.DataFrame:
     """Temporal detection of each method (paper, Table II).
 
     Parameters
     ----------
     detection
-        ``split, method, average, metric, value, std, ci_low, ci_high``; each method at its own thresholds.
-    at_ig
-        The same at the thresholds chosen for Integrated Gradients, shown in two more columns.
+        ``split, method, average, metric, value, ci_low, ci_high``; each method at its own thresholds.
     split, average
-        Which rows to show: ``average`` is ``instance`` or ``class``.
+        Which rows to show: ``average`` is ``instance`` or ``class``. The spread of the IoU is one over instances, so
+        that the table of means over classes has none.
     """
     ours = by_key(detection, ("method", "metric"), split=split, average=average)
-    common = {} if at_ig is None else by_key(at_ig, ("method", "metric"), split=split, average=average)
     published = paper.detection().set_index("method")
     rows = {}
     for method in COMPARED:
         cells: Cells = {("", "n"): number(ours[method, "iou"].get("n"), 0)}
         for metric in ("iou", "f1", "iou_std", "pointing_game"):
-            row = ours.get((method, metric))
-            if row is None and metric == "iou_std":  # over classes it is no row of its own
-                row = {"value": ours[method, "iou"]["std"], "ci_low": None}
-            cells[METRICS[metric], OURS] = with_interval(row)
-            cells[METRICS[metric], PAPER] = number(published.loc[method, metric])
-        for metric in ("iou", "f1") if common else ():
-            cells["at IG's thresholds", METRICS[metric]] = with_interval(common.get((method, metric)))
+            if metric != "iou_std" or average == "instance":
+                cells[METRICS[metric], OURS] = with_interval(ours.get((method, metric)))
+                cells[METRICS[metric], PAPER] = number(published.loc[method, metric])
+        rows[name(method)] = cells
+    return frame(rows, "Method")
+
+
+def at_ig_thresholds(
+    detection: pd.DataFrame, at_ig: pd.DataFrame, *, split: str = "test", average: str = "instance"
+) -> pd.DataFrame:
+    """Temporal detection of each method at its own thresholds, and at those chosen for Integrated Gradients.
+
+    Parameters
+    ----------
+    detection, at_ig
+        ``split, method, average, metric, value, ci_low, ci_high``, at either.
+    split, average
+        Which rows to show: ``average`` is ``instance`` or ``class``.
+    """
+    own, common = (by_key(table, ("method", "metric"), split=split, average=average) for table in (detection, at_ig))
+    rows = {}
+    for method in COMPARED:
+        cells: Cells = {("", "n"): number(own[method, "iou"].get("n"), 0)}
+        for metric in ("iou", "f1"):
+            cells[METRICS[metric], "own threshold"] = with_interval(own[method, metric])
+            cells[METRICS[metric], "IG's"] = with_interval(common.get((method, metric)))
         rows[name(method)] = cells
     return frame(rows, "Method")
 
 
 def table_3(
-    per_class: pd.DataFrame, detection: pd.DataFrame | None = None, *, split: str = "test", interval: bool = True
+    per_class: pd.DataFrame,
+    detection: pd.DataFrame | None = None,
+    *,
+    metric: str = "iou",
+    split: str = "test",
+    interval: bool = True,
 ) -> pd.DataFrame:
-    """IoU and F1 of each class (paper, Table III).
+    """IoU or F1 of each class (paper, Table III, which has both side by side).
 
     Parameters
     ----------
@@ -91,33 +111,36 @@ def table_3(
         ``split, method, class, metric, value, n, ci_low, ci_high``
     detection
         The table of all methods: its class averages make the last row.
+    metric
+        ``iou`` or ``f1``.
     split
         Which rows to show.
     interval
         Show the 95 % intervals.
     """
-    ours = by_key(per_class, ("class", "method", "metric"), split=split)
-    published = {tuple(row[:3]): row[3] for row in paper.per_class().itertuples(index=False)}
+    ours = by_key(per_class, ("class", "method"), split=split, metric=metric)
+    published = by_key(paper.per_class(), ("class", "method"), metric=metric)
     labels = list(dict.fromkeys(per_class["class"]))
     rows, shown = {}, class_names(labels)
+
+    def beside(row: Mapping[str, object] | None, theirs: float | None) -> tuple[str, str]:
+        return with_interval(row) if interval or row is None else number(row["value"]), number(theirs)
+
     for label in labels:
-        cells: Cells = {("", "n"): str(int(ours[label, "ig", "iou"]["n"]))}
+        cells: Cells = {("", "n"): str(int(ours[label, "ig"]["n"]))}
         for method in LEARNED:
-            for metric in ("iou", "f1"):
-                title, row = _title(method, metric), ours.get((label, method, metric))
-                cells[title, OURS] = with_interval(row) if interval or row is None else number(row["value"])
-                cells[title, PAPER] = number(published.get((label, method, metric)))
+            theirs = published.get((label, method), {}).get("value")
+            cells[_short(method), OURS], cells[_short(method), PAPER] = beside(ours.get((label, method)), theirs)
         rows[shown[label]] = cells
     if detection is not None:
-        means = by_key(detection, ("method", "metric"), split=split, average="class")
-        same = _same_classes(labels, {key[0] for key in published})
-        theirs = paper.per_class().groupby(["method", "metric"])["value"].mean()
+        means = by_key(detection, ("method",), split=split, average="class", metric=metric)
+        same = _same_classes(labels, {label for label, _ in published})
         cells = {("", "n"): NONE}
         for method in LEARNED:
-            for metric in ("iou", "f1"):
-                title, row = _title(method, metric), means.get((method, metric))
-                cells[title, OURS] = with_interval(row) if interval or row is None else number(row["value"])
-                cells[title, PAPER] = number(theirs.loc[(method, metric)]) if same else NONE
+            theirs = float(np.mean([row["value"] for key, row in published.items() if key[1] == method]))
+            cells[_short(method), OURS], cells[_short(method), PAPER] = beside(
+                means.get((method,)), theirs if same else None
+            )
         rows[_MEAN] = cells
     return frame(rows, "Class")
 
@@ -206,9 +229,8 @@ def differences_table(
     """
     chosen = by_key(differences, ("other_method", "metric"), split=split, average=average, method=first)
     shown = [metric for metric in metrics if any(key[1] == metric for key in chosen)]
-    short = "IG" if first == "ig" else name(first)
     return pd.DataFrame(
-        {"Difference": f"{short} minus {name(other)}", "n": number(chosen[other, shown[0]].get("n"), 0)}
+        {"Difference": f"{_short(first)} minus {name(other)}", "n": number(chosen[other, shown[0]].get("n"), 0)}
         | {METRICS[metric]: marked(chosen.get((other, metric))) for metric in shown}
         for other in dict.fromkeys(key[0] for key in chosen if key[1] == shown[0])
     )
@@ -282,8 +304,8 @@ def thresholds_table(curves: pd.DataFrame, chosen: dict[str, dict[str, float]], 
     return frame(rows, "Method")
 
 
-def _title(method: str, metric: str) -> str:
-    return f"{'IG' if method == 'ig' else name(method)} {METRICS[metric]}"
+def _short(method: str) -> str:
+    return "IG" if method == "ig" else name(method)
 
 
 def _same_classes(ours: Iterable[str], published: Iterable[str]) -> bool:

@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 from scipy.stats import spearmanr
 
+from igsed_core import paper
 from igsed_core.detection.scored import IG, LEARNED
 from igsed_core.metrics.judging import ABOVE, BELOW, LEVEL, NOT_DECIDED, judge
 from igsed_core.metrics.summaries import ALL
 from igsed_core.show.cells import by_key, number
-from igsed_core.show.claims import FEW, MARGIN, RELATIONS, against, figure, sample, surviving, verdict_on
+from igsed_core.show.claims import FEW, MARGIN, RELATIONS, Row, against, figure, sample, surviving, verdict_on
 from igsed_core.show.style import METRICS, class_name, name
 
 PAPER = "percentile"
@@ -58,11 +59,11 @@ def rule_gain(
     where = {"split": split, "metric": "iou", "average": "instance", "method": "ig"}
     values = by_key(rules, ("rule",), **where)
     clips, wide = (by_key(table, ("rule",), **where).get((rule,)) for table in (gains, two_way))
-    mine, paper = values.get((rule,)), values.get((PAPER,))
+    mine, theirs = values.get((rule,)), values.get((PAPER,))
     alone = ", ".join(filter(None, (f"over clips alone {figure(clips)}", surviving(clips))))
     return (
         f"Under the rule '{title}' (without a parameter, chosen on validation) IG's IoU is {figure(mine)}, "
-        f"{RELATIONS[verdict_on(wide, margin=margin)]} the {figure(paper)} under the paper's percentile: a difference "
+        f"{RELATIONS[verdict_on(wide, margin=margin)]} the {figure(theirs)} under the paper's percentile: a difference "
         f"of {figure(wide)}, clips and source files drawn anew ({alone}), {sample(wide['n'] if wide else 0)}."
     )
 
@@ -129,27 +130,66 @@ def shuffled(checked: pd.DataFrame, detection: pd.DataFrame, *, method: str = "i
     checked
         The tidy table ``faithfulness_sanity.csv``.
     detection
-        The tidy table ``detection.csv``: its random scores say what chance is, on the whole test split.
+        The tidy table ``detection.csv``: its random scores stand for chance where a run made before 2026-11-29 lacks
+        the exact value.
     method
         Whose maps.
     margin
         Smallest distance from chance worth naming.
     """
     rows = by_key(checked, ("metric",), method=method, rule=SHUFFLED, average="instance")
-    random = by_key(detection, ("metric",), split="test", method="random", average="instance").get(("pointing_game",))
     hits, alike = rows.get(("pointing_game",)), rows.get(("rank_correlation",))
-    beyond = rows.get(("partial_correlation",))
+    without = rows.get(("partial_correlation",))
     shuffles = int(hits.get("shuffles") or 1) if hits else 1
-    if hits is None or alike is None or random is None:
+    if hits is None or alike is None:
         return f"In this run {name(method)} was not tested with shuffled weights."
-    said = against(hits, float(random["value"]), margin=margin)
     return (
         f"With every weight shuffled the highest score of {name(method)} falls on the sound in a share of "
-        f"{figure(hits)} "
-        f"of the instances, {RELATIONS[said]} chance ({number(random['value'])}, random scores on the whole test "
-        f"split, whose own uncertainty the verdict leaves out); "
-        f"the rank correlation with the map of the trained classifier is {figure(alike)}, {figure(beyond)} with energy "
-        f"partialled out ({sample(hits['n'])}, {shuffles} {'shuffle' if shuffles == 1 else 'shuffles'})."
+        f"{figure(hits)} of the instances, {_beside_chance(hits, rows.get(('beyond_chance',)), detection, margin)}; "
+        f"the rank correlation with the map of the trained classifier is {figure(alike)}, {figure(without)} with "
+        f"energy partialled out ({sample(hits['n'])}, {shuffles} {'shuffle' if shuffles == 1 else 'shuffles'})."
+    )
+
+
+def _beside_chance(hits: Row, beyond: Row | None, detection: pd.DataFrame, margin: float) -> str:
+    """Say how a pointing game stands to chance: the exact one of its instances, or a draw where a run lacks that."""
+    if beyond is not None:
+        return (
+            f"{RELATIONS[verdict_on(beyond, margin=margin)]} chance ({number(hits['value'] - beyond['value'])}, the "
+            f"share of their frames in which the class sounds; difference {figure(beyond)})"
+        )
+    where = {"split": "test", "method": "random", "average": "instance", "metric": "pointing_game"}
+    random = by_key(detection, ("metric",), **where).get(("pointing_game",))
+    if random is None:
+        return "of which this run knows no chance"
+    said = against(hits, float(random["value"]), margin=margin)
+    return (
+        f"{RELATIONS[said]} chance ({number(random['value'])}, one draw of random scores on the whole test split, "
+        "whose own uncertainty the verdict leaves out)"
+    )
+
+
+def energy_beside_paper(detection: pd.DataFrame, further: pd.DataFrame, *, split: str = "test") -> str:
+    """Say what the signal's energy has here and in the paper, and what chance is in both.
+
+    Parameters
+    ----------
+    detection, further
+        The tidy tables ``detection.csv`` and ``further.csv``.
+    split
+        Which rows.
+    """
+    where = {"split": split, "average": "instance"}
+    ours = by_key(detection, ("metric",), method=ENERGY, **where)
+    chance = by_key(further, ("metric",), method="random", **where).get(("chance",))
+    theirs = paper.detection().set_index("method")
+    iou, hits = ours.get(("iou",)), ours.get(("pointing_game",))
+    return (
+        f"Energy has an IoU of {figure(iou)} here and {number(theirs.loc[ENERGY, 'iou'])} in the paper; its loudest "
+        f"frame falls on the sound in a share of {figure(hits)} of the instances "
+        f"({sample(hits['n'] if hits else 0)}; by chance {figure(chance)}), in the paper in "
+        f"{number(theirs.loc[ENERGY, 'pointing_game'])} (random scores "
+        f"{number(theirs.loc['random', 'pointing_game'])})."
     )
 
 

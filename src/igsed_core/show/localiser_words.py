@@ -115,7 +115,8 @@ def answer(
     )
     one_rule = under_one_rule(ladder, differences, two_way, split=split, margin=margin)
     return (
-        f"{said} Both have a level that was tuned with time labels and are read once per feature frame. {one_rule}"
+        f"{said} Both are read once per feature frame, at a share of the clip's maximum that was tuned with time "
+        f"labels (Table II has them at the paper's percentile). {one_rule}"
         f"{before if gain else ''} Intervals of differences draw clips and source files anew."
     )
 

@@ -24,7 +24,8 @@ def glue_results(found: dict[str, pd.DataFrame], *, split: str = "test", margin:
     over clips and source files), ``ig_<metric>_less_<method>`` (the paired difference with that interval),
     ``ig_<metric>_clips_<method>`` (the same with the interval over clips, and an asterisk if it survives the
     correction for the family), ``family`` (how many differences of IoU survive), ``n_instances``, ``n_present``,
-    ``n_classes``, ``from_instances``, ``detected``, ``margin``, ``ig_<metric>_threshold``.
+    ``n_classes``, ``from_instances``, ``detected``, ``margin``, ``chance`` (what the pointing game of random scores
+    would be, drawn for ever), ``ig_<metric>_threshold``.
 
     Parameters
     ----------
@@ -47,7 +48,9 @@ def sentences(found: dict[str, pd.DataFrame], *, split: str = "test", margin: fl
     wide = by_key(found["differences_two_way"], pair, split=split, average="instance")
     published = paper.detection().set_index("method")
     counted = found["instances"][found["instances"]["split"] == split]
+    chance = by_key(found["further"], ("method",), split=split, average="instance", metric="chance").get(("random",))
     texts = {
+        "chance": with_interval(chance),
         "n_instances": str(int(counted["evaluated"].sum())),
         "n_present": str(int(counted["present"].sum())),
         "n_classes": str(len(counted)),

@@ -65,6 +65,7 @@ METRICS = {
     "iou": "IoU",
     "f1": "F1",
     "pointing_game": "Pointing game",
+    "chance": "Pointing game by chance",
     "iou_std": "Std IoU",
     "auroc": "AUROC",
     "average_precision": "Average precision",

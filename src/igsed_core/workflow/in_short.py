@@ -132,7 +132,8 @@ def threshold_sensitivity(found: Found) -> Answer:
 def results(found: Found) -> Answer:
     """How IG stands to every other method."""
     said = prose.sentences(dict(found.tables), margin=found.margin)
-    others = {"random": "random scores", "energy": "the signal's energy", "fw_ws": "FW-WS", "fw_ss": "FW-SS"}
+    # Whom a reader would beat first stands first, chance last.
+    others = {"energy": "the signal's energy", "fw_ws": "FW-WS", "fw_ss": "FW-SS", "random": "random scores"}
     parts = [
         f"{said[f'ig_iou_to_{other}']} {words} (difference {said[f'ig_iou_less_{other}']})"
         for other, words in others.items()
@@ -189,18 +190,31 @@ def methods_ends(table: pd.DataFrame) -> str:
     ours = "" if higher is None else f"; IG has {figure(ig)}, and {higher or 'none'} of {len(rows) - 1} others more"
     return (
         f"Of {len(rows)} explanations {name(high['method'])} has the highest IoU under the paper's percentile, "
-        f"{figure(high)}, and {name(low['method'])} the lowest, {figure(low)}{ours}{_beside_chance(rows, by_method)} "
-        f"({sample(high['n'])}). Both ends were picked on these clips, and neighbours in this order overlap."
+        f"{figure(high)}, and {name(low['method'])} the lowest, {figure(low)}{ours} ({sample(high['n'])}). "
+        f"{_beside_ignorance(rows, by_method)}Both ends were picked on these clips, and neighbours in this order "
+        "overlap."
     )
 
 
-def _beside_chance(rows: Sequence[Row], by_method: Mapping[str, Row]) -> str:
-    """Say what random scores reach, and how many explanations have intervals that lie apart from theirs."""
-    random = by_method.get("random")
-    if random is None or not pd.notna(random["value"]):
-        return ""
-    apart = sum(row["ci_low"] > random["ci_high"] for row in rows)
-    return f"; random scores reach {figure(random)}, and the intervals of {apart} of {len(rows)} lie above theirs"
+def _beside_ignorance(rows: Sequence[Row], by_method: Mapping[str, Row]) -> str:
+    """Say what energy and random scores reach, and how many explanations have more."""
+    energy, random = (
+        row if row is not None and pd.notna(row["value"]) else None for row in map(by_method.get, ("energy", "random"))
+    )
+    said: list[str] = []
+    if energy is not None:
+        higher = sum(row["value"] > energy["value"] for row in rows)
+        said.append(
+            f"the signal's energy, which knows no class, reaches {figure(energy)}, and the means of {higher or 'none'} "
+            f"of {len(rows)} are higher"
+        )
+    if random is not None:
+        apart = sum(row["ci_low"] > random["ci_high"] for row in rows)
+        said.append(
+            f"random scores reach {figure(random)}, and the intervals of {apart} of {len(rows)} lie above theirs"
+        )
+    text = "; ".join(said)
+    return f"{text[:1].upper()}{text[1:]}. " if text else ""
 
 
 def faithfulness(found: Found) -> Answer:

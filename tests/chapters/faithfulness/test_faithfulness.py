@@ -230,6 +230,7 @@ def test_measures_of_a_map() -> None:
     scores, original = truth + np.linspace(0.1, 0, 10), np.arange(10.0)
     measured = sanity.measure(scores, original, truth, percentile=50)
     unknown = {"partial_correlation": np.nan, "rank_correlation": -1.0, "iou": 1.0, "pointing_game": 1.0}
+    unknown["beyond_chance"] = 0.5  # half of the frames are active
     assert measured == pytest.approx(unknown, nan_ok=True)
     energy = np.array([3.0, 1, 4, 1, 5, 9, 2, 6, 5, 3])
     assert sanity.measure(scores, original, truth, percentile=50, energy=energy)["partial_correlation"] == (

@@ -20,7 +20,7 @@ from igsed_core.models.classifier import Classifier
 
 ORIGINAL = "original"
 # name -> share of the encoder's layers, from the top, whose weights are shuffled; the head's are in every case
-MEASURES = ("rank_correlation", "partial_correlation", "iou", "pointing_game")
+MEASURES = ("rank_correlation", "partial_correlation", "iou", "pointing_game", "beyond_chance")
 APART = 1_000_003  # between the seeds of two shuffles: no other seed of a run comes near
 CASCADE = {"head": 0.0, "top_quarter": 0.25, "top_half": 0.5, "top_three_quarters": 0.75, "all": 1.0}
 
@@ -142,16 +142,19 @@ def measure(
     -------
     dict
         :data:`MEASURES`: rank correlation with the original; the same with energy partialled out, NaN where no energy
-        is given or nothing is left; IoU; pointing game.
+        is given or nothing is left; IoU; pointing game; the same minus what random scores get on average, which is the
+        share of active frames.
     """
     mask = levels.percentile(scores, percentile)
+    hit = float(localisation.pointing_game(scores, truth))
     return {
         "rank_correlation": float(ranking.rank_correlation(scores, original)),
         "partial_correlation": float(
             np.nan if energy is None else ranking.partial_rank_correlation(scores, original, energy)
         ),
         "iou": float(localisation.iou(mask, truth)),
-        "pointing_game": float(localisation.pointing_game(scores, truth)),
+        "pointing_game": hit,
+        "beyond_chance": hit - float(truth.mean()),
     }
 
 

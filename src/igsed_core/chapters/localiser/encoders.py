@@ -29,10 +29,10 @@ FOLDER = "other_encoder"  # in the stage's own
 SPLITS = ("train", "validation", "test")
 OWN, COMMON = "own", "common"  # in the column `instances`: those of the encoder's classifier, or those of both
 CLIP_LEVEL, RECALL = ("clip_level", "probability"), "recall"
-IG, CAM = ("ig", "percentile"), ("cam", "share_of_maximum")
-FW_WS, FW_SS = ("fw_ws", "share_of_maximum"), ("fw_ss", "share_of_maximum")
-SHOWN = (IG, CAM, FW_WS, FW_SS, LOCALISER)
-# Who is compared with whom, under each encoder.
+IG_OF_PAPER = ("ig", "percentile")
+IG, CAM, FW_WS, FW_SS = ((method, "share_of_maximum") for method in ("ig", "cam", "fw_ws", "fw_ss"))
+SHOWN = (IG_OF_PAPER, IG, CAM, FW_WS, FW_SS, LOCALISER)
+# Who is compared with whom, under each encoder: all but the localiser by one rule, a level tuned with time labels.
 PAIRS = ((CAM, IG), (FW_WS, IG), (LOCALISER, IG), (LOCALISER, FW_WS), (LOCALISER, FW_SS))
 COLUMNS = ["encoder", "instances", *summaries.COLUMNS]
 DIFFERENCE_COLUMNS = ["encoder", "instances", "resampled", *summaries.DIFFERENCE_COLUMNS]

@@ -167,7 +167,8 @@ def under_encoders(
             f"Under the encoder {encoder} the classifier detects a share of {with_interval(recall)} of the present "
             f"pairs. By IoU {', '.join(said[:-1])}, and {said[-1]}, {sample(n)}."
         )
-    if len(sentences) < 2:
+    sentences.append("All but the localiser are read at a share of the clip's maximum that was tuned with time labels.")
+    if len(recalls) < 2:
         sentences.append("In this run nothing was measured under a second encoder.")
     return " ".join(sentences)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -10,7 +10,7 @@ import pandas as pd
 from igsed_core.metrics import event_lists
 from igsed_core.show.answers import NOT_DECIDED, Answer, Found
 from igsed_core.show.cells import by_key
-from igsed_core.show.claims import figure, sample
+from igsed_core.show.claims import Row, figure, listed, sample
 from igsed_core.show.style import class_name
 
 PROCEDURAL, EMBEDDED = "procedural", "embedded"  # the bank that a program makes; encoders trained on its kind of sounds
@@ -20,10 +20,11 @@ _WAYS = {
     "clip by clip": "searched clip by clip",
     "one long recording, edges as found": "searched as one long recording with edges as found",
 }
+# The hardest first.
 _WORDS = {
-    "iou": ("IoU", "pairs of soundscape and class"),
-    "event_f1": ("event F1", "events"),
-    "psds_1_of_events": ("PSDS 1", "events"),
+    "event_f1": ("an event F1", "events"),
+    "psds_1_of_events": ("a PSDS 1", "events"),
+    "iou": ("an IoU", "pairs of soundscape and class"),
 }
 
 
@@ -31,26 +32,36 @@ def answer(found: Found) -> Answer:
     """How well events are found in a long recording, and whether it matters how the recording is cut."""
     table = found.tables["recordings_located"]
     clips = found.params.get("recordings", {}).get("recordings_train_clips")
-    rows = by_key(table, ("metric", "name"), **{"class": event_lists.ALL})
-    parts = []
-    for metric, (title, of) in _WORDS.items():
-        here = {name: row for (which, name), row in rows.items() if which == metric}
-        if here:
-            ways = [f"{figure(row)} {_WAYS.get(name, name)}" for name, row in here.items()]
-            said = ", ".join(ways[:-1]) + (" and " if ways[:-1] else "") + ways[-1]
-            n = min(row["n"] for row in here.values())
-            parts.append(f"{title} is {said} ({sample(n, of)})")
-    if not parts:
+    rows = by_key(table, ("name", "metric"), **{"class": event_lists.ALL})
+    ways = list(dict.fromkeys(name for name, metric in rows if metric in _WORDS))
+    if not ways:
         return Answer(f"{NOT_DECIDED}: nothing was searched.", ("recordings_located",))
+    first, *others = ways
+    reached = [
+        f"{title} of {figure(row)} ({sample(row['n'], of)})"
+        for metric, (title, of) in _WORDS.items()
+        if (row := rows.get((first, metric)))
+    ]
     learnt = f"{clips} clips" if clips else "clips"
     sentences = (
-        f"A localiser that learnt from {learnt} without a time label gives onsets and offsets in recordings of any "
-        f"length: {'; '.join(parts)}.",
+        f"A localiser that learnt from {learnt} without a time label has, {_way(first)}, {listed(reached)}.",
         never_found(table),
-        "Intervals are over soundscapes; no paired difference between the ways was computed.",
-        limits(found.params),
+        _otherwise(rows, others),
+        f"Intervals are over soundscapes. {limits(found.params)}",
     )
     return Answer(" ".join(filter(None, sentences)), ("recordings_located",))
+
+
+def _way(name: str) -> str:
+    return _WAYS.get(name, name)
+
+
+def _otherwise(rows: Mapping[tuple[str, ...], Row], ways: Sequence[str]) -> str:
+    """Say what the other ways of searching reach, by IoU; empty where there is none."""
+    said = [
+        f"{figure(row)} {_way(name)} ({sample(row['n'], 'pairs')})" for name in ways if (row := rows.get((name, "iou")))
+    ]
+    return f"The IoU is {listed(said)}; no paired difference between the ways was computed." if said else ""
 
 
 def never_found(table: pd.DataFrame) -> str:

@@ -80,8 +80,10 @@ class Effect:
 def effect(differences: Mapping[str, Row], *, margin: float = MARGIN) -> Effect:
     """Judge the differences of every metric, print each of them, and say which of them decides."""
     said = {metric: verdict_on(row, margin=margin) for metric, row in differences.items()}
-    figures = {metric: f"{_word(metric)} by {figure(row, margin=margin)}" for metric, row in differences.items()}
-    words = f"{', '.join(figures.values()).replace(' by ', ' changes by ', 1)}, "
+    by = {metric: f"by {figure(row, margin=margin)}" for metric, row in differences.items()}
+    figures = {metric: f"{_word(metric)} {moved_by}" for metric, moved_by in by.items()}
+    first, *others = differences
+    words = ", ".join((f"{_word(first)} changes {by[first]}", *(figures[metric] for metric in others), ""))
     words += sample(min(_n(row) for row in differences.values()))
     moved = [metric for metric, verdict in said.items() if verdict in (ABOVE, BELOW)]
     if moved:
