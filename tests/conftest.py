@@ -17,6 +17,9 @@ from igsed_core.base import parsed
 from long_files import LONG
 from smoke_run import SmokeRun
 
+# Tests run side by side, with runs beside them. Threads of OpenMP that wait in a loop for one that has no core took a
+# fifth of the processor time. Set before anything imports PyTorch, for this process and all that it starts.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # What lands must not hang on luck: the same examples each time. `pytest --hypothesis-profile default` draws new ones,
 # as benchmarks/fuzz.py does.
 hypothesis.settings.register_profile("repeated", derandomize=True)

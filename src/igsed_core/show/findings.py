@@ -354,6 +354,7 @@ __all__ = [
     "cost_and_quality",
     "detected",
     "energy_and_ig",
+    "energy_beside_paper",
     "enough_points",
     "hiding",
     "rule_gain",

@@ -191,8 +191,8 @@ def methods_ends(table: pd.DataFrame) -> str:
     return (
         f"Of {len(rows)} explanations {name(high['method'])} has the highest IoU under the paper's percentile, "
         f"{figure(high)}, and {name(low['method'])} the lowest, {figure(low)}{ours} ({sample(high['n'])}). "
-        f"{_beside_ignorance(rows, by_method)}Both ends were picked on these clips, and neighbours in this order "
-        "overlap."
+        f"{_beside_ignorance(rows, by_method)}The ends of this order were picked on these clips, and neighbours in "
+        "it overlap."
     )
 
 
