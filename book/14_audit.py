@@ -116,6 +116,9 @@ figures.threshold_readings(found)
 # frames tie; one between the two lines decides nothing.
 
 # %%
+display.show(tables.peaks_table(found), caption="Where this run's curves peak under each reading, beside the paper's")
+
+# %%
 verdicts.verdict(found, "fig3", margin=margin)
 
 # %% [markdown]

@@ -10,12 +10,13 @@ import pandas as pd
 from igsed_core import paper
 from igsed_core.chapters.audit.energy import READINGS
 from igsed_core.chapters.audit.factorial import AVERAGED
+from igsed_core.chapters.audit.verdicts import evaluation
 from igsed_core.chapters.audit.verdicts.choices import CHANGES, changes
 from igsed_core.chapters.audit.verdicts.common import what_if
 from igsed_core.chapters.audit.verdicts.data import LENGTHS, removes
 from igsed_core.data.onsets import ONSETS
 from igsed_core.show.cells import NONE, OURS, PAPER, Cells, by_key, frame, number, p_value, with_interval
-from igsed_core.show.style import METRICS, class_name, counted, name
+from igsed_core.show.style import METRICS, THRESHOLDS, class_name, counted, name
 
 Found = Mapping[str, pd.DataFrame]
 _METRICS = ("iou", "f1", "pointing_game")
@@ -78,6 +79,25 @@ def bounds_table(found: Found) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def peaks_table(found: Found) -> pd.DataFrame:
+    """Where this run's curves of Fig. 3 peak under each reading of the threshold, beside the paper's."""
+    return pd.DataFrame(
+        [
+            {
+                "Threshold": THRESHOLDS[reading],
+                "Curve": evaluation.curve(row),
+                "this run's peak": f"{number(row['value'])} at {row['threshold']:.0f}",
+                f"within {number(evaluation.FLAT)} of it": f"{row['first']:.0f} to {row['last']:.0f}",
+                "paper's peak": f"{number(row['paper_value'])} at {row['paper_threshold']:.0f}",
+                "place": row["place"],
+                "n": number(row["n"], 0),
+            }
+            for reading, rows in evaluation.peaks_of(found).items()
+            for row in rows
+        ]
+    )
 
 
 def _up_to(row: Mapping[Hashable, Any], column: str) -> str:

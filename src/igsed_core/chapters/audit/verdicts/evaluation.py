@@ -30,7 +30,7 @@ from igsed_core.show.style import name as method_name
 
 CLOSE = 10.0  # percentiles, or hundredths of a score: nearer peaks are alike
 FLAT = 0.01  # of IoU or F1: a curve's peak reaches as far as it stays this near to its highest value
-_NEAR, _FAR, _FLAT = "near", "not near", "too flat to tell"
+NEAR, FAR, VAGUE = "near the paper's", "not near the paper's", "too flat to tell"
 _GAP = {
     ABOVE: "above, the class mean is higher",
     BELOW: "below, the class mean is lower",
@@ -104,7 +104,7 @@ def fig3(found: Found, *, margin: float = MARGIN) -> Answer:
     bounds = found["audit_bounds"]
     margins = bounds["value"] - ROUNDING / 2
     worst = bounds.iloc[int((bounds["value"] - bounds[CLIP]).fillna(-1.0).to_numpy().argmax())].to_dict()
-    curve = _curve(worst)
+    highest = curve(worst)
     out = {reading: bounds[margins > bounds[f"{reading}_high"]] for reading in (CLIP, POOLED)}
     unsure = bounds[(margins > bounds[CLIP]) & ~(margins > bounds[f"{CLIP}_high"])]
     at = (
@@ -112,14 +112,14 @@ def fig3(found: Found, *, margin: float = MARGIN) -> Answer:
         f"with a 95 % interval of {percent(worst['activity_low'], 1)} to {percent(worst['activity_high'], 1)} "
         f"({sample(worst['n'])})"
     )
-    peaks = _peaks(found)
+    peaks = peaks_of(found)
     if out[CLIP].empty:
         answer, decided = "Any of them.", NO
         verdict = f"Every peak of Fig. 3 may be that of a percentile of the clip's frames: {at}."
     else:
         verdict = (
             f"The curves of {_named(out[CLIP])} are no percentiles of a clip's frames, unless many frames tie: {at}; "
-            f"even at the upper end {curve} cannot exceed {number(worst[f'{CLIP}_high'])} at "
+            f"even at the upper end {highest} cannot exceed {number(worst[f'{CLIP}_high'])} at "
             f"{number(worst['threshold'], 0)}, and the paper has {number(worst['value'])} (it would take "
             f"{percent(worst['needed'], 1)} active). "
         )
@@ -129,22 +129,22 @@ def fig3(found: Found, *, margin: float = MARGIN) -> Answer:
             else "A percentile of all frames is not excluded. "
         )
         likely = [reading for reading in THRESHOLDS if reading not in out or out[reading].empty]
-        fits = [reading for reading in likely if {_place(row) for row in peaks.get(reading, [])} - {_FLAT} == {_NEAR}]
+        fits = [reading for reading in likely if {row["place"] for row in peaks.get(reading, [])} - {VAGUE} == {NEAR}]
         verdict += " ".join(_evidence(reading, peaks[reading]) for reading in likely if peaks.get(reading))
         verdict += " Peaks of other sounds prove nothing of the paper's: what the threshold is instead stays open."
         answer = f"No percentile of the clip's frames ({_named(out[CLIP])}); "
         answer += f"compatible with {listed([THRESHOLDS[r] for r in fits])}." if fits else "what else is open."
         decided = PARTLY
     if len(unsure):
-        needed = listed([f"{_curve(row)} needs {percent(row['needed'], 1)}" for row in unsure.to_dict("records")])
+        needed = listed([f"{curve(row)} needs {percent(row['needed'], 1)}" for row in unsure.to_dict("records")])
         verdict += f" Undecided, since within the interval: {needed}."
-    mine = [row for rows in peaks.values() for row in rows if _curve(row) == curve]
+    mine = [row for rows in peaks.values() for row in rows if curve(row) == highest]
     return Answer(
         "What is the threshold of Fig. 3?",
         "; ".join(THRESHOLDS.values()),
-        f"{curve} {number(worst['value'])} at {number(worst['threshold'], 0)}; a percentile could reach "
+        f"{highest} {number(worst['value'])} at {number(worst['threshold'], 0)}; a percentile could reach "
         f"{number(worst[f'{CLIP}_high'])}",
-        f"{curve}: "
+        f"{highest}: "
         + "; ".join(f"{THRESHOLDS[row['rule']]} {number(row['value'])} at {row['threshold']:.0f}" for row in mine)
         + f", {sample(min((row['n'] for row in mine), default=0))}",
         answer,
@@ -153,7 +153,8 @@ def fig3(found: Found, *, margin: float = MARGIN) -> Answer:
     )
 
 
-def _curve(row: Mapping[Any, Any]) -> str:
+def curve(row: Mapping[Any, Any]) -> str:
+    """Name the curve of a row: "FW-SS's IoU"."""
     name = "IG" if row["method"] == "ig" else method_name(row["method"])
     return f"{name}'s {METRICS[row['metric']]}"
 
@@ -162,8 +163,15 @@ def _named(rows: pd.DataFrame) -> str:
     return listed(list(dict.fromkeys(method_name(str(method)) for method in rows["method"])))
 
 
-def _peaks(found: Found) -> dict[str, list[Row]]:
-    """By reading the peak of each curve, with ``first`` and ``last``: how far it reaches."""
+def peaks_of(found: Found) -> dict[str, list[Row]]:
+    """By reading of the threshold, where this run's curves peak beside the paper's.
+
+    Returns
+    -------
+    dict
+        Reading -> a row per curve of the table ``audit_peaks``, with ``first`` and ``last``, between which the curve
+        stays within :data:`FLAT` of its peak, and ``place``, whether that is where the paper's peak is.
+    """
     curves = found["audit"]
     curves = curves[(curves["question"] == "fig3") & (curves["average"] == "instance")]
     by_curve = {
@@ -171,35 +179,34 @@ def _peaks(found: Found) -> dict[str, list[Row]]:
         for key, mine in curves.groupby(["method", "rule", "metric"], sort=False)
     }
     peaks: dict[str, list[Row]] = {}
-    for row in found["audit_peaks"].to_dict("records"):
+    for found_peak in found["audit_peaks"].to_dict("records"):
+        row = {str(key): value for key, value in found_peak.items()}
         at, height = by_curve.get((row["method"], row["rule"], row["metric"]), np.empty((2, 0)))
         low, inside = at[height < row["value"] - FLAT], at[height >= row["value"] - FLAT]
         place = float(row["threshold"])
         left, right = low[low < place].max(initial=-np.inf), low[low > place].min(initial=np.inf)
         reach = inside[(inside >= left) & (inside <= right)]
-        first, last = float(min([place, *reach])), float(max([place, *reach]))
-        peaks.setdefault(str(row["rule"]), []).append({**row, "first": first, "last": last})  # type: ignore[dict-item]
+        row |= {"first": float(min([place, *reach])), "last": float(max([place, *reach]))}
+        peaks.setdefault(str(row["rule"]), []).append({**row, "place": _place(row)})
     return peaks
 
 
 def _place(row: Row) -> str:
     """Say whether a peak is where the paper's is; its height depends on the sounds, and a flat one has no place."""
     if not row["first"] - CLOSE <= row["paper_threshold"] <= row["last"] + CLOSE:
-        return _FAR
-    return _FLAT if row["last"] - row["first"] > 2 * CLOSE else _NEAR
+        return FAR
+    return VAGUE if row["last"] - row["first"] > 2 * CLOSE else NEAR
 
 
 def _evidence(reading: str, rows: list[Row]) -> str:
-    """Say where this run's curves peak under a reading, those that speak against it first; F1 only if it differs."""
-    iou = {row["method"]: _place(row) for row in rows if row["metric"] == "iou"}
-    told = [row for row in rows if row["metric"] == "iou" or iou.get(row["method"]) != _place(row)]
-    parts = []
-    for row in sorted(told, key=lambda row: _place(row) != _FAR):
-        place = f"{row['threshold']:.0f}"
-        if row["last"] - row["first"] > 2 * CLOSE:
-            place += f", within {number(FLAT)} of it from {row['first']:.0f} to {row['last']:.0f}"
-        parts.append(f"{_curve(row)} at {place} (paper {row['paper_threshold']:.0f}: {_place(row)})")
-    return f"Over the {THRESHOLDS[reading]} this run has the peak of {'; of '.join(parts)}."
+    """Say of how many curves the peak is where the paper's is, those that speak against the reading first."""
+    of = {place: [curve(row) for row in rows if row["place"] == place] for place in (FAR, NEAR, VAGUE)}
+    parts = [
+        f"{len(curves)} {'is' if len(curves) == 1 else 'are'} {place} ({listed(curves)})"
+        for place, curves in of.items()
+        if curves
+    ]
+    return f"Of {len(rows)} peaks over the {THRESHOLDS[reading]} {listed(parts)}."
 
 
 def chance(found: Found, *, margin: float = MARGIN) -> Answer:
