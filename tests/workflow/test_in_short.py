@@ -298,11 +298,18 @@ def test_what_another_training_moves_most_is_named_with_its_spread(made):
 @settings(max_examples=25, deadline=None)
 @given(made=MADE)
 def test_where_ig_stands_among_explanations_is_counted(made):
-    table = made.tidy(*((m, "percentile", "iou") for m in ("ig", "cam", "grad_cam", "saliency", "random")))
+    references = ("random", "energy")
+    table = made.tidy(*((m, "percentile", "iou") for m in ("ig", "cam", "grad_cam", "saliency", *references)))
     said = in_short.methods_ends(table)
-    values = table[table["average"] == "instance"].set_index("method")["value"].drop("random").dropna()
+    every = table[table["average"] == "instance"].set_index("method")["value"]
+    values = every.drop([*references]).dropna()
     words = re.search(r"; IG has .*, and (none|\d+) of (\d+) others more", said)
     assert bool(words) == ("ig" in values), said
     if words:
         assert int(words[1].replace("none", "0")) == (values > values["ig"]).sum(), said
         assert int(words[2]) == len(values) - 1, said
+    beyond = re.search(r"reaches [^;]*, and the means of (none|\d+) of (\d+) are higher", said)
+    assert bool(beyond) == bool(len(values) and pd.notna(every["energy"])), said
+    if beyond:
+        assert int(beyond[1].replace("none", "0")) == (values > every["energy"]).sum(), said
+        assert int(beyond[2]) == len(values), said
