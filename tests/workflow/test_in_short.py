@@ -308,6 +308,7 @@ def test_where_ig_stands_among_explanations_is_counted(made):
     if words:
         assert int(words[1].replace("none", "0")) == (values > values["ig"]).sum(), said
         assert int(words[2]) == len(values) - 1, said
+    assert len(SENTENCE.findall(said)) == (2 if len(values) else 0), said  # as the first page wants it
     beyond = re.search(r"reaches [^;]*, and the means of (none|\d+) of (\d+) are higher", said)
     assert bool(beyond) == bool(len(values) and pd.notna(every["energy"])), said
     if beyond:

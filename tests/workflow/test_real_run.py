@@ -77,7 +77,7 @@ def test_the_sentence_is_that_of_the_shipped_tables(stage: str, ours: Found, rea
     assert (real_run.CHOSEN in said) == (stage == "localiser")
     brief = real_run.in_brief(stage, real)
     assert brief in real_run.front(real)
-    assert len(re.findall(r"\.(?: |$)", brief)) <= 3, brief  # at most three sentences, which keep n and interval
+    assert len(re.findall(r"\.(?: |$)", brief)) <= 2, brief  # at most two sentences, which keep n and interval
     assert re.search(r"from \d+ (?:instance|method)", brief), brief
     assert said in real_run.section(stage, ours, real)
     assert "encoder `mn04_as`" in real_run.front(real)

@@ -13,7 +13,7 @@ from igsed_core.detection.scored import COMPARED, LEARNED, RANKED
 from igsed_core.metrics.summaries import ALL
 from igsed_core.show.cells import NONE, OURS, PAPER, Cells, by_key, frame, number, with_interval
 from igsed_core.show.claims import figure, marked
-from igsed_core.show.style import METRICS, class_name, class_names, name
+from igsed_core.show.style import METRICS, class_name, class_names, name, short
 
 LOPSIDED = 2  # how many times as long as the other an arm of an interval is before a sentence names it
 _MEAN = "Mean over classes"
@@ -130,7 +130,7 @@ def table_3(
         cells: Cells = {("", "n"): str(int(ours[label, "ig"]["n"]))}
         for method in LEARNED:
             theirs = published.get((label, method), {}).get("value")
-            cells[_short(method), OURS], cells[_short(method), PAPER] = beside(ours.get((label, method)), theirs)
+            cells[short(method), OURS], cells[short(method), PAPER] = beside(ours.get((label, method)), theirs)
         rows[shown[label]] = cells
     if detection is not None:
         means = by_key(detection, ("method",), split=split, average="class", metric=metric)
@@ -138,7 +138,7 @@ def table_3(
         cells = {("", "n"): NONE}
         for method in LEARNED:
             theirs = float(np.mean([row["value"] for key, row in published.items() if key[1] == method]))
-            cells[_short(method), OURS], cells[_short(method), PAPER] = beside(
+            cells[short(method), OURS], cells[short(method), PAPER] = beside(
                 means.get((method,)), theirs if same else None
             )
         rows[_MEAN] = cells
@@ -230,7 +230,7 @@ def differences_table(
     chosen = by_key(differences, ("other_method", "metric"), split=split, average=average, method=first)
     shown = [metric for metric in metrics if any(key[1] == metric for key in chosen)]
     return pd.DataFrame(
-        {"Difference": f"{_short(first)} minus {name(other)}", "n": number(chosen[other, shown[0]].get("n"), 0)}
+        {"Difference": f"{short(first)} minus {name(other)}", "n": number(chosen[other, shown[0]].get("n"), 0)}
         | {METRICS[metric]: marked(chosen.get((other, metric))) for metric in shown}
         for other in dict.fromkeys(key[0] for key in chosen if key[1] == shown[0])
     )
@@ -302,10 +302,6 @@ def thresholds_table(curves: pd.DataFrame, chosen: dict[str, dict[str, float]], 
             )
         rows[name(method)] = cells
     return frame(rows, "Method")
-
-
-def _short(method: str) -> str:
-    return "IG" if method == "ig" else name(method)
 
 
 def _same_classes(ours: Iterable[str], published: Iterable[str]) -> bool:

@@ -191,13 +191,12 @@ def methods_ends(table: pd.DataFrame) -> str:
     return (
         f"Of {len(rows)} explanations {name(high['method'])} has the highest IoU under the paper's percentile, "
         f"{figure(high)}, and {name(low['method'])} the lowest, {figure(low)}{ours} ({sample(high['n'])}). "
-        f"{_beside_ignorance(rows, by_method)}The ends of this order were picked on these clips, and neighbours in "
-        "it overlap."
+        f"{_beside_ignorance(rows, by_method)}"
     )
 
 
 def _beside_ignorance(rows: Sequence[Row], by_method: Mapping[str, Row]) -> str:
-    """Say what energy and random scores reach, and how many explanations have more."""
+    """Say what energy and random scores reach, how many explanations have more, and how firm the order is."""
     energy, random = (
         row if row is not None and pd.notna(row["value"]) else None for row in map(by_method.get, ("energy", "random"))
     )
@@ -213,8 +212,9 @@ def _beside_ignorance(rows: Sequence[Row], by_method: Mapping[str, Row]) -> str:
         said.append(
             f"random scores reach {figure(random)}, and the intervals of {apart} of {len(rows)} lie above theirs"
         )
+    said.append("the ends of this order were picked on these clips, and neighbours in it overlap.")
     text = "; ".join(said)
-    return f"{text[:1].upper()}{text[1:]}. " if text else ""
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def faithfulness(found: Found) -> Answer:

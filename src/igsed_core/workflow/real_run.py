@@ -94,7 +94,7 @@ def sentence(stage: str, real: Found | None) -> str:
 
 
 def in_brief(stage: str, real: Found) -> str:
-    """Say the same in at most three sentences, with n and interval, for the first page; empty as :func:`sentence`."""
+    """Say the same in at most two sentences, with n and interval, for the first page; empty as :func:`sentence`."""
     if not sentence(stage, real):
         return ""
     tables = real.tables

@@ -25,7 +25,7 @@ from igsed_core.chapters.audit.verdicts.common import (
 from igsed_core.metrics.judging import ABOVE, BELOW, LEVEL, NOT_DECIDED
 from igsed_core.show.cells import by_key, number
 from igsed_core.show.claims import MARGIN, figure, listed, sample, verdict_on
-from igsed_core.show.style import METRICS, THRESHOLDS, class_name
+from igsed_core.show.style import METRICS, THRESHOLDS, class_name, short
 from igsed_core.show.style import name as method_name
 
 CLOSE = 10.0  # percentiles, or hundredths of a score: nearer peaks are alike
@@ -155,8 +155,7 @@ def fig3(found: Found, *, margin: float = MARGIN) -> Answer:
 
 def curve(row: Mapping[Any, Any]) -> str:
     """Name the curve of a row: "FW-SS's IoU"."""
-    name = "IG" if row["method"] == "ig" else method_name(row["method"])
-    return f"{name}'s {METRICS[row['metric']]}"
+    return f"{short(row['method'])}'s {METRICS[row['metric']]}"
 
 
 def _named(rows: pd.DataFrame) -> str:
